@@ -1,0 +1,79 @@
+"""The learning-rate toolkit for PyTorch Lightning: the map of the house.
+
+Say once how the learning rate should move, see it before the run, follow it exactly, and find it in the logs.
+Every public name is reachable from here and is loaded when it is first used, so that importing this package loads neither
+torch nor Lightning.
+
+Example:
+    >>> from lr_toolkit import Horizon, cosine, warmup
+    >>> (warmup("5%") >> cosine(end=0.1)).resolve(Horizon(steps=1000))(1000)
+    0.1
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lr_toolkit.errors import ScheduleError as ScheduleError
+    from lr_toolkit.lightning.callbacks.monitor import LRMonitor as LRMonitor
+    from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
+    from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
+    from lr_toolkit.lightning.horizon import horizon_of as horizon_of
+    from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
+    from lr_toolkit.optim.plateau import ReduceOnPlateau as ReduceOnPlateau
+    from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR
+    from lr_toolkit.schedules.builders import cosine as cosine
+    from lr_toolkit.schedules.builders import custom as custom
+    from lr_toolkit.schedules.builders import exponential as exponential
+    from lr_toolkit.schedules.builders import hold as hold
+    from lr_toolkit.schedules.builders import linear as linear
+    from lr_toolkit.schedules.builders import multistep as multistep
+    from lr_toolkit.schedules.builders import polynomial as polynomial
+    from lr_toolkit.schedules.builders import step as step
+    from lr_toolkit.schedules.builders import warmup as warmup
+    from lr_toolkit.schedules.durations import Duration as Duration
+    from lr_toolkit.schedules.horizon import Horizon as Horizon
+    from lr_toolkit.schedules.schedule import Schedule as Schedule
+    from lr_toolkit.schedules.timeline import Timeline as Timeline
+
+_ROOMS = {
+    "errors": ("ScheduleError",),
+    "schedules": (
+        "Duration",
+        "Horizon",
+        "Schedule",
+        "Timeline",
+        "cosine",
+        "custom",
+        "exponential",
+        "hold",
+        "linear",
+        "multistep",
+        "polynomial",
+        "step",
+        "warmup",
+    ),
+    "optim": ("ReduceOnPlateau", "ScheduledLR"),
+    "lightning": ("LRMonitor", "ScheduleMixin", "configure_optimizers", "horizon_of", "scheduler_config"),
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = sorted([*_HOMES, "__version__"])  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("lr_toolkit")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

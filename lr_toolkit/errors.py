@@ -1,0 +1,20 @@
+"""The one error of the package: a leaf that imports nothing of ours."""
+
+from __future__ import annotations
+
+__all__ = ["ScheduleError"]
+
+
+class ScheduleError(ValueError):
+    """A plan that cannot be followed, refused before the first update.
+
+    The message says what was given, what is possible, and the call to write.
+
+    Example:
+        >>> from lr_toolkit import warmup
+        >>> warmup(0.05)
+        Traceback (most recent call last):
+        ...
+        lr_toolkit.errors.ScheduleError: warmup(over=0.05): a bare float has no unit. Write over='5%' for a share of the \
+run, over=500 or over='500 steps' for updates, over='3 epochs' for epochs.
+    """

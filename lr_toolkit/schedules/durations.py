@@ -1,0 +1,139 @@
+"""How long something lasts: updates, epochs or a share of the run, kept exactly."""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias, final
+
+from lr_toolkit.errors import ScheduleError
+
+__all__ = ["Duration", "DurationLike", "Unit"]
+
+Unit: TypeAlias = Literal["steps", "epochs", "%"]
+
+_UNITS: dict[str, Unit] = {"": "steps", "step": "steps", "steps": "steps", "epoch": "epochs", "epochs": "epochs", "%": "%"}
+# Four decimals keep the exact arithmetic of milestones within int64 for any run one can wait for.
+_TEXT = re.compile(r"\s*(-?\d{1,15}(?:\.\d{1,4})?)\s*([a-z%]*)\s*", re.ASCII)
+
+
+@final
+@dataclass(frozen=True, slots=True, init=False, repr=False)
+class Duration:
+    """A length of training: optimizer updates, epochs, or a share of the whole run.
+
+    Args:
+        value: one of these spellings (or a ``Duration``, which is taken as it is):
+
+            ========================== ==================================================================
+            ``500``, ``"500 steps"``   500 steps: calls of ``scheduler.step()``, so optimizer updates where
+                                       the scheduler is stepped per update, epochs where per epoch
+            ``"3 epochs"``             3 epochs, also ``"0.5 epochs"``
+            ``"5%"``                   5 % of the run, also ``"2.5%"``
+            ========================== ==================================================================
+
+            A bare float is refused: ``1.0`` is one step to transformers and the whole run to others.
+
+    Attributes:
+        amount: the exact number, as a ``fractions.Fraction``, of at most four decimals.
+        unit: ``"steps"``, ``"epochs"`` or ``"%"``.
+
+    Raises:
+        ScheduleError: for anything else: a bare float, an unknown unit, zero, a negative amount, a fraction of a
+            step, more than 100 %.
+
+    Example:
+        >>> Duration("2.5%").amount, Duration("2.5%").unit
+        (Fraction(5, 2), '%')
+        >>> Duration(500) == Duration("500 steps")
+        True
+
+    Reference:
+        Composer's typed time strings; optax, transformers and levanter read a bare ``1`` in three ways.
+    """
+
+    amount: Fraction
+    unit: Unit
+
+    def __init__(self, value: DurationLike) -> None:
+        amount, unit = _read(value, "Duration", "value")
+        object.__setattr__(self, "amount", amount)
+        object.__setattr__(self, "unit", unit)
+
+    @classmethod
+    def of(cls, value: DurationLike, call: str, name: str = "over") -> Duration:
+        """Read ``value``, which an error's message shows as the argument ``name`` of ``call``."""
+        if isinstance(value, cls):
+            return value
+        amount, unit = _read(value, call, name)
+        duration = object.__new__(cls)
+        object.__setattr__(duration, "amount", amount)
+        object.__setattr__(duration, "unit", unit)
+        return duration
+
+    @property
+    def literal(self) -> str:
+        """The Python literal that gives this duration back: ``500``, ``'3 epochs'``, ``'5%'``."""
+        return str(self.amount) if self.unit == "steps" else repr(str(self))
+
+    def __str__(self) -> str:
+        number = decimal(self.amount) if self.amount.denominator > 1 else str(self.amount)
+        if self.unit == "%":
+            return f"{number}%"
+        return f"{number} {self.unit[:-1] if self.amount == 1 else self.unit}"
+
+    def __repr__(self) -> str:
+        return f"Duration({self.literal})"
+
+    def __reduce__(self) -> tuple[type[Duration], tuple[str]]:
+        return Duration, (str(self),)
+
+
+DurationLike: TypeAlias = int | str | Duration
+
+
+def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
+    """The amount and unit that ``value`` spells, or the error that shows it as the argument ``name`` of ``call``."""
+
+    def refused(why: str, share: str = "5") -> ScheduleError:
+        return ScheduleError(
+            f"{call}({name}={shorten(value)}): {why}. Write {name}='{share}%' for a share of the run, {name}=500 or "
+            f"{name}='500 steps' for updates, {name}='3 epochs' for epochs."
+        )
+
+    if isinstance(value, Duration):
+        return value.amount, value.unit
+    if isinstance(value, float):
+        raise refused("a bare float has no unit", decimal(value * 100) if 0 < value <= 1 else "5")
+    if isinstance(value, str):
+        match = _TEXT.fullmatch(value.lower())
+        if match is None or match[2] not in _UNITS:
+            raise refused("is not a duration")
+        amount, unit = Fraction(match[1]), _UNITS[match[2]]
+    else:
+        try:
+            amount, unit = Fraction(operator.index(value)), "steps"  # type: ignore[arg-type]  # index() is the test
+        except TypeError:
+            raise refused("is not a duration") from None
+    if isinstance(value, bool):
+        raise refused("is not a duration")
+    if amount <= 0:
+        raise refused("must be more than zero")
+    if unit == "steps" and amount.denominator > 1:
+        raise refused("a step cannot be divided")
+    if unit == "%" and amount > 100:
+        raise refused("is more than the whole run")
+    return amount, unit
+
+
+def decimal(value: float | Fraction) -> str:
+    """``value`` to four decimals, as short as it can be written."""
+    return f"{float(value):.4f}".rstrip("0").rstrip(".")
+
+
+def shorten(value: object) -> str:
+    """``repr(value)``, cut to what a message can show."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

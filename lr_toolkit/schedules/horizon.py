@@ -1,0 +1,136 @@
+"""The length of a run: how many steps the scheduler will take, and where its epochs end."""
+
+from __future__ import annotations
+
+import operator
+from bisect import bisect_right
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal, final
+
+from lr_toolkit.errors import ScheduleError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lr_toolkit.schedules.durations import Duration
+
+__all__ = ["Horizon"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """The length of a run, in the steps that its scheduler takes.
+
+    Args:
+        steps: how many times the run calls ``scheduler.step()``: its optimizer updates, or its epochs where
+            ``unit="epoch"``.
+        steps_per_epoch: updates in an epoch, or the updates of each epoch in turn where they differ (the last is
+            taken for all that follow). Without it durations in epochs are refused.
+        unit: ``"step"`` where the scheduler is stepped after every update, ``"epoch"`` where once per epoch: then
+            an epoch is one step and ``steps_per_epoch`` is not given.
+
+    Raises:
+        ScheduleError: where a number is not a whole one above zero, or the unit is unknown.
+
+    Example:
+        >>> Horizon(steps=1000, steps_per_epoch=100).epochs
+        10.0
+        >>> Horizon(steps=90, unit="epoch").epochs
+        90.0
+        >>> Horizon(steps=10, steps_per_epoch=[4, 4, 2]).epochs
+        3.0
+    """
+
+    steps: int
+    steps_per_epoch: int | Sequence[int] | None = None
+    unit: Literal["step", "epoch"] = "step"
+
+    def __post_init__(self) -> None:
+        if self.unit not in ("step", "epoch"):
+            raise ScheduleError(f"Horizon(unit={self.unit!r}): write unit='step' or unit='epoch'.")
+        object.__setattr__(self, "steps", _whole("steps", self.steps))
+        per_epoch = self.steps_per_epoch
+        if per_epoch is None:
+            return
+        if self.unit == "epoch":
+            raise ScheduleError(
+                f"Horizon(steps_per_epoch={per_epoch!r}, unit='epoch'): a scheduler stepped per epoch takes one step an "
+                f"epoch. Write Horizon(steps={self.steps}, unit='epoch'), or leave out unit= to count updates."
+            )
+        if isinstance(per_epoch, (list, tuple)):
+            if not per_epoch:
+                raise ScheduleError("Horizon(steps_per_epoch=()): write one number, or one for each epoch.")
+            lengths = tuple(_whole("steps_per_epoch", length) for length in per_epoch)
+            # One spelling for one meaning, so that equal horizons compare equal.
+            object.__setattr__(self, "steps_per_epoch", lengths[0] if len(set(lengths)) == 1 else lengths)
+        else:
+            object.__setattr__(self, "steps_per_epoch", _whole("steps_per_epoch", per_epoch))
+
+    @property
+    def epochs(self) -> float | None:
+        """The length in epochs; ``None`` where the length of an epoch is not known."""
+        if self.epoch_steps is None:
+            return None
+        return float(self.epoch_at(Fraction(self.steps)))
+
+    @property
+    def epoch_steps(self) -> tuple[int, ...] | None:
+        """Steps of each epoch in turn, the last for all that follow; ``None`` where they are not known."""
+        if self.unit == "epoch":
+            return (1,)
+        if self.steps_per_epoch is None:
+            return None
+        return (self.steps_per_epoch,) if isinstance(self.steps_per_epoch, int) else tuple(self.steps_per_epoch)
+
+    def after(self, position: Fraction, duration: Duration, times: int = 1) -> Fraction:
+        """The exact position, in steps, that lies ``times`` durations after ``position`` (before, if negative)."""
+        amount = duration.amount * times
+        if duration.unit == "steps":
+            return position + amount
+        if duration.unit == "%":
+            return position + amount * self.steps / 100
+        return self.step_at(self.epoch_at(position, duration) + amount)
+
+    def epoch_at(self, position: Fraction, duration: Duration | None = None) -> Fraction:
+        """The exact epoch, counted from 0, at ``position`` steps: the inverse of ``step_at``."""
+        lengths, ends = self._epoch_ends(duration)
+        if position < 0 or position >= ends[-1]:
+            edge, epoch = (0, 0) if position < 0 else (ends[-1], len(lengths))
+            return epoch + (position - edge) / lengths[0 if position < 0 else -1]
+        epoch = bisect_right(ends, position)
+        return epoch + 1 - (ends[epoch] - position) / lengths[epoch]
+
+    def step_at(self, epoch: Fraction) -> Fraction:
+        """The exact position, in steps, at which ``epoch`` (counted from 0, with its fraction) begins."""
+        lengths, ends = self._epoch_ends()
+        if epoch < 0 or epoch >= len(lengths):
+            edge, start = (0, 0) if epoch < 0 else (len(lengths), ends[-1])
+            return start + (epoch - edge) * lengths[0 if epoch < 0 else -1]
+        whole = int(epoch)
+        return ends[whole] - (whole + 1 - epoch) * lengths[whole]
+
+    def _epoch_ends(self, duration: Duration | None = None) -> tuple[tuple[int, ...], list[int]]:
+        lengths = self.epoch_steps
+        if lengths is None:
+            asked = f"{str(duration)!r} needs" if duration else "epochs need"
+            raise ScheduleError(
+                f"{asked} the length of an epoch, which {self!r} does not say. Write Horizon(steps={self.steps}, "
+                f"steps_per_epoch=100), or give the duration in steps ('500 steps') or as a share of the run ('5%')."
+            )
+        return lengths, list(accumulate(lengths))
+
+
+def _whole(name: str, value: object) -> int:
+    """``value`` as a whole number above zero, or the error that names it."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # index() is the test
+    except TypeError:
+        number = 0
+    if isinstance(value, bool) or number < 1:
+        raise ScheduleError(
+            f"Horizon({name}={value!r}): must be a whole number above zero, for example Horizon(steps=1000, steps_per_epoch=100)."
+        )
+    return number

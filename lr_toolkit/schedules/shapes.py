@@ -1,0 +1,420 @@
+"""The shapes a phase can have: pure mathematics on the phase's own clock.
+
+A shape is a frozen value with the arguments of its builder. ``bind`` fits it to a ``Span`` (the place that the phase
+got in a run) and gives a ``Curve``: update i of n -> (a, b), where lr = base * a + b. One formula serves a Python int and
+an int64 array, so that a single value and a whole preview cannot disagree.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import accumulate
+from numbers import Integral, Real
+from typing import Any, TypeAlias, final
+
+import numpy as np
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.schedules.durations import Duration, shorten
+from lr_toolkit.schedules.horizon import Horizon
+
+__all__ = [
+    "Cosine",
+    "Curve",
+    "Custom",
+    "Exponential",
+    "Hold",
+    "Level",
+    "Linear",
+    "MultiStep",
+    "Polynomial",
+    "Shape",
+    "Span",
+    "Step",
+    "Warmup",
+]
+
+Level: TypeAlias = tuple[float, float]
+# An int, or an int64 array of them, gives floats or float64 arrays: the type system cannot say "the same for both".
+Index: TypeAlias = Any
+Value: TypeAlias = Any
+Curve: TypeAlias = Callable[[Index], tuple[Value, Value]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The place of a phase in a run: updates ``start`` to ``start + length - 1`` of ``horizon``.
+
+    ``position`` is where it begins exactly, before rounding; ``level`` is the one at which the phase before it ended.
+    """
+
+    start: int
+    length: int
+    position: Fraction
+    horizon: Horizon
+    level: Level
+
+    def milestone(self, duration: Duration, times: int = 1) -> int:
+        """The first update of this phase's clock that comes ``times`` durations after its beginning."""
+        return round_half_up(self.horizon.after(self.position, duration, times)) - self.start
+
+
+class Shape(ABC):
+    """What a phase does with the learning rate. Abstract: its final subclasses are the builders' values."""
+
+    __slots__ = ()
+
+    over: Duration | None
+
+    @property
+    def name(self) -> str:
+        """The name of the shape's builder."""
+        return type(self).__name__.lower()
+
+    @abstractmethod
+    def bind(self, span: Span) -> Curve:
+        """The curve of this shape over ``span``: i in [0, span.length) -> (a, b)."""
+
+    def end_level(self, span: Span, curve: Curve) -> Level:
+        """The level that is held after the phase: the limit of its curve at the end."""
+        a, b = curve(max(span.length - 1, 0))
+        return float(a), float(b)
+
+    @property
+    def absolute(self) -> bool:
+        """Whether the shape has a floor in LR units, so that a factor alone cannot say the LR."""
+        return False
+
+
+# --- climbing and staying -----------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Warmup(Shape):
+    over: Duration
+    start: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is not None:
+            _check(self, "start", "start=0.0", at_most=1.0)
+
+    def bind(self, span: Span) -> Curve:
+        n, start = span.length, self.start
+        if start is None:
+            return lambda i: ((i + 1) / (n + 1), 0.0)
+        return lambda i: ((start * (n - i) + i) / n, 0.0)
+
+    def end_level(self, span: Span, curve: Curve) -> Level:
+        return 1.0, 0.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Hold(Shape):
+    over: Duration | None = None
+
+    def bind(self, span: Span) -> Curve:
+        a, b = span.level
+        return lambda i: (a + 0.0 * i, b + 0.0 * i)
+
+    def end_level(self, span: Span, curve: Curve) -> Level:
+        return span.level
+
+
+# --- falling from the base LR to a floor ----------------------------------------------------------------------------
+
+
+class _Decay(Shape):
+    """From the base LR to a floor: lr = base * s + floor * (1 - s), where s falls from 1 to 0.
+
+    ``fall`` gives s and ``rise`` gives 1 - s, each without the cancellation that the subtraction would bring.
+    """
+
+    __slots__ = ()
+
+    end: float
+    end_lr: float | None
+
+    def __post_init__(self) -> None:
+        _check(self, "end", "end=0.1")
+        if self.end_lr is not None:
+            _check(self, "end_lr", "end_lr=1e-5")
+            if self.end != 0.0:
+                raise ScheduleError(
+                    f"{self.name}(end={self.end!r}, end_lr={self.end_lr!r}): a floor is either a factor of the base LR or an "
+                    f"LR. Write {self.name}(end={self.end!r}) or {self.name}(end_lr={self.end_lr!r})."
+                )
+
+    @abstractmethod
+    def fall(self, i: Index, n: int) -> Value: ...
+
+    @abstractmethod
+    def rise(self, i: Index, n: int) -> Value: ...
+
+    def bind(self, span: Span) -> Curve:
+        n, end, floor = span.length, self.end, self.end_lr
+        fall, rise = self.fall, self.rise
+        if floor is not None:
+            return lambda i: (fall(i, n), floor * rise(i, n))
+        if end == 0.0:
+            return lambda i: (fall(i, n), 0.0)
+        return lambda i: (fall(i, n) + end * rise(i, n), 0.0)
+
+    def end_level(self, span: Span, curve: Curve) -> Level:
+        return (self.end, 0.0) if self.end_lr is None else (0.0, self.end_lr)
+
+    @property
+    def absolute(self) -> bool:
+        return self.end_lr is not None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Cosine(_Decay):
+    end: float = 0.0
+    end_lr: float | None = field(default=None, kw_only=True)
+    over: Duration | None = field(default=None, kw_only=True)
+
+    def fall(self, i: Index, n: int) -> Value:
+        return _sin_squared(n - i, n)
+
+    def rise(self, i: Index, n: int) -> Value:
+        return _sin_squared(i, n)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Linear(_Decay):
+    end: float = 0.0
+    end_lr: float | None = field(default=None, kw_only=True)
+    over: Duration | None = field(default=None, kw_only=True)
+
+    def fall(self, i: Index, n: int) -> Value:
+        return (n - i) / n
+
+    def rise(self, i: Index, n: int) -> Value:
+        return i / n
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Polynomial(_Decay):
+    power: float
+    end: float = 0.0
+    end_lr: float | None = field(default=None, kw_only=True)
+    over: Duration | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check(self, "power", "power=2.0", above=True)
+        _Decay.__post_init__(self)
+
+    def fall(self, i: Index, n: int) -> Value:
+        return _power((n - i) / n, self.power)
+
+    def rise(self, i: Index, n: int) -> Value:
+        return _like(i, -np.expm1(self.power * np.log1p(-i / n)))
+
+
+# --- in stairs ------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Step(Shape):
+    every: Duration
+    gamma: float = 0.1
+    over: Duration | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check(self, "gamma", "gamma=0.1", above=True)
+
+    def bind(self, span: Span) -> Curve:
+        stride = _stride(self.every, span.horizon)
+        if stride is None:
+            milestones: list[int] = []
+            while not milestones or milestones[-1] < span.length:
+                milestones.append(span.milestone(self.every, len(milestones) + 1))
+            return _geometric(self, self.gamma, _reached(milestones), span)
+        # Drop m comes at the rounded position + m * stride; counting those up to update i is one integer division.
+        offset = span.start + Fraction(1, 2) - span.position
+        scale = math.lcm(stride.denominator, offset.denominator)
+        first, width = int(offset * scale) - 1, int(stride * scale)
+        exact = object if span.length * scale >= 2**62 else np.int64
+
+        def drops(i: Index) -> Value:
+            if isinstance(i, np.ndarray):
+                return ((i.astype(exact) * scale + first) // width).astype(np.float64)
+            return float((i * scale + first) // width)
+
+        return _geometric(self, self.gamma, drops, span)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MultiStep(Shape):
+    at: tuple[Duration, ...]
+    gamma: float = 0.1
+    over: Duration | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check(self, "gamma", "gamma=0.1", above=True)
+        if not self.at:
+            raise ScheduleError("multistep(at=[]): without a milestone nothing happens. Write hold() or multistep(at=['50%', '75%']).")
+        for one, two in zip(self.at, self.at[1:]):
+            if one.unit == two.unit and one.amount >= two.amount:
+                raise self._unsorted(one, two)
+
+    def bind(self, span: Span) -> Curve:
+        milestones = [span.milestone(one) for one in self.at]
+        for j in range(1, len(milestones)):
+            if milestones[j - 1] > milestones[j]:
+                raise self._unsorted(self.at[j - 1], self.at[j])
+        if milestones[-1] >= span.length:
+            raise ScheduleError(
+                f"multistep(at=[..., {self.at[-1].literal}]): milestone {milestones[-1]} comes after the last of the "
+                f"{span.length} steps that this phase takes, so it would never act. Leave it out, or write the milestones as "
+                "shares of the run: multistep(at=['50%', '75%'])."
+            )
+        return _geometric(self, self.gamma, _reached(milestones), span)
+
+    def _unsorted(self, one: Duration, two: Duration) -> ScheduleError:
+        listed = ", ".join(one.literal for one in sorted(self.at, key=lambda d: (d.unit, d.amount)))
+        return ScheduleError(
+            f"multistep(at=[..., {one.literal}, {two.literal}, ...]): milestones come in rising order, each once. "
+            f"Write multistep(at=[{listed}])."
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Exponential(Shape):
+    gamma: float
+    every: Duration = Duration("1 epoch")
+    over: Duration | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check(self, "gamma", "gamma=0.95", above=True)
+
+    def bind(self, span: Span) -> Curve:
+        stride = _stride(self.every, span.horizon)
+        if stride is not None:
+            p, q = stride.numerator, stride.denominator
+            return _geometric(self, self.gamma, lambda i: i * q / p, span)
+        # Epochs of different lengths: the clock runs straight inside each of them.
+        horizon, start = span.horizon, span.start
+        ends = (end - start for end in accumulate(horizon.epoch_steps or ()))
+        edges = [0, *(end for end in ends if 0 < end < span.length), span.length]
+        clock = [horizon.epoch_at(Fraction(start + edge)) - horizon.epoch_at(Fraction(start)) for edge in edges]
+        x, y = np.array(edges, float), np.array([float(epochs / self.every.amount) for epochs in clock])
+        return _geometric(self, self.gamma, lambda i: _like(i, np.interp(i, x, y)), span)
+
+    def end_level(self, span: Span, curve: Curve) -> Level:
+        return float(curve(span.length)[0]), 0.0
+
+
+# --- the user's own -------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Custom(Shape):
+    fn: Callable[[int], float]
+    over: Duration | None = field(default=None, kw_only=True)
+
+    @property
+    def label(self) -> str:
+        """The function's name, as the text form shows it."""
+        return str(getattr(self.fn, "__name__", None) or type(self.fn).__name__)
+
+    def __post_init__(self) -> None:
+        if not callable(self.fn):
+            raise ScheduleError(
+                f"custom(fn={shorten(self.fn)}): must be a function of the number of steps since the phase began, as "
+                "LambdaLR's: custom(lambda i: 0.95**i)."
+            )
+
+    def bind(self, span: Span) -> Curve:
+        def factor(i: int) -> float:
+            value = float(self.fn(i))
+            if not 0.0 <= value < math.inf:
+                raise ScheduleError(
+                    f"custom({self.label}): gave {value!r} for step {i} of its phase. It must give a factor of the base LR, "
+                    "zero or more: custom(lambda i: 0.95**i)."
+                )
+            return value
+
+        factor(0)
+        return lambda i: (np.array([factor(j) for j in i.tolist()], float) if isinstance(i, np.ndarray) else factor(i), 0.0)
+
+
+# --- arithmetic -----------------------------------------------------------------------------------------------------
+
+
+def round_half_up(position: Fraction) -> int:
+    """The whole update at which an exact position falls; a half goes up."""
+    return math.floor(position + Fraction(1, 2))
+
+
+def _sin_squared(m: Index, n: int) -> Value:
+    """sin^2(pi m / 2n): (1 - cos(pi m / n)) / 2 without its cancellation near m = 0."""
+    angle = math.pi * m / (2 * n)
+    sine = np.sin(angle) if isinstance(angle, np.ndarray) else math.sin(angle)
+    return sine * sine
+
+
+def _power(base: Value, exponent: Value) -> Value:
+    """base ** exponent by NumPy's loop for one value too: ``math.pow`` differs from it in the last bit."""
+    power = np.power(base, exponent)
+    return power if isinstance(power, np.ndarray) else float(power)
+
+
+def _like(i: Index, value: Value) -> Value:
+    """``value`` as a Python float where ``i`` is a single index."""
+    return value if isinstance(i, np.ndarray) else float(value)
+
+
+def _geometric(shape: Shape, gamma: float, exponent: Callable[[Index], Value], span: Span) -> Curve:
+    """gamma ** exponent(i), refused where it would leave the range of a float."""
+    if gamma > 1.0 and exponent(span.length) * math.log(gamma) > 700.0:
+        raise ScheduleError(
+            f"{shape.name}(gamma={gamma!r}): grows beyond every float within the {span.length} steps of its phase. Write a "
+            f"gamma below 1: {shape.name}(..., gamma=0.9)."
+        )
+    return lambda i: (_power(gamma, exponent(i)), 0.0)
+
+
+def _reached(milestones: list[int]) -> Callable[[Index], Value]:
+    """How many of the milestones are reached at update i, as a float."""
+    edges = np.array(milestones, dtype=np.int64)
+    return lambda i: (
+        np.searchsorted(edges, i, side="right").astype(np.float64)
+        if isinstance(i, np.ndarray)
+        else float(bisect_right(milestones, i))
+    )
+
+
+def _stride(every: Duration, horizon: Horizon) -> Fraction | None:
+    """``every`` in steps, exactly; ``None`` where it has no one length because the epochs differ."""
+    if every.unit == "epochs" and len(horizon.epoch_steps or ()) > 1:
+        return None
+    return horizon.after(Fraction(0), every)
+
+
+def _check(shape: Shape, name: str, spelling: str, *, above: bool = False, at_most: float = math.inf) -> None:
+    """Keep the field ``name`` as a plain number; refuse all but finite ones of at least zero (or above it, or at most ..)."""
+    value = getattr(shape, name)
+    good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or value < 0 or value > at_most or (above and value == 0):
+        bound = "above zero" if above else "zero or more" if at_most == math.inf else f"from 0 to {at_most:g}"
+        raise ScheduleError(
+            f"{shape.name}({name}={shorten(value)}): must be a finite number, {bound}. Write {shape.name}(..., {spelling})."
+        )
+    # NumPy's numbers print as calls, which the text form could not read back.
+    object.__setattr__(shape, name, int(value) if isinstance(value, Integral) else float(value))

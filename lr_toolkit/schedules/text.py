@@ -1,0 +1,121 @@
+"""The text form of a schedule: what ``repr`` prints and ``parse`` reads, over a whitelist and never ``eval``."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from difflib import get_close_matches
+from typing import Any
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.schedules.durations import Duration, shorten
+from lr_toolkit.schedules.shapes import Custom, Shape
+
+__all__ = ["evaluate", "spell"]
+
+_LONGEST = 20_000
+
+
+def spell(shape: Shape) -> str:
+    """The builder's call that makes ``shape``: required arguments by position, the others by name where they say more.
+
+    Example:
+        >>> from lr_toolkit.schedules.shapes import Cosine
+        >>> spell(Cosine(0.1, over=Duration("3 epochs")))
+        "cosine(end=0.1, over='3 epochs')"
+    """
+    if isinstance(shape, Custom):
+        over = f", over={shape.over.literal}" if shape.over else ""
+        return f"custom({shape.label}{over})"
+    arguments = []
+    for one in fields(shape):  # type: ignore[arg-type]  # every final shape is a dataclass
+        value = getattr(shape, one.name)
+        if value == one.default:
+            continue
+        required = one.default is MISSING or (one.name == "over" and not one.kw_only)
+        arguments.append(_literal(value) if required else f"{one.name}={_literal(value)}")
+    return f"{shape.name}({', '.join(arguments)})"
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, Duration):
+        return value.literal
+    if isinstance(value, tuple):
+        return f"[{', '.join(_literal(one) for one in value)}]"
+    return repr(value)
+
+
+def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]:
+    """The values of the builders' calls that ``text`` joins by ``>>``, in order.
+
+    Only calls of ``builders``, ``>>``, numbers, strings, ``None`` and lists of them are read; nothing else is evaluated.
+
+    Raises:
+        ScheduleError: for any other text, naming the part that was not understood.
+    """
+    if not isinstance(text, str):
+        raise ScheduleError(f"Schedule.parse({shorten(text)}): a schedule's text is a string such as {_EXAMPLE}.")
+    if len(text) > _LONGEST:
+        raise ScheduleError(
+            f"Schedule.parse(text of {len(text)} characters): at most {_LONGEST} are read. Write a text such as {_EXAMPLE}."
+        )
+    try:
+        root = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ScheduleError(
+            f"Schedule.parse({shorten(text)}): not the text of a schedule. Write calls joined by >>, such as {_EXAMPLE}."
+        ) from None
+    values: list[Any] = []
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift):
+            waiting += [node.right, node.left]
+        else:
+            values.append(_call(node, text, builders))
+    return values
+
+
+_EXAMPLE = "\"warmup('5%') >> cosine(end=0.1)\""
+
+
+def _call(node: ast.expr, text: str, builders: Mapping[str, Callable[..., Any]]) -> Any:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        raise _foreign(node, text, f"Write calls joined by >>, such as {_EXAMPLE}.")
+    name = node.func.id
+    if name == "custom":
+        raise _foreign(node, text, "custom(...) holds a Python function, which text cannot carry: build this schedule in code.")
+    if name not in builders:
+        near = get_close_matches(name, builders, n=1)
+        hint = f"Did you mean {near[0]}(...)? " if near else ""
+        raise _foreign(node.func, text, f"{hint}The builders are {', '.join(sorted(set(builders) - {'custom'}))}.")
+    if any(isinstance(one, ast.Starred) for one in node.args) or any(one.arg is None for one in node.keywords):
+        raise _foreign(node, text, f"Write the arguments out, as in {_EXAMPLE}.")
+    positional = [_value(one, text) for one in node.args]
+    named = {str(one.arg): _value(one.value, text) for one in node.keywords}
+    build = builders[name]
+    try:
+        inspect.signature(build).bind(*positional, **named)
+    except TypeError as error:
+        shown = ", ".join(str(one).split(":")[0] for one in inspect.signature(build).parameters.values())
+        raise _foreign(node, text, f"{error}. Its arguments are {name}({shown}).") from None
+    return build(*positional, **named)
+
+
+def _value(node: ast.expr, text: str) -> Any:
+    if isinstance(node, ast.Constant) and (node.value is None or type(node.value) in (int, float, str)):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)) and isinstance(node.operand, ast.Constant):
+        value = _value(node.operand, text)
+        if isinstance(value, (int, float)):
+            return -value if isinstance(node.op, ast.USub) else value
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_value(one, text) for one in node.elts]
+    raise _foreign(node, text, "An argument is a number, a string such as '5%', None, or a list of these.")
+
+
+def _foreign(node: ast.expr, text: str, cure: str) -> ScheduleError:
+    part = ast.get_source_segment(text.strip(), node) or text
+    return ScheduleError(f"Schedule.parse({shorten(text)}): cannot read {shorten(part)}. {cure}")

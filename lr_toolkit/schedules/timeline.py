@@ -1,0 +1,176 @@
+"""A schedule on a run of known length: a pure function from optimizer updates to learning rates."""
+
+from __future__ import annotations
+
+import operator
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.schedules.durations import decimal, shorten
+from lr_toolkit.schedules.shapes import Curve, Level, Shape, Span, round_half_up
+from lr_toolkit.schedules.text import spell
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from lr_toolkit.schedules.horizon import Horizon
+    from lr_toolkit.schedules.schedule import Schedule
+
+__all__ = ["Segment", "Timeline"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One phase in its place: updates ``start`` to ``end - 1`` follow ``curve``, then ``level`` is where it ended."""
+
+    start: int
+    end: int
+    shape: Shape
+    curve: Curve
+    level: Level
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A schedule resolved for a run: the factor, or the LR, of every optimizer update.
+
+        lr(k) = base_lr * a(k) + b(k),    b = 0 unless a phase has an absolute floor (``end_lr``)
+
+    ``timeline(k)`` is the factor for update k (0 is the first), ``timeline(k, base_lr=...)`` the LR itself, and
+    ``timeline.values(ks)`` the same for an array of any shape. After the last phase the value at which it ended holds for
+    ever. Computed afresh in float64 from k alone: no drift, and any k at any time.
+
+    Args:
+        schedule: the plan, as ``Schedule.resolve`` gives it.
+        horizon: the length of the run.
+
+    Attributes:
+        segments: the phases with the updates at which they begin and end.
+        absolute: whether there is an absolute floor: then the factor alone has no meaning, and ``base_lr`` is required.
+
+    Raises:
+        ScheduleError: where the schedule does not fit the run.
+
+    Example:
+        >>> from lr_toolkit import Horizon, cosine, warmup
+        >>> timeline = (warmup(3) >> cosine()).resolve(Horizon(steps=10))
+        >>> [round(timeline(k), 3) for k in range(11)]
+        [0.25, 0.5, 0.75, 1.0, 0.95, 0.812, 0.611, 0.389, 0.188, 0.05, 0.0]
+        >>> timeline(4, base_lr=3e-4) == 3e-4 * timeline(4)
+        True
+        >>> timeline.values([0, 3, 99])
+        array([0.25, 1.  , 0.  ])
+    """
+
+    schedule: Schedule
+    horizon: Horizon
+    segments: tuple[Segment, ...] = field(init=False, repr=False, compare=False)
+    absolute: bool = field(init=False, repr=False, compare=False)
+    _ends: list[int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        segments = _segments(self.schedule, self.horizon)
+        object.__setattr__(self, "segments", segments)
+        object.__setattr__(self, "absolute", any(phase.absolute for phase in self.schedule.phases))
+        object.__setattr__(self, "_ends", [one.end for one in segments])
+
+    def __call__(self, k: int, *, base_lr: float | None = None) -> float:
+        """The factor of update ``k``, or its LR for a group whose base LR is ``base_lr``."""
+        self._refuse_bare_factor(base_lr)
+        try:
+            k = operator.index(k)
+        except TypeError:
+            raise _no_update(k) from None
+        if k < 0:
+            raise _no_update(k)
+        a, b = self.affine(k)
+        return a if base_lr is None else base_lr * a + b
+
+    def values(self, ks: ArrayLike, *, base_lr: float | None = None) -> NDArray[np.float64]:
+        """The factors, or LRs, of the updates ``ks``: an array of the same shape, equal to the scalar calls."""
+        self._refuse_bare_factor(base_lr)
+        array = np.asarray(ks)
+        if array.size and (array.dtype.kind not in "iu" or array.min() < 0):
+            raise _no_update(ks)
+        flat = array.reshape(-1).astype(np.int64)
+        last_a, last_b = self.segments[-1].level
+        a, b = np.full(flat.shape, last_a), np.full(flat.shape, last_b)
+        for one in self.segments:
+            inside = (flat >= one.start) & (flat < one.end)
+            if inside.any():
+                a[inside], b[inside] = one.curve(flat[inside] - one.start)
+        return (a if base_lr is None else base_lr * a + b).reshape(array.shape)
+
+    def affine(self, k: int) -> Level:
+        """The pair (a, b) of update ``k >= 0``, unchecked: lr = base_lr * a + b."""
+        at = bisect_right(self._ends, k)
+        if at == len(self._ends):
+            return self.segments[-1].level
+        segment = self.segments[at]
+        return segment.curve(k - segment.start)
+
+    def _refuse_bare_factor(self, base_lr: float | None) -> None:
+        if base_lr is None and self.absolute:
+            raise ScheduleError(
+                f"{self.schedule!r} ends at an absolute LR, so a factor of the base LR cannot say it. "
+                "Write timeline(k, base_lr=1e-3)."
+            )
+
+    def __reduce__(self) -> tuple[type[Timeline], tuple[Schedule, Horizon]]:
+        return Timeline, (self.schedule, self.horizon)
+
+
+def _segments(schedule: Schedule, horizon: Horizon) -> tuple[Segment, ...]:
+    """The phases in their places, each bound to its span and the level before it."""
+    positions = _positions(schedule, horizon)
+    segments: list[Segment] = []
+    level: Level = (1.0, 0.0)
+    for shape, position, after in zip(schedule.phases, positions, positions[1:]):
+        start, end = round_half_up(position), round_half_up(after)
+        span = Span(start, end - start, position, horizon, level)
+        try:
+            curve = shape.bind(span)
+            level = shape.end_level(span, curve)
+        except ScheduleError as error:
+            raise ScheduleError(f"{error} (In {schedule!r} on {horizon!r}.)") from None
+        segments.append(Segment(start, end, shape, curve, level))
+    return tuple(segments)
+
+
+def _positions(schedule: Schedule, horizon: Horizon) -> list[Fraction]:
+    """Where the phases begin, exactly, and where the last one ends; the open phase takes what the others leave."""
+    phases = schedule.phases
+    opening = next((at for at, phase in enumerate(phases) if phase.over is None), len(phases))
+    before, after = [Fraction(0)], [Fraction(horizon.steps)]
+    for phase in phases[:opening]:
+        if phase.over is not None:
+            before.append(horizon.after(before[-1], phase.over))
+    if opening == len(phases):
+        if before[-1] > horizon.steps:
+            raise _too_long(schedule, horizon, before[-1])
+        return before
+    for phase in reversed(phases[opening + 1 :]):
+        if phase.over is not None:
+            after.append(horizon.after(after[-1], phase.over, -1))
+    if round_half_up(after[-1]) <= round_half_up(before[-1]):
+        raise _too_long(schedule, horizon, before[-1] + horizon.steps - after[-1], spell(phases[opening]))
+    return before + after[::-1]
+
+
+def _too_long(schedule: Schedule, horizon: Horizon, taken: Fraction, left_out: str = "") -> ScheduleError:
+    nothing = f" and leave nothing for {left_out}" if left_out else ""
+    return ScheduleError(
+        f"{schedule!r} does not fit {horizon!r}: its phases take {decimal(taken)} of the {horizon.steps} steps{nothing}. "
+        "Lengthen the run, or shorten a phase, for example to a share of the run: over='5%'."
+    )
+
+
+def _no_update(k: object) -> ScheduleError:
+    return ScheduleError(f"timeline({shorten(k)}): updates are counted by whole numbers from 0. Write timeline(0).")
