@@ -63,9 +63,11 @@ class Horizon:
         if isinstance(per_epoch, (list, tuple)):
             if not per_epoch:
                 raise ScheduleError("Horizon(steps_per_epoch=()): write one number, or one for each epoch.")
-            lengths = tuple(_whole("steps_per_epoch", length) for length in per_epoch)
+            lengths = [_whole("steps_per_epoch", length) for length in per_epoch]
             # One spelling for one meaning, so that equal horizons compare equal.
-            object.__setattr__(self, "steps_per_epoch", lengths[0] if len(set(lengths)) == 1 else lengths)
+            while len(lengths) > 1 and lengths[-1] == lengths[-2]:
+                lengths.pop()
+            object.__setattr__(self, "steps_per_epoch", lengths[0] if len(lengths) == 1 else tuple(lengths))
         else:
             object.__setattr__(self, "steps_per_epoch", _whole("steps_per_epoch", per_epoch))
 

@@ -13,6 +13,7 @@ from lr_toolkit.schedules.text import evaluate, spell
 from lr_toolkit.schedules.timeline import Timeline
 
 if TYPE_CHECKING:
+    from lr_toolkit.schedules.durations import Duration
     from lr_toolkit.schedules.horizon import Horizon
 
 __all__ = ["Schedule", "ScheduleLike", "builder", "parse"]
@@ -106,6 +107,11 @@ class Schedule:
                 not know how long an epoch is.
         """
         return Timeline(self, horizon)
+
+    @property
+    def durations(self) -> tuple[Duration, ...]:
+        """Every duration that the schedule's text names, in order."""
+        return tuple(one for shape in self.phases for one in shape.durations)
 
     def __repr__(self) -> str:
         return " >> ".join(spell(one) for one in self.phases)

@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from itertools import accumulate
 from numbers import Integral, Real
@@ -85,6 +85,13 @@ class Shape(ABC):
         """The level that is held after the phase: the limit of its curve at the end."""
         a, b = curve(max(span.length - 1, 0))
         return float(a), float(b)
+
+    @property
+    def durations(self) -> tuple[Duration, ...]:
+        """Every duration among the shape's arguments."""
+        values = [getattr(self, one.name) for one in fields(self)]  # type: ignore[arg-type]  # final shapes are dataclasses
+        flat = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
+        return tuple(one for one in flat if isinstance(one, Duration))
 
     @property
     def absolute(self) -> bool:

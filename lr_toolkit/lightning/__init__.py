@@ -1,0 +1,10 @@
+"""The host: Lightning's Trainer asks for a scheduler, this room answers with a schedule that fits the run."""
+
+from lr_toolkit.lightning import hparams
+from lr_toolkit.lightning.callbacks.monitor import LRMonitor as LRMonitor
+from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
+from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
+from lr_toolkit.lightning.horizon import horizon_of as horizon_of
+from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
+
+hparams.register()

@@ -1,0 +1,163 @@
+"""What ``configure_optimizers`` returns: a schedule bound to the optimizer for the run that is about to begin."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Literal
+
+from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.horizon import horizon_of
+from lr_toolkit.lightning.plateau import attach_plateau
+from lr_toolkit.optim import ReduceOnPlateau, ScheduledLR
+from lr_toolkit.schedules import Horizon, Schedule, ScheduleLike
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+    from torch.optim import Optimizer
+
+__all__ = ["configure_optimizers", "scheduler_config"]
+
+
+def scheduler_config(
+    optimizer: Optimizer,
+    schedule: ScheduleLike,
+    trainer: Trainer,
+    *,
+    interval: Literal["step", "epoch"] = "step",
+    plateau: ReduceOnPlateau | None = None,
+    name: str | None = None,
+    horizon: Horizon | None = None,
+) -> LRSchedulerConfigType:
+    """Lightning's ``lr_scheduler`` dict for a schedule: every key set, nothing to forget.
+
+    The length of the run is found from the Trainer. ``frequency`` stays 1: Lightning counts it in batches inside an epoch,
+    and durations say it better.
+
+    Args:
+        optimizer: the optimizer whose parameter groups follow the schedule, each from its own base LR.
+        schedule: a ``Schedule`` or its text.
+        trainer: ``self.trainer``.
+        interval: ``"step"`` to move after every optimizer update, ``"epoch"`` to move once per epoch, with durations in
+            epochs or shares of the run.
+        plateau: a reaction to a metric, on top of the schedule. It reads the metric once each time that it is produced:
+            after a validation, or at the end of a training epoch. Nothing else has to be added to the Trainer.
+        name: the curve's name in the logs.
+        horizon: the length of the run, instead of what the Trainer says.
+
+    Returns:
+        ``{"scheduler", "interval", "frequency", "monitor", "strict", "name"}``; ``monitor`` is the plateau's.
+
+    Raises:
+        ScheduleError: where the schedule does not fit the run, or the run's length cannot be known. Under
+            ``fast_dev_run``, which cuts the run on purpose, the schedule is cut too, with a warning.
+
+    Example:
+        >>> import lightning as L
+        >>> import torch
+        >>> from lr_toolkit import cosine, scheduler_config, warmup
+        >>> class Classifier(L.LightningModule):
+        ...     def configure_optimizers(self):
+        ...         optimizer = torch.optim.AdamW(self.parameters(), lr=3e-4)
+        ...         config = scheduler_config(optimizer, warmup("500 steps") >> cosine(), self.trainer)
+        ...         return {"optimizer": optimizer, "lr_scheduler": config}
+
+    Reference:
+        Lightning's ``configure_optimizers``, whose default ``interval`` of an epoch is the most frequent mistake.
+    """
+    if interval not in ("step", "epoch"):
+        raise ScheduleError(f"scheduler_config(interval={interval!r}): write interval='step' or interval='epoch'.")
+    if plateau is not None and not isinstance(plateau, ReduceOnPlateau):
+        raise ScheduleError(
+            f"scheduler_config(plateau={plateau!r}): write plateau=ReduceOnPlateau(monitor='val_loss', patience=5)."
+        )
+    schedule = Schedule.parse(schedule)
+    if interval == "epoch":
+        _refuse_steps(schedule)
+    if horizon is None:
+        horizon = _fitting(schedule, horizon_of(trainer, interval), trainer)
+    elif (horizon.unit == "epoch") != (interval == "epoch"):
+        raise ScheduleError(
+            f"scheduler_config(interval={interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
+            f"horizon=Horizon(steps={horizon.steps}, unit={interval!r})."
+        )
+    scheduler = ScheduledLR(optimizer, schedule, horizon, plateau=plateau)
+    config: LRSchedulerConfigType = {"scheduler": scheduler, "interval": interval, "frequency": 1, "name": name}
+    if trainer is None or trainer.lightning_module is None or trainer.lightning_module.automatic_optimization:
+        # Lightning warns of these two under manual optimization, where it does not step schedulers.
+        config |= {"monitor": plateau.monitor if plateau else None, "strict": True}
+    if plateau is not None:
+        attach_plateau(trainer, scheduler)
+    return config
+
+
+def configure_optimizers(
+    optimizer: Optimizer,
+    schedule: ScheduleLike,
+    trainer: Trainer,
+    *,
+    interval: Literal["step", "epoch"] = "step",
+    plateau: ReduceOnPlateau | None = None,
+    name: str | None = None,
+    horizon: Horizon | None = None,
+) -> OptimizerLRSchedulerConfig:
+    """The whole answer of ``LightningModule.configure_optimizers``: the optimizer and its ``scheduler_config``.
+
+    Args:
+        optimizer: see ``scheduler_config``, as for all that follow.
+        schedule: a ``Schedule`` or its text.
+        trainer: ``self.trainer``.
+        interval: ``"step"`` or ``"epoch"``.
+        plateau: a reaction to a metric, on top of the schedule.
+        name: the curve's name in the logs.
+        horizon: the length of the run, instead of what the Trainer says.
+
+    Returns:
+        ``{"optimizer": optimizer, "lr_scheduler": scheduler_config(...)}``.
+
+    Raises:
+        ScheduleError: as ``scheduler_config``.
+
+    Example:
+        >>> import lightning as L
+        >>> import torch
+        >>> import lr_toolkit
+        >>> class Classifier(L.LightningModule):
+        ...     def configure_optimizers(self):
+        ...         optimizer = torch.optim.AdamW(self.parameters(), lr=3e-4)
+        ...         return lr_toolkit.configure_optimizers(optimizer, "warmup('5%') >> cosine()", self.trainer)
+    """
+    config = scheduler_config(
+        optimizer, schedule, trainer, interval=interval, plateau=plateau, name=name, horizon=horizon
+    )
+    return {"optimizer": optimizer, "lr_scheduler": config}
+
+
+def _refuse_steps(schedule: Schedule) -> None:
+    """Under ``interval="epoch"`` a number of steps would silently count epochs."""
+    for duration in schedule.durations:
+        if duration.unit == "steps":
+            raise ScheduleError(
+                f"{schedule!r} with interval='epoch': the schedule moves once per epoch, so {str(duration)!r} has no meaning. "
+                f"Write '{duration.amount} epochs' or a share of the run ('5%'), or interval='step'."
+            )
+
+
+def _fitting(schedule: Schedule, horizon: Horizon, trainer: Trainer) -> Horizon:
+    """``horizon``; under ``fast_dev_run`` one that is long enough for the schedule, of which only the start is run."""
+    try:
+        schedule.resolve(horizon)
+    except ScheduleError as misfit:
+        if not trainer.fast_dev_run:
+            raise
+        for doublings in range(1, 40):
+            longer = Horizon(horizon.steps << doublings, horizon.steps_per_epoch, horizon.unit)
+            try:
+                schedule.resolve(longer)
+            except ScheduleError:
+                continue
+            warnings.warn(f"fast_dev_run cuts the schedule: {misfit}", UserWarning, stacklevel=4)
+            return longer
+        raise
+    return horizon

@@ -1,0 +1,117 @@
+"""How long a Trainer is going to train, in optimizer updates, worked out without harming the run."""
+
+from __future__ import annotations
+
+import math
+from itertools import count, takewhile
+from typing import TYPE_CHECKING, Literal
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.schedules import Horizon
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+
+__all__ = ["horizon_of"]
+
+# What Lightning silently puts where neither max_epochs nor max_steps is given.
+_UNSET_EPOCHS = 1000
+
+
+def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") -> Horizon:
+    """The length of a Trainer's run: its optimizer updates, and the updates of each epoch.
+
+    Worked out from ``max_epochs``, ``max_steps``, the training dataloader, ``limit_train_batches``,
+    ``accumulate_grad_batches`` (the last, shorter group of an epoch counts), ``GradientAccumulationScheduler`` (exactly,
+    epoch by epoch) and the number of devices. Early stopping and ``max_time`` may end the run before. Under manual
+    optimization one update of each optimizer per batch is assumed.
+
+    Call it in ``configure_optimizers``, where the helpers of this package call it for you.
+
+    Args:
+        trainer: a Trainer that is about to fit.
+        interval: ``"epoch"`` for a horizon in epochs, for a scheduler that is stepped once per epoch.
+
+    Raises:
+        ScheduleError: where the length cannot be known: a dataset without length and no ``max_steps``, training without
+            end, only ``max_time``, or no limit at all, for which Lightning puts 1000 epochs. ``horizon=`` says it then.
+
+    Example:
+        >>> from lr_toolkit import horizon_of
+        >>> # in configure_optimizers: horizon_of(self.trainer) -> Horizon(steps=60, steps_per_epoch=20)
+
+    Reference:
+        Lightning's ``estimated_stepping_batches``, which gives -1, inf or a wrong number in these cases, and makes a
+        resumable dataloader start over.
+    """
+    epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
+    steps = trainer.max_steps
+    if epochs == _UNSET_EPOCHS and steps == -1:
+        raise _unknown(
+            "max_epochs is not set, and Lightning puts 1000 epochs in its place",
+            f"Trainer(max_epochs=10). If 1000 epochs are meant, {_BY_HAND}",
+        )
+    if epochs == -1 and steps == -1:
+        raise _unknown("it trains without end (max_epochs=-1, or only max_time)", f"Trainer(max_epochs=10), or {_BY_HAND}")
+    if interval == "epoch" and steps == -1:
+        return Horizon(epochs, unit="epoch")
+    batches = _batches_per_epoch(trainer)
+    if math.isinf(batches):
+        if steps == -1 or interval == "epoch":
+            raise _unknown(
+                "the training dataloader has no length",
+                f"Trainer(max_steps=10_000), Trainer(limit_train_batches=500), or {_BY_HAND}",
+            )
+        return Horizon(steps)
+    lengths = _updates_of_epochs(trainer, int(batches), epochs, steps)
+    total = sum(lengths) if steps == -1 else min(sum(lengths), steps)
+    if interval == "epoch":
+        return Horizon(len(lengths), unit="epoch")
+    return Horizon(total, lengths)
+
+
+_BY_HAND = "say it yourself: configure_optimizers(..., horizon=Horizon(steps=10_000, steps_per_epoch=500))."
+
+
+def _unknown(why: str, cure: str) -> ScheduleError:
+    return ScheduleError(f"horizon_of(trainer): the length of this run cannot be known: {why}. Write {cure}")
+
+
+def _batches_per_epoch(trainer: Trainer) -> float:
+    """Batches of one epoch on this rank; ``inf`` where the dataloader does not say."""
+    loop = trainer.fit_loop
+    if loop._combined_loader is None:
+        loop.setup_data()
+        if loop._combined_loader is None:
+            raise ScheduleError(
+                "horizon_of(trainer): the trainer has no training data yet. Call it in configure_optimizers, with "
+                "self.trainer, and with limit_train_batches above 0."
+            )
+        if trainer.ckpt_path is not None:
+            # Lightning restores a resumable dataloader's state only where it sets the loader up itself, which it does
+            # after the checkpoint was read; a loader that is already there would start over (Lightning #20550).
+            loop._combined_loader = None
+    batches = loop.max_batches
+    if batches == 0:
+        raise _unknown("an epoch has no training batches", "a larger dataset or limit_train_batches.")
+    return batches
+
+
+def _updates_of_epochs(trainer: Trainer, batches: int, epochs: int, steps: int) -> list[int]:
+    """The optimizer updates of each epoch in turn, until ``epochs`` epochs or ``steps`` updates are reached."""
+    # DeepSpeed's engine counts on beyond the last batch of an epoch, where Lightning's own accumulation steps.
+    strategy_accumulates = trainer.strategy.handles_gradient_accumulation
+    schedulers = [one for one in trainer.callbacks if hasattr(one, "get_accumulate_grad_batches")]
+
+    def updates(epoch: int) -> int:
+        factor = schedulers[0].get_accumulate_grad_batches(epoch) if schedulers else trainer.accumulate_grad_batches
+        return max(batches // factor, 1) if strategy_accumulates else math.ceil(batches / factor)
+
+    if epochs == -1 and not schedulers:
+        return [updates(0)] * math.ceil(steps / updates(0))
+    lengths: list[int] = []
+    for epoch in takewhile(lambda epoch: epochs == -1 or epoch < epochs, count()):
+        lengths.append(updates(epoch))
+        if steps != -1 and sum(lengths) >= steps:
+            break
+    return lengths

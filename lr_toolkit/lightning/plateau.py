@@ -1,0 +1,120 @@
+"""Reading a plateau's metric: once each time that it is produced, the same value on every rank."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch.callbacks import Callback, Checkpoint
+from typing_extensions import override
+
+from lr_toolkit.errors import ScheduleError
+
+if TYPE_CHECKING:
+    from lightning.pytorch import LightningModule, Trainer
+    from torch import Tensor
+
+    from lr_toolkit.optim import ScheduledLR
+
+__all__ = ["attach_plateau"]
+
+
+def attach_plateau(trainer: Trainer, scheduler: ScheduledLR) -> None:
+    """Let ``trainer`` feed the metric to the plateau reaction of ``scheduler``, before its checkpoints are saved."""
+    if trainer is None:
+        raise ScheduleError("plateau=ReduceOnPlateau(...) needs the Trainer that produces its metric: pass self.trainer.")
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    before = next((at for at, one in enumerate(callbacks) if isinstance(one, Checkpoint)), len(callbacks))
+    callbacks.insert(before, _PlateauReader(scheduler))
+
+
+class _PlateauReader(Callback):
+    """Hands each new value of the metric to the scheduler, which keeps all state.
+
+    Lightning's own way reads the metric when the scheduler's interval comes round: a value twice, a stale one, one rank's
+    own, or only after the checkpoint was saved. A value is new when ``trainer.callback_metrics`` holds another tensor than
+    before: two validations may well give equal ones.
+    """
+
+    def __init__(self, scheduler: ScheduledLR) -> None:
+        self._scheduler = scheduler
+        self._seen: Tensor | None = None
+        self._readings = 0
+        self._expected = False
+
+    @property
+    def _monitor(self) -> str:
+        plateau = self._scheduler.plateau
+        return plateau.monitor if plateau else ""
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        # A reader is made after this hook of its own fit, so here a later run begins, which brings its own.
+        trainer.callbacks = [one for one in trainer.callbacks if one is not self]  # type: ignore[attr-defined]
+
+    @override
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._seen = self._current(trainer)
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self._expected = True
+            self._read(trainer)
+
+    @override
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._expected |= not trainer.enable_validation
+        self._read(trainer)
+
+    @override
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._read_late(trainer)
+
+    @override
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._read_late(trainer)
+
+    def _read_late(self, trainer: Trainer) -> None:
+        """What the module logged in its own ``on_train_epoch_end`` comes after this callback's; then it must be there."""
+        if not self._expected:
+            return
+        self._read(trainer)
+        if self._readings == 0:
+            names = sorted(trainer.callback_metrics)
+            near = get_close_matches(self._monitor, names, n=1)
+            hint = f"Did you mean monitor={near[0]!r}? " if near else ""
+            raise ScheduleError(
+                f"ReduceOnPlateau(monitor={self._monitor!r}): no such metric was logged by the end of the first epoch in which "
+                f"it could be. {hint}The metrics are {', '.join(names) or 'none'}. Log it in validation_step: "
+                f"self.log({self._monitor!r}, value)."
+            )
+
+    def _current(self, trainer: Trainer) -> Tensor | None:
+        value: Any = trainer.callback_metrics.get(self._monitor)
+        return value
+
+    def _read(self, trainer: Trainer) -> None:
+        value = self._current(trainer)
+        produced = value is not None and value is not self._seen
+        self._seen = value
+        mean = _mean_over_ranks(trainer, value if produced else None)
+        if mean is not None:
+            self._readings += 1
+            self._scheduler.observe(mean)
+
+
+def _mean_over_ranks(trainer: Trainer, value: Tensor | None) -> float | None:
+    """The mean of the ranks that have a value, the same on all of them; equal values pass unchanged."""
+    if trainer.world_size == 1:
+        return None if value is None else float(value)
+    mine = torch.full((2,), float("nan"), dtype=torch.float64, device=trainer.strategy.root_device)
+    if value is not None:
+        mine[0] = value
+    mine[1] = value is not None
+    every = trainer.strategy.all_gather(mine).reshape(-1, 2).tolist()
+    values = [reading for reading, present in every if present]
+    if not values:
+        return None
+    return values[0] if len(set(values)) == 1 else sum(values) / len(values)

@@ -1,0 +1,4 @@
+"""Timelines bound to torch optimizers."""
+
+from lr_toolkit.optim.plateau import ReduceOnPlateau as ReduceOnPlateau
+from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR

@@ -1,0 +1,130 @@
+"""The plateau reaction: a metric that stops improving lowers a gain on top of any timeline."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, final
+
+from lr_toolkit.errors import ScheduleError
+
+__all__ = ["PlateauState", "ReduceOnPlateau"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlateauState:
+    """What a plateau reaction has seen: the best value, bad readings since, and readings of cooldown left."""
+
+    best: float
+    bad: int = 0
+    cooldown: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ReduceOnPlateau:
+    """Lower the learning rate when a metric has stopped improving, whatever the schedule says.
+
+        lr(k) = base_lr * timeline(k) * gain,    gain starts at 1 and is multiplied by ``factor`` at each reduction
+
+    With ``hold()`` this is torch's ``ReduceLROnPlateau``. Unlike it, it composes: after a ``warmup(...)``, on a
+    ``cosine()``. The gain is kept per parameter group, and ``min_lr`` and ``eps`` are compared with base LR x gain, so that a
+    warmed-up or decayed LR does not disturb them.
+
+    Args:
+        monitor: the name of the metric, as given to ``self.log``.
+        mode: ``"min"`` where lower is better, ``"max"`` where higher is.
+        factor: what a reduction multiplies the gain by, above 0 and below 1.
+        patience: readings without improvement that are allowed; the next one reduces.
+        threshold: how much better than the best a reading must be to count.
+        threshold_mode: ``"rel"`` for a share of the best, ``"abs"`` for an amount.
+        cooldown: readings after a reduction during which nothing counts as bad.
+        min_lr: base LR x gain is never brought below it; one number, or one for each parameter group.
+        eps: a reduction by no more than this is not made.
+
+    Raises:
+        ScheduleError: for a missing ``monitor`` or a value out of its range.
+
+    Example:
+        >>> from lr_toolkit import hold, warmup
+        >>> plateau = ReduceOnPlateau(monitor="val_loss", factor=0.5, patience=3)
+        >>> schedule = warmup("500 steps") >> hold()
+        >>> # in configure_optimizers:
+        >>> # return lr_toolkit.configure_optimizers(optimizer, schedule, self.trainer, plateau=plateau)
+
+    Reference:
+        torch's ``ReduceLROnPlateau``. A NaN reading, which torch counts as bad, is reported and otherwise ignored.
+    """
+
+    monitor: str = ""
+    mode: Literal["min", "max"] = "min"
+    factor: float = 0.1
+    patience: int = 10
+    threshold: float = 1e-4
+    threshold_mode: Literal["rel", "abs"] = "rel"
+    cooldown: int = 0
+    min_lr: float | tuple[float, ...] = 0.0
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.monitor, str) or not self.monitor:
+            raise _refused("monitor", self.monitor, "names the metric that is read", "monitor='val_loss'")
+        if self.mode not in ("min", "max"):
+            raise _refused("mode", self.mode, "is 'min' or 'max'", "mode='min'")
+        if self.threshold_mode not in ("rel", "abs"):
+            raise _refused("threshold_mode", self.threshold_mode, "is 'rel' or 'abs'", "threshold_mode='rel'")
+        if not _finite(self.factor) or not 0 < self.factor < 1:
+            raise _refused("factor", self.factor, "lies between 0 and 1", "factor=0.1")
+        for name in ("patience", "cooldown"):
+            count = getattr(self, name)
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+                raise _refused(name, count, "is a whole number of readings, zero or more", f"{name}=5")
+        for name in ("threshold", "eps"):
+            value = getattr(self, name)
+            if not _finite(value) or value < 0:
+                raise _refused(name, value, "is a number, zero or more", f"{name}=1e-4")
+        floors = self.min_lr if isinstance(self.min_lr, (list, tuple)) else (self.min_lr,)
+        if not floors or not all(_finite(one) and one >= 0 for one in floors):
+            raise _refused("min_lr", self.min_lr, "is an LR, zero or more, or one for each group", "min_lr=1e-6")
+        if isinstance(self.min_lr, list):
+            object.__setattr__(self, "min_lr", tuple(self.min_lr))
+
+    @property
+    def start(self) -> PlateauState:
+        """The state before the first reading."""
+        return PlateauState(best=math.inf if self.mode == "min" else -math.inf)
+
+    def read(self, state: PlateauState, value: float) -> tuple[PlateauState, bool]:
+        """The state after a reading, and whether it calls for a reduction."""
+        if self._better(value, state.best):
+            after = replace(state, best=value, bad=0)
+        else:
+            after = replace(state, bad=state.bad + 1)
+        if after.cooldown > 0:
+            after = replace(after, bad=0, cooldown=after.cooldown - 1)
+        if after.bad > self.patience:
+            return replace(after, bad=0, cooldown=self.cooldown), True
+        return after, False
+
+    def reduced(self, level: float, group: int) -> float:
+        """Base LR x gain of a parameter group after a reduction from ``level``."""
+        floor = self.min_lr[group] if isinstance(self.min_lr, tuple) else self.min_lr
+        lower = max(level * self.factor, floor)
+        return lower if level - lower > self.eps else level
+
+    def _better(self, value: float, best: float) -> bool:
+        sign = 1.0 if self.mode == "max" else -1.0
+        if self.threshold_mode == "rel":
+            bar = best * (1.0 + sign * self.threshold)
+        else:
+            bar = best + sign * self.threshold
+        return value > bar if self.mode == "max" else value < bar
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _refused(name: str, value: object, what: str, spelling: str) -> ScheduleError:
+    return ScheduleError(f"ReduceOnPlateau({name}={value!r}): {name} {what}. Write ReduceOnPlateau(..., {spelling}).")
