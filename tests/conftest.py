@@ -1,0 +1,54 @@
+"""What every test relies on: one thread, no network, the same examples on every CI run, and nothing written into the checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+
+import pytest
+import torch
+from hypothesis import settings
+
+_SCRATCH = tempfile.mkdtemp(prefix="lr_toolkit-tests-")
+
+# Doctests of the package run before any fixture could be asked for, so this is set for the whole process.
+os.environ.update(
+    WANDB_MODE="offline",
+    WANDB_SILENT="true",
+    WANDB_CONSOLE="off",  # or W&B captures what pytest captures already
+    WANDB_DISABLE_CODE="true",
+    WANDB_DISABLE_GIT="true",
+    WANDB_DIR=_SCRATCH,
+    WANDB_CACHE_DIR=_SCRATCH,
+    WANDB_CONFIG_DIR=_SCRATCH,
+    WANDB_DATA_DIR=_SCRATCH,
+    MPLBACKEND="agg",
+    HF_HUB_OFFLINE="1",
+)
+
+# The models are tiny: more threads than one only wait for each other, which made fits many times slower.
+torch.set_num_threads(1)
+
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_report_header() -> str:
+    """The versions that a failure may depend on."""
+    return ", ".join(f"{name} {version(name)}" for name in ("torch", "lightning", "torchmetrics", "wandb", "numpy"))
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(_SCRATCH, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no CUDA device"))

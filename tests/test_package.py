@@ -1,0 +1,142 @@
+"""The frame: what importing costs, what is public, and that the files around the package agree with it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from importlib.metadata import requires, version
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import lr_toolkit
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"lightning", "matplotlib", "pytorch_lightning", "tensorboard", "torch", "torchmetrics", "transformers", "wandb"}
+
+IMPORT_ALL = """
+import lightning.pytorch, torch
+import importlib, pkgutil, sys
+before = {name.partition(".")[0] for name in sys.modules}
+import lr_toolkit
+for module in pkgutil.walk_packages(lr_toolkit.__path__, "lr_toolkit."):
+    importlib.import_module(module.name)
+print(*{name.partition(".")[0] for name in sys.modules} - before - set(sys.stdlib_module_names))
+"""
+
+
+def run(code: str) -> set[str]:
+    """The words that ``code`` prints in a fresh interpreter."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+    return set(done.stdout.split())
+
+
+def heavy_after(statement: str) -> set[str]:
+    """The heavy packages that a fresh interpreter holds after ``statement``."""
+    return run(f"import sys\n{statement}\nprint(*sys.modules)") & HEAVY
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import lr_toolkit",
+        "import lr_toolkit; dir(lr_toolkit), lr_toolkit.__version__",
+        "from lr_toolkit import ScheduleError, Horizon, warmup, cosine; (warmup('5%') >> cosine()).resolve(Horizon(100))",
+        "import lr_toolkit.schedules",
+    ],
+)
+def test_writing_a_schedule_is_light(statement: str) -> None:
+    """Importing the package, and writing and resolving a schedule, loads neither torch nor Lightning nor W&B."""
+    assert heavy_after(statement) == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("from lr_toolkit import ScheduledLR", {"torch"}),
+        ("from lr_toolkit import LRMonitor", {"torch", "lightning"}),
+    ],
+)
+def test_the_check_of_lightness_can_fail(statement: str, expected: set[str]) -> None:
+    """The same check sees torch and Lightning where they are loaded."""
+    assert expected <= heavy_after(statement)
+
+
+def test_a_plain_loop_needs_no_lightning() -> None:
+    """``ScheduledLR`` and ``ReduceOnPlateau`` load torch, and neither Lightning nor W&B."""
+    assert heavy_after("from lr_toolkit import ReduceOnPlateau, ScheduledLR") == {"torch"}
+
+
+def test_optional_packages_are_loaded_when_used() -> None:
+    """Importing every module of the package loads no third-party package that Lightning and torch don't load anyway."""
+    assert run(IMPORT_ALL) == {"lr_toolkit"}
+
+
+def test_the_public_names_are_sorted() -> None:
+    """``__all__`` is sorted, names nothing twice, and is what ``dir`` shows beside the private names."""
+    assert lr_toolkit.__all__ == sorted(set(lr_toolkit.__all__))
+    assert set(lr_toolkit.__all__) <= set(dir(lr_toolkit))
+
+
+def test_type_checkers_see_every_public_name() -> None:
+    """The names imported for type checkers are those of ``__all__``, each from the module that defines it."""
+    source = inspect.getsource(lr_toolkit)
+    imports = [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.ImportFrom) and one.col_offset]
+    seen = {name.asname: str(one.module) for one in imports for name in one.names if name.asname}
+
+    assert {*seen, "__version__"} == set(lr_toolkit.__all__)
+    assert seen == {name: getattr(lr_toolkit, name).__module__ for name in seen}
+
+
+@pytest.mark.parametrize("name", sorted(set(lr_toolkit.__all__) - {"__version__"}))
+def test_every_public_name_shows_how_it_is_used(name: str) -> None:
+    """Each public name resolves to an object of that name, whose docstring holds an example."""
+    public = getattr(lr_toolkit, name)
+
+    assert public.__name__ == name
+    assert ">>> " in inspect.getdoc(public)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A name that the package doesn't have raises AttributeError, as of any module."""
+    with pytest.raises(AttributeError, match="'lr_toolkit' has no attribute 'cosines'"):
+        _ = lr_toolkit.cosines
+
+
+def test_types_are_published() -> None:
+    """The installed package carries py.typed."""
+    assert files("lr_toolkit").joinpath("py.typed").is_file()
+
+
+def test_the_version_is_said_once() -> None:
+    """``__version__``, the installed metadata and pyproject.toml agree, and the changelog opens with that version or Unreleased."""
+    declared = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    newest = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+
+    assert declared is not None
+    assert newest is not None
+    assert lr_toolkit.__version__ == version("lr_toolkit") == declared[1]
+    assert newest[1] in {"Unreleased", declared[1]}
+
+
+def test_every_dependency_has_a_known_good_pin() -> None:
+    """Each package that pyproject.toml names has one exact pin in constraints.txt, inside of its range."""
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pins = {canonicalize_name(one.name): one for one in map(Requirement, filter(None, (i.split("#")[0] for i in lines)))}
+
+    for needed in map(Requirement, requires("lr_toolkit") or []):
+        if needed.name == "lr_toolkit":
+            continue
+        pin = str(pins[canonicalize_name(needed.name)].specifier)
+
+        assert re.fullmatch(r"==[\w.]+", pin), needed
+        assert needed.specifier.contains(pin[2:]), f"{needed} and {pin}"
