@@ -84,11 +84,10 @@ class _PlateauReader(Callback):
         if self._readings == 0:
             names = sorted(trainer.callback_metrics)
             near = get_close_matches(self._monitor, names, n=1)
-            hint = f"Did you mean monitor={near[0]!r}? " if near else ""
+            cure = f"Did you mean monitor={near[0]!r}?" if near else f"Log it: self.log({self._monitor!r}, value)."
             raise ScheduleError(
                 f"ReduceOnPlateau(monitor={self._monitor!r}): no such metric was logged by the end of the first epoch in which "
-                f"it could be. {hint}The metrics are {', '.join(names) or 'none'}. Log it in validation_step: "
-                f"self.log({self._monitor!r}, value)."
+                f"it could be. The metrics are {', '.join(names) or 'none'}. {cure}"
             )
 
     def _current(self, trainer: Trainer) -> Tensor | None:

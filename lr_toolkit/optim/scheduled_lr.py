@@ -190,6 +190,9 @@ class ScheduledLR(LRScheduler):
             self.base_lrs.append(base)
             self._gains.append(1.0)
 
+    def __repr__(self) -> str:
+        return f"ScheduledLR({self.schedule!r}, update {self.last_epoch} of {self.horizon.steps})"
+
     # --- noticing real updates ---
 
     def _watch(self) -> None:

@@ -167,7 +167,7 @@ def _positions(schedule: Schedule, horizon: Horizon) -> list[Fraction]:
 def _too_long(schedule: Schedule, horizon: Horizon, taken: Fraction, left_out: str = "") -> ScheduleError:
     nothing = f" and leave nothing for {left_out}" if left_out else ""
     return ScheduleError(
-        f"{schedule!r} does not fit {horizon!r}: its phases take {decimal(taken)} of the {horizon.steps} steps{nothing}. "
+        f"{schedule!r} does not fit {horizon!r}: its phases take {decimal(taken)} steps{nothing}, and the run has {horizon.steps}. "
         "Lengthen the run, or shorten a phase, for example to a share of the run: over='5%'."
     )
 
