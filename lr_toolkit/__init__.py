@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from lr_toolkit.schedules.builders import hold as hold
     from lr_toolkit.schedules.builders import linear as linear
     from lr_toolkit.schedules.builders import multistep as multistep
+    from lr_toolkit.schedules.builders import one_minus_sqrt as one_minus_sqrt
     from lr_toolkit.schedules.builders import polynomial as polynomial
     from lr_toolkit.schedules.builders import step as step
     from lr_toolkit.schedules.builders import warmup as warmup
     from lr_toolkit.schedules.durations import Duration as Duration
     from lr_toolkit.schedules.horizon import Horizon as Horizon
+    from lr_toolkit.schedules.recipes import wsd as wsd
     from lr_toolkit.schedules.schedule import Schedule as Schedule
     from lr_toolkit.schedules.timeline import Timeline as Timeline
 
@@ -51,9 +53,11 @@ _ROOMS = {
         "hold",
         "linear",
         "multistep",
+        "one_minus_sqrt",
         "polynomial",
         "step",
         "warmup",
+        "wsd",
     ),
     "optim": ("ReduceOnPlateau", "ScheduledLR"),
     "lightning": ("LRMonitor", "ScheduleMixin", "configure_optimizers", "horizon_of", "scheduler_config"),

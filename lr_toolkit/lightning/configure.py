@@ -10,8 +10,8 @@ from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLR
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.lightning.plateau import attach_plateau
-from lr_toolkit.optim import ReduceOnPlateau, ScheduledLR
-from lr_toolkit.schedules import Horizon, Schedule, ScheduleLike
+from lr_toolkit.optim import OnChange, ReduceOnPlateau, ScheduledLR
+from lr_toolkit.schedules import DurationLike, Horizon, Schedule, ScheduleLike
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -23,12 +23,14 @@ __all__ = ["configure_optimizers", "scheduler_config"]
 def scheduler_config(
     optimizer: Optimizer,
     schedule: ScheduleLike,
-    trainer: Trainer,
+    trainer: Trainer | None,
     *,
     interval: Literal["step", "epoch"] = "step",
     plateau: ReduceOnPlateau | None = None,
     name: str | None = None,
     horizon: Horizon | None = None,
+    on_change: OnChange = "error",
+    rewarm: DurationLike | None = None,
 ) -> LRSchedulerConfigType:
     """Lightning's ``lr_scheduler`` dict for a schedule: every key set, nothing to forget.
 
@@ -38,13 +40,16 @@ def scheduler_config(
     Args:
         optimizer: the optimizer whose parameter groups follow the schedule, each from its own base LR.
         schedule: a ``Schedule`` or its text.
-        trainer: ``self.trainer``.
+        trainer: ``self.trainer``; ``None`` only with ``horizon`` and without ``plateau``.
         interval: ``"step"`` to move after every optimizer update, ``"epoch"`` to move once per epoch, with durations in
             epochs or shares of the run.
         plateau: a reaction to a metric, on top of the schedule. It reads the metric once each time that it is produced:
             after a validation, or at the end of a training epoch. Nothing else has to be added to the Trainer.
         name: the curve's name in the logs.
         horizon: the length of the run, instead of what the Trainer says.
+        on_change: how to go on from a checkpoint that was saved under another plan: ``"error"``, ``"replan"``, ``"keep"``,
+            ``"stretch"`` or ``"continue"``, as for ``ScheduledLR``.
+        rewarm: how long to warm up again then.
 
     Returns:
         ``{"scheduler", "interval", "frequency", "monitor", "strict", "name"}``; ``monitor`` is the plateau's.
@@ -68,23 +73,28 @@ def scheduler_config(
     """
     if interval not in ("step", "epoch"):
         raise ScheduleError(f"scheduler_config(interval={interval!r}): write interval='step' or interval='epoch'.")
-    if plateau is not None and not isinstance(plateau, ReduceOnPlateau):
-        raise ScheduleError(
-            f"scheduler_config(plateau={plateau!r}): write plateau=ReduceOnPlateau(monitor='val_loss', patience=5)."
-        )
     schedule = Schedule.parse(schedule)
     if interval == "epoch":
         _refuse_steps(schedule)
     if horizon is None:
+        if trainer is None:
+            raise ScheduleError(
+                "scheduler_config(trainer=None): the Trainer says how long the run is. Write self.trainer, or "
+                "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
+            )
         horizon = _fitting(schedule, horizon_of(trainer, interval), trainer)
     elif (horizon.unit == "epoch") != (interval == "epoch"):
         raise ScheduleError(
             f"scheduler_config(interval={interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
             f"horizon=Horizon(steps={horizon.steps}, unit={interval!r})."
         )
-    scheduler = ScheduledLR(optimizer, schedule, horizon, plateau=plateau)
+    scheduler = ScheduledLR(optimizer, schedule, horizon, plateau=plateau, on_change=on_change, rewarm=rewarm)
+    # Lightning steps the optimizer also where training_step returned None. A sharded optimizer may hold no gradient on some
+    # rank, and all ranks must count alike.
+    scheduler.needs_gradient = type(getattr(trainer, "strategy", None)).__name__ in ("SingleDeviceStrategy", "DDPStrategy")
     config: LRSchedulerConfigType = {"scheduler": scheduler, "interval": interval, "frequency": 1, "name": name}
-    if trainer is None or trainer.lightning_module is None or trainer.lightning_module.automatic_optimization:
+    module = getattr(trainer, "lightning_module", None)
+    if module is None or module.automatic_optimization:
         # Lightning warns of these two under manual optimization, where it does not step schedulers.
         config |= {"monitor": plateau.monitor if plateau else None, "strict": True}
     if plateau is not None:
@@ -95,12 +105,14 @@ def scheduler_config(
 def configure_optimizers(
     optimizer: Optimizer,
     schedule: ScheduleLike,
-    trainer: Trainer,
+    trainer: Trainer | None,
     *,
     interval: Literal["step", "epoch"] = "step",
     plateau: ReduceOnPlateau | None = None,
     name: str | None = None,
     horizon: Horizon | None = None,
+    on_change: OnChange = "error",
+    rewarm: DurationLike | None = None,
 ) -> OptimizerLRSchedulerConfig:
     """The whole answer of ``LightningModule.configure_optimizers``: the optimizer and its ``scheduler_config``.
 
@@ -112,6 +124,8 @@ def configure_optimizers(
         plateau: a reaction to a metric, on top of the schedule.
         name: the curve's name in the logs.
         horizon: the length of the run, instead of what the Trainer says.
+        on_change: how to go on from a checkpoint that was saved under another plan.
+        rewarm: how long to warm up again then.
 
     Returns:
         ``{"optimizer": optimizer, "lr_scheduler": scheduler_config(...)}``.
@@ -129,7 +143,15 @@ def configure_optimizers(
         ...         return lr_toolkit.configure_optimizers(optimizer, "warmup('5%') >> cosine()", self.trainer)
     """
     config = scheduler_config(
-        optimizer, schedule, trainer, interval=interval, plateau=plateau, name=name, horizon=horizon
+        optimizer,
+        schedule,
+        trainer,
+        interval=interval,
+        plateau=plateau,
+        name=name,
+        horizon=horizon,
+        on_change=on_change,
+        rewarm=rewarm,
     )
     return {"optimizer": optimizer, "lr_scheduler": config}
 
@@ -149,7 +171,7 @@ def _fitting(schedule: Schedule, horizon: Horizon, trainer: Trainer) -> Horizon:
     try:
         schedule.resolve(horizon)
     except ScheduleError as misfit:
-        if not trainer.fast_dev_run:
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning's debugging setup
             raise
         for doublings in range(1, 40):
             longer = Horizon(horizon.steps << doublings, horizon.steps_per_epoch, horizon.unit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import count, takewhile
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules import Horizon
@@ -44,8 +44,15 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
         Lightning's ``estimated_stepping_batches``, which gives -1, inf or a wrong number in these cases, and makes a
         resumable dataloader start over.
     """
+    if not hasattr(trainer, "fit_loop"):
+        raise ScheduleError(
+            f"horizon_of(trainer={trainer!r}): must be the Trainer. Write horizon_of(self.trainer) in configure_optimizers, or "
+            + _BY_HAND
+        )
     epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
     steps = trainer.max_steps
+    if epochs == 0 or steps == 0:
+        raise _unknown("it takes no update at all (max_epochs=0 or max_steps=0)", f"Trainer(max_epochs=10), or {_BY_HAND}")
     if epochs == _UNSET_EPOCHS and steps == -1:
         raise _unknown(
             "max_epochs is not set, and Lightning puts 1000 epochs in its place",
@@ -79,7 +86,7 @@ def _unknown(why: str, cure: str) -> ScheduleError:
 
 def _batches_per_epoch(trainer: Trainer) -> float:
     """Batches of one epoch on this rank; ``inf`` where the dataloader does not say."""
-    loop = trainer.fit_loop
+    loop: Any = trainer.fit_loop
     if loop._combined_loader is None:
         loop.setup_data()
         if loop._combined_loader is None:
@@ -91,7 +98,7 @@ def _batches_per_epoch(trainer: Trainer) -> float:
             # Lightning restores a resumable dataloader's state only where it sets the loader up itself, which it does
             # after the checkpoint was read; a loader that is already there would start over (Lightning #20550).
             loop._combined_loader = None
-    batches = loop.max_batches
+    batches: float = loop.max_batches
     if batches == 0:
         raise _unknown("an epoch has no training batches", "a larger dataset or limit_train_batches.")
     return batches
@@ -101,7 +108,8 @@ def _updates_of_epochs(trainer: Trainer, batches: int, epochs: int, steps: int) 
     """The optimizer updates of each epoch in turn, until ``epochs`` epochs or ``steps`` updates are reached."""
     # DeepSpeed's engine counts on beyond the last batch of an epoch, where Lightning's own accumulation steps.
     strategy_accumulates = trainer.strategy.handles_gradient_accumulation
-    schedulers = [one for one in trainer.callbacks if hasattr(one, "get_accumulate_grad_batches")]
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by Lightning's callback connector
+    schedulers = [one for one in callbacks if hasattr(one, "get_accumulate_grad_batches")]
 
     def updates(epoch: int) -> int:
         factor = schedulers[0].get_accumulate_grad_batches(epoch) if schedulers else trainer.accumulate_grad_batches

@@ -9,8 +9,8 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.configure import configure_optimizers
-from lr_toolkit.optim import ReduceOnPlateau
-from lr_toolkit.schedules import Schedule, ScheduleLike
+from lr_toolkit.optim import OnChange, ReduceOnPlateau
+from lr_toolkit.schedules import DurationLike, Schedule, ScheduleLike
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -29,6 +29,8 @@ class ScheduleMixin:
         schedule: a ``Schedule`` or its text.
         interval: ``"step"`` (default) or ``"epoch"``, as for ``scheduler_config``.
         plateau: a ``ReduceOnPlateau``, or ``None``.
+        on_change: how to go on from a checkpoint that was saved under another plan, as for ``ScheduledLR``.
+        rewarm: how long to warm up again then.
 
     Raises:
         ScheduleError: where the mixin stands after ``LightningModule``, or there is no schedule or optimizer.
@@ -47,6 +49,8 @@ class ScheduleMixin:
     schedule: ScheduleLike
     interval: Literal["step", "epoch"] = "step"
     plateau: ReduceOnPlateau | None = None
+    on_change: OnChange = "error"
+    rewarm: DurationLike | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -72,6 +76,8 @@ class ScheduleMixin:
             self.trainer,  # type: ignore[attr-defined]  # LightningModule's, which this class stands before
             interval=self.interval,
             plateau=self.plateau,
+            on_change=self.on_change,
+            rewarm=self.rewarm,
         )
 
     def save_hyperparameters(self, *args: Any, frame: Any = None, **kwargs: Any) -> None:

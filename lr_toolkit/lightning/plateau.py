@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["attach_plateau"]
 
 
-def attach_plateau(trainer: Trainer, scheduler: ScheduledLR) -> None:
+def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
     """Let ``trainer`` feed the metric to the plateau reaction of ``scheduler``, before its checkpoints are saved."""
     if trainer is None:
         raise ScheduleError("plateau=ReduceOnPlateau(...) needs the Trainer that produces its metric: pass self.trainer.")
@@ -91,8 +91,8 @@ class _PlateauReader(Callback):
             )
 
     def _current(self, trainer: Trainer) -> Tensor | None:
-        value: Any = trainer.callback_metrics.get(self._monitor)
-        return value
+        metrics: dict[str, Tensor] = trainer.callback_metrics
+        return metrics.get(self._monitor)
 
     def _read(self, trainer: Trainer) -> None:
         value = self._current(trainer)
@@ -112,7 +112,7 @@ def _mean_over_ranks(trainer: Trainer, value: Tensor | None) -> float | None:
     if value is not None:
         mine[0] = value
     mine[1] = value is not None
-    every = trainer.strategy.all_gather(mine).reshape(-1, 2).tolist()
+    every: list[list[float]] = trainer.strategy.all_gather(mine).reshape(-1, 2).tolist()
     values = [reading for reading, present in every if present]
     if not values:
         return None

@@ -1,4 +1,5 @@
 """Timelines bound to torch optimizers."""
 
 from lr_toolkit.optim.plateau import ReduceOnPlateau as ReduceOnPlateau
+from lr_toolkit.optim.resume import OnChange as OnChange
 from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from lr_toolkit.errors import ScheduleError
 
@@ -68,7 +68,8 @@ class ReduceOnPlateau:
     eps: float = 1e-8
 
     def __post_init__(self) -> None:
-        if not isinstance(self.monitor, str) or not self.monitor:
+        given: Any = self.monitor
+        if not isinstance(given, str) or not given:
             raise _refused("monitor", self.monitor, "names the metric that is read", "monitor='val_loss'")
         if self.mode not in ("min", "max"):
             raise _refused("mode", self.mode, "is 'min' or 'max'", "mode='min'")
@@ -84,11 +85,12 @@ class ReduceOnPlateau:
             value = getattr(self, name)
             if not _finite(value) or value < 0:
                 raise _refused(name, value, "is a number, zero or more", f"{name}=1e-4")
-        floors = self.min_lr if isinstance(self.min_lr, (list, tuple)) else (self.min_lr,)
+        given = self.min_lr
+        floors = tuple(given) if isinstance(given, (list, tuple)) else (given,)
         if not floors or not all(_finite(one) and one >= 0 for one in floors):
             raise _refused("min_lr", self.min_lr, "is an LR, zero or more, or one for each group", "min_lr=1e-6")
-        if isinstance(self.min_lr, list):
-            object.__setattr__(self, "min_lr", tuple(self.min_lr))
+        if isinstance(given, list):
+            object.__setattr__(self, "min_lr", floors)
 
     @property
     def start(self) -> PlateauState:

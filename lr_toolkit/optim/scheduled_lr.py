@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 import weakref
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, final
 
@@ -14,10 +15,13 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.plateau import PlateauState, ReduceOnPlateau
-from lr_toolkit.schedules import Horizon, Schedule, ScheduleLike
+from lr_toolkit.optim.resume import OnChange, check_policy, route_after
+from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
+from lr_toolkit.schedules.routes import Plan, Route
 
 __all__ = ["ScheduledLR"]
 
+_CLASS = "lr_toolkit.ScheduledLR"
 _FORMAT = 1
 
 
@@ -40,6 +44,12 @@ class ScheduledLR(LRScheduler):
         horizon: the length of the run, in whatever this loop's ``scheduler.step()`` counts.
         last_epoch: the last update that was taken, as in torch: -1 to begin.
         plateau: a reaction to a metric, which the loop hands to ``observe``.
+        on_change: how to go on where a checkpoint was saved under another plan (schedule, horizon or base LR):
+            ``"error"`` (default) shows where each of the others leads; ``"replan"`` follows the new plan at the same
+            update, ``"keep"`` the saved plan to its end and its last LR after that, ``"stretch"`` spreads what is left of
+            the saved plan over the updates that are left, ``"continue"`` runs the new plan's remaining decay from the LR in
+            use. The LR is continuous under the last two.
+        rewarm: how long to warm up again where the plan has changed, in front of whichever of these.
 
     Raises:
         ScheduleError: where the schedule does not fit the horizon, ``end_lr`` lies above a group's base LR, or the
@@ -66,6 +76,9 @@ class ScheduledLR(LRScheduler):
         ``group["lr"]``, drift, and climb again after the end.
     """
 
+    needs_gradient: bool = False
+    """Count an update only where some parameter has a gradient: Lightning steps the optimizer without one, too."""
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -74,6 +87,8 @@ class ScheduledLR(LRScheduler):
         *,
         last_epoch: int = -1,
         plateau: ReduceOnPlateau | None = None,
+        on_change: OnChange = "error",
+        rewarm: DurationLike | None = None,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise ScheduleError(
@@ -84,16 +99,26 @@ class ScheduledLR(LRScheduler):
         self.horizon = horizon
         self.timeline = self.schedule.resolve(horizon)
         self.plateau = plateau
-        self._state = plateau.start if plateau else None
-        self._gains: list[float] = []
+        self.on_change: OnChange = on_change
+        self.rewarm = None if rewarm is None else Duration.of(rewarm, "ScheduledLR", "rewarm")
+        check_policy(self.on_change, self.rewarm)
+        if plateau is not None and not isinstance(plateau, ReduceOnPlateau):
+            raise ScheduleError(
+                f"ScheduledLR(plateau={plateau!r}): must be a reaction. Write plateau=ReduceOnPlateau(monitor='val_loss', patience=5)."
+            )
+        _refuse_start(last_epoch, optimizer)
+        bases = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+        self._refuse(bases)
+        self._asked = Plan(self.timeline, tuple(bases))
+        self._route: Route = self._asked
+        self._gains = [1.0] * len(bases)
+        self._reaction = plateau.start if plateau else None
         self._updated = False
-        self._refuse(optimizer)
         super().__init__(optimizer, last_epoch)
         self._watch()
 
-    def _refuse(self, optimizer: Optimizer) -> None:
-        """Refuse what would go wrong with this optimizer, before anything is written to it."""
-        bases = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+    def _refuse(self, bases: list[float]) -> None:
+        """Refuse what would go wrong with these base LRs, before anything is written to the optimizer."""
         floor = max((getattr(phase, "end_lr", None) or 0.0 for phase in self.schedule.phases), default=0.0)
         for at, base in enumerate(bases):
             if floor > base:
@@ -112,10 +137,10 @@ class ScheduledLR(LRScheduler):
 
     def _initial_step(self) -> None:
         # torch's constructor calls this: it counts from last_epoch to the first update to come.
-        self.base_lrs = [float(base) for base in self.base_lrs]
-        self._gains = [1.0] * len(self.base_lrs)
+        self.base_lrs = list(self._asked.base_lrs)
         self._step_count = 1
         self.last_epoch += 1
+        _separate(self.optimizer.param_groups)
         self._write()
 
     def step(self, epoch: int | None = None) -> None:
@@ -145,50 +170,81 @@ class ScheduledLR(LRScheduler):
         Raises:
             ScheduleError: where this scheduler was made without ``plateau=``.
         """
-        if self.plateau is None or self._state is None:
+        if self.plateau is None or self._reaction is None:
             raise ScheduleError("observe() needs a reaction: ScheduledLR(..., plateau=ReduceOnPlateau(monitor='val_loss')).")
         reading = float(value)
         if math.isnan(reading):
             warnings.warn(f"{self.plateau.monitor!r} is NaN: the plateau reaction ignores it.", UserWarning, stacklevel=2)
             return
-        self._state, reduce = self.plateau.read(self._state, reading)
+        self._reaction, reduce = self.plateau.read(self._reaction, reading)
         if reduce:
             self._adopt_groups()
-            for at, base in enumerate(self.base_lrs):
+            for at, base in enumerate(self._route.bases):
                 level = base * self._gains[at]
                 lower = self.plateau.reduced(level, at)
                 if lower != level:
                     self._gains[at] = lower / base
             self._write()
 
+    def rebase(self, new: float | Sequence[float]) -> None:
+        """Give the groups other base LRs, from the next update on: the way to mean what ``group["lr"] = x`` does not.
+
+        Args:
+            new: one LR for every group, or one for each.
+
+        Raises:
+            ScheduleError: where there is not one for each group, or one is negative or not finite.
+        """
+        self._adopt_groups()
+        many = list(new) if isinstance(new, Sequence) else [new] * len(self._gains)
+        if len(many) != len(self.base_lrs) or not all(0.0 <= base < math.inf for base in many):
+            raise ScheduleError(
+                f"rebase({new!r}): must be one LR, or one for each of the {len(self.base_lrs)} parameter groups. "
+                "Write scheduler.rebase(1e-4)."
+            )
+        self._refuse(many)
+        self._follow(self._route.rebased(many))
+        self._write()
+
+    def planned(self, k: int) -> list[float]:
+        """The LR of each group at update ``k``, under the route and the gains of this moment."""
+        return [lr * gain for lr, gain in zip(self._route.lrs(k), self._gains)]
+
     def get_lr(self) -> list[float | Tensor]:
-        """The learning rate of each group for the update to come."""
-        a, b = self.timeline.affine(self.last_epoch)
-        return [(base * a + b) * gain for base, gain in zip(self.base_lrs, self._gains)]
+        """The LR of each group for the update to come."""
+        return list(self.planned(self.last_epoch))
 
     def get_last_lr(self) -> list[float | Tensor]:
-        """The learning rate of each group that the last ``step()`` wrote, as floats."""
+        """The LR of each group that the last ``step()`` wrote, as floats: no device is waited for."""
         return self.get_lr()
 
     def _write(self) -> None:
         groups = self.optimizer.param_groups
         if len(groups) != len(self.base_lrs):
             self._adopt_groups()
-        a, b = self.timeline.affine(self.last_epoch)
-        for group, base, gain in zip(groups, self.base_lrs, self._gains):
-            lr = (base * a + b) * gain
+        for group, lr, gain in zip(groups, self._route.lrs(self.last_epoch), self._gains):
             if isinstance(group["lr"], Tensor):
                 # Filled in place: a captured CUDA graph or a compiled step keeps reading the same tensor.
-                group["lr"].fill_(lr)
+                group["lr"].fill_(lr * gain)
             else:
-                group["lr"] = lr
+                group["lr"] = lr * gain
 
     def _adopt_groups(self) -> None:
         """Take in groups that were added since: their base LR is the ``lr`` that they came with."""
-        for group in self.optimizer.param_groups[len(self.base_lrs) :]:
-            base = float(group.setdefault("initial_lr", float(group["lr"])))
-            self.base_lrs.append(base)
-            self._gains.append(1.0)
+        late = self.optimizer.param_groups[len(self.base_lrs) :]
+        if late:
+            bases = [float(group.get("initial_lr", group["lr"])) for group in late]
+            self._refuse([*self._route.bases, *bases])
+            _separate(late)
+            self._asked = self._asked.rebased([*self._asked.base_lrs, *bases])
+            self._gains += [1.0] * len(late)
+            self._follow(self._route.rebased([*self._route.bases, *bases]))
+
+    def _follow(self, route: Route) -> None:
+        self._route = route
+        self.base_lrs = list(route.bases)
+        for group, base in zip(self.optimizer.param_groups, route.bases):
+            group["initial_lr"] = base
 
     def __repr__(self) -> str:
         return f"ScheduledLR({self.schedule!r}, update {self.last_epoch} of {self.horizon.steps})"
@@ -205,7 +261,7 @@ class ScheduledLR(LRScheduler):
 
         def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
             scheduler = me()
-            if scheduler is not None:
+            if scheduler is not None and (not scheduler.needs_gradient or _has_gradient(optimizer)):
                 scheduler._updated = True
 
         self.optimizer.register_step_pre_hook(before)
@@ -220,64 +276,85 @@ class ScheduledLR(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Plain data: the counter, and what was being followed, to notice at resume that it has changed."""
-        horizon = self.horizon
-        per_epoch = horizon.steps_per_epoch
+        self._adopt_groups()
         return {
-            "class": "lr_toolkit.ScheduledLR",
+            "class": _CLASS,
             "format": _FORMAT,
             "last_epoch": self.last_epoch,
-            "schedule": repr(self.schedule),
-            "horizon": {
-                "steps": horizon.steps,
-                "steps_per_epoch": per_epoch if per_epoch is None or isinstance(per_epoch, int) else list(per_epoch),
-                "unit": horizon.unit,
-            },
-            "base_lrs": list(self.base_lrs),
+            "asked": self._asked.to_state(),
+            "route": self._route.to_state(),
+            "base_lrs": list(self._route.bases),
+            "lrs": self._route.lrs(self.last_epoch),
             "gains": list(self._gains),
-            "plateau": asdict(self._state) if self._state else None,
+            "plateau": asdict(self._reaction) if self._reaction else None,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a ``state_dict``: same counter, same gains; the LRs are computed and written.
 
-        Where the schedule, the horizon or a base LR is not what it was, this scheduler's own plan goes on at the same
-        update, with a warning that names both.
+        Where the schedule, the horizon or a base LR is not what it was, ``on_change`` decides; by default that is an error
+        which shows where each policy leads. A new plan that agrees with the old one on all updates already taken, or whose
+        open ``hold`` around this update is longer, is followed without asking.
 
         Raises:
-            ScheduleError: where the state was saved by another class, or by a newer version.
+            ScheduleError: for a changed plan without a policy, the state of another class, of an optimizer with other
+                groups, or of a newer version. Nothing is changed then.
         """
-        if state_dict.get("class") != "lr_toolkit.ScheduledLR":
-            keys = ", ".join(sorted(map(str, state_dict))) or "nothing"
-            raise ScheduleError(
-                f"ScheduledLR.load_state_dict: this state was saved by another scheduler (it holds {keys}). Build the "
-                "scheduler that saved it, or start this one at the same update: "
-                f"ScheduledLR(..., last_epoch={state_dict.get('last_epoch', 0)!r} - 1)."
-            )
-        if state_dict["format"] > _FORMAT:
-            raise ScheduleError(
-                f"ScheduledLR.load_state_dict: the state has format {state_dict['format']}, and this version reads up to "
-                f"{_FORMAT}. Install the version of lr_toolkit that saved it, or a newer one."
-            )
         self._adopt_groups()
-        own = self.state_dict()
-        changed = [
-            f"{name}: {state_dict[name]} -> {own[name]}"
-            for name in ("schedule", "horizon", "base_lrs")
-            if state_dict[name] != own[name]
-        ]
-        if changed:
-            warnings.warn(
-                f"The plan is not the one that was saved ({'; '.join(changed)}). The new plan goes on at update "
-                f"{state_dict['last_epoch']}.",
-                UserWarning,
-                stacklevel=2,
-            )
-        self.last_epoch = state_dict["last_epoch"]
-        self._gains = (list(state_dict["gains"]) + [1.0] * len(self.base_lrs))[: len(self.base_lrs)]
+        _refuse_foreign(state_dict, len(self.base_lrs))
+        route = route_after(state_dict, self._asked, on_change=self.on_change, rewarm=self.rewarm)
         saved = state_dict["plateau"]
+        self.last_epoch = state_dict["last_epoch"]
+        self._gains = list(state_dict["gains"])
         if self.plateau is not None:
-            self._state = PlateauState(**saved) if saved else self.plateau.start
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs):
-            group["initial_lr"] = base
+            self._reaction = PlateauState(**saved) if saved else self.plateau.start
+        # optimizer.load_state_dict has put the checkpoint's initial_lr back.
+        self._follow(route)
         self._updated = False
         self._write()
+
+
+def _separate(groups: list[dict[str, Any]]) -> None:
+    """Give each group a tensor LR of its own: those that were made without one share the optimizer's default."""
+    for group in groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"] = group["lr"].clone()
+
+
+def _refuse_start(last_epoch: object, optimizer: Optimizer) -> None:
+    """Refuse to begin at an update that is none, or late without knowing the base LRs."""
+    if not isinstance(last_epoch, int) or last_epoch < -1:
+        raise ScheduleError(
+            f"ScheduledLR(last_epoch={last_epoch!r}): must be the last update that was taken, counted from 0. Write last_epoch=-1 "
+            "to begin."
+        )
+    if last_epoch >= 0 and not all("initial_lr" in group for group in optimizer.param_groups):
+        raise ScheduleError(
+            f"ScheduledLR(last_epoch={last_epoch}): to begin later, each group's base LR has to be known. Write it as "
+            "group['initial_lr'], or go on from a checkpoint: scheduler.load_state_dict(state)."
+        )
+
+
+def _has_gradient(optimizer: Optimizer) -> bool:
+    return any(parameter.grad is not None for group in optimizer.param_groups for parameter in group["params"])
+
+
+def _refuse_foreign(state: dict[str, Any], groups: int) -> None:
+    """Refuse a state that this class did not save, or saved for another optimizer."""
+    if state.get("class") != _CLASS:
+        keys = ", ".join(sorted(map(str, state))) or "nothing"
+        counter = state.get("last_epoch", 0)
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: this state was saved by another scheduler (it holds {keys}). Build the scheduler "
+            f"that saved it, or start this one at the same update: ScheduledLR(..., last_epoch={counter!r} - 1)."
+        )
+    if state["format"] > _FORMAT:
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: the state has format {state['format']}, and this version reads up to {_FORMAT}. "
+            "Install the version of lr_toolkit that saved it, or a newer one: pip install -U lr_toolkit."
+        )
+    if len(state["base_lrs"]) != groups:
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: the state is of an optimizer with {len(state['base_lrs'])} parameter groups, and "
+            f"this one has {groups}. Add the groups first (optimizer.add_param_group), then load the state."
+        )

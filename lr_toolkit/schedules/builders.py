@@ -19,12 +19,24 @@ from lr_toolkit.schedules.shapes import (
     Hold,
     Linear,
     MultiStep,
+    OneMinusSqrt,
     Polynomial,
     Step,
     Warmup,
 )
 
-__all__ = ["cosine", "custom", "exponential", "hold", "linear", "multistep", "polynomial", "step", "warmup"]
+__all__ = [
+    "cosine",
+    "custom",
+    "exponential",
+    "hold",
+    "linear",
+    "multistep",
+    "one_minus_sqrt",
+    "polynomial",
+    "step",
+    "warmup",
+]
 
 
 @builder
@@ -164,6 +176,32 @@ def polynomial(
         torch's ``PolynomialLR``; Chen et al. 2016 (DeepLab), https://arxiv.org/abs/1606.00915.
     """
     return Schedule((Polynomial(power, end, end_lr=end_lr, over=_length(over, "polynomial")),))
+
+
+@builder
+def one_minus_sqrt(end: float = 0.0, *, end_lr: float | None = None, over: DurationLike | None = None) -> Schedule:
+    """Fall from the base LR to a floor, fast at first: the cooldown of a warmup-stable-decay run.
+
+        factor(i) = end + (1 - end) * (1 - sqrt(i / n))
+        lr(i)     = end_lr + (base_lr - end_lr) * (1 - sqrt(i / n))
+
+    Args:
+        end: the floor as a factor of the base LR.
+        end_lr: the floor as an LR, instead of ``end``.
+        over: how long the fall lasts, 10 to 20 % of the run in practice; ``None`` for what the other phases leave.
+
+    Raises:
+        ScheduleError: where a floor is negative or not finite, or both are given.
+
+    Example:
+        >>> from lr_toolkit import Horizon
+        >>> one_minus_sqrt().resolve(Horizon(steps=4)).values(range(5)).round(3)
+        array([1.   , 0.5  , 0.293, 0.134, 0.   ])
+
+    Reference:
+        Haegele et al. 2024, https://arxiv.org/abs/2405.18392, where it beats the linear cooldown.
+    """
+    return Schedule((OneMinusSqrt(end, end_lr=end_lr, over=_length(over, "one_minus_sqrt")),))
 
 
 @builder

@@ -20,7 +20,7 @@ __all__ = ["Horizon"]
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Horizon:
     """The length of a run, in the steps that its scheduler takes.
 
@@ -70,6 +70,11 @@ class Horizon:
             object.__setattr__(self, "steps_per_epoch", lengths[0] if len(lengths) == 1 else tuple(lengths))
         else:
             object.__setattr__(self, "steps_per_epoch", _whole("steps_per_epoch", per_epoch))
+
+    def __repr__(self) -> str:
+        per_epoch = "" if self.steps_per_epoch is None else f", steps_per_epoch={self.steps_per_epoch}"
+        unit = "" if self.unit == "step" else f", unit={self.unit!r}"
+        return f"Horizon(steps={self.steps}{per_epoch}{unit})"
 
     @property
     def epochs(self) -> float | None:

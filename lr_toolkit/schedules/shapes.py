@@ -32,6 +32,7 @@ __all__ = [
     "Level",
     "Linear",
     "MultiStep",
+    "OneMinusSqrt",
     "Polynomial",
     "Shape",
     "Span",
@@ -229,6 +230,25 @@ class Polynomial(_Decay):
         return _like(i, -np.expm1(self.power * np.log1p(-i / n)))
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class OneMinusSqrt(_Decay):
+    end: float = 0.0
+    end_lr: float | None = field(default=None, kw_only=True)
+    over: Duration | None = field(default=None, kw_only=True)
+
+    @property
+    def name(self) -> str:
+        return "one_minus_sqrt"
+
+    def fall(self, i: Index, n: int) -> Value:
+        # 1 - sqrt(p) cancels near the end; (1 - p) / (1 + sqrt(p)) is the same and does not.
+        return _like(i, (n - i) / n / (1.0 + np.sqrt(i / n)))
+
+    def rise(self, i: Index, n: int) -> Value:
+        return _like(i, np.sqrt(i / n))
+
+
 # --- in stairs ------------------------------------------------------------------------------------------------------
 
 
@@ -348,8 +368,8 @@ class Custom(Shape):
             )
 
     def bind(self, span: Span) -> Curve:
-        def factor(i: int) -> float:
-            value = float(self.fn(i))
+        def factor(i: float) -> float:
+            value = float(self.fn(int(i)))
             if not 0.0 <= value < math.inf:
                 raise ScheduleError(
                     f"custom({self.label}): gave {value!r} for step {i} of its phase. It must give a factor of the base LR, "
@@ -416,8 +436,8 @@ def _stride(every: Duration, horizon: Horizon) -> Fraction | None:
 
 def _check(shape: Shape, name: str, spelling: str, *, above: bool = False, at_most: float = math.inf) -> None:
     """Keep the field ``name`` as a plain number; refuse all but finite ones of at least zero (or above it, or at most ..)."""
-    value = getattr(shape, name)
-    good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    value: Any = getattr(shape, name)
+    good = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
     if not good or value < 0 or value > at_most or (above and value == 0):
         bound = "above zero" if above else "zero or more" if at_most == math.inf else f"from 0 to {at_most:g}"
         raise ScheduleError(

@@ -12,13 +12,13 @@ import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.durations import decimal, shorten
+from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.shapes import Curve, Level, Shape, Span, round_half_up
 from lr_toolkit.schedules.text import spell
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from lr_toolkit.schedules.horizon import Horizon
     from lr_toolkit.schedules.schedule import Schedule
 
 __all__ = ["Segment", "Timeline"]
@@ -76,6 +76,10 @@ class Timeline:
     _ends: list[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.horizon, Horizon):
+            raise ScheduleError(
+                f"{self.schedule!r} on horizon={shorten(self.horizon)}: the length of a run is a Horizon. Write Horizon(steps=1000)."
+            )
         segments = _segments(self.schedule, self.horizon)
         object.__setattr__(self, "segments", segments)
         object.__setattr__(self, "absolute", any(phase.absolute for phase in self.schedule.phases))
@@ -108,8 +112,8 @@ class Timeline:
                 a[inside], b[inside] = one.curve(flat[inside] - one.start)
         return (a if base_lr is None else base_lr * a + b).reshape(array.shape)
 
-    def affine(self, k: int) -> Level:
-        """The pair (a, b) of update ``k >= 0``, unchecked: lr = base_lr * a + b."""
+    def affine(self, k: float) -> Level:
+        """The pair (a, b) of update ``k >= 0``, or of a point between two, unchecked: lr = base_lr * a + b."""
         at = bisect_right(self._ends, k)
         if at == len(self._ends):
             return self.segments[-1].level

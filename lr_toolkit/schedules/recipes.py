@@ -1,0 +1,57 @@
+"""Recipes: named compositions of builders, never new mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.schedules.builders import cosine, hold, linear, one_minus_sqrt, warmup
+from lr_toolkit.schedules.durations import DurationLike, shorten
+from lr_toolkit.schedules.schedule import Schedule, builder
+
+__all__ = ["wsd"]
+
+_COOLDOWNS: dict[str, Callable[..., Schedule]] = {"cosine": cosine, "linear": linear, "one_minus_sqrt": one_minus_sqrt}
+
+
+# The recipe's arguments are named for its phases, as everywhere in the field.
+_climb = warmup
+
+
+@builder
+def wsd(
+    warmup: DurationLike,
+    decay: DurationLike,
+    shape: Literal["cosine", "linear", "one_minus_sqrt"] = "one_minus_sqrt",
+    *,
+    end: float = 0.0,
+) -> Schedule:
+    """Warmup, stable, decay: climb, hold what the other two leave, cool down.
+
+        warmup(over=warmup) >> hold() >> shape(end, over=decay)
+
+    Its stable part can be made longer at any checkpoint, and a cooldown branched from any of them.
+
+    Args:
+        warmup: how long to climb.
+        decay: how long to cool down, 10 to 20 % of the run in practice.
+        shape: the cooldown, one of the decays by name.
+        end: the floor as a factor of the base LR.
+
+    Raises:
+        ScheduleError: for a duration without a unit, or another shape.
+
+    Example:
+        >>> wsd("500 steps", "20%")
+        warmup(500) >> hold() >> one_minus_sqrt(over='20%')
+
+    Reference:
+        Hu et al. 2024 (MiniCPM), https://arxiv.org/abs/2404.06395; Haegele et al. 2024, https://arxiv.org/abs/2405.18392.
+    """
+    if shape not in _COOLDOWNS:
+        raise ScheduleError(
+            f"wsd(shape={shorten(shape)}): must be one of {', '.join(map(repr, _COOLDOWNS))}. For another cooldown write the "
+            "composition: warmup('5%') >> hold() >> polynomial(2.0, over='20%')."
+        )
+    return _climb(warmup) >> hold() >> _COOLDOWNS[shape](end, over=decay)

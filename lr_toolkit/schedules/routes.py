@@ -1,0 +1,231 @@
+"""What a run follows: a plan with base LRs, or what was made of it when the plan changed on the way.
+
+A route is a pure value: the LR of every parameter group at every update. It turns into plain data and back, so that a
+checkpoint can say what was being followed.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, final
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.schedules.horizon import Horizon
+from lr_toolkit.schedules.schedule import Schedule
+from lr_toolkit.schedules.timeline import Timeline
+
+__all__ = ["Continued", "Plan", "Rewarmed", "Route", "Stretched", "plan_of"]
+
+
+class Route(ABC):
+    """The LR of every group at every update. Abstract: its final subclasses are the ways to go on."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def bases(self) -> tuple[float, ...]:
+        """The base LR of each group."""
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """The update at which the route ends; its last LR holds."""
+
+    @abstractmethod
+    def lrs(self, k: float) -> list[float]:
+        """The LR of each group at update ``k``; a number that is not whole lies between two updates."""
+
+    @abstractmethod
+    def rebased(self, base_lrs: Sequence[float]) -> Route:
+        """This route with other base LRs, or with those of groups that have joined behind the old ones."""
+
+    @abstractmethod
+    def to_state(self) -> dict[str, Any]:
+        """Plain data, from which ``from_state`` makes the route again."""
+
+    @staticmethod
+    def from_state(state: Mapping[str, Any], asked: Plan) -> Route:
+        """The route that ``to_state`` described; ``asked`` stands in for an equal plan, whose text may not be readable."""
+        made = {one.__name__: one for one in (Stretched, Continued, Rewarmed)}.get(state["kind"])
+        return made._from_state(state, asked) if made else Plan._from_state(state, asked)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Plan(Route):
+    """A timeline driven from base LRs: lr = base_lr * a(k) + b(k)."""
+
+    timeline: Timeline
+    base_lrs: tuple[float, ...]
+
+    @property
+    def bases(self) -> tuple[float, ...]:
+        return self.base_lrs
+
+    @property
+    def steps(self) -> int:
+        return self.timeline.horizon.steps
+
+    def lrs(self, k: float) -> list[float]:
+        a, b = self.timeline.affine(k)
+        return [base * a + b for base in self.base_lrs]
+
+    def rebased(self, base_lrs: Sequence[float]) -> Plan:
+        return replace(self, base_lrs=tuple(base_lrs))
+
+    def to_state(self) -> dict[str, Any]:
+        per_epoch = self.timeline.horizon.steps_per_epoch
+        return {
+            "kind": "Plan",
+            "schedule": repr(self.timeline.schedule),
+            "steps": self.steps,
+            "steps_per_epoch": per_epoch if per_epoch is None or isinstance(per_epoch, int) else list(per_epoch),
+            "unit": self.timeline.horizon.unit,
+            "base_lrs": list(self.base_lrs),
+        }
+
+    @classmethod
+    def _from_state(cls, state: Mapping[str, Any], asked: Plan) -> Plan:
+        if {**asked.to_state(), "base_lrs": None} == {**state, "base_lrs": None}:
+            return replace(asked, base_lrs=tuple(state["base_lrs"]))
+        horizon = Horizon(state["steps"], state["steps_per_epoch"], state["unit"])
+        return cls(Schedule.parse(state["schedule"]).resolve(horizon), tuple(state["base_lrs"]))
+
+    def __str__(self) -> str:
+        bases = ", ".join(f"{base:g}" for base in dict.fromkeys(self.base_lrs))
+        return f"{self.timeline.schedule!r} on {self.timeline.horizon!r}, base lr {bases}"
+
+
+def plan_of(schedule: Schedule, horizon: Horizon, base_lrs: Sequence[float]) -> Plan:
+    """The plan of a schedule on a run of that length."""
+    return Plan(schedule.resolve(horizon), tuple(base_lrs))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Stretched(Route):
+    """What was left of a route at update ``at``, spread over the updates from there to ``until``."""
+
+    of: Route
+    at: int
+    until: int
+
+    def __post_init__(self) -> None:
+        if not self.at < min(self.until, self.of.steps):
+            raise ScheduleError(
+                f"on_change='stretch' at update {self.at}: the saved plan ends at {self.of.steps} and the new one at "
+                f"{self.until}, so there is nothing to stretch. Write on_change='continue' or on_change='keep'."
+            )
+
+    @property
+    def bases(self) -> tuple[float, ...]:
+        return self.of.bases
+
+    @property
+    def steps(self) -> int:
+        return self.until
+
+    def lrs(self, k: float) -> list[float]:
+        if k <= self.at:
+            return self.of.lrs(k)
+        there = self.at + (Fraction(k) - self.at) * (self.of.steps - self.at) / (self.until - self.at)
+        return self.of.lrs(int(there) if there.denominator == 1 else float(there))
+
+    def rebased(self, base_lrs: Sequence[float]) -> Stretched:
+        return replace(self, of=self.of.rebased(base_lrs))
+
+    def to_state(self) -> dict[str, Any]:
+        return {"kind": "Stretched", "of": self.of.to_state(), "at": self.at, "until": self.until}
+
+    @classmethod
+    def _from_state(cls, state: Mapping[str, Any], asked: Plan) -> Stretched:
+        return cls(Route.from_state(state["of"], asked), state["at"], state["until"])
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Continued(Route):
+    """From the LRs in use at update ``at``, the remaining decay of a plan.
+
+        lr(k) = end + (start - end) * (plan(k) - end) / (plan(at) - end),    end = the plan's last LR
+    """
+
+    plan: Plan
+    at: int
+    start: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        now = self.plan.lrs(self.at)
+        for segment in self.plan.timeline.segments:
+            for k in (segment.start, segment.end - 1):
+                if k > self.at and any(later > lr * (1 + 1e-9) for later, lr in zip(self.plan.lrs(k), now)):
+                    raise ScheduleError(
+                        f"on_change='continue' at update {self.at}: {self.plan.timeline.schedule!r} still climbs there, so "
+                        "there is no remaining decay to run from the LR in use. Write on_change='replan'."
+                    )
+
+    @property
+    def bases(self) -> tuple[float, ...]:
+        return self.plan.bases
+
+    @property
+    def steps(self) -> int:
+        return self.plan.steps
+
+    def lrs(self, k: float) -> list[float]:
+        plan = self.plan
+        return [
+            start if first == end else end + (start - end) * ((lr - end) / (first - end))
+            for start, lr, first, end in zip(
+                self.start, plan.lrs(k), plan.lrs(self.at), plan.lrs(max(plan.steps, self.at))
+            )
+        ]
+
+    def rebased(self, base_lrs: Sequence[float]) -> Continued:
+        plan = self.plan.rebased(base_lrs)
+        scaled = [start * new / old for start, new, old in zip(self.start, base_lrs, self.plan.base_lrs) if old]
+        return Continued(plan, self.at, (*scaled, *plan.lrs(self.at)[len(scaled) :]))
+
+    def to_state(self) -> dict[str, Any]:
+        return {"kind": "Continued", "plan": self.plan.to_state(), "at": self.at, "start": list(self.start)}
+
+    @classmethod
+    def _from_state(cls, state: Mapping[str, Any], asked: Plan) -> Continued:
+        return cls(Plan._from_state(state["plan"], asked), state["at"], tuple(state["start"]))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Rewarmed(Route):
+    """A route behind a second warmup: its first ``over`` updates from ``at`` on climb by 1/(over + 1) each."""
+
+    of: Route
+    at: int
+    over: int
+
+    @property
+    def bases(self) -> tuple[float, ...]:
+        return self.of.bases
+
+    @property
+    def steps(self) -> int:
+        return self.of.steps
+
+    def lrs(self, k: float) -> list[float]:
+        ramp = float(k - self.at + 1) / (self.over + 1)
+        lrs = self.of.lrs(k)
+        return [lr * ramp for lr in lrs] if 0 < ramp < 1 else lrs
+
+    def rebased(self, base_lrs: Sequence[float]) -> Rewarmed:
+        return replace(self, of=self.of.rebased(base_lrs))
+
+    def to_state(self) -> dict[str, Any]:
+        return {"kind": "Rewarmed", "of": self.of.to_state(), "at": self.at, "over": self.over}
+
+    @classmethod
+    def _from_state(cls, state: Mapping[str, Any], asked: Plan) -> Rewarmed:
+        return cls(Route.from_state(state["of"], asked), state["at"], state["over"])

@@ -1,0 +1,126 @@
+"""The README is true: its code runs, and its table of equivalents is checked row by row."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+import transformers
+from torch.optim import lr_scheduler
+
+import lr_toolkit
+from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+ROWS = re.findall(r"^\| `([^`]+)` \| (`.+`) \|$", README, flags=re.MULTILINE)
+STEPS = 100
+BASES = (0.1, 0.003)
+
+
+def toolkit_names() -> dict[str, Any]:
+    return {name: getattr(lr_toolkit, name) for name in lr_toolkit.__all__}
+
+
+def two_groups() -> torch.optim.SGD:
+    parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in BASES]
+    optimizer = torch.optim.SGD([{"params": [p], "lr": lr} for p, lr in zip(parameters, BASES, strict=True)])
+    for parameter in parameters:
+        parameter.grad = torch.zeros(1)
+    return optimizer
+
+
+def used(optimizer: torch.optim.Optimizer, advance: Any) -> np.ndarray:
+    """The LR that each group uses for each update of a run of STEPS."""
+    rows = []
+    for k in range(STEPS):
+        rows.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        advance(k)
+    return np.array(rows)
+
+
+def test_code_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newcomer who pastes the README's blocks one after the other gets runs that end, and a checkpoint."""
+    monkeypatch.chdir(tmp_path)
+    data = torch.utils.data.TensorDataset(torch.randn(40, 64), torch.randint(10, (40,)))
+    namespace: dict[str, Any] = {"train_loader": torch.utils.data.DataLoader(data, batch_size=4)}
+
+    for block in BLOCKS:
+        exec(compile(block, "README.md", "exec"), namespace)
+
+    assert len(BLOCKS) == 4
+    assert (tmp_path / "checkpoint.pt").is_file()
+    state = torch.load("checkpoint.pt", weights_only=True)
+    assert state["scheduler"]["last_epoch"] == 100
+
+
+def test_the_fine_tuner_of_the_readme_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every group of the README's second block follows the schedule from its own base LR, lowered by the plateau."""
+    monkeypatch.chdir(tmp_path)
+    data = torch.utils.data.TensorDataset(torch.randn(40, 64), torch.randint(10, (40,)))
+    namespace: dict[str, Any] = {"train_loader": torch.utils.data.DataLoader(data, batch_size=4)}
+    for block in BLOCKS[:2]:
+        exec(compile(block, "README.md", "exec"), namespace)
+    fine_tuner: Any = namespace["FineTuner"]
+
+    class Watched(fine_tuner):  # type: ignore[misc]
+        def validation_step(self, batch: Any, batch_idx: int) -> None:
+            self.log("val_loss", torch.tensor(1.0))
+
+    module = Watched()
+    trainer = L.Trainer(max_epochs=5, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    trainer.fit(module, namespace["train_loader"], namespace["train_loader"])
+
+    # 1.0 is the best once, then three readings of no improvement come; patience is 2.
+    assert [group["lr"] for group in trainer.optimizers[0].param_groups] == pytest.approx([0.5e-5, 0.5e-3])
+
+
+def test_values_in_comments_are_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The values that the last block shows in a comment are the ones that it prints."""
+    block = next(one for one in BLOCKS if "print(" in one)
+    line = next(one for one in block.splitlines() if one.startswith("print("))
+    code, comment = line.split("  # ")
+
+    exec(block.split(line)[0] + code, {})
+
+    assert capsys.readouterr().out.strip() == comment
+
+
+@pytest.mark.parametrize(("theirs", "ours"), ROWS, ids=[row[0] for row in ROWS])
+def test_equivalent(theirs: str, ours: str) -> None:
+    """The constructor on the left and the line on the right use the same LR for every update, in two groups."""
+    optimizer = two_groups()
+    names = {**vars(lr_scheduler), **vars(transformers.optimization), "optimizer": optimizer}
+    peer = eval(theirs, names)
+    metric = np.random.default_rng(0).normal(size=STEPS) + 5.0
+    is_plateau = isinstance(peer, lr_scheduler.ReduceLROnPlateau)
+    expected = used(optimizer, lambda k: peer.step(metric[k]) if is_plateau else peer.step())
+
+    schedule, *reaction = (eval(one, toolkit_names()) for one in re.findall("`([^`]+)`", ours))
+    optimizer = two_groups()
+    scheduler = ScheduledLR(optimizer, schedule, Horizon(STEPS), plateau=reaction[0] if reaction else None)
+
+    def advance(k: int) -> None:
+        scheduler.step()
+        if reaction:
+            scheduler.observe(metric[k])
+
+    assert isinstance(schedule, Schedule)
+    assert bool(reaction) == is_plateau
+    assert not reaction or isinstance(reaction[0], ReduceOnPlateau)
+    np.testing.assert_allclose(used(optimizer, advance), expected, rtol=1e-9, atol=1e-15)
+    assert np.ptp(expected) > 0
+
+
+def test_every_strategy_has_a_row() -> None:
+    """The seven strategies that people ask for are all in the table."""
+    left = " ".join(theirs for theirs, _ in ROWS)
+
+    for name in ("StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "ReduceLROnPlateau", "LambdaLR", '"cosine"'):
+        assert name in left
