@@ -89,7 +89,8 @@ def _batches_per_epoch(trainer: Trainer) -> float:
     loop: Any = trainer.fit_loop
     if loop._combined_loader is None:
         loop.setup_data()
-        if loop._combined_loader is None:
+        loader: Any = loop._combined_loader
+        if loader is None:
             raise ScheduleError(
                 "horizon_of(trainer): the trainer has no training data yet. Call it in configure_optimizers, with "
                 "self.trainer, and with limit_train_batches above 0."
