@@ -1,0 +1,172 @@
+"""What the examples share: handwritten digits with wrong labels, a small classifier, a Trainer, and a report.
+
+The data is scikit-learn's (1797 pictures of 8 x 8), which comes with the package: nothing is downloaded. A quarter of the
+training labels is wrong on purpose. A network of this size can learn them by heart, and how the learning rate falls
+decides how far it gets: that makes an easy task one where schedules differ. Validation and test labels are right.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import shutil
+import warnings
+from collections import defaultdict
+from netrc import NetrcParseError, netrc
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+import wandb
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+from torchmetrics import Accuracy
+
+from lr_toolkit import LRMonitor
+
+Batch = tuple[Tensor, Tensor]
+
+
+class DigitsData(L.LightningDataModule):
+    """1000 training pictures, 25 % of them mislabelled, 297 for validation and 500 for the test; the same in every run."""
+
+    def __init__(self, batch_size: int = 40) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        images, labels = (torch.from_numpy(array) for array in load_digits(return_X_y=True))
+        images, labels = images.float() / 16, labels.long()
+        fixed = torch.Generator().manual_seed(0)
+        train, val, test = torch.randperm(len(labels), generator=fixed).split([1000, 297, 500])
+        wrong = train[torch.rand(1000, generator=fixed) < 0.25]
+        labels[wrong] = (labels[wrong] + torch.randint(1, 10, wrong.shape, generator=fixed)) % 10
+        self.train, self.val, self.test = (TensorDataset(images[part], labels[part]) for part in (train, val, test))
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled anew in each epoch."""
+        return DataLoader(self.train, self.batch_size, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """What a plateau may look at."""
+        return DataLoader(self.val, len(self.val))
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """What nothing looks at before the end."""
+        return DataLoader(self.test, len(self.test))
+
+
+class DigitsClassifier(L.LightningModule):
+    """A small multilayer perceptron; the examples add the optimizer and its schedule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 10))
+        self.val_accuracy = Accuracy("multiclass", num_classes=10)
+        self.test_accuracy = Accuracy("multiclass", num_classes=10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The ten logits of each picture."""
+        return self.network(images)
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """The loss on labels of which some are wrong."""
+        loss = nn.functional.cross_entropy(self(batch[0]), batch[1])
+        self.log("train_loss", loss)
+        return loss
+
+    def validation_step(self, batch: Batch) -> None:
+        """Loss and accuracy on labels that are right."""
+        logits = self(batch[0])
+        self.val_accuracy(logits, batch[1])
+        self.log("val_loss", nn.functional.cross_entropy(logits, batch[1]), prog_bar=True)
+        self.log("val_accuracy", self.val_accuracy, prog_bar=True)
+
+    def test_step(self, batch: Batch) -> None:
+        """Accuracy on pictures that took no part in training."""
+        self.test_accuracy(self(batch[0]), batch[1])
+        self.log("test_accuracy", self.test_accuracy)
+
+
+def make_trainer(folder: Path | str, max_epochs: int = 10, *, seed: int = 0, **options: Any) -> L.Trainer:
+    """A quiet Trainer on whatever device there is, which logs to CSV, TensorBoard and W&B files in ``folder``.
+
+    What an earlier run left in ``folder`` is replaced. ``options`` are further arguments of the Trainer.
+    """
+    folder = Path(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    be_quiet()
+    L.seed_everything(seed, verbose=False)
+    loggers = [
+        CSVLogger(folder, name="csv", version=""),
+        TensorBoardLogger(folder, name="tensorboard", version=""),
+        WandbLogger(project="lr_toolkit-examples", name="/".join(folder.parts[-2:]), save_dir=folder),
+    ]
+    settings: dict[str, Any] = {
+        "accelerator": "auto",
+        "devices": 1,
+        "callbacks": [LRMonitor("step")],
+        "log_every_n_steps": 1,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "enable_progress_bar": False,
+    }
+    return L.Trainer(max_epochs=max_epochs, default_root_dir=folder, logger=loggers, **settings | options)
+
+
+def be_quiet() -> None:
+    """Let a run of a second be as quiet as it is short, and keep W&B on this computer unless it knows your key."""
+    # The network is so small that more threads than one only wait for each other.
+    torch.set_num_threads(1)
+    # Which accelerators there are and are not: report() says it in one line.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # Worker processes would take longer to start than the whole training does.
+    warnings.filterwarnings("ignore", ".*does not have many workers", UserWarning)
+    # Lightning asks torch a question that torch has come to spell in another way.
+    warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.", FutureWarning)
+    if not has_wandb_key():
+        os.environ.setdefault("WANDB_MODE", "offline")
+    # W&B would warn of an argument that Lightning passes, and capture what a progress bar prints.
+    wandb.setup(wandb.Settings(silent=True, console="off"))
+
+
+def has_wandb_key() -> bool:
+    """Whether ``wandb login`` or the environment has left a key."""
+    try:
+        return "WANDB_API_KEY" in os.environ or netrc().authenticators("api.wandb.ai") is not None
+    except (OSError, NetrcParseError):
+        return False
+
+
+def read_curves(folder: Path | str) -> dict[str, dict[int, float]]:
+    """What the CSV logger wrote: for each metric its value at each step."""
+    curves: dict[str, dict[int, float]] = defaultdict(dict)
+    with (Path(folder) / "csv" / "metrics.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            step = int(row.pop("step"))
+            for name, value in row.items():
+                if value:
+                    curves[name][step] = float(value)
+    return curves
+
+
+def device_of(trainer: L.Trainer) -> str:
+    """The device's name: ``cpu``, or which GPU."""
+    device = trainer.strategy.root_device
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def report(trainer: L.Trainer) -> None:
+    """Close the W&B run, and print the first and the last learning rate of each epoch as they were logged."""
+    wandb.finish()
+    curves = read_curves(trainer.default_root_dir)
+    lrs, accuracies = list(curves["lr/optimizer"].values()), list(curves["val_accuracy"].values())
+    updates = trainer.num_training_batches
+    print(f"Trained on {device_of(trainer)}: {len(accuracies)} epochs of {updates} updates; logs in {trainer.default_root_dir}")
+    print("epoch   first LR    last LR   validation accuracy")
+    for epoch, accuracy in enumerate(accuracies):
+        first, last = lrs[epoch * updates], lrs[(epoch + 1) * updates - 1]
+        print(f"{epoch:5} {first:10.3g} {last:10.3g} {accuracy:21.1%}")
