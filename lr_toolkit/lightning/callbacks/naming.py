@@ -1,0 +1,144 @@
+"""What each learning-rate curve is called: names that last as long as the model does, or Lightning's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+    from torch.optim import Optimizer
+
+__all__ = ["Curve", "Owner", "lightning_curves", "optimizers_of", "owners_of", "stable_curves"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One parameter group's learning rate under its name; ``optimizer`` and ``group`` are positions in their lists."""
+
+    name: str
+    optimizer: int
+    group: int
+    interval: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What a scheduler's configuration says about the curves of its optimizer."""
+
+    optimizer: int
+    name: str | None
+    interval: str
+
+
+def optimizers_of(trainer: Trainer) -> list[Optimizer]:
+    """Every optimizer of the run once, without the wrapper that DeepSpeed puts around one."""
+    candidates: list[Any] = [getattr(one, "optimizer", one) for one in trainer.optimizers]
+    candidates += [config.scheduler.optimizer for config in trainer.lr_scheduler_configs]
+    unique: list[Optimizer] = []
+    for one in candidates:
+        if not any(one is seen for seen in unique):
+            unique.append(one)
+    return unique
+
+
+def owners_of(trainer: Trainer, optimizers: Sequence[Optimizer]) -> list[Owner]:
+    """The schedulers of the run, in the order in which they were configured."""
+    positions = {id(one): at for at, one in enumerate(optimizers)}
+    return [
+        Owner(positions[id(config.scheduler.optimizer)], config.name, config.interval)
+        for config in trainer.lr_scheduler_configs
+    ]
+
+
+def stable_curves(groups: Sequence[Sequence[str | None]], owners: Iterable[Owner]) -> list[Curve]:
+    """One curve for each parameter group, named ``lr/<scheduler or group name>``.
+
+    A name that nobody gave is ``optimizer`` (numbered from 1 where there are several), then ``pg1``, ``pg2`` for its
+    groups. The optimizer's class plays no part, so that runs with different ones share their curves.
+
+    Args:
+        groups: the names of each optimizer's parameter groups, ``None`` where a group has none.
+        owners: the schedulers; the first that has a name gives it to its optimizer's curves.
+
+    Example:
+        >>> [one.name for one in stable_curves([["backbone", "head"]], [])]
+        ['lr/backbone', 'lr/head']
+        >>> [one.name for one in stable_curves([[None], [None, None]], [Owner(0, "generator", "step")])]
+        ['lr/generator', 'lr/optimizer2/pg1', 'lr/optimizer2/pg2']
+    """
+    owners = list(owners)
+    curves: list[Curve] = []
+    for at, names in enumerate(groups):
+        _refuse_duplicates(names, f"optimizer {at}")
+        mine = [one for one in owners if one.optimizer == at]
+        given = next((one.name for one in mine if one.name), None)
+        own = given or (f"optimizer{at + 1}" if len(groups) > 1 else "")
+        # The finest cadence wins where several schedulers move one optimizer; without any, it may move at any step.
+        interval = "epoch" if mine and all(one.interval == "epoch" for one in mine) else "step"
+        for group, name in enumerate(names):
+            parts = [own, name or (f"pg{group + 1}" if len(names) > 1 else "")]
+            label = "/".join(part for part in parts if part) or "optimizer"
+            curves.append(Curve(f"lr/{label}", at, group, interval))
+    return _distinct(curves)
+
+
+def lightning_curves(
+    groups: Sequence[Sequence[str | None]], classes: Sequence[type], owners: Iterable[Owner]
+) -> list[Curve]:
+    """The curves that Lightning's ``LearningRateMonitor`` draws, under its names: one for each scheduler and group.
+
+    Args:
+        groups: the names of each optimizer's parameter groups, ``None`` where a group has none.
+        classes: the class of each optimizer.
+        owners: the schedulers; an optimizer without any comes after them, with both intervals.
+
+    Example:
+        >>> from torch.optim import SGD
+        >>> [one.name for one in lightning_curves([[None], [None, "b"]], [SGD, SGD], [Owner(1, None, "step")])]
+        ['lr-SGD/pg1', 'lr-SGD/b', 'lr-SGD-1']
+    """
+    owners = list(owners)
+    scheduled = {one.optimizer for one in owners}
+    owners += [Owner(at, None, "any") for at in range(len(groups)) if at not in scheduled]
+    seen: Counter[type] = Counter()
+    curves: list[Curve] = []
+    for one in owners:
+        kind, names = classes[one.optimizer], groups[one.optimizer]
+        base = one.name if one.name is not None else f"lr-{kind.__name__}"
+        _refuse_duplicates(names, base)
+        seen[kind] += one.name is None
+        if seen[kind] > 1:
+            # Lightning numbers a named scheduler too, once its optimizer's class was seen twice.
+            base = f"{base}-{seen[kind] - 1}"
+        for group, name in enumerate(names):
+            label = name or (f"pg{group + 1}" if len(names) > 1 else "")
+            curves.append(Curve(f"{base}/{label}" if label else base, one.optimizer, group, one.interval))
+    return curves
+
+
+def _refuse_duplicates(names: Sequence[str | None], where: str) -> None:
+    count = Counter(name or f"pg{at}" for at, name in enumerate(names, start=1))
+    repeated = {name for name, times in count.items() if times > 1}
+    if repeated:
+        raise MisconfigurationException(
+            "A single `Optimizer` cannot have multiple parameter groups with identical "
+            f"`name` values. {where} has duplicated parameter group names {repeated}"
+        )
+
+
+def _distinct(curves: list[Curve]) -> list[Curve]:
+    """Curves of two optimizers that were given one name are told apart by a number, in order."""
+    seen: Counter[str] = Counter()
+    distinct = []
+    for one in curves:
+        seen[one.name] += 1
+        times = seen[one.name]
+        distinct.append(Curve(f"{one.name}-{times}", one.optimizer, one.group, one.interval) if times > 1 else one)
+    return distinct
