@@ -11,7 +11,7 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.lightning.plateau import attach_plateau
 from lr_toolkit.optim import OnChange, ReduceOnPlateau, ScheduledLR
-from lr_toolkit.schedules import DurationLike, Horizon, Schedule, ScheduleLike
+from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -83,6 +83,8 @@ def scheduler_config(
                 "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
             )
         horizon = _fitting(schedule, horizon_of(trainer, interval), trainer)
+    elif not isinstance(horizon, Horizon):
+        raise ScheduleError(f"scheduler_config(horizon={horizon!r}): must be a Horizon. Write Horizon(steps=10_000, steps_per_epoch=500).")
     elif (horizon.unit == "epoch") != (interval == "epoch"):
         raise ScheduleError(
             f"scheduler_config(interval={interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
@@ -162,7 +164,7 @@ def _refuse_steps(schedule: Schedule) -> None:
         if duration.unit == "steps":
             raise ScheduleError(
                 f"{schedule!r} with interval='epoch': the schedule moves once per epoch, so {str(duration)!r} has no meaning. "
-                f"Write '{duration.amount} epochs' or a share of the run ('5%'), or interval='step'."
+                f"Write {str(Duration(f'{duration.amount} epochs'))!r} or a share of the run ('5%'), or interval='step'."
             )
 
 

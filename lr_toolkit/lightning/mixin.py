@@ -63,6 +63,9 @@ class ScheduleMixin:
 
     def build_optimizer(self) -> Optimizer:
         """The optimizer, with each group's base LR as its ``lr``. Write it in your module."""
+        build = getattr(super(), "build_optimizer", None)  # of a class that this one stands before
+        if build is not None:
+            return build()  # type: ignore[no-any-return]
         raise ScheduleError(
             f"{type(self).__name__} has no optimizer. Write def build_optimizer(self): return "
             "torch.optim.AdamW(self.parameters(), lr=3e-4)."
