@@ -152,6 +152,8 @@ class Continued(Route):
     """From the LRs in use at update ``at``, the remaining decay of a plan.
 
         lr(k) = end + (start - end) * (plan(k) - end) / (plan(at) - end),    end = the plan's last LR
+
+    Where the plan has nothing left to decay, the LRs stay what they were.
     """
 
     plan: Plan
@@ -162,7 +164,9 @@ class Continued(Route):
         now = self.plan.lrs(self.at)
         for segment in self.plan.timeline.segments:
             for k in (segment.start, segment.end - 1):
-                if k > self.at and any(later > lr * (1 + 1e-9) for later, lr in zip(self.plan.lrs(k), now)):
+                if k > self.at and any(
+                    later > lr * (1 + 1e-9) for later, lr in zip(self.plan.lrs(k), now, strict=True)
+                ):
                     raise ScheduleError(
                         f"on_change='continue' at update {self.at}: {self.plan.timeline.schedule!r} still climbs there, so "
                         "there is no remaining decay to run from the LR in use. Write on_change='replan'."
@@ -181,14 +185,16 @@ class Continued(Route):
         return [
             start if first == end else end + (start - end) * ((lr - end) / (first - end))
             for start, lr, first, end in zip(
-                self.start, plan.lrs(k), plan.lrs(self.at), plan.lrs(max(plan.steps, self.at))
+                self.start, plan.lrs(k), plan.lrs(self.at), plan.lrs(max(plan.steps, self.at)), strict=True
             )
         ]
 
     def rebased(self, base_lrs: Sequence[float]) -> Continued:
         plan = self.plan.rebased(base_lrs)
-        scaled = [start * new / old for start, new, old in zip(self.start, base_lrs, self.plan.base_lrs) if old]
-        return Continued(plan, self.at, (*scaled, *plan.lrs(self.at)[len(scaled) :]))
+        start = plan.lrs(self.at)  # where a group that joins, or had a base of zero, takes up the plan
+        for at, (lr, new, old) in enumerate(zip(self.start, base_lrs, self.plan.base_lrs, strict=False)):
+            start[at] = lr * (new / old) if old else start[at]
+        return Continued(plan, self.at, tuple(start))
 
     def to_state(self) -> dict[str, Any]:
         return {"kind": "Continued", "plan": self.plan.to_state(), "at": self.at, "start": list(self.start)}
