@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
@@ -25,21 +26,29 @@ def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
     if trainer is None:
         raise ScheduleError("plateau=ReduceOnPlateau(...) needs the Trainer that produces its metric: pass self.trainer.")
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
-    before = next((at for at, one in enumerate(callbacks) if isinstance(one, Checkpoint)), len(callbacks))
+    before = next((at for at, one in enumerate(callbacks) if _saves(one)), len(callbacks))
     callbacks.insert(before, _PlateauReader(scheduler))
+
+
+def _saves(callback: Callback) -> bool:
+    """Whether ``callback`` is a ``Checkpoint``, of ``lightning`` or of ``pytorch_lightning``."""
+    return "Checkpoint" in (one.__name__ for one in type(callback).__mro__)
 
 
 class _PlateauReader(Callback):
     """Hands each new value of the metric to the scheduler, which keeps all state.
 
     Lightning's own way reads the metric when the scheduler's interval comes round: a value twice, a stale one, one rank's
-    own, or only after the checkpoint was saved. A value is new when ``trainer.callback_metrics`` holds another tensor than
-    before: two validations may well give equal ones.
+    own, or only after the checkpoint was saved. Here a validation's value is new where ``trainer.callback_metrics`` holds
+    another tensor than when it began (two validations may well give equal ones). An epoch's is where it was logged in that
+    epoch: while Lightning still collects a metric, it gives another tensor each time that it is asked.
     """
 
     def __init__(self, scheduler: ScheduledLR) -> None:
         self._scheduler = scheduler
-        self._seen: Tensor | None = None
+        self._before: Tensor | None = None
+        self._ending: Trainer | None = None  # from the end of an epoch to the beginning of the next
+        self._logged = False
         self._readings = 0
         self._expected = False
 
@@ -55,50 +64,71 @@ class _PlateauReader(Callback):
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._seen = self._current(trainer)
+        self._before = self._known(trainer)
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.sanity_checking:
             self._expected = True
-            self._read(trainer)
+            self._read(trainer, self._new(trainer))
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._expected |= not trainer.enable_validation
-        self._read(trainer)
+        logged = trainer._logger_connector.metrics["callback"].get(self._monitor)
+        self._read(trainer, logged)
+        self._before, self._logged, self._ending = self._known(trainer), logged is not None, trainer
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        # A checkpoint at an epoch's end asks for this before it asks for the scheduler's state.
+        self._read_late()
+        return {}
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._read_late(trainer)
+        self._read_late()
+        self._refuse_missing(trainer)
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._read_late(trainer)
-
-    def _read_late(self, trainer: Trainer) -> None:
-        """What the module logged in its own ``on_train_epoch_end`` comes after this callback's; then it must be there."""
-        if not self._expected:
-            return
-        self._read(trainer)
-        if self._readings == 0:
-            names = sorted(trainer.callback_metrics)
-            near = get_close_matches(self._monitor, names, n=1)
-            cure = f"Did you mean monitor={near[0]!r}?" if near else f"Log it: self.log({self._monitor!r}, value)."
-            raise ScheduleError(
-                f"ReduceOnPlateau(monitor={self._monitor!r}): no such metric was logged by the end of the first epoch in which "
-                f"it could be. The metrics are {', '.join(names) or 'none'}. {cure}"
+        self._read_late()
+        self._refuse_missing(trainer)
+        if not self._readings and trainer.ckpt_path is None:
+            warnings.warn(
+                f"ReduceOnPlateau(monitor={self._monitor!r}) was never read: the run ended before its first validation. Validate "
+                "earlier, for example with Trainer(check_val_every_n_epoch=1).",
+                UserWarning,
+                stacklevel=2,
             )
 
-    def _current(self, trainer: Trainer) -> Tensor | None:
+    def _read_late(self) -> None:
+        """Read what the module logged in its own ``on_train_epoch_end``, which comes after this callback's."""
+        trainer, self._ending = self._ending, None
+        if trainer is not None:
+            self._read(trainer, None if self._logged else self._new(trainer))
+
+    def _refuse_missing(self, trainer: Trainer) -> None:
+        if not self._expected or self._readings:
+            return
+        names = sorted(trainer.callback_metrics)
+        near = get_close_matches(self._monitor, names, n=1)
+        cure = f"Did you mean monitor={near[0]!r}?" if near else f"Log it: self.log({self._monitor!r}, value)."
+        raise ScheduleError(
+            f"ReduceOnPlateau(monitor={self._monitor!r}): no such metric was logged by the end of the first epoch in which it "
+            f"could be. The metrics are {', '.join(names) or 'none'}. {cure}"
+        )
+
+    def _known(self, trainer: Trainer) -> Tensor | None:
         metrics: dict[str, Tensor] = trainer.callback_metrics
         return metrics.get(self._monitor)
 
-    def _read(self, trainer: Trainer) -> None:
-        value = self._current(trainer)
-        produced = value is not None and value is not self._seen
-        self._seen = value
-        mean = _mean_over_ranks(trainer, value if produced else None)
+    def _new(self, trainer: Trainer) -> Tensor | None:
+        value = self._known(trainer)
+        return None if value is self._before else value
+
+    def _read(self, trainer: Trainer, value: Tensor | None) -> None:
+        mean = _mean_over_ranks(trainer, value)
         if mean is not None:
             self._readings += 1
             self._scheduler.observe(mean)
