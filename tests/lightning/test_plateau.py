@@ -1,0 +1,377 @@
+"""The plateau reaction in real Trainers, with nothing but the helper: an independent simulation beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduleError, configure_optimizers
+from tests.lightning.runs import BASES, Net, loader, trainer
+
+# The metric of each validation in turn: ties, improvements and rises.
+LOSSES = [1.0, 0.8, 0.8, 0.8, 0.9, 0.5, 0.5, 0.6, 0.5, 0.5, 0.4, 0.7, 0.7, 0.7, 0.3, 0.3, 0.3, 0.3, 0.2, 0.2] * 3
+OPTIONS: dict[str, Any] = {"factor": 0.5, "patience": 1, "cooldown": 1}
+SCHEDULE = "warmup('30%') >> cosine(end=0.3)"
+
+
+class Validated(Net):
+    """Logs a given value at each validation; notes when, in updates, which value came."""
+
+    def __init__(self, answer: Callable[..., Any], losses: list[float] = LOSSES) -> None:
+        super().__init__(answer)
+        self.losses = losses
+        self.register_buffer("validations", torch.tensor(0))
+        self.told: list[tuple[int, float]] = []
+
+    def value(self) -> float:
+        """The next value of the metric."""
+        return self.losses[int(self.validations)]
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Log it."""
+        self.log("val_loss", self.value())
+
+    def on_validation_epoch_end(self) -> None:
+        """The next validation has another value; the sanity check has none of its own."""
+        if not self.trainer.sanity_checking:
+            self.told.append((len(self.used), self.value()))
+            self.validations += 1
+
+
+def reacts(schedule: Any = SCHEDULE, monitor: str = "val_loss", **options: Any) -> Callable[[Net, Optimizer], Any]:
+    """What a user writes."""
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        plateau = ReduceOnPlateau(monitor=monitor, **OPTIONS)
+        return configure_optimizers(optimizer, schedule, net.trainer, plateau=plateau, **options)
+
+    return answer
+
+
+def simulated(schedule: str, horizon: Horizon, told: list[tuple[int, float]], updates: int) -> list[list[float]]:
+    """The LR of each update, where torch's own plateau read the metrics when they were produced, and the timeline by itself."""
+    gain = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    reference = ReduceLROnPlateau(gain, **OPTIONS, eps=0.0)
+    timeline = Schedule.parse(schedule).resolve(horizon)
+    readings = list(told)
+    rows = []
+    for k in range(updates):
+        while readings and readings[0][0] <= k:
+            reference.step(readings.pop(0)[1])
+        rows.append([timeline(k, base_lr=base) * gain.param_groups[0]["lr"] for base in BASES])
+    return rows
+
+
+def same(ours: list[list[float]], expected: list[list[float]]) -> bool:
+    """Equal to 1e-12."""
+    return ours == [pytest.approx(row, rel=1e-12, abs=0) for row in expected]
+
+
+# --- at every cadence --------------------------------------------------------------------------------------------------
+
+# The Trainer, batches of an epoch, updates of an epoch, and after how many updates each validation comes, worked out by hand.
+CADENCES: dict[str, tuple[dict[str, Any], int, int, list[int]]] = {
+    "every epoch": ({"max_epochs": 8}, 4, 4, list(range(4, 33, 4))),
+    "every second epoch": ({"max_epochs": 12, "check_val_every_n_epoch": 2}, 4, 4, list(range(8, 49, 8))),
+    "four times an epoch": ({"max_epochs": 4, "val_check_interval": 0.25}, 8, 8, list(range(2, 33, 2))),
+    "twice an epoch": ({"max_epochs": 6, "val_check_interval": 0.5}, 8, 8, list(range(4, 49, 4))),
+    "twice every second epoch": (
+        {"max_epochs": 8, "val_check_interval": 0.5, "check_val_every_n_epoch": 2}, 4, 4,
+        [at for epoch in (1, 3, 5, 7) for at in (4 * epoch + 2, 4 * epoch + 4)],
+    ),
+    "every three batches, over the epochs": (
+        {"max_epochs": 6, "val_check_interval": 3, "check_val_every_n_epoch": None}, 4, 4, list(range(3, 25, 3))
+    ),
+    "every epoch, accumulating": ({"max_epochs": 8, "accumulate_grad_batches": 3}, 8, 3, list(range(3, 25, 3))),
+    "every second epoch, accumulating": (
+        {"max_epochs": 16, "accumulate_grad_batches": 2, "check_val_every_n_epoch": 2}, 7, 4, list(range(8, 65, 8))
+    ),
+    "four times an epoch, accumulating": (
+        {"max_epochs": 5, "accumulate_grad_batches": 2, "val_check_interval": 0.25}, 8, 4, list(range(1, 21))
+    ),
+    "three times an epoch, in the middle of an accumulation": (
+        {"max_epochs": 4, "accumulate_grad_batches": 2, "val_check_interval": 3}, 9, 5,
+        [at for epoch in range(4) for at in (5 * epoch + 1, 5 * epoch + 3, 5 * epoch + 5)],
+    ),
+    "cut by max_steps": ({"max_steps": 18, "val_check_interval": 0.5}, 4, 4, list(range(2, 19, 2))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CADENCES)
+def test_each_validation_is_read_once(name: str) -> None:
+    """At every cadence the LRs are the timeline's times the gain of torch's plateau fed with each validation's value, once."""
+    options, batches, per_epoch, validated = CADENCES[name]
+    net = Validated(reacts())
+    trainer(**options).fit(net, loader(batches), loader(2))
+    updates = options.get("max_steps") or per_epoch * options["max_epochs"]
+
+    assert [at for at, _ in net.told] == validated
+    assert len(net.used) == updates
+    assert same(net.lrs, simulated(SCHEDULE, Horizon(updates, per_epoch), net.told, updates))
+    assert not same(net.lrs, simulated(SCHEDULE, Horizon(updates, per_epoch), [], updates)), "the gain has to have moved"
+
+
+def test_without_a_sanity_check_nothing_changes() -> None:
+    """The sanity check's value is not read: with and without it the LRs are the same."""
+    first, second = Validated(reacts()), Validated(reacts())
+    trainer(max_epochs=8, num_sanity_val_steps=2).fit(first, loader(4), loader(2))
+    trainer(max_epochs=8, num_sanity_val_steps=0).fit(second, loader(4), loader(2))
+
+    assert first.lrs == second.lrs
+    assert [value for _, value in first.told] == LOSSES[:8]
+
+
+def test_stepped_per_epoch() -> None:
+    """With ``interval="epoch"`` timeline and gain both act from the next epoch on."""
+    net = Validated(reacts(interval="epoch"))
+    trainer(max_epochs=10).fit(net, loader(3), loader(2))
+    told = [(at // 3, value) for at, value in net.told]
+    expected = simulated(SCHEDULE, Horizon(10, unit="epoch"), told, 10)
+
+    assert same(net.lrs, [expected[epoch] for epoch, _ in net.used])
+
+
+def test_several_validation_loaders() -> None:
+    """A metric of one of several validation loaders, under the name that Lightning gives it, is read once a validation."""
+
+    class Several(Validated):
+        def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+            self.log("val_loss", self.value() + 10 * dataloader_idx)
+
+    net = Several(reacts(monitor="val_loss/dataloader_idx_0"))
+    trainer(max_epochs=8).fit(net, loader(4), [loader(2), loader(2)])
+
+    assert same(net.lrs, simulated(SCHEDULE, Horizon(32, 4), net.told, 32))
+
+
+# --- training metrics --------------------------------------------------------------------------------------------------
+
+
+class Trained(Net):
+    """Logs a training metric, without any validation; ``where`` says in which hook."""
+
+    def __init__(self, answer: Callable[..., Any], where: str) -> None:
+        super().__init__(answer)
+        self.where = where
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        """In the step, the epoch's mean is the metric."""
+        if self.where == "training_step":
+            self.log("loss", LOSSES[self.current_epoch], on_step=False, on_epoch=True)
+        if self.where == "both":
+            self.log("loss", LOSSES[self.current_epoch], on_step=True, on_epoch=True)
+        return super().training_step(batch, batch_idx)
+
+    def on_train_epoch_end(self) -> None:
+        """Or in the hook at the epoch's end."""
+        if self.where == "on_train_epoch_end":
+            self.log("loss", LOSSES[self.current_epoch])
+
+
+@pytest.mark.parametrize("where", ["training_step", "both", "on_train_epoch_end"])
+def test_a_training_metric_is_read_once_an_epoch(where: str) -> None:
+    """A metric of the training epoch is read at its end, also where the module logs it in its own ``on_train_epoch_end``."""
+    net = Trained(reacts(monitor="loss_epoch" if where == "both" else "loss"), where)
+    trainer(max_epochs=10).fit(net, loader(4))
+    told = [(4 * (epoch + 1), LOSSES[epoch]) for epoch in range(10)]
+
+    assert same(net.lrs, simulated(SCHEDULE, Horizon(40, 4), told, 40))
+
+
+def test_a_training_metric_beside_validations() -> None:
+    """A training metric is read once an epoch also where validations run in between."""
+
+    class Both(Validated):
+        def on_train_epoch_end(self) -> None:
+            self.log("loss", LOSSES[self.current_epoch])
+
+    net = Both(reacts(monitor="loss"))
+    trainer(max_epochs=8, val_check_interval=0.5).fit(net, loader(4), loader(2))
+    told = [(4 * (epoch + 1), LOSSES[epoch]) for epoch in range(8)]
+
+    assert same(net.lrs, simulated(SCHEDULE, Horizon(32, 4), told, 32))
+
+
+# --- beside Lightning's own callbacks --------------------------------------------------------------------------------
+
+
+def readers(made: L.Trainer) -> list[Any]:
+    """The callbacks that read the metric."""
+    return [one for one in made.callbacks if type(one).__name__ == "_PlateauReader"]  # type: ignore[attr-defined]
+
+
+def test_a_second_fit_has_one_reader() -> None:
+    """A Trainer that fits again has one reader, which feeds the new scheduler; validating adds none."""
+    made = trainer(max_epochs=4)
+    made.fit(Validated(reacts()), loader(4), loader(2))
+    made.validate(Validated(reacts()), loader(2), verbose=False)
+    made.fit_loop.max_epochs = 12
+    net = Validated(reacts("hold()"))
+    made.fit(net, loader(4), loader(2))
+
+    assert len(readers(made)) == 1
+    assert len(net.told) == 8
+    assert same(net.lrs, simulated("hold()", Horizon(32), net.told, 32))
+
+
+def test_early_stopping_and_the_reaction_see_the_same_metric() -> None:
+    """``EarlyStopping`` on the same metric stops the run where it would without the reaction."""
+    stopping = EarlyStopping("val_loss", patience=3, mode="min")
+    net = Validated(reacts("hold()"), [1.0, 0.9] + [0.9] * 20)
+    made = trainer(max_epochs=20, callbacks=[stopping])
+    made.fit(net, loader(4), loader(2))
+
+    assert made.current_epoch == 5
+    assert same(net.lrs, simulated("hold()", Horizon(80), net.told, 20))
+
+
+# --- metrics that are not there ----------------------------------------------------------------------------------------
+
+MISSING: dict[str, tuple[str, Callable[[Callable[..., Any]], Net], dict[str, Any], int, str]] = {
+    "misspelt": ("val_los", Validated, {}, 4, r"monitor='val_los'.*The metrics are val_loss\. Did you mean monitor='val_loss'\?"),
+    "not logged": ("accuracy", Validated, {}, 4, r"monitor='accuracy'.*The metrics are val_loss.*self.log\('accuracy', value\)"),
+    "nothing logged": ("val_loss", Net, {}, 4, r"The metrics are none.*self.log\('val_loss', value\)"),
+    "validation every second epoch": ("val_los", Validated, {"check_val_every_n_epoch": 2}, 8, r"Did you mean"),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_metric_that_never_comes_is_an_error(name: str) -> None:
+    """Without the metric the run ends after the first epoch in which it could be there, with the names that exist."""
+    monitor, module, options, updates, message = MISSING[name]
+    net = module(reacts(monitor=monitor))
+    data = (loader(4), loader(2)) if module is Validated else (loader(4),)
+    with pytest.raises(ScheduleError, match=f"(?s){message}"):
+        trainer(max_epochs=6, **options).fit(net, *data)
+
+    assert len(net.used) == updates
+
+
+def test_a_run_too_short_for_a_validation_says_so() -> None:
+    """Where the run ends before its first validation, a warning says that the metric was never read."""
+    made = trainer(max_epochs=2, check_val_every_n_epoch=5)
+    with pytest.warns(UserWarning, match=r"monitor='val_loss'.* never read.*check_val_every_n_epoch=1"):
+        made.fit(Validated(reacts("hold()")), loader(4), loader(2))
+
+
+def test_nan_is_reported() -> None:
+    """A validation that gives NaN warns, and the reaction goes on as if it had not been."""
+    net = Validated(reacts("hold()"), [1.0, float("nan"), 1.0, 1.0, 0.5, 0.5])
+    with pytest.warns(UserWarning, match="'val_loss' is NaN"):
+        trainer(max_epochs=6).fit(net, loader(4), loader(2))
+    told = [(at, value) for at, value in net.told if value == value]
+
+    assert same(net.lrs, simulated("hold()", Horizon(24), told, 24))
+
+
+# --- interrupted and resumed -------------------------------------------------------------------------------------------
+
+RESUMED: dict[str, tuple[Callable[[Callable[..., Any]], Net], str, dict[str, Any], dict[str, Any]]] = {
+    "validation end": (Validated, "val_loss", {}, {"save_on_train_epoch_end": False}),
+    "epoch end": (Validated, "val_loss", {}, {"save_on_train_epoch_end": True}),
+    "validation end, twice an epoch": (Validated, "val_loss", {"val_check_interval": 0.5}, {"save_on_train_epoch_end": False}),
+    "epoch end, twice an epoch": (Validated, "val_loss", {"val_check_interval": 0.5}, {"save_on_train_epoch_end": True}),
+    "epoch end, every second epoch": (Validated, "val_loss", {"check_val_every_n_epoch": 2}, {"save_on_train_epoch_end": True}),
+    "epoch end, a training metric": (lambda a: Trained(a, "training_step"), "loss", {}, {"save_on_train_epoch_end": True}),
+    "epoch end, the module's own hook": (
+        lambda a: Trained(a, "on_train_epoch_end"), "loss", {}, {"save_on_train_epoch_end": True}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Be aware that when using `ckpt_path`, callbacks used to create the checkpoint",
+    "ignore:You're resuming from a checkpoint that ended before the epoch ended",  # LRs don't depend on the data here
+)
+@pytest.mark.parametrize("name", RESUMED)
+def test_a_resumed_run_equals_the_uninterrupted_one(name: str, tmp_path: Path) -> None:
+    """From each checkpoint in turn, saved at validation end or at epoch end, the LRs go on as in the uninterrupted run."""
+    module, monitor, options, saving = RESUMED[name]
+    epochs, batches = 8, 4
+    data = (loader(batches), loader(2)) if monitor == "val_loss" else (loader(batches),)
+    checkpoint = ModelCheckpoint(tmp_path, "{step:03d}", save_top_k=-1, **saving)
+    net = module(reacts(monitor=monitor))
+    trainer(max_epochs=epochs, enable_checkpointing=True, callbacks=[checkpoint], **options).fit(net, *data)
+    files = sorted(tmp_path.glob("*.ckpt"))
+
+    assert len(files) == epochs * (2 if name.startswith("validation end, twice") else 1)
+    assert len({lrs[0] for lrs in net.lrs}) > 8
+    for file in files:
+        resumed = module(reacts(monitor=monitor))
+        trainer(max_epochs=epochs, **options).fit(resumed, *data, ckpt_path=file, weights_only=True)
+        done = int(file.stem.partition("=")[2])
+
+        assert resumed.lrs == net.lrs[done:], file.name
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks used to create the checkpoint")
+def test_the_other_lightning_saves_after_reading_too(tmp_path: Path) -> None:
+    """With ``pytorch_lightning``'s ModelCheckpoint at validation end nothing is lost either."""
+    pl = pytest.importorskip("pytorch_lightning")
+
+    class Plain(pl.LightningModule):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+            self.register_buffer("validations", torch.tensor(0))
+            self.used: list[float] = []
+
+        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+            return self.layer(batch[0]).square().mean()
+
+        def validation_step(self, batch: Any, batch_idx: int) -> None:
+            self.log("val_loss", LOSSES[int(self.validations)])
+
+        def on_validation_epoch_end(self) -> None:
+            self.validations += not self.trainer.sanity_checking
+
+        def configure_optimizers(self) -> Any:
+            optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+            optimizer.register_step_post_hook(lambda one, args, kwargs: self.used.append(one.param_groups[0]["lr"]))
+            plateau = ReduceOnPlateau(monitor="val_loss", **OPTIONS)
+            return configure_optimizers(optimizer, "hold()", self.trainer, plateau=plateau)
+
+    def fitted(callbacks: list[Any], **options: Any) -> list[float]:
+        net = Plain()
+        pl.Trainer(
+            accelerator="cpu", devices=1, max_epochs=8, logger=False, enable_checkpointing=bool(callbacks),
+            enable_progress_bar=False, enable_model_summary=False, callbacks=callbacks,
+        ).fit(net, loader(4), loader(2), **options)  # fmt: skip
+        return net.used
+
+    saving = pl.callbacks.ModelCheckpoint(tmp_path, "{step:03d}", save_top_k=-1, save_on_train_epoch_end=False)
+    whole = fitted([saving])
+
+    assert len(set(whole)) == 2
+    for file in sorted(tmp_path.glob("*.ckpt")):
+        assert fitted([], ckpt_path=file, weights_only=True) == whole[int(file.stem.partition("=")[2]) :], file.name
+
+
+# --- two ranks -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_ranks_with_different_metrics_stay_together(two_ranks: dict[str, list[dict[str, Any]]]) -> None:
+    """Two gloo ranks whose own losses differ, without ``sync_dist``, react to the mean: same LRs, same final weights."""
+    one, two = two_ranks["plateau"]
+
+    assert one == two
+    assert [lrs[0] for lrs in one["lrs"]][4::4] == [0.1, 0.05, 0.025, 0.0125, 0.0125]
+    assert [lrs[0] for lrs in one["lrs"]][:4] == [0.1 * factor for factor in (0.25, 0.5, 0.75, 1.0)]
+
+
+@pytest.mark.slow
+def test_a_rank_that_lacks_the_metric_joins_in(two_ranks: dict[str, list[dict[str, Any]]]) -> None:
+    """A metric that only rank 0 has is read on both; nobody waits for the other."""
+    one, two = two_ranks["lonely"]
+
+    assert one == two
+    assert [lrs[0] for lrs in one["lrs"]] == [0.1] * 12 + [0.05] * 8
