@@ -15,7 +15,10 @@ from lr_toolkit.schedules.durations import shorten
 from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched
 from lr_toolkit.schedules.shapes import Hold, round_half_up
 
-__all__ = ["OnChange", "check_policy", "route_after"]
+__all__ = ["CLASS", "FORMAT", "OnChange", "check_policy", "refuse_foreign", "route_after"]
+
+CLASS = "lr_toolkit.ScheduledLR"
+FORMAT = 1
 
 OnChange: TypeAlias = Literal["error", "replan", "keep", "stretch", "continue"]
 
@@ -37,6 +40,27 @@ def check_policy(on_change: str, rewarm: Duration | None) -> None:
     if rewarm is not None and on_change == "error":
         raise ScheduleError(
             f"rewarm={str(rewarm)!r} warms up again in front of a changed plan. Say which: on_change='replan', rewarm={rewarm.literal}."
+        )
+
+
+def refuse_foreign(state: Mapping[str, Any], groups: int) -> None:
+    """Refuse a state that this class did not save, or saved for another optimizer."""
+    if state.get("class") != CLASS:
+        keys = ", ".join(sorted(map(str, state))) or "nothing"
+        counter = state.get("last_epoch", 0)
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: this state was saved by another scheduler (it holds {keys}). Build the scheduler "
+            f"that saved it, or start this one at the same update: ScheduledLR(..., last_epoch={counter!r} - 1)."
+        )
+    if state["format"] > FORMAT:
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: the state has format {state['format']}, and this version reads up to {FORMAT}. "
+            "Install the version of lr_toolkit that saved it, or a newer one: pip install -U lr_toolkit."
+        )
+    if len(state["base_lrs"]) != groups:
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: the state is of an optimizer with {len(state['base_lrs'])} parameter groups, and "
+            f"this one has {groups}. Add the groups first (optimizer.add_param_group), then load the state."
         )
 
 

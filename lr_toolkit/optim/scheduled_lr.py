@@ -14,15 +14,17 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.groups import GroupWriter
 from lr_toolkit.optim.plateau import PlateauState, ReduceOnPlateau
-from lr_toolkit.optim.resume import OnChange, check_policy, route_after
+from lr_toolkit.optim.resume import CLASS, FORMAT, OnChange, check_policy, refuse_foreign, route_after
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.routes import Plan, Route
+from lr_toolkit.schedules.shapes import Hold
+from lr_toolkit.schedules.timeline import Segment
 
 __all__ = ["ScheduledLR"]
 
-_CLASS = "lr_toolkit.ScheduledLR"
-_FORMAT = 1
+_NOWHERE = Segment(0, 0, Hold(), lambda _: 1.0, None, (1.0, 0.0))
 
 
 @final
@@ -113,6 +115,8 @@ class ScheduledLR(LRScheduler):
         self._route: Route = self._asked
         self._gains = [1.0] * len(bases)
         self._reaction = plateau.start if plateau else None
+        self._phase = _NOWHERE  # the phase of the last update: most steps stay in it
+        self._writer = GroupWriter(optimizer)
         self._updated = False
         super().__init__(optimizer, last_epoch)
         self._watch()
@@ -140,7 +144,7 @@ class ScheduledLR(LRScheduler):
         self.base_lrs = list(self._asked.base_lrs)
         self._step_count = 1
         self.last_epoch += 1
-        _separate(self.optimizer.param_groups)
+        self._writer.bind(self._route.bases, self._gains)
         self._write()
 
     def step(self, epoch: int | None = None) -> None:
@@ -184,6 +188,7 @@ class ScheduledLR(LRScheduler):
                 lower = self.plateau.reduced(level, at)
                 if lower != level:
                     self._gains[at] = lower / base
+            self._writer.relevel(self._route.bases, self._gains)
             self._write()
 
     def rebase(self, new: float | Sequence[float]) -> None:
@@ -208,7 +213,10 @@ class ScheduledLR(LRScheduler):
 
     def planned(self, k: int) -> list[float]:
         """The LR of each group at update ``k``, under the route and the gains of this moment."""
-        return [lr * gain for lr, gain in zip(self._route.lrs(k), self._gains)]
+        if isinstance(self._route, Plan):
+            a, b = self._route.timeline.affine(k)
+            return [base * gain * a + b * gain for base, gain in zip(self._route.bases, self._gains, strict=True)]
+        return [lr * gain for lr, gain in zip(self._route.lrs(k), self._gains, strict=True)]
 
     def get_lr(self) -> list[float | Tensor]:
         """The LR of each group for the update to come."""
@@ -219,32 +227,37 @@ class ScheduledLR(LRScheduler):
         return self.get_lr()
 
     def _write(self) -> None:
-        groups = self.optimizer.param_groups
-        if len(groups) != len(self.base_lrs):
+        k, phase = self.last_epoch, self._phase
+        if not (phase.start <= k < phase.end and self._writer.is_current):
             self._adopt_groups()
-        for group, lr, gain in zip(groups, self._route.lrs(self.last_epoch), self._gains):
-            if isinstance(group["lr"], Tensor):
-                # Filled in place: a captured CUDA graph or a compiled step keeps reading the same tensor.
-                group["lr"].fill_(lr * gain)
-            else:
-                group["lr"] = lr * gain
+            if not isinstance(self._route, Plan):
+                self._writer.write_each(self.planned(k))
+                return
+            self._phase = phase = self._route.timeline.segment(k)
+        if phase.floor is None:
+            self._writer.scale(phase.curve(k - phase.start))
+        else:
+            self._writer.write(*phase.affine(k))
 
     def _adopt_groups(self) -> None:
         """Take in groups that were added since: their base LR is the ``lr`` that they came with."""
-        late = self.optimizer.param_groups[len(self.base_lrs) :]
+        late = self.optimizer.param_groups[len(self._gains) :]
         if late:
             bases = [float(group.get("initial_lr", group["lr"])) for group in late]
             self._refuse([*self._route.bases, *bases])
-            _separate(late)
             self._asked = self._asked.rebased([*self._asked.base_lrs, *bases])
             self._gains += [1.0] * len(late)
             self._follow(self._route.rebased([*self._route.bases, *bases]))
+        elif not self._writer.is_current:
+            self._writer.bind(self._route.bases, self._gains)
 
     def _follow(self, route: Route) -> None:
         self._route = route
+        self._phase = _NOWHERE
         self.base_lrs = list(route.bases)
-        for group, base in zip(self.optimizer.param_groups, route.bases):
+        for group, base in zip(self.optimizer.param_groups, route.bases, strict=True):
             group["initial_lr"] = base
+        self._writer.bind(route.bases, self._gains)
 
     def __repr__(self) -> str:
         return f"ScheduledLR({self.schedule!r}, update {self.last_epoch} of {self.horizon.steps})"
@@ -256,7 +269,7 @@ class ScheduledLR(LRScheduler):
 
         def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
             scheduler = me()
-            if scheduler is not None and len(optimizer.param_groups) != len(scheduler.base_lrs):
+            if scheduler is not None and not scheduler._writer.is_current:
                 scheduler._write()
 
         def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -267,9 +280,12 @@ class ScheduledLR(LRScheduler):
         self.optimizer.register_step_pre_hook(before)
         self.optimizer.register_step_post_hook(after)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_phase": None}  # a bound phase holds functions, and is found again at the next step
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A copy or an unpickled scheduler holds a copied optimizer, which comes without hooks.
-        self.__dict__.update(state)
+        self.__dict__.update(state, _phase=_NOWHERE)
         self._watch()
 
     # --- checkpoints ---
@@ -278,8 +294,8 @@ class ScheduledLR(LRScheduler):
         """Plain data: the counter, and what was being followed, to notice at resume that it has changed."""
         self._adopt_groups()
         return {
-            "class": _CLASS,
-            "format": _FORMAT,
+            "class": CLASS,
+            "format": FORMAT,
             "last_epoch": self.last_epoch,
             "asked": self._asked.to_state(),
             "route": self._route.to_state(),
@@ -301,7 +317,7 @@ class ScheduledLR(LRScheduler):
                 groups, or of a newer version. Nothing is changed then.
         """
         self._adopt_groups()
-        _refuse_foreign(state_dict, len(self.base_lrs))
+        refuse_foreign(state_dict, len(self._gains))
         route = route_after(state_dict, self._asked, on_change=self.on_change, rewarm=self.rewarm)
         saved = state_dict["plateau"]
         self.last_epoch = state_dict["last_epoch"]
@@ -312,13 +328,6 @@ class ScheduledLR(LRScheduler):
         self._follow(route)
         self._updated = False
         self._write()
-
-
-def _separate(groups: list[dict[str, Any]]) -> None:
-    """Give each group a tensor LR of its own: those that were made without one share the optimizer's default."""
-    for group in groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"] = group["lr"].clone()
 
 
 def _refuse_start(last_epoch: object, optimizer: Optimizer) -> None:
@@ -337,24 +346,3 @@ def _refuse_start(last_epoch: object, optimizer: Optimizer) -> None:
 
 def _has_gradient(optimizer: Optimizer) -> bool:
     return any(parameter.grad is not None for group in optimizer.param_groups for parameter in group["params"])
-
-
-def _refuse_foreign(state: dict[str, Any], groups: int) -> None:
-    """Refuse a state that this class did not save, or saved for another optimizer."""
-    if state.get("class") != _CLASS:
-        keys = ", ".join(sorted(map(str, state))) or "nothing"
-        counter = state.get("last_epoch", 0)
-        raise ScheduleError(
-            f"ScheduledLR.load_state_dict: this state was saved by another scheduler (it holds {keys}). Build the scheduler "
-            f"that saved it, or start this one at the same update: ScheduledLR(..., last_epoch={counter!r} - 1)."
-        )
-    if state["format"] > _FORMAT:
-        raise ScheduleError(
-            f"ScheduledLR.load_state_dict: the state has format {state['format']}, and this version reads up to {_FORMAT}. "
-            "Install the version of lr_toolkit that saved it, or a newer one: pip install -U lr_toolkit."
-        )
-    if len(state["base_lrs"]) != groups:
-        raise ScheduleError(
-            f"ScheduledLR.load_state_dict: the state is of an optimizer with {len(state['base_lrs'])} parameter groups, and "
-            f"this one has {groups}. Add the groups first (optimizer.add_param_group), then load the state."
-        )

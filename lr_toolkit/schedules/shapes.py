@@ -1,8 +1,8 @@
 """The shapes a phase can have: pure mathematics on the phase's own clock.
 
 A shape is a frozen value with the arguments of its builder. ``bind`` fits it to a ``Span`` (the place that the phase
-got in a run) and gives a ``Curve``: update i of n -> (a, b), where lr = base * a + b. One formula serves a Python int and
-an int64 array, so that a single value and a whole preview cannot disagree.
+got in a run) and gives the curve of its factor a(i), ``floor`` that of an absolute part b(i), where lr = base * a + b. One
+formula serves a Python int and an int64 array, so that a single value and a whole preview cannot disagree.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Level: TypeAlias = tuple[float, float]
 # An int, or an int64 array of them, gives floats or float64 arrays: the type system cannot say "the same for both".
 Index: TypeAlias = Any
 Value: TypeAlias = Any
-Curve: TypeAlias = Callable[[Index], tuple[Value, Value]]
+Curve: TypeAlias = Callable[[Index], Value]
 
 
 @final
@@ -80,12 +80,15 @@ class Shape(ABC):
 
     @abstractmethod
     def bind(self, span: Span) -> Curve:
-        """The curve of this shape over ``span``: i in [0, span.length) -> (a, b)."""
+        """The factor a(i) of update i in [0, span.length)."""
+
+    def floor(self, span: Span) -> Curve | None:
+        """The absolute part b(i), in LR units; ``None`` where it is zero throughout."""
+        return None
 
     def end_level(self, span: Span, curve: Curve) -> Level:
         """The level that is held after the phase: the limit of its curve at the end."""
-        a, b = curve(max(span.length - 1, 0))
-        return float(a), float(b)
+        return float(curve(max(span.length - 1, 0))), 0.0
 
     @property
     def durations(self) -> tuple[Duration, ...]:
@@ -116,8 +119,8 @@ class Warmup(Shape):
     def bind(self, span: Span) -> Curve:
         n, start = span.length, self.start
         if start is None:
-            return lambda i: ((i + 1) / (n + 1), 0.0)
-        return lambda i: ((start * (n - i) + i) / n, 0.0)
+            return lambda i: (i + 1) / (n + 1)
+        return lambda i: (start * (n - i) + i) / n
 
     def end_level(self, span: Span, curve: Curve) -> Level:
         return 1.0, 0.0
@@ -129,8 +132,10 @@ class Hold(Shape):
     over: Duration | None = None
 
     def bind(self, span: Span) -> Curve:
-        a, b = span.level
-        return lambda i: (a + 0.0 * i, b + 0.0 * i)
+        return _constant(span.level[0])
+
+    def floor(self, span: Span) -> Curve | None:
+        return _constant(span.level[1]) if span.level[1] else None
 
     def end_level(self, span: Span, curve: Curve) -> Level:
         return span.level
@@ -161,19 +166,18 @@ class _Decay(Shape):
                 )
 
     @abstractmethod
-    def fall(self, i: Index, n: int) -> Value: ...
+    def fall(self, n: int) -> Curve: ...
 
     @abstractmethod
-    def rise(self, i: Index, n: int) -> Value: ...
+    def rise(self, n: int) -> Curve: ...
 
     def bind(self, span: Span) -> Curve:
-        n, end, floor = span.length, self.end, self.end_lr
-        fall, rise = self.fall, self.rise
-        if floor is not None:
-            return lambda i: (fall(i, n), floor * rise(i, n))
-        if end == 0.0:
-            return lambda i: (fall(i, n), 0.0)
-        return lambda i: (fall(i, n) + end * rise(i, n), 0.0)
+        end, fall, rise = self.end, self.fall(span.length), self.rise(span.length)
+        return (lambda i: fall(i) + end * rise(i)) if end else fall
+
+    def floor(self, span: Span) -> Curve | None:
+        end_lr, rise = self.end_lr, self.rise(span.length)
+        return (lambda i: end_lr * rise(i)) if end_lr else None
 
     def end_level(self, span: Span, curve: Curve) -> Level:
         return (self.end, 0.0) if self.end_lr is None else (0.0, self.end_lr)
@@ -190,11 +194,14 @@ class Cosine(_Decay):
     end_lr: float | None = field(default=None, kw_only=True)
     over: Duration | None = field(default=None, kw_only=True)
 
-    def fall(self, i: Index, n: int) -> Value:
-        return _sin_squared(n - i, n)
+    def fall(self, n: int) -> Curve:
+        # sin^2 of the remaining quarter turn is (1 + cos(pi i / n)) / 2 without its cancellation near the end.
+        turn = math.pi / max(2 * n, 1)
+        return lambda i: _squared_sine(turn * (n - i))
 
-    def rise(self, i: Index, n: int) -> Value:
-        return _sin_squared(i, n)
+    def rise(self, n: int) -> Curve:
+        turn = math.pi / max(2 * n, 1)
+        return lambda i: _squared_sine(turn * i)
 
 
 @final
@@ -204,11 +211,11 @@ class Linear(_Decay):
     end_lr: float | None = field(default=None, kw_only=True)
     over: Duration | None = field(default=None, kw_only=True)
 
-    def fall(self, i: Index, n: int) -> Value:
-        return (n - i) / n
+    def fall(self, n: int) -> Curve:
+        return lambda i: (n - i) / n
 
-    def rise(self, i: Index, n: int) -> Value:
-        return i / n
+    def rise(self, n: int) -> Curve:
+        return lambda i: i / n
 
 
 @final
@@ -223,11 +230,13 @@ class Polynomial(_Decay):
         _check(self, "power", "power=2.0", above=True)
         _Decay.__post_init__(self)
 
-    def fall(self, i: Index, n: int) -> Value:
-        return _power((n - i) / n, self.power)
+    def fall(self, n: int) -> Curve:
+        power = self.power
+        return lambda i: _power((n - i) / n, power)
 
-    def rise(self, i: Index, n: int) -> Value:
-        return _like(i, -np.expm1(self.power * np.log1p(-i / n)))
+    def rise(self, n: int) -> Curve:
+        power = self.power
+        return lambda i: _like(i, -np.expm1(power * np.log1p(-i / n)))
 
 
 @final
@@ -241,12 +250,12 @@ class OneMinusSqrt(_Decay):
     def name(self) -> str:
         return "one_minus_sqrt"
 
-    def fall(self, i: Index, n: int) -> Value:
+    def fall(self, n: int) -> Curve:
         # 1 - sqrt(p) cancels near the end; (1 - p) / (1 + sqrt(p)) is the same and does not.
-        return _like(i, (n - i) / n / (1.0 + np.sqrt(i / n)))
+        return lambda i: _like(i, (n - i) / n / (1.0 + np.sqrt(i / n)))
 
-    def rise(self, i: Index, n: int) -> Value:
-        return _like(i, np.sqrt(i / n))
+    def rise(self, n: int) -> Curve:
+        return lambda i: _like(i, np.sqrt(i / n))
 
 
 # --- in stairs ------------------------------------------------------------------------------------------------------
@@ -343,7 +352,7 @@ class Exponential(Shape):
         return _geometric(self, self.gamma, lambda i: _like(i, np.interp(i, x, y)), span)
 
     def end_level(self, span: Span, curve: Curve) -> Level:
-        return float(curve(span.length)[0]), 0.0
+        return float(curve(span.length)), 0.0
 
 
 # --- the user's own -------------------------------------------------------------------------------------------------
@@ -378,7 +387,7 @@ class Custom(Shape):
             return value
 
         factor(0)
-        return lambda i: (np.array([factor(j) for j in i.tolist()], float) if isinstance(i, np.ndarray) else factor(i), 0.0)
+        return lambda i: np.array([factor(j) for j in i.tolist()], float) if isinstance(i, np.ndarray) else factor(i)
 
 
 # --- arithmetic -----------------------------------------------------------------------------------------------------
@@ -389,11 +398,13 @@ def round_half_up(position: Fraction) -> int:
     return math.floor(position + Fraction(1, 2))
 
 
-def _sin_squared(m: Index, n: int) -> Value:
-    """sin^2(pi m / 2n): (1 - cos(pi m / n)) / 2 without its cancellation near m = 0."""
-    angle = math.pi * m / (2 * n)
+def _squared_sine(angle: Value) -> Value:
     sine = np.sin(angle) if isinstance(angle, np.ndarray) else math.sin(angle)
     return sine * sine
+
+
+def _constant(level: float) -> Curve:
+    return lambda i: np.full(i.shape, level) if isinstance(i, np.ndarray) else level
 
 
 def _power(base: Value, exponent: Value) -> Value:
@@ -414,7 +425,7 @@ def _geometric(shape: Shape, gamma: float, exponent: Callable[[Index], Value], s
             f"{shape.name}(gamma={gamma!r}): grows beyond every float within the {span.length} steps of its phase. Write a "
             f"gamma below 1: {shape.name}(..., gamma=0.9)."
         )
-    return lambda i: (_power(gamma, exponent(i)), 0.0)
+    return lambda i: _power(gamma, exponent(i))
 
 
 def _reached(milestones: list[int]) -> Callable[[Index], Value]:

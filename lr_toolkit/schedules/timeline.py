@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -13,7 +14,7 @@ import numpy as np
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.durations import decimal, shorten
 from lr_toolkit.schedules.horizon import Horizon
-from lr_toolkit.schedules.shapes import Curve, Level, Shape, Span, round_half_up
+from lr_toolkit.schedules.shapes import Curve, Hold, Index, Level, Shape, Span, Value, round_half_up
 from lr_toolkit.schedules.text import spell
 
 if TYPE_CHECKING:
@@ -27,13 +28,19 @@ __all__ = ["Segment", "Timeline"]
 @final
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One phase in its place: updates ``start`` to ``end - 1`` follow ``curve``, then ``level`` is where it ended."""
+    """One phase in its place: updates ``start`` to ``end - 1`` follow base * curve + floor and end at ``level``."""
 
     start: int
     end: int
     shape: Shape
     curve: Curve
+    floor: Curve | None
     level: Level
+
+    def affine(self, k: Index) -> tuple[Value, Value]:
+        """The pair (a, b) of update ``k`` of the run, or of an array of them: lr = base_lr * a + b."""
+        i = k - self.start
+        return self.curve(i), self.floor(i) if self.floor else 0.0
 
 
 @final
@@ -73,6 +80,7 @@ class Timeline:
     horizon: Horizon
     segments: tuple[Segment, ...] = field(init=False, repr=False, compare=False)
     absolute: bool = field(init=False, repr=False, compare=False)
+    _rest: Segment = field(init=False, repr=False, compare=False)
     _ends: list[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +91,9 @@ class Timeline:
         segments = _segments(self.schedule, self.horizon)
         object.__setattr__(self, "segments", segments)
         object.__setattr__(self, "absolute", any(phase.absolute for phase in self.schedule.phases))
+        end = segments[-1].end
+        rest = Span(end, sys.maxsize - end, Fraction(end), self.horizon, segments[-1].level)
+        object.__setattr__(self, "_rest", _place(Hold(), rest))
         object.__setattr__(self, "_ends", [one.end for one in segments])
 
     def __call__(self, k: int, *, base_lr: float | None = None) -> float:
@@ -104,21 +115,22 @@ class Timeline:
         if array.size and (array.dtype.kind not in "iu" or array.min() < 0):
             raise _no_update(ks)
         flat = array.reshape(-1).astype(np.int64)
-        last_a, last_b = self.segments[-1].level
-        a, b = np.full(flat.shape, last_a), np.full(flat.shape, last_b)
-        for one in self.segments:
+        a, b = np.empty(flat.shape), np.empty(flat.shape)
+        for one in (*self.segments, self._rest):
             inside = (flat >= one.start) & (flat < one.end)
             if inside.any():
-                a[inside], b[inside] = one.curve(flat[inside] - one.start)
+                a[inside], b[inside] = one.affine(flat[inside])
         return (a if base_lr is None else base_lr * a + b).reshape(array.shape)
 
     def affine(self, k: float) -> Level:
         """The pair (a, b) of update ``k >= 0``, or of a point between two, unchecked: lr = base_lr * a + b."""
+        a, b = self.segment(k).affine(k)
+        return a, b
+
+    def segment(self, k: float) -> Segment:
+        """The phase to which update ``k`` belongs; after the last one, a segment without end that holds its value."""
         at = bisect_right(self._ends, k)
-        if at == len(self._ends):
-            return self.segments[-1].level
-        segment = self.segments[at]
-        return segment.curve(k - segment.start)
+        return self.segments[at] if at < len(self.segments) else self._rest
 
     def _refuse_bare_factor(self, base_lr: float | None) -> None:
         if base_lr is None and self.absolute:
@@ -140,12 +152,17 @@ def _segments(schedule: Schedule, horizon: Horizon) -> tuple[Segment, ...]:
         start, end = round_half_up(position), round_half_up(after)
         span = Span(start, end - start, position, horizon, level)
         try:
-            curve = shape.bind(span)
-            level = shape.end_level(span, curve)
+            segments.append(_place(shape, span))
         except ScheduleError as error:
             raise ScheduleError(f"{error} (In {schedule!r} on {horizon!r}.)") from None
-        segments.append(Segment(start, end, shape, curve, level))
+        level = segments[-1].level
     return tuple(segments)
+
+
+def _place(shape: Shape, span: Span) -> Segment:
+    curve = shape.bind(span)
+    end = span.start + span.length
+    return Segment(span.start, end, shape, curve, shape.floor(span), shape.end_level(span, curve))
 
 
 def _positions(schedule: Schedule, horizon: Horizon) -> list[Fraction]:

@@ -1,0 +1,116 @@
+"""Writing learning rates to an optimizer's parameter groups, floats and tensors, at the least cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+__all__ = ["GroupWriter"]
+
+
+@final
+class _Block:
+    """Groups whose tensor LRs are views of one buffer: one operation fills them all, in place.
+
+    The LRs are computed in float64 on the buffer's device and rounded once; nothing is read back to the host.
+    """
+
+    def __init__(self, members: Sequence[int], lrs: Sequence[Tensor]) -> None:
+        self.members = members
+        self.buffer = torch.stack([lr.detach() for lr in lrs])
+        self.views = self.buffer.unbind()
+        # Apple's GPUs have no float64.
+        exact = torch.float32 if self.buffer.device.type == "mps" else torch.float64
+        self.levels = torch.zeros(len(lrs), dtype=exact, device=self.buffer.device)
+        self.gains = torch.ones_like(self.levels)
+
+    def relevel(self, bases: Sequence[float], gains: Sequence[float]) -> None:
+        self.gains.copy_(torch.tensor([gains[at] for at in self.members], dtype=torch.float64))
+        self.levels.copy_(torch.tensor([bases[at] * gains[at] for at in self.members], dtype=torch.float64))
+
+
+@final
+class GroupWriter:
+    """The learning rates of an optimizer's groups, ready to be written: lr = (base * a + b) * gain.
+
+    A tensor LR is rebound once, to a view of a buffer; from then on it is filled in place and keeps its identity, as a
+    captured CUDA graph and a compiled optimizer step need it.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+        self._groups: list[dict[str, Any]] = []
+        self._count = 0
+        self._blocks: list[_Block] = []
+        self._shared: list[tuple[float, float, list[dict[str, Any]]]] = []
+        self._single: list[tuple[dict[str, Any], float, float]] = []
+        self._levels: list[tuple[dict[str, Any], float]] = []
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the optimizer still has the groups that were bound: none was added, none replaced at a resume."""
+        groups = self._optimizer.param_groups
+        return groups is self._groups and len(groups) == self._count
+
+    def bind(self, bases: Sequence[float], gains: Sequence[float]) -> None:
+        """Take in the optimizer's groups as they are now, with these base LRs and gains."""
+        groups = self._optimizer.param_groups
+        late: defaultdict[tuple[torch.device, torch.dtype], list[int]] = defaultdict(list)
+        for at in range(self._count, len(groups)):
+            if isinstance(groups[at]["lr"], Tensor):
+                late[groups[at]["lr"].device, groups[at]["lr"].dtype].append(at)
+        self._blocks += [_Block(members, [groups[at]["lr"] for at in members]) for members in late.values()]
+        self._groups, self._count = groups, len(groups)
+        for block in self._blocks:
+            for at, view in zip(block.members, block.views, strict=True):
+                groups[at]["lr"] = view
+        self.relevel(bases, gains)
+
+    def relevel(self, bases: Sequence[float], gains: Sequence[float]) -> None:
+        """Take other base LRs and gains for the groups that are bound."""
+        in_blocks = {at for block in self._blocks for at in block.members}
+        alike: defaultdict[tuple[float, float], list[dict[str, Any]]] = defaultdict(list)
+        for at, group in enumerate(self._groups):
+            if at not in in_blocks:
+                alike[bases[at] * gains[at], gains[at]].append(group)
+        # Groups that share a level share one multiplication; where most do not, one flat loop is faster than many.
+        self._shared = [(level, gain, groups) for (level, gain), groups in alike.items() if len(groups) > 1]
+        self._single = [(groups[0], level, gain) for (level, gain), groups in alike.items() if len(groups) == 1]
+        self._levels = [(group, level) for group, level, _ in self._single]
+        for block in self._blocks:
+            block.relevel(bases, gains)
+
+    def scale(self, a: float) -> None:
+        """Write lr = base * gain * a to every group."""
+        for group, level in self._levels:
+            group["lr"] = level * a
+        for level, _, groups in self._shared:
+            lr = level * a
+            for group in groups:
+                group["lr"] = lr
+        for block in self._blocks:
+            torch.mul(block.levels, a, out=block.buffer)
+
+    def write(self, a: float, b: float) -> None:
+        """Write lr = (base * a + b) * gain to every group."""
+        for group, level, gain in self._single:
+            group["lr"] = level * a + b * gain
+        for level, gain, groups in self._shared:
+            lr = level * a + b * gain
+            for group in groups:
+                group["lr"] = lr
+        for block in self._blocks:
+            torch.add(block.levels * a, block.gains * b, out=block.buffer)
+
+    def write_each(self, lrs: Sequence[float]) -> None:
+        """Write one LR to each group."""
+        for group, lr in zip(self._groups, lrs, strict=True):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
