@@ -42,7 +42,7 @@ def routes(draw: st.DrawFn) -> Route:
         if kind == "stretch":
             route = Stretched(route, at, draw(st.integers(at + 1, 90)))
         elif kind == "rewarm":
-            route = Rewarmed(route, at, draw(st.integers(1, 9)))
+            route = Rewarmed(route, at, draw(st.integers(1, min(9, route.steps - at))))
         else:
             route = Continued(plan(draw(st.sampled_from(FALLING)), draw(st.integers(30, 60))), at, tuple(route.lrs(at)))
         if route.steps <= 28:
