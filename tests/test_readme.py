@@ -24,12 +24,16 @@ BASES = (0.1, 0.003)
 
 
 def toolkit_names() -> dict[str, Any]:
+    """What `from lr_toolkit import *` gives."""
     return {name: getattr(lr_toolkit, name) for name in lr_toolkit.__all__}
 
 
 def two_groups() -> torch.optim.SGD:
+    """An optimizer with a base LR for each of two groups."""
     parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in BASES]
-    optimizer = torch.optim.SGD([{"params": [p], "lr": lr} for p, lr in zip(parameters, BASES, strict=True)], lr=BASES[0])
+    optimizer = torch.optim.SGD(
+        [{"params": [p], "lr": lr} for p, lr in zip(parameters, BASES, strict=True)], lr=BASES[0]
+    )
     for parameter in parameters:
         parameter.grad = torch.zeros(1)
     return optimizer
@@ -124,5 +128,13 @@ def test_every_strategy_has_a_row() -> None:
     """The seven strategies that people ask for are all in the table."""
     left = " ".join(theirs for theirs, _ in ROWS)
 
-    for name in ("StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "ReduceLROnPlateau", "LambdaLR", '"cosine"'):
+    for name in (
+        "StepLR",
+        "MultiStepLR",
+        "ExponentialLR",
+        "CosineAnnealingLR",
+        "ReduceLROnPlateau",
+        "LambdaLR",
+        '"cosine"',
+    ):
         assert name in left

@@ -84,7 +84,9 @@ def scheduler_config(
             )
         horizon = _fitting(schedule, horizon_of(trainer, interval), trainer)
     elif not isinstance(horizon, Horizon):
-        raise ScheduleError(f"scheduler_config(horizon={horizon!r}): must be a Horizon. Write Horizon(steps=10_000, steps_per_epoch=500).")
+        raise ScheduleError(
+            f"scheduler_config(horizon={horizon!r}): must be a Horizon. Write Horizon(steps=10_000, steps_per_epoch=500)."
+        )
     elif (horizon.unit == "epoch") != (interval == "epoch"):
         raise ScheduleError(
             f"scheduler_config(interval={interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
@@ -93,7 +95,10 @@ def scheduler_config(
     scheduler = ScheduledLR(optimizer, schedule, horizon, plateau=plateau, on_change=on_change, rewarm=rewarm)
     # Lightning steps the optimizer also where training_step returned None. A sharded optimizer may hold no gradient on some
     # rank, and all ranks must count alike.
-    scheduler.needs_gradient = type(getattr(trainer, "strategy", None)).__name__ in ("SingleDeviceStrategy", "DDPStrategy")
+    scheduler.needs_gradient = type(getattr(trainer, "strategy", None)).__name__ in (
+        "SingleDeviceStrategy",
+        "DDPStrategy",
+    )
     config: LRSchedulerConfigType = {"scheduler": scheduler, "interval": interval, "frequency": 1, "name": name}
     module = getattr(trainer, "lightning_module", None)
     if module is None or module.automatic_optimization:

@@ -52,14 +52,18 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
     epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
     steps = trainer.max_steps
     if epochs == 0 or steps == 0:
-        raise _unknown("it takes no update at all (max_epochs=0 or max_steps=0)", f"Trainer(max_epochs=10), or {_BY_HAND}")
+        raise _unknown(
+            "it takes no update at all (max_epochs=0 or max_steps=0)", f"Trainer(max_epochs=10), or {_BY_HAND}"
+        )
     if epochs == _UNSET_EPOCHS and steps == -1:
         raise _unknown(
             "max_epochs is not set, and Lightning puts 1000 epochs in its place",
             f"Trainer(max_epochs=10). If 1000 epochs are meant, {_BY_HAND}",
         )
     if epochs == -1 and steps == -1:
-        raise _unknown("it trains without end (max_epochs=-1, or only max_time)", f"Trainer(max_epochs=10), or {_BY_HAND}")
+        raise _unknown(
+            "it trains without end (max_epochs=-1, or only max_time)", f"Trainer(max_epochs=10), or {_BY_HAND}"
+        )
     if interval == "epoch" and steps == -1:
         return Horizon(epochs, unit="epoch")
     batches = _batches_per_epoch(trainer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -24,7 +24,9 @@ __all__ = ["attach_plateau"]
 def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
     """Let ``trainer`` feed the metric to the plateau reaction of ``scheduler``, before its checkpoints are saved."""
     if trainer is None:
-        raise ScheduleError("plateau=ReduceOnPlateau(...) needs the Trainer that produces its metric: pass self.trainer.")
+        raise ScheduleError(
+            "plateau=ReduceOnPlateau(...) needs the Trainer that produces its metric: pass self.trainer."
+        )
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
     before = next((at for at, one in enumerate(callbacks) if _saves(one)), len(callbacks))
     callbacks.insert(before, _PlateauReader(scheduler))

@@ -68,27 +68,25 @@ class ReduceOnPlateau:
     eps: float = 1e-8
 
     def __post_init__(self) -> None:
-        given: Any = self.monitor
-        if not isinstance(given, str) or not given:
-            raise _refused("monitor", self.monitor, "names the metric that is read", "monitor='val_loss'")
-        if self.mode not in ("min", "max"):
-            raise _refused("mode", self.mode, "is 'min' or 'max'", "mode='min'")
-        if self.threshold_mode not in ("rel", "abs"):
-            raise _refused("threshold_mode", self.threshold_mode, "is 'rel' or 'abs'", "threshold_mode='rel'")
-        if not _finite(self.factor) or not 0 < self.factor < 1:
-            raise _refused("factor", self.factor, "lies between 0 and 1", "factor=0.1")
-        for name in ("patience", "cooldown"):
-            count = getattr(self, name)
-            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-                raise _refused(name, count, "is a whole number of readings, zero or more", f"{name}=5")
-        for name in ("threshold", "eps"):
-            value = getattr(self, name)
-            if not _finite(value) or value < 0:
-                raise _refused(name, value, "is a number, zero or more", f"{name}=1e-4")
-        given = self.min_lr
+        given: Any = self.min_lr
         floors = tuple(given) if isinstance(given, (list, tuple)) else (given,)
-        if not floors or not all(_finite(one) and one >= 0 for one in floors):
-            raise _refused("min_lr", self.min_lr, "is an LR, zero or more, or one for each group", "min_lr=1e-6")
+        checks = {
+            "monitor": (_text(self.monitor), "names the metric that is read", "'val_loss'"),
+            "mode": (self.mode in ("min", "max"), "is 'min' or 'max'", "'min'"),
+            "factor": (_number(self.factor) and 0 < self.factor < 1, "lies between 0 and 1", "0.1"),
+            "patience": (_count(self.patience), "is a whole number of readings, zero or more", "5"),
+            "threshold": (_number(self.threshold), "is a number, zero or more", "1e-4"),
+            "threshold_mode": (self.threshold_mode in ("rel", "abs"), "is 'rel' or 'abs'", "'rel'"),
+            "cooldown": (_count(self.cooldown), "is a whole number of readings, zero or more", "5"),
+            "min_lr": (floors and all(map(_number, floors)), "is an LR, zero or more, or one for each group", "1e-6"),
+            "eps": (_number(self.eps), "is a number, zero or more", "1e-8"),
+        }
+        for name, (good, what, spelling) in checks.items():
+            if not good:
+                value = getattr(self, name)
+                raise ScheduleError(
+                    f"ReduceOnPlateau({name}={value!r}): {name} {what}. Write ReduceOnPlateau(..., {name}={spelling})."
+                )
         if isinstance(given, list):
             object.__setattr__(self, "min_lr", floors)
 
@@ -124,9 +122,13 @@ class ReduceOnPlateau:
         return value > bar if self.mode == "max" else value < bar
 
 
-def _finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
-def _refused(name: str, value: object, what: str, spelling: str) -> ScheduleError:
-    return ScheduleError(f"ReduceOnPlateau({name}={value!r}): {name} {what}. Write ReduceOnPlateau(..., {spelling}).")
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -258,7 +258,9 @@ def multistep(at: Sequence[DurationLike], gamma: float = 0.1, *, over: DurationL
         torch's ``MultiStepLR``; He et al. 2015 (ResNet), https://arxiv.org/abs/1512.03385.
     """
     if isinstance(at, (int, str, float, Duration)):
-        raise ScheduleError(f"multistep(at={shorten(at)}): the milestones are a list. Write multistep(at=['50%', '75%']).")
+        raise ScheduleError(
+            f"multistep(at={shorten(at)}): the milestones are a list. Write multistep(at=['50%', '75%'])."
+        )
     milestones = tuple(Duration.of(one, "multistep", "at") for one in at)
     return Schedule((MultiStep(milestones, gamma, over=_length(over, "multistep")),))
 

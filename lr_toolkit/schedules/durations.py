@@ -14,7 +14,14 @@ __all__ = ["Duration", "DurationLike", "Unit"]
 
 Unit: TypeAlias = Literal["steps", "epochs", "%"]
 
-_UNITS: dict[str, Unit] = {"": "steps", "step": "steps", "steps": "steps", "epoch": "epochs", "epochs": "epochs", "%": "%"}
+_UNITS: dict[str, Unit] = {
+    "": "steps",
+    "step": "steps",
+    "steps": "steps",
+    "epoch": "epochs",
+    "epochs": "epochs",
+    "%": "%",
+}
 # Four decimals keep the exact arithmetic of milestones within int64 for any run one can wait for.
 _TEXT = re.compile(r"\s*(-?\d{1,15}(?:\.\d{1,4})?)\s*([a-z%]*)\s*", re.ASCII)
 
@@ -117,14 +124,15 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
             amount, unit = Fraction(operator.index(value)), "steps"  # type: ignore[arg-type]  # index() is the test
         except TypeError:
             raise refused("is not a duration") from None
-    if isinstance(value, bool):
-        raise refused("is not a duration")
-    if amount <= 0:
-        raise refused("must be more than zero")
-    if unit == "steps" and amount.denominator > 1:
-        raise refused("a step cannot be divided")
-    if unit == "%" and amount > 100:
-        raise refused("is more than the whole run")
+    refusals = {
+        "is not a duration": isinstance(value, bool),
+        "must be more than zero": amount <= 0,
+        "a step cannot be divided": unit == "steps" and amount.denominator > 1,
+        "is more than the whole run": unit == "%" and amount > 100,
+    }
+    for why, applies in refusals.items():
+        if applies:
+            raise refused(why)
     return amount, unit
 
 

@@ -56,7 +56,9 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if not self.phases or not all(isinstance(one, Shape) for one in self.phases):
-            raise ScheduleError(f"Schedule(phases={shorten(self.phases)}): build it, for example warmup('5%') >> cosine().")
+            raise ScheduleError(
+                f"Schedule(phases={shorten(self.phases)}): build it, for example warmup('5%') >> cosine()."
+            )
         open_phases = [spell(one) for one in self.phases if one.over is None]
         if len(open_phases) > 1:
             first, second = open_phases[:2]

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from numbers import Integral, Real
 from typing import Any, TypeAlias, final
 
@@ -302,8 +302,10 @@ class MultiStep(Shape):
     def __post_init__(self) -> None:
         _check(self, "gamma", "gamma=0.1", above=True)
         if not self.at:
-            raise ScheduleError("multistep(at=[]): without a milestone nothing happens. Write hold() or multistep(at=['50%', '75%']).")
-        for one, two in zip(self.at, self.at[1:]):
+            raise ScheduleError(
+                "multistep(at=[]): without a milestone nothing happens. Write hold() or multistep(at=['50%', '75%'])."
+            )
+        for one, two in pairwise(self.at):
             if one.unit == two.unit and one.amount >= two.amount:
                 raise self._unsorted(one, two)
 

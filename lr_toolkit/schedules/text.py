@@ -86,7 +86,9 @@ def _call(node: ast.expr, text: str, builders: Mapping[str, Callable[..., Any]])
         raise _foreign(node, text, f"Write calls joined by >>, such as {_EXAMPLE}.")
     name = node.func.id
     if name == "custom":
-        raise _foreign(node, text, "custom(...) holds a Python function, which text cannot carry: build this schedule in code.")
+        raise _foreign(
+            node, text, "custom(...) holds a Python function, which text cannot carry: build this schedule in code."
+        )
     if name not in builders:
         near = get_close_matches(name, builders, n=1)
         hint = f"Did you mean {near[0]}(...)? " if near else ""
@@ -107,7 +109,11 @@ def _call(node: ast.expr, text: str, builders: Mapping[str, Callable[..., Any]])
 def _value(node: ast.expr, text: str) -> Any:
     if isinstance(node, ast.Constant) and (node.value is None or type(node.value) in (int, float, str)):
         return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)) and isinstance(node.operand, ast.Constant):
+    if (
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, (ast.USub, ast.UAdd))
+        and isinstance(node.operand, ast.Constant)
+    ):
         value = _value(node.operand, text)
         if isinstance(value, (int, float)):
             return -value if isinstance(node.op, ast.USub) else value

@@ -7,6 +7,7 @@ import sys
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -148,7 +149,7 @@ def _segments(schedule: Schedule, horizon: Horizon) -> tuple[Segment, ...]:
     positions = _positions(schedule, horizon)
     segments: list[Segment] = []
     level: Level = (1.0, 0.0)
-    for shape, position, after in zip(schedule.phases, positions, positions[1:]):
+    for shape, (position, after) in zip(schedule.phases, pairwise(positions), strict=True):
         start, end = round_half_up(position), round_half_up(after)
         span = Span(start, end - start, position, horizon, level)
         try:

@@ -1,0 +1,136 @@
+"""How a warmup ramp climbs: pure functions from the updates that it has seen to a factor of the LR beneath it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from functools import lru_cache, partial
+from typing import TypeAlias
+
+from lr_toolkit.errors import ScheduleError
+
+__all__ = ["SHAPES", "UNTUNED", "Ramp", "ramp", "untuned_ramp"]
+
+# From the updates (or epochs) taken since the ramp began, 0 for the first, to a factor that never falls and ends at 1.
+Ramp: TypeAlias = Callable[[int], float]
+
+
+def ramp(shape: str, length: int, start: float | None = None) -> Ramp:
+    """The ramp of one of ``SHAPES`` over ``length`` updates, from the factor ``start``.
+
+    Example:
+        >>> [ramp("linear", 3)(k) for k in range(5)]
+        [0.25, 0.5, 0.75, 1.0, 1.0]
+        >>> [round(ramp("cosine", 4, start=0.0)(k), 4) for k in range(5)]
+        [0.0, 0.1464, 0.5, 0.8536, 1.0]
+    """
+    return partial(SHAPES[shape], length=length, start=start) if length else _no_ramp
+
+
+def untuned_ramp(shape: str, beta2: float) -> Ramp:
+    """The ramp of one of ``UNTUNED`` for Adam's second beta, read as the decimal that it is written as.
+
+    So 2 / (1 - 0.999) is 2000, where float arithmetic gives 1999.9999999999982 and truncates to 1999.
+
+    Raises:
+        ScheduleError: where ``beta2`` does not lie between 0 and 1, or, for ``"radam"``, is not above 0.6.
+
+    Example:
+        >>> ramp = untuned_ramp("untuned_linear", 0.999)
+        >>> ramp(0), ramp(1998), ramp(1999)
+        (0.0005, 0.9995, 1.0)
+    """
+    beta = Fraction(repr(float(beta2)))
+    if not 0 < beta < 1:
+        raise ScheduleError(
+            f"LRWarmup(shape={shape!r}): needs a second beta between 0 and 1, and the optimizer's is {float(beta2)!r}. "
+            "Write LRWarmup('500 steps')."
+        )
+    if shape == "radam" and beta <= Fraction(3, 5):
+        raise ScheduleError(
+            f"LRWarmup(shape='radam'): the rectification exists for a second beta above 0.6, and the optimizer's is "
+            f"{float(beta2)!r}. Write LRWarmup(shape='untuned_linear'), or LRWarmup('500 steps')."
+        )
+    return partial(UNTUNED[shape], beta2=beta)
+
+
+def _no_ramp(k: int) -> float:
+    return 1.0
+
+
+# --- of a length that is given --------------------------------------------------------------------------------------
+
+
+def _linear(k: int, length: int, start: float | None) -> float:
+    if k >= length:
+        return 1.0
+    return (k + 1) / (length + 1) if start is None else (start * (length - k) + k) / length
+
+
+def _cosine(k: int, length: int, start: float | None) -> float:
+    if k >= length:
+        return 1.0
+    m, n, low = (k + 1, length + 1, 0.0) if start is None else (k, length, start)
+    # (1 - cos(pi m / n)) / 2 without its cancellation near m = 0.
+    return low + (1.0 - low) * math.sin(math.pi * m / (2 * n)) ** 2
+
+
+def _constant(k: int, length: int, start: float | None) -> float:
+    return 1.0 if k >= length or start is None else start
+
+
+def _exponential(k: int, length: int, start: float | None) -> float:
+    return -math.expm1(-(k + 1) / length)
+
+
+# --- of a length that Adam's second beta gives ------------------------------------------------------------------------
+
+
+def _untuned_linear(k: int, beta2: Fraction) -> float:
+    return float(min(Fraction(1), (k + 1) * (1 - beta2) / 2))
+
+
+def _untuned_exponential(k: int, beta2: Fraction) -> float:
+    return -math.expm1(-float((k + 1) * (1 - beta2)))
+
+
+def _radam(k: int, beta2: Fraction) -> float:
+    # The difference of rho_inf and the rest cancels up to six digits, so 40 are carried.
+    with localcontext() as context:
+        context.prec = 40
+        limit, rho = _rhos(k + _first_rectified(beta2), beta2)
+        return float(((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)).sqrt())
+
+
+def _rhos(t: int, beta2: Fraction) -> tuple[Decimal, Decimal]:
+    """The longest and the present length of the approximated simple moving average, after update t (1 is the first)."""
+    beta = Decimal(beta2.numerator) / Decimal(beta2.denominator)
+    limit = 2 / (1 - beta) - 1
+    power = beta**t
+    return limit, limit - 2 * t * power / (1 - power)
+
+
+@lru_cache(maxsize=32)
+def _first_rectified(beta2: Fraction) -> int:
+    """The first update at which the variance is tractable: rho above 4."""
+    with localcontext() as context:
+        context.prec = 40
+        t = 1
+        while _rhos(t, beta2)[1] <= 4:
+            t += 1
+    return t
+
+
+SHAPES: dict[str, Callable[..., float]] = {
+    "linear": _linear,
+    "exponential": _exponential,
+    "cosine": _cosine,
+    "constant": _constant,
+}
+UNTUNED: dict[str, Callable[..., float]] = {
+    "untuned_linear": _untuned_linear,
+    "untuned_exponential": _untuned_exponential,
+    "radam": _radam,
+}
