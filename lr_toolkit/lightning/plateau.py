@@ -77,7 +77,9 @@ class _PlateauReader(Callback):
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._expected |= not trainer.enable_validation
-        logged = trainer._logger_connector.metrics["callback"].get(self._monitor)
+        results = trainer.fit_loop._results
+        # What was logged for each step, under what was logged for the epoch.
+        logged = {**results.metrics(True)["callback"], **results.metrics(False)["callback"]}.get(self._monitor)
         self._read(trainer, logged)
         self._before, self._logged, self._ending = self._known(trainer), logged is not None, trainer
 
