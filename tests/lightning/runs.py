@@ -39,7 +39,9 @@ class Net(L.LightningModule):
 
     def optimizer(self) -> Optimizer:
         """An optimizer that records the LRs of each of its updates."""
-        optimizer = SGD([{"params": one.parameters(), "lr": lr} for one, lr in zip((self.one, self.two), BASES)])
+        optimizer = SGD(
+            [{"params": one.parameters(), "lr": lr} for one, lr in zip((self.one, self.two), BASES, strict=True)]
+        )
         optimizer.register_step_post_hook(self._record)
         return optimizer
 
@@ -69,7 +71,12 @@ def _first(batch: Any) -> torch.Tensor:
 
 def trainer(**options: Any) -> L.Trainer:
     """A quiet Trainer that leaves nothing behind."""
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
     return L.Trainer(**({"accelerator": "cpu", "devices": 1} | quiet | options))
 
 

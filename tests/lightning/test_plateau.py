@@ -116,7 +116,9 @@ def test_each_validation_is_read_once(name: str) -> None:
     assert [at for at, _ in net.told] == validated
     assert len(net.used) == updates
     assert same(net.lrs, simulated(SCHEDULE, Horizon(updates, per_epoch), net.told, updates))
-    assert not same(net.lrs, simulated(SCHEDULE, Horizon(updates, per_epoch), [], updates)), "the gain has to have moved"
+    assert not same(net.lrs, simulated(SCHEDULE, Horizon(updates, per_epoch), [], updates)), (
+        "the gain has to have moved"
+    )
 
 
 def test_without_a_sanity_check_nothing_changes() -> None:
@@ -166,6 +168,8 @@ class Trained(Net):
         """In the step, the epoch's mean is the metric."""
         if self.where == "training_step":
             self.log("loss", LOSSES[self.current_epoch], on_step=False, on_epoch=True)
+        if self.where == "each step":
+            self.log("loss", LOSSES[self.current_epoch] + (batch_idx < 3))
         if self.where == "both":
             self.log("loss", LOSSES[self.current_epoch], on_step=True, on_epoch=True)
         return super().training_step(batch, batch_idx)
@@ -176,9 +180,9 @@ class Trained(Net):
             self.log("loss", LOSSES[self.current_epoch])
 
 
-@pytest.mark.parametrize("where", ["training_step", "both", "on_train_epoch_end"])
+@pytest.mark.parametrize("where", ["training_step", "each step", "both", "on_train_epoch_end"])
 def test_a_training_metric_is_read_once_an_epoch(where: str) -> None:
-    """A metric of the training epoch is read at its end, also where the module logs it in its own ``on_train_epoch_end``."""
+    """A training metric is read at the epoch's end: its mean, its last value where it is one of each step, or the module's own."""
     net = Trained(reacts(monitor="loss_epoch" if where == "both" else "loss"), where)
     trainer(max_epochs=10).fit(net, loader(4))
     told = [(4 * (epoch + 1), LOSSES[epoch]) for epoch in range(10)]
@@ -205,7 +209,7 @@ def test_a_training_metric_beside_validations() -> None:
 
 def readers(made: L.Trainer) -> list[Any]:
     """The callbacks that read the metric."""
-    return [one for one in made.callbacks if type(one).__name__ == "_PlateauReader"]  # type: ignore[attr-defined]
+    return [one for one in made.callbacks if type(one).__name__ == "_PlateauReader"]
 
 
 def test_a_second_fit_has_one_reader() -> None:
@@ -236,8 +240,20 @@ def test_early_stopping_and_the_reaction_see_the_same_metric() -> None:
 # --- metrics that are not there ----------------------------------------------------------------------------------------
 
 MISSING: dict[str, tuple[str, Callable[[Callable[..., Any]], Net], dict[str, Any], int, str]] = {
-    "misspelt": ("val_los", Validated, {}, 4, r"monitor='val_los'.*The metrics are val_loss\. Did you mean monitor='val_loss'\?"),
-    "not logged": ("accuracy", Validated, {}, 4, r"monitor='accuracy'.*The metrics are val_loss.*self.log\('accuracy', value\)"),
+    "misspelt": (
+        "val_los",
+        Validated,
+        {},
+        4,
+        r"monitor='val_los'.*The metrics are val_loss\. Did you mean monitor='val_loss'\?",
+    ),
+    "not logged": (
+        "accuracy",
+        Validated,
+        {},
+        4,
+        r"monitor='accuracy'.*The metrics are val_loss.*self.log\('accuracy', value\)",
+    ),
     "nothing logged": ("val_loss", Net, {}, 4, r"The metrics are none.*self.log\('val_loss', value\)"),
     "validation every second epoch": ("val_los", Validated, {"check_val_every_n_epoch": 2}, 8, r"Did you mean"),
 }
@@ -280,6 +296,7 @@ RESUMED: dict[str, tuple[Callable[[Callable[..., Any]], Net], str, dict[str, Any
     "validation end, twice an epoch": (Validated, "val_loss", {"val_check_interval": 0.5}, {"save_on_train_epoch_end": False}),
     "epoch end, twice an epoch": (Validated, "val_loss", {"val_check_interval": 0.5}, {"save_on_train_epoch_end": True}),
     "epoch end, every second epoch": (Validated, "val_loss", {"check_val_every_n_epoch": 2}, {"save_on_train_epoch_end": True}),
+    "epoch end, a metric of each step": (lambda a: Trained(a, "each step"), "loss", {}, {"save_on_train_epoch_end": True}),
     "epoch end, a training metric": (lambda a: Trained(a, "training_step"), "loss", {}, {"save_on_train_epoch_end": True}),
     "epoch end, the module's own hook": (
         lambda a: Trained(a, "on_train_epoch_end"), "loss", {}, {"save_on_train_epoch_end": True}
@@ -317,7 +334,7 @@ def test_the_other_lightning_saves_after_reading_too(tmp_path: Path) -> None:
     """With ``pytorch_lightning``'s ModelCheckpoint at validation end nothing is lost either."""
     pl = pytest.importorskip("pytorch_lightning")
 
-    class Plain(pl.LightningModule):  # type: ignore[misc]
+    class Plain(pl.LightningModule):
         def __init__(self) -> None:
             super().__init__()
             self.layer = torch.nn.Linear(1, 1)

@@ -21,7 +21,9 @@ def sgd(bases: list[float]) -> SGD:
     return SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": base} for base in bases])
 
 
-def used(schedule: Any, plateau: ReduceOnPlateau, metrics: list[float], bases: list[float], every: int = 1) -> list[list[float]]:
+def used(
+    schedule: Any, plateau: ReduceOnPlateau, metrics: list[float], bases: list[float], every: int = 1
+) -> list[list[float]]:
     """The LRs used for each update, where a metric is read after every ``every`` updates."""
     optimizer = sgd(bases)
     scheduler = ScheduledLR(optimizer, schedule, Horizon(steps=len(metrics) * every), plateau=plateau)
@@ -152,7 +154,7 @@ def test_a_late_group_has_a_gain_of_its_own() -> None:
 def test_a_late_group_needs_its_own_min_lr() -> None:
     """Where ``min_lr`` is one for each group, a group that it has no value for is refused before its first update."""
     optimizer = sgd([0.1])
-    plateau = ReduceOnPlateau(monitor="loss", min_lr=[0.01])  # type: ignore[arg-type]
+    plateau = ReduceOnPlateau(monitor="loss", min_lr=[0.01])
     scheduler = ScheduledLR(optimizer, hold(), Horizon(steps=9), plateau=plateau)
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.4})
     with pytest.raises(ScheduleError, match=r"min_lr=\(0.01,\)\): 1 values for 2 parameter groups"):
@@ -192,7 +194,7 @@ def test_nan_is_reported_and_otherwise_ignored() -> None:
 
 def test_it_is_a_value() -> None:
     """It compares and hashes by what it says, and its ``min_lr`` is kept as it was given, lists as tuples."""
-    one, two = (ReduceOnPlateau(monitor="loss", min_lr=[1e-4, 1e-5]) for _ in range(2))  # type: ignore[arg-type]
+    one, two = (ReduceOnPlateau(monitor="loss", min_lr=[1e-4, 1e-5]) for _ in range(2))
 
     assert one == two
     assert hash(one) == hash(two)

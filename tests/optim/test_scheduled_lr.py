@@ -158,7 +158,9 @@ def strategies(draw: st.DrawFn, n: int) -> Pair:
 
 @given(st.data(), st.integers(2, 40), bases, st.sampled_from(["step", "epoch"]))
 @settings(max_examples=150)
-def test_every_strategy_uses_what_torchs_scheduler_uses(data: st.DataObject, n: int, bases: list[float], unit: Any) -> None:
+def test_every_strategy_uses_what_torchs_scheduler_uses(
+    data: st.DataObject, n: int, bases: list[float], unit: Any
+) -> None:
     """In a real loop each strategy moves the weights by the LR that torch's scheduler moves them by, for each update."""
     schedule, torchs = data.draw(strategies(n))
     ours, theirs = sgd(bases), sgd(bases)
@@ -246,13 +248,18 @@ def test_swalr_takes_over() -> None:
 def test_it_can_be_a_part_of_torchs_sequential_lr() -> None:
     """Inside torch's ``SequentialLR`` it runs on its own clock, before another scheduler or after it."""
     optimizer = sgd([0.1])
-    ours = [ScheduledLR(optimizer, linear(end=0.5), Horizon(steps=4)), ScheduledLR(optimizer, cosine(), Horizon(steps=5))]
+    ours = [
+        ScheduledLR(optimizer, linear(end=0.5), Horizon(steps=4)),
+        ScheduledLR(optimizer, cosine(), Horizon(steps=5)),
+    ]
     used = [lr for (lr,) in loop(optimizer, torch_lr.SequentialLR(optimizer, ours, [4]), 9)]
 
-    assert used == [one.timeline(k, base_lr=0.1) for one, n in zip(ours, (4, 5)) for k in range(n)]
+    assert used == [one.timeline(k, base_lr=0.1) for one, n in zip(ours, (4, 5), strict=True) for k in range(n)]
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["deepcopy", "pickle"]
+)
 def test_a_copy_goes_on_by_itself(copied: Callable[[ScheduledLR], ScheduledLR]) -> None:
     """A deep copy, or an unpickled one, goes on with its own copied optimizer as the original would have, and leaves that alone."""
     optimizer = sgd()
@@ -451,14 +458,14 @@ REFUSED: list[tuple[Callable[[Optimizer], object], str]] = [
     (lambda o: ScheduledLR(o, cosine(end_lr=0.05), Horizon(steps=4)), r"end_lr=0.05 .*base LR 0.03 .*group 1.*end=0.1"),
     (lambda o: ScheduledLR(o, warmup(3) >> cosine(over=5), Horizon(steps=6)), r"take 8 steps.*has 6.*over='5%'"),
     (lambda o: ScheduledLR(o, "cosines()", Horizon(steps=6)), r"cosines"),
-    (lambda o: ScheduledLR(o, 0.1, Horizon(steps=6)), r"0\.1"),  # type: ignore[arg-type]
+    (lambda o: ScheduledLR(o, 0.1, Horizon(steps=6)), r"0\.1"),
     (lambda o: ScheduledLR(o, warmup("1 epoch"), Horizon(steps=6)), r"'1 epoch' needs .*steps_per_epoch=100"),
     (lambda o: ScheduledLR(o, custom(lambda i: -1.0), Horizon(steps=6)), r"-1\.0.*lambda i"),
-    (lambda o: ScheduledLR(o, cosine(), 1000), r"horizon=1000.*Horizon\(steps=1000\)"),  # type: ignore[arg-type]
+    (lambda o: ScheduledLR(o, cosine(), 1000), r"horizon=1000.*Horizon\(steps=1000\)"),
     (lambda o: ScheduledLR(o, cosine(), Horizon(steps=6), last_epoch=2), r"last_epoch=2.*initial_lr"),
     (lambda o: ScheduledLR(o, cosine(), Horizon(steps=6), last_epoch=-2), r"last_epoch=-2.*last_epoch=-1"),
-    (lambda o: ScheduledLR(o, cosine(), Horizon(steps=6), last_epoch=2.0), r"last_epoch=2\.0"),  # type: ignore[arg-type]
-    (lambda o: ScheduledLR(o, cosine(), Horizon(steps=6), plateau="loss"), r"plateau='loss'.*monitor="),  # type: ignore[arg-type]
+    (lambda o: ScheduledLR(o, cosine(), Horizon(steps=6), last_epoch=2.0), r"last_epoch=2\.0"),
+    (lambda o: ScheduledLR(o, cosine(), Horizon(steps=6), plateau="loss"), r"plateau='loss'.*monitor="),
     (lambda o: ScheduledLR(o, hold(), Horizon(steps=6), plateau=PLATEAU), r"min_lr=.*2 values for 3 parameter groups"),
 ]
 
@@ -608,7 +615,7 @@ FOREIGN: dict[str, Callable[[Optimizer], Any]] = {
     "CosineAnnealingLR": lambda o: torch_lr.CosineAnnealingLR(o, 3),
     "LambdaLR": lambda o: torch_lr.LambdaLR(o, lambda i: 1.0),
     "OneCycleLR": lambda o: torch_lr.OneCycleLR(o, 0.1, 10, cycle_momentum=False),
-    "ReduceLROnPlateau": lambda o: torch_lr.ReduceLROnPlateau(o),
+    "ReduceLROnPlateau": torch_lr.ReduceLROnPlateau,
     "SequentialLR": lambda o: torch_lr.SequentialLR(o, [torch_lr.StepLR(o, 3), torch_lr.StepLR(o, 2)], [2]),
 }
 
@@ -620,7 +627,9 @@ def test_the_state_of_another_scheduler_is_refused(name: str) -> None:
     optimizer = sgd()
     scheduler = ScheduledLR(optimizer, linear(), Horizon(steps=10))
     list(loop(optimizer, scheduler, 2))
-    with pytest.raises(ScheduleError, match=r"(?s)saved by another scheduler.*last_epoch.*Build the scheduler that saved it"):
+    with pytest.raises(
+        ScheduleError, match=r"(?s)saved by another scheduler.*last_epoch.*Build the scheduler that saved it"
+    ):
         scheduler.load_state_dict(state)
 
     assert scheduler.last_epoch == 2

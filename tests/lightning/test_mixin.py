@@ -1,0 +1,256 @@
+"""``ScheduleMixin``, and schedules as hyperparameters: where a schedule is found, and what a checkpoint and the loggers keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+import yaml
+from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from torch.optim import Optimizer
+
+from lr_toolkit import (
+    Horizon,
+    ReduceOnPlateau,
+    Schedule,
+    ScheduledLR,
+    ScheduleError,
+    ScheduleMixin,
+    configure_optimizers,
+    cosine,
+    custom,
+    linear,
+    warmup,
+)
+from tests.lightning.runs import BASES, Net, loader, trainer
+
+SCHEDULE = warmup("20%") >> cosine(end=0.1)
+TEXT = "warmup('20%') >> cosine(end=0.1)"
+
+
+class Base(ScheduleMixin, Net):
+    """A module with the mixin and the recording optimizer."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda *_: pytest.fail("the mixin answers"))
+
+    def build_optimizer(self) -> Optimizer:
+        """The optimizer."""
+        return self.optimizer()
+
+
+class InClass(Base):
+    """A class attribute."""
+
+    schedule = SCHEDULE
+
+
+class TextInClass(Base):
+    """A class attribute, as text."""
+
+    schedule = TEXT
+
+
+class InInstance(Base):
+    """An attribute of the instance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.schedule = SCHEDULE
+
+
+class Hyper(Base):
+    """A hyperparameter, which is nowhere else."""
+
+    def __init__(self, schedule: Any = SCHEDULE, width: int = 1) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+
+
+class HyperOverClass(Hyper):
+    """A class attribute that a hyperparameter overrides."""
+
+    schedule = linear()
+
+
+class InstanceOverHyper(Hyper):
+    """A hyperparameter that the instance overrides."""
+
+    def __init__(self, schedule: Any = "linear()") -> None:
+        super().__init__(schedule)
+        self.schedule = SCHEDULE
+
+
+class HyperNone(Hyper):
+    """A hyperparameter that was not given leaves the class attribute."""
+
+    schedule = SCHEDULE
+
+    def __init__(self, schedule: Any = None) -> None:
+        super().__init__(schedule)
+
+
+WAYS: dict[str, Callable[[], Net]] = {
+    "class": InClass,
+    "class, text": TextInClass,
+    "instance": InInstance,
+    "hyperparameter": Hyper,
+    "hyperparameter, text": lambda: Hyper(TEXT),
+    "hyperparameter over class": HyperOverClass,
+    "hyperparameter over class, text": lambda: HyperOverClass(TEXT),
+    "instance over hyperparameter": InstanceOverHyper,
+    "class, where the hyperparameter is None": HyperNone,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_schedule_is_found(way: str) -> None:
+    """As attribute of class or instance or as hyperparameter, as a Schedule or its text, the run follows it."""
+    net = WAYS[way]()
+    trainer(max_epochs=2).fit(net, loader(5))
+    timeline = SCHEDULE.resolve(Horizon(10, 5))
+
+    assert net.lrs == [[timeline(k, base_lr=base) for base in BASES] for k in range(10)]
+
+
+def test_interval_and_plateau_are_attributes() -> None:
+    """``interval`` and ``plateau`` in the class reach the scheduler's dict."""
+
+    class Whole(InClass):
+        interval = "epoch"
+        plateau = ReduceOnPlateau(monitor="loss")
+
+        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+            loss = super().training_step(batch, batch_idx)
+            self.log("loss", loss, on_step=False, on_epoch=True)
+            return loss
+
+    net = Whole()
+    made = trainer(max_epochs=5)
+    made.fit(net, loader(2))
+    config = made.lr_scheduler_configs[0]
+
+    assert (config.interval, config.monitor) == ("epoch", "loss")
+    assert isinstance(config.scheduler, ScheduledLR)
+    assert config.scheduler.horizon == Horizon(5, unit="epoch")
+    assert config.scheduler.plateau == Whole.plateau
+
+
+def test_an_optimizer_of_a_base_behind_the_mixin_is_found() -> None:
+    """``build_optimizer`` of the class that the mixin stands before serves as well."""
+
+    class Plain(Net):
+        def build_optimizer(self) -> Optimizer:
+            return self.optimizer()
+
+    class Mixed(ScheduleMixin, Plain):
+        schedule = SCHEDULE
+
+    net = Mixed(lambda *_: pytest.fail("the mixin answers"))
+    trainer(max_epochs=1).fit(net, loader(5))
+
+    assert len(net.lrs) == 5
+
+
+def test_the_wrong_order_of_bases_is_refused() -> None:
+    """With LightningModule in front, its own ``configure_optimizers`` would silently win: the class can't be made."""
+    with pytest.raises(ScheduleError, match=r"class Wrong.*Write class Wrong\(ScheduleMixin, L.LightningModule\)"):
+
+        class Wrong(L.LightningModule, ScheduleMixin):
+            pass
+
+
+def test_a_schedule_with_a_function_has_to_be_an_attribute() -> None:
+    """``custom`` has no text, so as a mere hyperparameter it is refused before the first update, and as an attribute it works."""
+
+    class Both(Hyper):
+        def __init__(self, schedule: Any) -> None:
+            super().__init__(schedule)
+            self.schedule = schedule
+
+    schedule = custom(lambda i: 0.5**i)
+    net, other = Both(schedule), Hyper(schedule)
+    trainer(max_epochs=1).fit(net, loader(3))
+    with pytest.raises(ScheduleError, match=r"custom"):
+        trainer(max_epochs=1).fit(other, loader(3))
+
+    assert [lrs[0] for lrs in net.lrs] == [0.1, 0.05, 0.025]
+    assert net.hparams["schedule"] == repr(schedule)
+    assert other.used == []
+
+
+# --- hyperparameters in checkpoints and loggers --------------------------------------------------------------------
+
+
+class Plain(Net):
+    """A module without the mixin that keeps a Schedule among its hyperparameters."""
+
+    def __init__(self, schedule: Any = SCHEDULE, width: int = 1) -> None:
+        super().__init__(lambda net, optimizer: configure_optimizers(optimizer, net.hparams["schedule"], net.trainer))
+        self.save_hyperparameters()
+
+
+@pytest.fixture(scope="module", params=[Hyper, Plain], ids=["mixin", "plain"])
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[type[Net], Path]:
+    """A trained module's class, and the folder with its checkpoint and hparams.yaml."""
+    folder = tmp_path_factory.mktemp("hparams")
+    made = trainer(max_epochs=1, logger=CSVLogger(folder, name="", version=""), log_every_n_steps=1)
+    made.fit(request.param(width=3), loader(2))
+    made.save_checkpoint(folder / "last.ckpt")
+    return request.param, folder
+
+
+@pytest.mark.parametrize("options", [{}, {"weights_only": True}, {"weights_only": False}])
+def test_a_schedule_survives_load_from_checkpoint(trained: tuple[type[Net], Path], options: dict[str, bool]) -> None:
+    """A Schedule in ``save_hyperparameters()`` comes back equal, whichever way the checkpoint is read."""
+    module, folder = trained
+    loaded = module.load_from_checkpoint(folder / "last.ckpt", **options)
+
+    assert loaded.hparams["width"] == 3
+    assert Schedule.parse(loaded.hparams["schedule"]) == SCHEDULE
+
+
+def test_the_loaded_module_trains_on(trained: tuple[type[Net], Path]) -> None:
+    """A module from a checkpoint follows the schedule that it was saved with; another one can be given while loading."""
+    module, folder = trained
+    same = module.load_from_checkpoint(folder / "last.ckpt", weights_only=True)
+    other = module.load_from_checkpoint(folder / "last.ckpt", schedule="linear()", weights_only=True)
+    for net, schedule in ((same, SCHEDULE), (other, linear())):
+        trainer(max_epochs=1).fit(net, loader(5))
+        timeline = schedule.resolve(Horizon(5, 5))
+
+        assert [lrs[0] for lrs in net.lrs] == [timeline(k, base_lr=0.1) for k in range(5)]
+
+
+def test_hparams_yaml_reads_as_text(trained: tuple[type[Net], Path]) -> None:
+    """``hparams.yaml`` holds the schedule's text, which plain YAML reads."""
+    _, folder = trained
+
+    assert yaml.safe_load((folder / "hparams.yaml").read_text("utf-8")) == {"schedule": TEXT, "width": 3}
+
+
+def test_torch_load_alone_reads_the_mixins_checkpoint(tmp_path: Path) -> None:
+    """With the mixin the checkpoint holds text only: it loads where ``lr_toolkit`` was never imported."""
+    made = trainer(max_epochs=1)
+    made.fit(Hyper(), loader(2))
+    made.save_checkpoint(tmp_path / "last.ckpt")
+    from torch.serialization import get_unsafe_globals_in_checkpoint
+
+    foreign = [name for name in get_unsafe_globals_in_checkpoint(tmp_path / "last.ckpt") if "lr_toolkit" in name]
+    assert foreign == []
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["hyper_parameters"]["schedule"] == TEXT
+
+
+@pytest.mark.parametrize("module", [Hyper, Plain])
+def test_the_wandb_config_reads_as_text(module: type[Net], tmp_path: Path) -> None:
+    """In W&B's config the schedule is its text."""
+    logger = WandbLogger(save_dir=tmp_path, offline=True, project="test")
+    try:
+        trainer(max_epochs=1, logger=logger, log_every_n_steps=1).fit(module(), loader(2))
+        assert logger.experiment.config["schedule"] == TEXT
+    finally:
+        logger.experiment.finish()

@@ -1,0 +1,822 @@
+"""Resuming in plain loops: exact where nothing has changed, a decision where the plan has, and states from elsewhere.
+
+What each policy means is written down here a second time, in plain arithmetic, and hundreds of interrupted runs and every
+pair of plans are compared with it.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import pickle
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+from torch.optim import SGD, Adam, Optimizer
+from torch.optim import lr_scheduler as torch_lr
+from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup, get_wsd_schedule
+
+from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR, ScheduleError, Timeline, cosine, custom
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def sgd(bases: list[float]) -> SGD:
+    """An optimizer whose update moves a weight with gradient 1 by exactly its LR."""
+    return SGD([{"params": [torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))], "lr": lr} for lr in bases])
+
+
+def lrs(optimizer: Optimizer) -> list[float]:
+    """The LR that each group holds."""
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def train(optimizer: Optimizer, scheduler: ScheduledLR, updates: int, accumulate: int = 1) -> list[list[float]]:
+    """Take so many updates of ``accumulate`` backward passes each; how far each really moved the weights."""
+    weights = [group["params"][0] for group in optimizer.param_groups]
+    moved = []
+    for _ in range(updates):
+        for weight in weights:
+            weight.data.zero_()
+            for _ in range(accumulate):
+                (weight.sum() / accumulate).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        scheduler.step()
+        moved.append([-float(weight) for weight in weights])
+    return moved
+
+
+def saved(optimizer: Optimizer, scheduler: ScheduledLR) -> Any:
+    """Both states, written to a file and read back by ``torch.load(weights_only=True)``."""
+    file = io.BytesIO()
+    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def resume(optimizer: Optimizer, scheduler: ScheduledLR, states: Any) -> None:
+    """Load both states, in Lightning's order."""
+    optimizer.load_state_dict(states["optimizer"])
+    scheduler.load_state_dict(states["scheduler"])
+
+
+# --- what each policy means, in plain arithmetic ------------------------------------------------------------------------
+
+# Factors of the base LR at place x of a run of n updates; x may lie between two updates.
+FORMULAS: dict[str, Callable[[Fraction, int], float]] = {
+    "hold()": lambda x, n: 1.0,
+    "linear()": lambda x, n: float(1 - min(x / n, 1)),
+    "cosine(end=0.1)": lambda x, n: 0.1 + 0.9 * (1 + math.cos(math.pi * min(x / n, 1))) / 2,
+    "warmup(4) >> cosine()": lambda x, n: (
+        float((x + 1) / 5) if x < 4 else (1 + math.cos(math.pi * min((x - 4) / (n - 4), 1))) / 2
+    ),
+    "step(6, gamma=0.5)": lambda x, n: 0.5 ** (min(x, n - 1) // 6),
+    "multistep(at=[6, 12], gamma=0.5)": lambda x, n: 0.5 ** ((x >= 6) + (x >= 12)),
+    "wsd(4, 8, 'linear')": lambda x, n: float((x + 1) / 5) if x < 4 else float(min(1, max(n - x, 0) / Fraction(8))),
+    "wsd('25%', '25%', 'linear')": lambda x, n: (
+        float((x + 1) / (n // 4 + 1)) if x < n // 4 else float(min(1, max(n - x, 0) / Fraction(n // 4)))
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Course:
+    """The LRs of a run at any place, where it ends, and whether it is a plan as it was written."""
+
+    lrs: Callable[[Fraction], list[float]]
+    end: int
+    plan: tuple[str, int, list[float]] | None = None
+
+
+def course(text: str, steps: int, bases: list[float]) -> Course:
+    """A plan as it was written."""
+    return Course(lambda x: [base * FORMULAS[text](x, steps) for base in bases], steps, (text, steps, bases))
+
+
+def no_question(old: Course, new: Course, at: int) -> bool:
+    """Whether the new plan has the same past, or only its open hold has grown."""
+    if old.plan is None or new.plan is None:
+        return False
+    if all(old.lrs(Fraction(k)) == pytest.approx(new.lrs(Fraction(k)), rel=1e-12) for k in range(at)):
+        return True
+    (text, n, bases), (other, m, others) = old.plan, new.plan
+    same = text == other == "wsd('25%', '25%', 'linear')" and bases == others
+    return same and all(total // 4 <= at < total - total // 4 for total in (n, m))
+
+
+def climbs(new: Course, at: int) -> bool:
+    """Whether a plan has a higher LR later on."""
+    return any(max(new.lrs(Fraction(k))) > max(new.lrs(Fraction(at))) * 1.001 for k in range(at + 1, new.end))
+
+
+def after(old: Course, new: Course, at: int, policy: str, rewarm: int | None) -> Course | None:
+    """What is followed from update ``at`` on; ``None`` where there is no such way."""
+    if old.plan == new.plan or (old.plan is None and old.lrs is new.lrs):
+        return old
+    if no_question(old, new, at):
+        return new
+    if policy == "replan":
+        route: Course | None = Course(new.lrs, new.end)
+    elif policy == "keep":
+        route = Course(old.lrs, old.end)
+    elif policy == "stretch":
+        route = stretched(old, at, new.end)
+    else:
+        route = continued(old, new, at)
+    if route is None or rewarm is None:
+        return route
+    below = route.lrs
+    return Course(lambda x: [lr * float(min((x - at + 1) / (rewarm + 1), 1)) for lr in below(x)], route.end)
+
+
+def stretched(old: Course, at: int, end: int) -> Course | None:
+    """The same way in another time."""
+    if not at < min(old.end, end):
+        return None
+    return Course(lambda x: old.lrs(at + (x - at) * (old.end - at) / (end - at)), end)
+
+
+def continued(old: Course, new: Course, at: int) -> Course | None:
+    """The new plan's way down, from the LR in use."""
+    if climbs(new, at):
+        return None
+    start, first, last = old.lrs(Fraction(at)), new.lrs(Fraction(at)), new.lrs(Fraction(max(at, new.end)))
+
+    def there(x: Fraction) -> list[float]:
+        return [
+            s if f == e else e + (s - e) * (lr - e) / (f - e)
+            for s, f, e, lr in zip(start, first, last, new.lrs(x), strict=True)
+        ]
+
+    return Course(there, new.end)
+
+
+# --- interrupted runs -------------------------------------------------------------------------------------------------
+
+POLICIES = ["replan", "keep", "stretch", "continue"]
+plans = st.tuples(st.sampled_from(sorted(FORMULAS)), st.sampled_from([16, 20, 24, 40]))
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A part of a run between two interruptions: what the code asks for, and how long until the plug is pulled."""
+
+    plan: tuple[str, int]
+    policy: str
+    rewarm: int | None
+    accumulate: int
+    passes: int
+    scale: float
+
+
+@st.composite
+def legs(draw: st.DrawFn) -> list[Leg]:
+    """Up to four legs; in half of them nothing has changed."""
+    made: list[Leg] = []
+    for _ in range(draw(st.integers(2, 4))):
+        change = not made or draw(st.booleans())
+        made.append(
+            Leg(
+                plan=draw(plans) if change else made[-1].plan,
+                policy=draw(st.sampled_from(POLICIES)),
+                rewarm=draw(st.sampled_from([None, None, 1, 3])),
+                accumulate=draw(st.sampled_from([1, 2, 4])),
+                passes=draw(st.integers(0, 40)),
+                scale=draw(st.sampled_from([1.0, 1.0, 0.5])) if change else made[-1].scale,
+            )
+        )
+    return made
+
+
+def reaction() -> ReduceOnPlateau:
+    """Halves the LR at each reading but the first, as the metric never changes."""
+    return ReduceOnPlateau(monitor="loss", factor=0.5, patience=0, threshold=0.0, eps=0.0)
+
+
+@given(legs(), st.booleans())
+@settings(max_examples=600)
+def test_an_interrupted_run_follows_the_specified_sequence(made: list[Leg], plateau: bool) -> None:
+    """Whatever is drawn (plans, lengths, base LRs, accumulation, interruptions, policies), all LRs are the specified ones."""
+    counter, readings = 0, 0
+    route: Course | None = None
+    states: Any = None
+    for leg in made:
+        text, steps = leg.plan
+        bases = [leg.scale, 0.1 * leg.scale]
+        optimizer = sgd(bases)
+        scheduler = ScheduledLR(
+            optimizer, text, Horizon(steps), on_change=leg.policy, rewarm=leg.rewarm, plateau=reaction() if plateau else None
+        )
+        asked = course(text, steps, bases)
+        if route is None:
+            route, before = asked, asked
+        else:
+            changed = before.plan != asked.plan
+            follow = after(route, asked, counter, leg.policy, leg.rewarm) if changed else route
+            late = changed and follow is not None and follow.plan is None and (leg.rewarm or 0) > max(steps - counter, 0)
+            if follow is None or late:
+                event("not possible")
+                with pytest.raises(ScheduleError, match=r"nothing to stretch|still climbs|Write a shorter one"):
+                    resume(optimizer, scheduler, states)
+                return
+            event("changed" if changed else "unchanged")
+            resume(optimizer, scheduler, states)
+            route, before = follow, asked
+        updates = leg.passes // leg.accumulate
+        for _ in range(updates):
+            moved = train(optimizer, scheduler, 1, leg.accumulate)
+            gain = 0.5 ** max(readings - 1, 0)
+
+            assert moved == [pytest.approx([lr * gain for lr in route.lrs(Fraction(counter))], rel=1e-12, abs=1e-15)]
+
+            counter += 1
+            if plateau and counter % 7 == 0:
+                scheduler.observe(1.0)
+                readings += 1
+        states = saved(optimizer, scheduler)
+        if leg.passes % leg.accumulate:
+            # The plug is pulled between two backward passes of an update: they are lost, and so is nothing else.
+            optimizer.param_groups[0]["params"][0].sum().backward()
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@given(legs(), st.data())
+@settings(max_examples=50)
+def test_an_unchanged_plan_is_no_question_under_any_policy(policy: str, made: list[Leg], data: st.DataObject) -> None:
+    """Where nothing has changed, a resumed run has the very floats of the uninterrupted one, whatever ``on_change`` says."""
+    text, steps = made[0].plan
+    cuts = sorted(data.draw(st.lists(st.integers(0, steps), max_size=4)))
+    whole = sgd([0.3, 0.01])
+    expected = train(whole, ScheduledLR(whole, text, Horizon(steps)), steps)
+    states, used = None, []
+    for begin, end in zip([0, *cuts], [*cuts, steps], strict=True):
+        optimizer = sgd([0.3, 0.01])
+        scheduler = ScheduledLR(optimizer, text, Horizon(steps), on_change=policy, rewarm=3)
+        if states:
+            resume(optimizer, scheduler, states)
+        used += train(optimizer, scheduler, end - begin)
+        states = saved(optimizer, scheduler)
+
+    assert used == expected
+
+
+# --- every pair of plans ------------------------------------------------------------------------------------------------
+
+PLANS = [*((text, 24) for text in FORMULAS), ("linear()", 16), ("wsd(4, 8, 'linear')", 40), ("cosine(end=0.1)", 40)]
+
+
+def switched(old: tuple[str, int], new: tuple[str, int], at: int, bases: list[float], **options: Any) -> list[float]:
+    """The LRs of the first group from update ``at`` to 44, after the plan has changed there."""
+    optimizer = sgd([1.0, 0.1])
+    scheduler = ScheduledLR(optimizer, old[0], Horizon(old[1]))
+    scheduler.step(at)
+    states = saved(optimizer, scheduler)
+    optimizer = sgd(bases)
+    scheduler = ScheduledLR(optimizer, new[0], Horizon(new[1]), **options)
+    resume(optimizer, scheduler, states)
+    return [moved[0] for moved in train(optimizer, scheduler, 45 - at)]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("old", PLANS, ids=str)
+def test_every_pair_of_plans_under_every_policy(old: tuple[str, int], policy: str) -> None:
+    """From each plan to each other one, at four updates, with the same base LRs and others, all LRs are the specified ones."""
+    for new in PLANS:
+        for at in (3, 10, 17, 24):
+            for bases in ([1.0, 0.1], [0.5, 0.05]):
+                route = after(course(*old, [1.0, 0.1]), course(*new, bases), at, policy, None)
+                if route is None:
+                    with pytest.raises(ScheduleError, match=r"nothing to stretch|still climbs"):
+                        switched(old, new, at, bases, on_change=policy)
+                    continue
+                used = switched(old, new, at, bases, on_change=policy)
+
+                assert used == pytest.approx([route.lrs(Fraction(k))[0] for k in range(at, 45)], rel=1e-12, abs=1e-15)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A change at update 60 (or ``at``), and the LR then, at update 80 and at update 150 under each policy, by hand."""
+
+    old: tuple[Any, int]
+    new: tuple[Any, int]
+    replan: tuple[float, ...] | None
+    keep: tuple[float, ...] | None
+    stretch: tuple[float, ...] | None
+    cont: tuple[float, ...] | None
+    base: float = 1.0
+    at: int = 60
+
+    def ways(self) -> dict[str, tuple[float, ...] | None]:
+        """Each policy with what it gives."""
+        return {"replan": self.replan, "keep": self.keep, "stretch": self.stretch, "continue": self.cont}
+
+
+LAMBDA = custom(lambda i: 0.5)
+CASES = {
+    "longer": Case(("linear()", 100), ("linear()", 200),
+        (0.7, 0.6, 0.25), (0.4, 0.2, 0.0), (0.4, 24 / 70, 1 / 7), (0.4, 24 / 70, 1 / 7)),
+    "shorter": Case(("linear()", 200), ("linear()", 100),
+        (0.4, 0.2, 0.0), (0.7, 0.6, 0.25), (0.7, 0.35, 0.0), (0.7, 0.35, 0.0)),
+    "shorter than what was taken": Case(("linear()", 100), ("linear()", 50),
+        (0.0, 0.0, 0.0), (0.4, 0.2, 0.0), None, (0.4, 0.4, 0.4)),
+    "finished, then longer": Case(("linear(end=0.1)", 60), ("linear()", 200),
+        (0.7, 0.6, 0.25), (0.1, 0.1, 0.1), None, (0.1, 0.6 / 7, 0.25 / 7)),
+    "another shape": Case(("linear()", 100), ("polynomial(2.0)", 100),
+        (0.16, 0.04, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.1, 0.0)),
+    "half the base LR": Case(("linear()", 100), ("linear()", 100),
+        (0.2, 0.1, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), base=0.5),
+    "a floor": Case(("linear()", 100), ("linear(end=0.2)", 100),
+        (0.52, 0.36, 0.2), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.3, 0.2)),
+    "a cooldown after a hold": Case(("warmup('20%') >> hold()", 100), ("hold(60) >> linear(over=40)", 100),
+        (1.0, 0.5, 0.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.5, 0.0)),
+    "a cooldown in the middle": Case(("linear()", 100), ("hold(60) >> linear(over=40)", 100),
+        (1.0, 0.5, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0)),
+    "a plan that still climbs": Case(("hold()", 100), ("warmup(80) >> hold()", 100),
+        (61 / 81, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), None),
+    "wsd with all in percent, in its cooldown": Case(("wsd('10%', '50%', 'linear')", 100), ("wsd('10%', '50%', 'linear')", 200),
+        (1.0, 1.0, 0.5), (0.8, 0.4, 0.0), (0.8, 0.8 * 120 / 140, 0.8 * 50 / 140), (0.8, 0.8, 0.4)),
+    "another function": Case((custom(lambda i: 0.25), 100), (LAMBDA, 100),
+        (0.5, 0.5, 0.5), None, None, (0.25, 0.25, 0.25)),
+    # No question: the same past, or a hold that has grown.
+    "a constant gets a cooldown": Case(("hold()", 100), ("hold() >> linear(over=50)", 200), *[(1.0, 1.0, 1.0)] * 4),
+    "wsd with its warmup in steps": Case(("wsd(10, '20%', 'linear')", 100), ("wsd(10, '50%', 'linear')", 200), *[(1.0, 1.0, 0.5)] * 4),
+    "wsd with its warmup in percent": Case(
+        ("wsd('10%', '20%', 'linear')", 100), ("wsd('10%', '20%', 'linear')", 180), *[(1.0, 1.0, 30 / 36)] * 4),
+    "one more milestone": Case(("multistep(at=[50])", 100), ("multistep(at=[50, 120])", 200), *[(0.1, 0.1, 0.01)] * 4),
+    "more stairs": Case(("step(50, gamma=0.5)", 100), ("step(50, gamma=0.5)", 200), *[(0.5, 0.5, 0.125)] * 4),
+    "not begun": Case(("linear()", 100), ("hold()", 200), *[(1.0, 1.0, 1.0)] * 4, at=0),
+}  # fmt: skip
+
+
+def turned(case: Case, **options: Any) -> tuple[float, ...]:
+    """The LR at the change, at update 80 and at update 150."""
+    optimizer = sgd([1.0])
+    scheduler = ScheduledLR(optimizer, case.old[0], Horizon(case.old[1]))
+    scheduler.step(case.at)
+    states = saved(optimizer, scheduler)
+    optimizer = sgd([case.base])
+    scheduler = ScheduledLR(optimizer, case.new[0], Horizon(case.new[1]), **options)
+    resume(optimizer, scheduler, states)
+    used = train(optimizer, scheduler, 151 - case.at)
+    return used[0][0], used[80 - case.at][0], used[150 - case.at][0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_policy_goes_where_the_table_says(name: str) -> None:
+    """Each change that happens in practice, under each policy: the LRs worked out by hand."""
+    case = CASES[name]
+    for policy, expected in case.ways().items():
+        if expected is None:
+            with pytest.raises(ScheduleError, match="Write on_change="):
+                turned(case, on_change=policy)
+        else:
+            assert turned(case, on_change=policy) == pytest.approx(expected, abs=1e-12), policy
+
+
+def is_a_question(case: Case) -> bool:
+    """Whether the policies differ."""
+    return len(set(case.ways().values())) > 1
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_without_a_policy_only_a_real_question_is_an_error(name: str) -> None:
+    """By default a changed plan is an error that shows the LR under each policy as the table has it; the rest goes on."""
+    case = CASES[name]
+    if not is_a_question(case):
+        assert turned(case) == pytest.approx(case.replan)
+        return
+    with pytest.raises(ScheduleError, match=r"The plan is not the one in the checkpoint\.\n  saved: ") as caught:
+        turned(case)
+    rows = dict(re.findall(r"  on_change='(\w+)' +(\S+)", str(caught.value)))
+
+    assert rows == {
+        policy: "not" if expected is None else f"{expected[0]:.6g}" for policy, expected in case.ways().items()
+    }
+
+
+def test_the_question_as_it_is_printed() -> None:
+    """The message shows both plans, the LR that was to come, where each policy leads, and what to write."""
+    optimizer = sgd([0.1])
+    scheduler = ScheduledLR(optimizer, cosine(), Horizon(100))
+    scheduler.step(60)
+    states = saved(optimizer, scheduler)
+    other = ScheduledLR(sgd([0.1]), cosine(), Horizon(200))
+    with pytest.raises(ScheduleError) as caught:
+        other.load_state_dict(states["scheduler"])
+
+    assert str(caught.value).splitlines() == [
+        "The plan is not the one in the checkpoint.",
+        "  saved: cosine() on Horizon(steps=100), base lr 0.1",
+        "  now:   cosine() on Horizon(steps=200), base lr 0.1",
+        "Update 60 comes next; its LR was to be 0.0345492. How shall it go on?",
+        "                        update 60     update 61     update 130    update 200    ",
+        "  on_change='replan'    0.0793893     0.0787503     0.0273005     0             the new plan, at the same update",
+        "  on_change='keep'      0.0345492     0.0330631     0             0             "
+        "the saved plan to its end, then its last LR",
+        "  on_change='stretch'   0.0345492     0.0341229     0.00954915    0             "
+        "what is left of the saved plan, over the updates that are left now",
+        "  on_change='continue'  0.0345492     0.0342711     0.0118808     0             "
+        "from the LR in use, the remaining decay of the new plan",
+        "Write one of them: configure_optimizers(..., on_change='continue'), ScheduledLR(..., on_change='continue') or, in the "
+        "class of a ScheduleMixin, on_change = 'continue'; with rewarm='500 steps' beside it to warm up again first.",
+    ]
+
+
+def refused(old: Case, **options: Any) -> str:
+    """What is said where a plan has changed."""
+    with pytest.raises(ScheduleError) as caught:
+        turned(old, **options)
+    return str(caught.value)
+
+
+def test_a_function_that_has_changed_is_said_where_the_texts_are_alike() -> None:
+    """Two functions print alike; then the message says that it is the function, and which policies remain."""
+    message = refused(CASES["another function"])
+
+    assert "The same text, but a Python function in it gives another LR than it did." in message
+    assert "on_change='keep'      not possible: the saved plan holds a Python function" in message
+
+
+def test_a_run_that_is_already_over_is_said() -> None:
+    """Where the run as it is now ends before the checkpoint, the message says so, and what makes it longer."""
+    assert "The run as it is now ends at update 50." in refused(CASES["shorter than what was taken"])
+
+
+def test_the_table_shows_the_group_that_is_moved_most() -> None:
+    """With a new base LR in the second group only, the message is about that group."""
+    optimizer = sgd([1.0, 0.1])
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(100))
+    scheduler.step(60)
+    states = saved(optimizer, scheduler)
+    other = ScheduledLR(sgd([1.0, 0.3]), "linear()", Horizon(100))
+    with pytest.raises(ScheduleError, match=r"0\.04 in parameter group 1\.(?s:.*)'replan' +0\.12 ") as caught:
+        other.load_state_dict(states["scheduler"])
+
+    assert "base lr 1, 0.1\n" in str(caught.value)
+    assert "base lr 1, 0.3\n" in str(caught.value)
+
+
+def test_a_jump_is_printed_with_its_factor(caplog: pytest.LogCaptureFixture) -> None:
+    """Under "replan" the jump of the LR is a warning of the logger ``lr_toolkit``; where the LR is continuous there is none."""
+    with caplog.at_level(logging.WARNING, logger="lr_toolkit"):
+        turned(CASES["longer"], on_change="replan")
+        turned(CASES["longer"], on_change="stretch")
+        turned(CASES["longer"], on_change="continue")
+        turned(CASES["longer"], on_change="keep")
+        turned(CASES["finished, then longer"], on_change="replan", rewarm="5%")
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "The plan has changed at update 60: on_change='replan' takes the LR of parameter group 0 from 0.4 to 0.7, 1.75 times as much."
+    ]
+
+
+def test_a_jump_from_zero_is_printed(caplog: pytest.LogCaptureFixture) -> None:
+    """Where the LR had come to zero there is no factor, and the jump is printed all the same."""
+    case = Case(("linear()", 60), ("linear()", 200), None, None, None, None)
+    turned(case, on_change="replan")
+
+    assert caplog.messages == ["The plan has changed at update 60: on_change='replan' takes the LR of parameter group 0 from 0 to 0.7."]
+
+
+def test_a_second_change_starts_from_what_was_followed() -> None:
+    """A stretched run that is stretched again goes on from its LR, in its own proportions."""
+    optimizer = sgd([1.0])
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(100))
+    train(optimizer, scheduler, 50)
+    for steps, updates in ((150, 50), (300, 100), (300, 50)):
+        states = saved(optimizer, scheduler)
+        optimizer = sgd([1.0])
+        scheduler = ScheduledLR(optimizer, "linear()", Horizon(steps), on_change="stretch")
+        resume(optimizer, scheduler, states)
+        used = train(optimizer, scheduler, updates)
+
+    # 0.5 at update 50, a half of it left at 100, and of that a quarter at 250 of 300.
+    assert used[-1] == pytest.approx([0.5 * 0.5 * 51 / 200])
+
+
+# --- rewarm -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rewarm", [20, "20 steps", "10%"])
+def test_a_second_warmup_leads_into_the_policy(rewarm: int | str) -> None:
+    """Twenty updates climb from 1/21 of what the policy asks for; then it is met."""
+    linear = [1 - k / 200 for k in range(60, 151)]
+    ramp = [min((i + 1) / 21, 1.0) for i in range(91)]
+
+    assert turned(CASES["longer"], on_change="replan", rewarm=rewarm) == pytest.approx(
+        [linear[i] * ramp[i] for i in (0, 20, 90)]
+    )
+
+
+def test_a_second_warmup_goes_on_after_another_interruption() -> None:
+    """Interrupted in the middle of it, the second warmup goes on where it was."""
+    optimizer = sgd([1.0])
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(100))
+    scheduler.step(60)
+    used: list[list[float]] = []
+    for updates in (7, 5, 20):
+        states = saved(optimizer, scheduler)
+        optimizer = sgd([1.0])
+        scheduler = ScheduledLR(optimizer, "linear()", Horizon(200), on_change="replan", rewarm=19)
+        resume(optimizer, scheduler, states)
+        used += train(optimizer, scheduler, updates)
+
+    assert used == [pytest.approx([(1 - (60 + i) / 200) * min((i + 1) / 20, 1)]) for i in range(32)]
+
+
+def test_a_second_warmup_longer_than_the_run_is_refused() -> None:
+    """A second warmup that would not end within the run is an error that says how long both are."""
+    assert "takes 500 updates from update 60 on, and the run ends at 200" in refused(
+        CASES["longer"], on_change="replan", rewarm=500
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"on_change": "ignore"}, r"on_change='ignore': must be one of 'error', 'replan', 'keep', 'stretch', 'continue'"),
+        ({"rewarm": 10}, r"Say which: on_change='replan', rewarm=10"),
+        ({"on_change": "replan", "rewarm": 0.1}, r"rewarm=0\.1\): a bare float has no unit"),
+    ],
+)
+def test_a_policy_that_is_none_is_refused_when_the_scheduler_is_made(options: Any, message: str) -> None:
+    """An unknown policy, a second warmup without one, and a length without a unit are errors before any training."""
+    with pytest.raises(ScheduleError, match=message):
+        ScheduledLR(sgd([0.1]), "cosine()", Horizon(10), **options)
+
+
+# --- groups and base LRs --------------------------------------------------------------------------------------------
+
+
+def test_a_new_lr_in_the_code_is_noticed_behind_the_optimizers_state() -> None:
+    """``optimizer.load_state_dict`` brings the old ``initial_lr`` back, and the new one in the code is seen all the same."""
+    optimizer = sgd([0.1])
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(10))
+    train(optimizer, scheduler, 5)
+    states = saved(optimizer, scheduler)
+    other = sgd([0.2])
+    its = ScheduledLR(other, "linear()", Horizon(10), on_change="replan")
+    other.load_state_dict(states["optimizer"])
+
+    assert other.param_groups[0]["initial_lr"] == 0.1
+
+    its.load_state_dict(states["scheduler"])
+
+    assert lrs(other) == [0.1]
+    assert other.param_groups[0]["initial_lr"] == 0.2
+    assert its.base_lrs == [0.2]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_groups_that_joined_before_or_after_a_change_resume_exactly(policy: str) -> None:
+    """A group added in mid-run, before a change and after it: a run interrupted after each has the same LRs as one that is not."""
+
+    def run(interrupted: bool) -> list[list[float]]:
+        optimizer = sgd([1.0])
+        scheduler = ScheduledLR(optimizer, "linear()", Horizon(40))
+        used = train(optimizer, scheduler, 5)
+        for bases, steps in (([0.5], 40), ([], 60), ([0.2], 60), ([], 60)):
+            for base in bases:
+                late = {"params": [torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))], "lr": base}
+                optimizer.add_param_group(late)
+            used += train(optimizer, scheduler, 5)
+            if interrupted or (steps == 60 and scheduler.horizon.steps == 40):
+                states = saved(optimizer, scheduler)
+                optimizer = sgd([1.0, 0.5, 0.2][: len(optimizer.param_groups)])
+                scheduler = ScheduledLR(optimizer, "linear()", Horizon(steps), on_change=policy)
+                resume(optimizer, scheduler, states)
+        return used + train(optimizer, scheduler, 20)
+
+    once = run(interrupted=False)
+
+    assert run(interrupted=True) == once
+    assert [len(moved) for moved in once[::5]] == [1, 2, 2, 3, 3, 3, 3, 3, 3]
+
+
+def test_a_rebase_survives_a_resume() -> None:
+    """After ``rebase`` the code still asks for what it asked for, and a resumed run keeps the new base LRs."""
+    optimizer = sgd([1.0, 0.1])
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(10))
+    train(optimizer, scheduler, 4)
+    scheduler.rebase([0.5, 0.2])
+    train(optimizer, scheduler, 1)
+    states = saved(optimizer, scheduler)
+    other = sgd([1.0, 0.1])
+    its = ScheduledLR(other, "linear()", Horizon(10))
+    resume(other, its, states)
+
+    assert train(other, its, 5) == train(optimizer, scheduler, 5)
+    assert its.base_lrs == [0.5, 0.2]
+
+
+def test_a_state_of_another_number_of_groups_is_refused() -> None:
+    """The message says how many groups both have, and what to do first."""
+    state = ScheduledLR(sgd([1.0, 0.1]), "linear()", Horizon(10)).state_dict()
+    with pytest.raises(ScheduleError, match=r"with 2 parameter groups, and this one has 1\. Add the groups first"):
+        ScheduledLR(sgd([1.0]), "linear()", Horizon(10), on_change="replan").load_state_dict(state)
+
+
+@pytest.mark.parametrize("policy", ["error", *POLICIES])
+def test_a_counter_of_epochs_is_not_one_of_updates(policy: str) -> None:
+    """A state that counts epochs is refused by a scheduler that counts updates, under every policy, and the other way round."""
+    by_epoch, by_step = Horizon(10, unit="epoch"), Horizon(100, 10)
+    for one, other, unit in ((by_epoch, by_step, "epoch"), (by_step, by_epoch, "step")):
+        state = ScheduledLR(sgd([1.0]), "linear()", one).state_dict()
+        with pytest.raises(ScheduleError, match=rf"counts {unit}s(?s:.*)interval='{unit}'"):
+            ScheduledLR(sgd([1.0]), "linear()", other, on_change=policy).load_state_dict(state)
+
+
+def test_a_decay_before_a_hold_that_ends_elsewhere_is_a_question() -> None:
+    """Inside the same open hold of both plans, but on another level: nothing jumps unasked."""
+    text = "exponential(0.9, every=10, over='50%') >> hold()"
+    case = Case((text, 100), (text, 110), None, None, None, None, at=56)
+
+    assert "on_change='replan'    0.560188" in refused(case)
+
+
+def test_a_refused_state_changes_nothing() -> None:
+    """After the question is raised, the scheduler follows its own plan from where it was."""
+    optimizer = sgd([1.0])
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(100))
+    scheduler.step(60)
+    states = saved(optimizer, scheduler)
+    other = sgd([1.0])
+    its = ScheduledLR(other, "linear()", Horizon(200))
+    train(other, its, 3)
+    with pytest.raises(ScheduleError, match="The plan is not the one"):
+        its.load_state_dict(states["scheduler"])
+
+    assert train(other, its, 2) == [[1 - 3 / 200], [1 - 4 / 200]]
+
+
+# --- from elsewhere, from another time, from far along ----------------------------------------------------------------
+
+FOREIGN: dict[str, Callable[[Optimizer], Any]] = {
+    "ConstantLR": lambda o: torch_lr.ConstantLR(o),
+    "CosineAnnealingLR": lambda o: torch_lr.CosineAnnealingLR(o, 3),
+    "CosineAnnealingWarmRestarts": lambda o: torch_lr.CosineAnnealingWarmRestarts(o, 3),
+    "CyclicLR": lambda o: torch_lr.CyclicLR(o, 0.1, 1.0, cycle_momentum=False),
+    "ExponentialLR": lambda o: torch_lr.ExponentialLR(o, 0.9),
+    "LambdaLR": lambda o: torch_lr.LambdaLR(o, lambda i: 1.0),
+    "LinearLR": lambda o: torch_lr.LinearLR(o),
+    "MultiStepLR": lambda o: torch_lr.MultiStepLR(o, [3]),
+    "MultiplicativeLR": lambda o: torch_lr.MultiplicativeLR(o, lambda i: 0.9),
+    "OneCycleLR": lambda o: torch_lr.OneCycleLR(o, 0.1, 10, cycle_momentum=False),
+    "PolynomialLR": lambda o: torch_lr.PolynomialLR(o),
+    "ReduceLROnPlateau": lambda o: torch_lr.ReduceLROnPlateau(o),
+    "StepLR": lambda o: torch_lr.StepLR(o, 3),
+    "ChainedScheduler": lambda o: torch_lr.ChainedScheduler([torch_lr.StepLR(o, 3)], o),
+    "SequentialLR": lambda o: torch_lr.SequentialLR(o, [torch_lr.StepLR(o, 3), torch_lr.StepLR(o, 2)], [2]),
+    "transformers' linear": lambda o: get_linear_schedule_with_warmup(o, 2, 10),
+    "transformers' cosine": lambda o: get_cosine_schedule_with_warmup(o, 2, 10),
+    "transformers' wsd": lambda o: get_wsd_schedule(o, 2, 2, num_training_steps=10),
+}
+
+
+@pytest.mark.parametrize("policy", ["error", "replan"])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_states_of_torch_and_transformers_are_refused(name: str, policy: str) -> None:
+    """The message says what the state holds, how far it was, and what to write, in a plain loop and in Lightning."""
+    optimizer = sgd([1.0])
+    foreign = FOREIGN[name](optimizer)
+    for _ in range(4):
+        optimizer.step()
+        foreign.step(*[1.0] * (name == "ReduceLROnPlateau"))
+    state = foreign.state_dict()
+    counter = state.get("last_epoch", 0)
+    with pytest.raises(ScheduleError, match=r"saved by another scheduler \(it holds ") as caught:
+        ScheduledLR(sgd([1.0]), "linear()", Horizon(10), on_change=policy).load_state_dict(state)
+
+    assert f"scheduler.step({counter}) instead of loading" in str(caught.value)
+    assert "checkpoint['lr_schedulers'] = []" in str(caught.value)
+
+
+def test_the_call_in_that_message_goes_on_at_the_same_update() -> None:
+    """``scheduler.step(k)`` after the optimizer's state is loaded follows the new schedule from update k on."""
+    optimizer = sgd([1.0])
+    foreign = torch_lr.LinearLR(optimizer, 1.0, 0.1, 10)
+    for _ in range(4):
+        optimizer.step()
+        foreign.step()
+    other = sgd([1.0])
+    scheduler = ScheduledLR(other, "linear()", Horizon(10))
+    other.load_state_dict(optimizer.state_dict())
+    scheduler.step(foreign.state_dict()["last_epoch"])
+
+    assert train(other, scheduler, 3) == [[0.6], [0.5], [pytest.approx(0.4)]]
+
+
+def test_our_state_is_refused_by_nobody_silently() -> None:
+    """What torch's StepLR would take over from a state of ours is not its own: the class is there to be checked."""
+    state = ScheduledLR(sgd([1.0]), "linear()", Horizon(10)).state_dict()
+
+    assert state["class"] == "lr_toolkit.ScheduledLR"
+    assert state["format"] == 1
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("checkpoint-*.pt")))
+def test_a_checkpoint_of_every_version_goes_on(name: str) -> None:
+    """A file that each version has left behind loads with ``weights_only=True`` and goes on as it said it would.
+
+    Written by ``tests/data/write.py``; a later version adds a file and changes none.
+    """
+    kept = torch.load(DATA / name, weights_only=True)
+    for one in kept["runs"]:
+        optimizer = sgd(one["bases"])
+        plateau = ReduceOnPlateau(**one["plateau"]) if one["plateau"] else None
+        horizon = Horizon(*one["horizon"])
+        scheduler = ScheduledLR(optimizer, one["schedule"], horizon, plateau=plateau, on_change=one["on_change"])
+        resume(optimizer, scheduler, one)
+
+        assert train(optimizer, scheduler, len(one["expected"])) == one["expected"], one["schedule"]
+
+
+def test_there_is_a_checkpoint_of_this_format() -> None:
+    """The directory holds a file of today's format, so that the next version has something to read."""
+    state = ScheduledLR(sgd([1.0]), "linear()", Horizon(10)).state_dict()
+
+    assert (DATA / f"checkpoint-format-{state['format']}.pt").is_file()
+    assert sum(path.stat().st_size for path in DATA.iterdir() if path.is_file()) < 64_000
+
+
+def test_the_state_stays_below_two_kilobytes() -> None:
+    """A WSD with a plateau on ten groups, stretched and rewarmed, at update ten million: less than 2 kB."""
+    optimizer = sgd([1e-3] * 10)
+    options: dict[str, Any] = {"plateau": ReduceOnPlateau(monitor="val_loss")}
+    scheduler = ScheduledLR(optimizer, "wsd('2000 steps', '20%')", Horizon(10**8, 5000), **options)
+    scheduler.step(9 * 10**7)
+    states = saved(optimizer, scheduler)
+    optimizer = sgd([1e-3] * 10)
+    options |= {"on_change": "stretch", "rewarm": 1000}
+    scheduler = ScheduledLR(optimizer, "wsd('2000 steps', '20%')", Horizon(2 * 10**8, 5000), **options)
+    resume(optimizer, scheduler, states)
+
+    assert scheduler.state_dict()["route"]["kind"] == "Rewarmed"
+    assert len(pickle.dumps(scheduler.state_dict())) < 2000
+
+
+def test_a_resume_far_along_computes_no_more_than_one_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The points of the curve that a resume evaluates are as many at update ten million as at update ten."""
+    points: list[int] = []
+    counted = Timeline.affine
+
+    def affine(self: Timeline, k: float) -> Any:
+        points.append(1)
+        return counted(self, k)
+
+    monkeypatch.setattr(Timeline, "affine", affine)
+    monkeypatch.setattr(Timeline, "values", lambda *args, **kwargs: pytest.fail("an array of the past was computed"))
+
+    def evaluated(at: int) -> int:
+        optimizer = sgd([1.0, 0.1])
+        scheduler = ScheduledLR(optimizer, "warmup(5) >> cosine()", Horizon(10**8, 1000))
+        scheduler.step(at)
+        states = saved(optimizer, scheduler)
+        other = sgd([1.0, 0.1])
+        its = ScheduledLR(other, "warmup(5) >> cosine()", Horizon(10**8, 1000))
+        points.clear()
+        resume(other, its, states)
+
+        assert lrs(other) == lrs(optimizer)
+
+        return len(points)
+
+    assert evaluated(10**7) == evaluated(10)
+
+
+def test_adam_goes_on_with_its_moments() -> None:
+    """With an optimizer that has a state of its own, weights after a resume are those of the uninterrupted run."""
+
+    def made() -> tuple[torch.nn.Parameter, Optimizer, ScheduledLR]:
+        weight = torch.nn.Parameter(torch.ones(3, dtype=torch.float64))
+        optimizer = Adam([weight], lr=0.1)
+        return weight, optimizer, ScheduledLR(optimizer, "warmup(3) >> cosine()", Horizon(12))
+
+    def go(weight: torch.nn.Parameter, optimizer: Optimizer, scheduler: ScheduledLR, updates: int) -> list[float]:
+        for _ in range(updates):
+            optimizer.zero_grad()
+            (weight * torch.arange(3)).square().sum().backward()
+            optimizer.step()
+            scheduler.step()
+        return list(weight.tolist())
+
+    expected = go(*made(), 12)
+    weight, optimizer, scheduler = made()
+    go(weight, optimizer, scheduler, 5)
+    states, kept = saved(optimizer, scheduler), weight.detach().clone()
+    weight, optimizer, scheduler = made()
+    weight.data.copy_(kept)
+    resume(optimizer, scheduler, states)
+
+    assert go(weight, optimizer, scheduler, 7) == expected
