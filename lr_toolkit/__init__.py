@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lr_toolkit.errors import ScheduleError as ScheduleError
     from lr_toolkit.lightning.callbacks.monitor import LRMonitor as LRMonitor
+    from lr_toolkit.lightning.callbacks.warmup import LRWarmup as LRWarmup
     from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
     from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
     from lr_toolkit.lightning.horizon import horizon_of as horizon_of
@@ -60,7 +61,7 @@ _ROOMS = {
         "wsd",
     ),
     "optim": ("ReduceOnPlateau", "ScheduledLR"),
-    "lightning": ("LRMonitor", "ScheduleMixin", "configure_optimizers", "horizon_of", "scheduler_config"),
+    "lightning": ("LRMonitor", "LRWarmup", "ScheduleMixin", "configure_optimizers", "horizon_of", "scheduler_config"),
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 

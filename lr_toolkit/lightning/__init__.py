@@ -2,6 +2,7 @@
 
 from lr_toolkit.lightning import hparams
 from lr_toolkit.lightning.callbacks.monitor import LRMonitor as LRMonitor
+from lr_toolkit.lightning.callbacks.warmup import LRWarmup as LRWarmup
 from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
 from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
 from lr_toolkit.lightning.horizon import horizon_of as horizon_of

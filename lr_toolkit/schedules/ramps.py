@@ -26,7 +26,7 @@ def ramp(shape: str, length: int, start: float | None = None) -> Ramp:
         >>> [round(ramp("cosine", 4, start=0.0)(k), 4) for k in range(5)]
         [0.0, 0.1464, 0.5, 0.8536, 1.0]
     """
-    return partial(SHAPES[shape], length=length, start=start) if length else _no_ramp
+    return partial(SHAPES[shape], length=length, start=start) if length else partial(_linear, length=0, start=None)
 
 
 def untuned_ramp(shape: str, beta2: float) -> Ramp:
@@ -56,10 +56,6 @@ def untuned_ramp(shape: str, beta2: float) -> Ramp:
     return partial(UNTUNED[shape], beta2=beta)
 
 
-def _no_ramp(k: int) -> float:
-    return 1.0
-
-
 # --- of a length that is given --------------------------------------------------------------------------------------
 
 
@@ -81,7 +77,7 @@ def _constant(k: int, length: int, start: float | None) -> float:
     return 1.0 if k >= length or start is None else start
 
 
-def _exponential(k: int, length: int, start: float | None) -> float:
+def _exponential(k: int, length: int, start: None) -> float:  # noqa: ARG001  # as the others, though it has no choice
     return -math.expm1(-(k + 1) / length)
 
 

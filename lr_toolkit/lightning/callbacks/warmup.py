@@ -1,0 +1,478 @@
+"""The callback that warms up whatever schedulers a Trainer has, also those that the user cannot change."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal, final
+
+from lightning.pytorch.callbacks import Callback
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from typing_extensions import override
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.callbacks.companions import refuse_companions
+from lr_toolkit.lightning.horizon import horizon_of
+from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.optim.shadow import Shadow
+from lr_toolkit.schedules import Duration, DurationLike, Horizon
+from lr_toolkit.schedules.durations import shorten
+from lr_toolkit.schedules.ramps import SHAPES, UNTUNED, Ramp, ramp, untuned_ramp
+from lr_toolkit.schedules.shapes import Warmup, round_half_up
+
+if TYPE_CHECKING:
+    from lightning.pytorch import LightningModule, Trainer
+
+__all__ = ["LRWarmup"]
+
+_FORMAT = 1
+
+
+@final
+class LRWarmup(Callback):
+    """Multiplies the learning rate of whatever schedulers the Trainer has by a ramp, without disturbing them.
+
+        lr(k) = (what the scheduler alone would have used) * ramp(k)
+
+    for the k-th update of each optimizer since the ramp began, k = 0 for the first. Works with every scheduler of torch,
+    with plateaus, with those of other packages, with a ``ScheduledLR``, with none; with one or several optimizers; under
+    manual optimization; with tensor LRs. Everyone who reads ``group["lr"]`` sees the LR in use; ``get_last_lr()`` of a
+    scheduler, and the checkpoint, hold the LR without the ramp. So a run resumed without this callback goes on as if it had
+    never been there, and one resumed with it goes on at the same point of the ramp. Once the ramp is over, and when
+    training ends, nothing of it is left.
+
+    =========================== ==================================================================================
+    ``"linear"``                (k + 1) / (W + 1), or start + (1 - start) k / W
+    ``"cosine"``                sin^2(pi/2 (k + 1) / (W + 1)), or start + (1 - start) sin^2(pi/2 k / W)
+    ``"constant"``              start, which has to be given, then 1
+    ``"exponential"``           1 - exp(-(k + 1) / W): 63 % after ``over``, 95 % after three times that
+    ``"untuned_linear"``        min(1, (k + 1) (1 - beta2) / 2)
+    ``"untuned_exponential"``   1 - exp(-(k + 1) (1 - beta2))
+    ``"radam"``                 RAdam's rectification sqrt((r-4)(r-2)R / ((R-4)(R-2)r)), from the first update with
+                                r > 4; R = 2 / (1 - beta2) - 1, r = R - 2 t beta2^t / (1 - beta2^t)
+    =========================== ==================================================================================
+
+    W is ``over`` in updates (in epochs with ``interval="epoch"``); the first three are 1 from k = W on. The last three take
+    Adam's second beta from each parameter group, as the decimal that it is written as.
+
+    An update counts when ``optimizer.step()`` ran: not one that a ``GradScaler`` skips. A group that is added in mid-ramp
+    brings its LR without the ramp, and is ramped too. Somebody who writes to ``group["lr"]`` during the ramp is reported, and
+    what was written is taken as the LR without the ramp from the next update on. ``StochasticWeightAveraging`` and
+    ``BackboneFinetuning``, which move the LR themselves, have to begin after the ramp.
+
+    Args:
+        over: how long the ramp lasts: ``"500 steps"``, ``"5%"``, ``"2 epochs"``. Not given for the untuned shapes.
+        start: the factor of the first update, from 0 to 1; ``None`` for the shape's own. The exponential and the untuned
+            shapes have none to choose.
+        shape: one of the table.
+        interval: ``"step"`` to climb at every update, ``"epoch"`` at every epoch, for durations in epochs or shares.
+        optimizers: the indices of the optimizers to warm up; ``None`` for all.
+        groups: the indices, or names (``group["name"]``), of the parameter groups to warm up; ``None`` for all, also those
+            that are added later. Two callbacks on different groups keep apart; where they overlap the ramps multiply.
+        horizon: the length of the run, instead of what the Trainer says.
+
+    Raises:
+        ScheduleError: for arguments out of range; and, when training starts, for a ramp longer than the run (under
+            ``fast_dev_run`` a warning; under manual optimization the number of updates is not known), a relative duration
+            where the run's length cannot be known, an optimizer without betas for an untuned shape, groups that
+            do not exist, and callbacks that move the LR in mid-ramp.
+
+    Example:
+        >>> import lightning as L
+        >>> from lr_toolkit import LRWarmup
+        >>> LRWarmup("5%", shape="cosine")
+        LRWarmup('5%', shape='cosine')
+        >>> trainer = L.Trainer(max_epochs=10, callbacks=[LRWarmup("500 steps")])
+
+    Reference:
+        pytorch_warmup's dampening (whose untuned periods are truncated, 1999 of 2000); Ma & Yarats 2019,
+        https://arxiv.org/abs/1910.04209; RAdam, Liu et al. 2019, https://arxiv.org/abs/1908.03265.
+    """
+
+    def __init__(
+        self,
+        over: DurationLike | None = None,
+        start: float | None = None,
+        shape: str = "linear",
+        interval: Literal["step", "epoch"] = "step",
+        *,
+        optimizers: Sequence[int] | None = None,
+        groups: Sequence[int | str] | None = None,
+        horizon: Horizon | None = None,
+    ) -> None:
+        self.shape = shape
+        self.interval = interval
+        self.over = None if over is None else Duration.of(over, "LRWarmup")
+        self.start = None if start is None else _factor(start)
+        self.optimizers = _chosen("optimizers", optimizers)
+        self.groups = _chosen("groups", groups)
+        self.horizon = horizon
+        self._refuse()
+        self._saved: dict[str, Any] | None = None
+        self._courses: list[_Course] = []
+        self._began = 0
+
+    def _refuse(self) -> None:
+        """Refuse arguments that do not go together."""
+        shape, interval, over = self.shape, self.interval, self.over
+        if shape not in SHAPES and shape not in UNTUNED:
+            raise ScheduleError(f"LRWarmup(shape={shape!r}): write one of {', '.join(map(repr, [*SHAPES, *UNTUNED]))}.")
+        if interval not in ("step", "epoch"):
+            raise ScheduleError(f"LRWarmup(interval={interval!r}): write interval='step' or interval='epoch'.")
+        if shape in UNTUNED:
+            if over is not None or self.start is not None or interval == "epoch":
+                raise ScheduleError(
+                    f"{self!r}: this shape takes its length from Adam's second beta, in updates. Write LRWarmup(shape={shape!r})."
+                )
+            return
+        if over is None:
+            raise ScheduleError(
+                f"{self!r}: must say how long the ramp lasts. Write LRWarmup('500 steps') or LRWarmup('5%')."
+            )
+        if shape == "constant" and self.start is None:
+            raise ScheduleError(
+                f"{self!r}: must say the factor that is held. Write LRWarmup({over.literal}, 0.1, 'constant')."
+            )
+        if shape == "exponential" and self.start is not None:
+            raise ScheduleError(
+                f"{self!r}: the first factor follows from the length, 1 - exp(-1 / W). Write LRWarmup({over.literal}, "
+                "shape='exponential'), or another shape."
+            )
+        if interval == "epoch" and over.unit == "steps":
+            raise ScheduleError(
+                f"{self!r}: the ramp climbs once per epoch, so {str(over)!r} has no meaning. Write LRWarmup('{over.amount} epochs', "
+                f"interval='epoch') or a share of the run ('5%'), or interval='step'."
+            )
+        if self.horizon is not None and self.horizon.unit != interval:
+            raise ScheduleError(
+                f"LRWarmup(interval={interval!r}, horizon={self.horizon!r}): the horizon counts another unit. Write "
+                f"horizon=Horizon(steps={self.horizon.steps}, unit={interval!r})."
+            )
+
+    def __repr__(self) -> str:
+        shown = [] if self.over is None else [self.over.literal]
+        usual = {
+            "start": None,
+            "shape": "linear",
+            "interval": "step",
+            "optimizers": None,
+            "groups": None,
+            "horizon": None,
+        }
+        given = {name: getattr(self, name) for name in usual}
+        shown += [f"{name}={value!r}" for name, value in given.items() if value != usual[name]]
+        return f"LRWarmup({', '.join(shown)})"
+
+    # --- a run ---
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        # A checkpoint's state comes after this hook; what an earlier run left behind is not this run's.
+        if stage == "fit":
+            self._end()
+            self._saved, self._courses = None, []
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Not before: by now the checkpoint is restored, and LearningRateFinder has had its runs and chosen the LR.
+        chosen = self._optimizers(trainer)
+        horizon = self._horizon_of(trainer)
+        length = self._length(horizon)
+        saved = self._saved or {}
+        self._began = saved.get("began", trainer.current_epoch)
+        self._fit(trainer, horizon, length)
+        refuse_companions(trainer, repr(self), self._end_epoch(horizon, length))
+        schedulers = list(_schedulers(trainer, pl_module))
+        if trainer.global_step == 0:
+            self._warn_of_others(schedulers, chosen)
+        taken = _counts(saved, len(chosen), self)
+        courses = [_Course(self, one, length, done) for one, done in zip(chosen, taken, strict=True)]
+        for course in courses:
+            for at, group in enumerate(course.optimizer.param_groups):
+                course.factor(at, group)  # what it refuses, it refuses before anything is written
+        self._courses = courses
+        self._count_epochs(trainer.current_epoch)
+        for course in courses:
+            course.begin([one for one in schedulers if one.optimizer is course.optimizer])
+        self._retire()
+
+    @override
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._count_epochs(trainer.current_epoch)
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        for course in self._running():
+            course.shadow.settle()
+
+    @override
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        self._retire()
+
+    @override
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._count_epochs(trainer.current_epoch + 1)
+        self._retire()
+
+    @override
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._end()
+
+    @override
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._end()
+
+    def _running(self) -> list[_Course]:
+        return [one for one in self._courses if one.is_running]
+
+    def _count_epochs(self, epoch: int) -> None:
+        if self.interval == "epoch":
+            for course in self._courses:
+                course.taken = epoch - self._began
+                if course.is_running:
+                    course.shadow.settle()
+
+    def _retire(self) -> None:
+        for course in self._running():
+            if course.is_over:
+                course.end()
+
+    def _end(self) -> None:
+        for course in self._running():
+            course.end()
+
+    # --- checkpoints ---
+
+    @property
+    @override
+    def state_key(self) -> str:
+        # What is ramped, not how: a ramp that was changed between two runs still finds its place.
+        return self._generate_state_key(interval=self.interval, optimizers=self.optimizers, groups=self.groups)
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        if self._saved is not None and not self._courses:
+            return self._saved  # LearningRateFinder saves and restores everything before training starts
+        return {
+            "format": _FORMAT,
+            "ramp": repr(self),
+            "began": self._began,
+            "taken": [course.taken for course in self._courses],
+        }
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if state_dict["format"] > _FORMAT:
+            raise ScheduleError(
+                f"LRWarmup.load_state_dict: the state has format {state_dict['format']}, and this version reads up to {_FORMAT}. "
+                "Install the version of lr_toolkit that saved it, or a newer one."
+            )
+        if state_dict["ramp"] != repr(self):
+            warnings.warn(
+                f"The ramp is not the one that was saved ({state_dict['ramp']}): {self!r} goes on after as many updates.",
+                UserWarning,
+                stacklevel=2,
+            )
+        self._saved = state_dict if state_dict["taken"] else None
+
+    # --- what fits this run ---
+
+    def _optimizers(self, trainer: Trainer) -> list[Optimizer]:
+        found = trainer.optimizers
+        if not all(at in range(len(found)) for at in self.optimizers or ()):
+            raise ScheduleError(
+                f"{self!r}: the Trainer has {len(found)} optimizers. Write optimizers=[{len(found) - 1}]."
+            )
+        chosen = found if self.optimizers is None else [found[int(at)] for at in self.optimizers]
+        for one in chosen:
+            kinds = isinstance(one, Optimizer), all("lr" in group for group in one.param_groups)
+            if not all(kinds):
+                raise ScheduleError(
+                    f"{self!r}: {type(one).__name__} is no torch optimizer with an lr in each parameter group, so there is "
+                    "nothing to ramp. Write optimizers=[...] for those that have one, or warm up in the strategy's own configuration."
+                )
+            self._refuse_groups(one)
+        return list(chosen)
+
+    def _refuse_groups(self, optimizer: Optimizer) -> None:
+        count = len(optimizer.param_groups)
+        names = [group.get("name") for group in optimizer.param_groups]
+        for asked in self.groups or ():
+            if asked not in range(count) and asked not in names:
+                there = ", ".join(str(at) if name is None else f"{at} ({name!r})" for at, name in enumerate(names))
+                raise ScheduleError(
+                    f"{self!r}: {type(optimizer).__name__} has no parameter group {asked!r}. Its groups are {there}: write "
+                    "groups=[0], or optimizers=[...] for the optimizer that has it."
+                )
+
+    def _horizon_of(self, trainer: Trainer) -> Horizon | None:
+        """The length of the run; ``None`` where it is not known and the ramp does not need it."""
+        if self.horizon is not None:
+            return self.horizon
+        try:
+            return horizon_of(trainer, self.interval)
+        except ScheduleError as unknown:
+            if (
+                self.over is None
+                or self.over.unit == "steps"
+                or (self.over.unit == "epochs" and self.interval == "epoch")
+            ):
+                return None
+            raise ScheduleError(
+                f"{self!r}: {str(self.over)!r} needs the length of the run. {unknown} For the ramp alone, write LRWarmup('500 "
+                "steps'), or LRWarmup(..., horizon=Horizon(steps=10_000, steps_per_epoch=500))."
+            ) from unknown
+
+    def _length(self, horizon: Horizon | None) -> int:
+        """The length of the ramp in updates, or epochs; 0 for an untuned one."""
+        if self.over is None:
+            return 0
+        if horizon is None:
+            return round_half_up(self.over.amount)
+        return round_half_up(horizon.after(Fraction(0), self.over))
+
+    def _fit(self, trainer: Trainer, horizon: Horizon | None, length: int) -> None:
+        """Refuse a ramp that is longer than the run."""
+        manual = self.interval == "step" and not trainer.lightning_module.automatic_optimization
+        if horizon is None or manual or length <= horizon.steps:
+            return
+        unit = "updates" if self.interval == "step" else "epochs"
+        misfit = f"{self!r}: the ramp takes {length} {unit} and the run has {horizon.steps}"
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by its debug options
+            raise ScheduleError(f"{misfit}. Write a shorter one, for example over='5%', or a longer run.")
+        warnings.warn(f"fast_dev_run cuts the ramp: {misfit}.", UserWarning, stacklevel=2)
+
+    def _end_epoch(self, horizon: Horizon | None, length: int) -> Fraction | None:
+        """The epoch at which the ramp ends; ``None`` where it has no end, or no known one."""
+        if self.shape in UNTUNED or self.shape == "exponential":
+            return None
+        if self.interval == "epoch":
+            return Fraction(self._began + length)
+        if horizon is None or horizon.epoch_steps is None:
+            return None
+        return horizon.epoch_at(horizon.step_at(Fraction(self._began)) + length)
+
+    def _warn_of_others(self, schedulers: list[Any], chosen: list[Optimizer]) -> None:
+        """Say where a schedule warms up by itself."""
+        for scheduler in schedulers:
+            if scheduler.optimizer in chosen and _warms_up(scheduler):
+                warnings.warn(
+                    f"{self!r}: {type(scheduler).__name__} already warms up (it starts below its base LR), and the LR will be the "
+                    "product of both ramps. Leave out LRWarmup, or the warmup of the schedule.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+
+
+@final
+@dataclass(eq=False)
+class _Course:
+    """One optimizer on its way up the ramp: ``taken`` updates (or epochs) of it lie behind."""
+
+    warmup: LRWarmup
+    optimizer: Optimizer
+    length: int
+    taken: int
+    is_running: bool = False
+    _ramps: dict[float | None, Ramp] = field(default_factory=dict)
+
+    @property
+    def shadow(self) -> Shadow:
+        return Shadow.of(self.optimizer)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all factors are 1, from where no ramp falls again."""
+        return all(self.factor(at, group) == 1.0 for at, group in enumerate(self.optimizer.param_groups))
+
+    def begin(self, schedulers: list[Any]) -> None:
+        for scheduler in schedulers:
+            self.shadow.guard(scheduler)
+        self.shadow.add(self)
+        self.is_running = True
+
+    def end(self) -> None:
+        self.is_running = False
+        self.shadow.remove(self)
+
+    def advance(self) -> None:
+        if self.warmup.interval == "step":
+            self.taken += 1
+
+    def factor(self, at: int, group: dict[str, Any]) -> float:
+        groups = self.warmup.groups
+        if groups is not None and at not in groups and group.get("name") not in groups:
+            return 1.0
+        return self._ramp(group)(self.taken)
+
+    def _ramp(self, group: dict[str, Any]) -> Ramp:
+        shape = self.warmup.shape
+        betas = group.get("betas")
+        if shape in UNTUNED and not (isinstance(betas, (tuple, list)) and len(betas) > 1):
+            raise ScheduleError(
+                f"{self.warmup!r}: {type(self.optimizer).__name__} has no betas to take the length from. Write LRWarmup('500 steps')."
+            )
+        beta2 = float(betas[1]) if betas and shape in UNTUNED else None
+        found = self._ramps.get(beta2)
+        if found is None:
+            found = ramp(shape, self.length, self.warmup.start) if beta2 is None else untuned_ramp(shape, beta2)
+            self._ramps[beta2] = found
+        return found
+
+
+def _schedulers(trainer: Trainer, pl_module: LightningModule) -> Iterator[Any]:
+    """The Trainer's schedulers, and those that the module keeps to itself, as manual optimization allows."""
+    found = [config.scheduler for config in trainer.lr_scheduler_configs]
+    for value in vars(pl_module).values():
+        found += [
+            one for one in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(one, LRScheduler)
+        ]
+    yield from {id(one): one for one in found}.values()
+
+
+def _warms_up(scheduler: Any) -> bool:
+    """Whether a schedule that has not moved yet warms up by itself."""
+    if isinstance(scheduler, ScheduledLR):
+        return isinstance(scheduler.schedule.phases[0], Warmup)
+    # OneCycleLR calls the LR from which it climbs the initial one.
+    lrs = [
+        (float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in scheduler.optimizer.param_groups
+    ]
+    return isinstance(scheduler, OneCycleLR) or any(lr < 0.999 * base for lr, base in lrs)
+
+
+def _counts(saved: dict[str, Any], optimizers: int, warmup: LRWarmup) -> list[int]:
+    taken: list[int] = saved.get("taken", [0] * optimizers)
+    if len(taken) != optimizers:
+        raise ScheduleError(
+            f"{warmup!r}: the checkpoint holds the ramps of {len(taken)} optimizers, and this run has {optimizers}. Write "
+            "optimizers=[...] for those that are the same."
+        )
+    return taken
+
+
+def _factor(start: object) -> float:
+    good = isinstance(start, (int, float)) and not isinstance(start, bool) and 0 <= start <= 1
+    if not good:
+        raise ScheduleError(
+            f"LRWarmup(start={shorten(start)}): must be a factor of the LR, from 0 to 1. Write LRWarmup('5%', start=0.1)."
+        )
+    return float(start)  # type: ignore[arg-type]  # checked above
+
+
+def _chosen(name: str, asked: Any) -> tuple[int | str, ...] | None:
+    if asked is None:
+        return None
+    if not isinstance(asked, (list, tuple)) or not asked:
+        raise ScheduleError(
+            f"LRWarmup({name}={shorten(asked)}): must be a list of indices. Write LRWarmup('5%', {name}=[0])."
+        )
+    kinds = (int, str) if name == "groups" else (int,)
+    if not all(isinstance(one, kinds) and not isinstance(one, bool) for one in asked):
+        raise ScheduleError(
+            f"LRWarmup({name}={shorten(asked)}): must be a list of indices. Write LRWarmup('5%', {name}=[0])."
+        )
+    return tuple(asked)
