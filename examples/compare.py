@@ -1,8 +1,8 @@
 """Every strategy on one task: a table, a picture of the learning rates above the accuracies, and the logs of all runs.
 
 The same network on the same data under each schedule, with several seeds. A quarter of the training labels is wrong (see
-``digits.py``): a learning rate that stays high never settles, one that falls early learns the wrong labels by heart. So
-schedules differ here. What one small task cannot show is which schedule is best on yours, nor at another base LR.
+``digits.py``), so that schedules differ: a learning rate that stays high never settles, one that falls early stops short.
+What a small task at one base LR cannot show is which schedule is best on yours; those within an sd of each other are equal.
 
 Run it: python examples/compare.py [--seeds 3] [--epochs 20] [--out runs/compare]
 """
@@ -20,8 +20,10 @@ import torch
 import wandb
 from digits import DigitsClassifier, DigitsData, device_of, make_trainer, read_curves
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -60,8 +62,8 @@ SCHEDULES = {
     "plateau": hold(),
     "warmup + cosine": warmup("10%") >> cosine(),
 }
-PLATEAUS = {"plateau": ReduceOnPlateau(monitor="val_loss", factor=0.3, patience=2)}
-COLORS = ["#7f7f7f", "#1f77b4", "#17a2b8", "#2ca02c", "#d62728", "#ff7f0e", "#8c564b", "#9467bd", "#e377c2"]
+PLATEAUS = {"plateau": ReduceOnPlateau(monitor="val_loss", factor=0.3, patience=1)}
+COLORS = ["#808080", "#1f77b4", "#17a2b8", "#2ca02c", "#d62728", "#ff7f0e", "#8c564b", "#9467bd", "#e377c2"]
 
 
 class ScheduledClassifier(ScheduleMixin, DigitsClassifier):
@@ -98,11 +100,11 @@ class Run:
     device: str
 
 
-def train(name: str, seed: int, epochs: int, folder: Path, advance: Callable[[], object]) -> Run:
-    """One training under the strategy ``name``, logged to ``folder``."""
+def train(name: str, seed: int, epochs: int, data: DigitsData, folder: Path, advance: Callable[[], object]) -> Run:
+    """One training under the strategy ``name``, logged to ``folder``; to W&B for the first seed, which is enough to see."""
     callbacks = [LRMonitor("step"), EachEpoch(advance)]
-    trainer = make_trainer(folder, epochs, seed=seed, callbacks=callbacks, log_every_n_steps=EVERY)
-    model, data = ScheduledClassifier(SCHEDULES[name], PLATEAUS.get(name)), DigitsData()
+    trainer = make_trainer(folder, epochs, seed=seed, to_wandb=seed == 0, callbacks=callbacks, log_every_n_steps=EVERY)
+    model = ScheduledClassifier(SCHEDULES[name], PLATEAUS.get(name))
     trainer.fit(model, data)
     (measured,) = trainer.test(model, data, verbose=False)
     wandb.finish()  # or the next training would be logged to the same W&B run
@@ -115,42 +117,54 @@ def train(name: str, seed: int, epochs: int, folder: Path, advance: Callable[[],
     )
 
 
-def show_table(runs: dict[str, list[Run]], console: Console) -> None:
-    """What each strategy did, and where it got."""
-    table = Table(title=f"Test accuracy, mean ± sd over {len(runs['constant'])} seeds")
+def show(runs: dict[str, list[Run]], console: Console) -> None:
+    """A table of what each strategy did and where it got."""
+    plateaus = "\n".join(f"{name}: {plateau!r}" for name, plateau in PLATEAUS.items())
+    table = Table(box=SIMPLE, show_edge=False, padding=(0, 1, 0, 0), caption=plateaus, caption_justify="left")
     for name in ("strategy", "schedule"):
-        table.add_column(name)
-    for name in ("peak LR", "final LR", "accuracy"):
-        table.add_column(name, justify="right")
-    for (name, each), color in zip(runs.items(), COLORS):
+        table.add_column(name, no_wrap=True)
+    for name in ("peak LR", "final LR", "test accuracy"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for (name, each), color in zip(runs.items(), COLORS, strict=True):
         lr = [*each[0].lr.values()]
-        accuracies = [100 * run.test_accuracy for run in each]
-        spread = f" ± {stdev(accuracies):.1f}" if len(each) > 1 else ""
-        text = repr(SCHEDULES[name])
-        if name in PLATEAUS:
-            text += f"\n+ ReduceOnPlateau({PLATEAUS[name].monitor!r}, ...)"
-        table.add_row(f"[{color}]{name}", text, f"{max(lr):.3g}", f"{lr[-1]:.3g}", f"{fmean(accuracies):.1f}{spread} %")
+        text = f"{SCHEDULES[name]!r}" + (" + plateau" if name in PLATEAUS else "")
+        table.add_row(f"[{color}]{name}", escape(text), f"{max(lr):.2g}", f"{lr[-1]:.2g}", accuracy(each))
     console.print(table)
 
 
+def accuracy(each: list[Run]) -> str:
+    """Mean and standard deviation over the seeds."""
+    values = [100 * run.test_accuracy for run in each]
+    return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(each) > 1 else "") + " %"
+
+
 def draw(runs: dict[str, list[Run]], path: Path) -> None:
-    """The learning rates of all runs above the accuracies, whose lines are means over the seeds."""
-    figure = Figure(figsize=(9, 6.5), layout="constrained")
-    above, below = figure.subplots(2, sharex=True)
-    for (name, each), color in zip(runs.items(), COLORS):
-        for run in each:
-            above.plot(*zip(*run.lr.items()), color=color, linewidth=1.6, label=name if run is each[0] else None)
-        epochs = list(each[0].val_accuracy)
-        mean = [fmean(run.val_accuracy[epoch] for run in each) for epoch in epochs]
-        below.plot(epochs, mean, color=color, linewidth=1.6)
-    above.set(ylabel="learning rate", ylim=(0, None))
-    below.set(ylabel=f"validation accuracy, mean of {len(each)}", xlabel="epoch", ylim=(0.7, 1), xlim=(0, max(epochs)))
-    below.yaxis.set_major_formatter(PercentFormatter(1))
-    for axes in (above, below):
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right center", frameon=False)
-    figure.savefig(path, dpi=150)
+    """A column for each strategy: the first seed's learning rate above the accuracy, mean over the seeds."""
+    figure = Figure(figsize=(12, 5), layout="constrained")
+    grid = figure.subplots(2, len(runs), sharex=True, sharey="row")
+    for (name, each), color, (above, below) in zip(runs.items(), COLORS, grid.T, strict=True):
+        epochs, lr = list(each[0].lr), list(each[0].lr.values())
+        above.plot(epochs, lr, color=color, linewidth=2)
+        above.fill_between(epochs, lr, color=color, alpha=0.15)
+        above.set_title(name.replace(" + ", " +\n"), color=color, fontweight="bold", fontsize=11)
+        below.plot(*mean_accuracy(runs["constant"]), color=COLORS[0], linestyle=":")
+        below.plot(*mean_accuracy(each), color=color, linewidth=2)
+        below.set_xlabel(accuracy(each), color=color, fontweight="bold")
+        for axes in (above, below):
+            axes.grid(alpha=0.25)
+            axes.spines[["top", "right"]].set_visible(False)
+    grid[0, 0].set(ylabel="learning rate", ylim=(0, 1.08 * BASE_LR))
+    grid[1, 0].set(ylabel="validation accuracy", ylim=(0.7, 0.98))
+    grid[1, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    grid[1, 0].xaxis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10], integer=True))
+    figure.supxlabel("epoch, and test accuracy after the last one (mean ± sd); dotted: the constant LR", fontsize=11)
+    figure.savefig(path, dpi=110)
+
+
+def mean_accuracy(each: list[Run]) -> tuple[list[float], list[float]]:
+    """The epochs, and the validation accuracy at the end of each, mean over the seeds."""
+    epochs = list(each[0].val_accuracy)
+    return epochs, [fmean(run.val_accuracy[epoch] for run in each) for epoch in epochs]
 
 
 def main() -> None:
@@ -158,10 +172,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="how often each strategy is trained")
     parser.add_argument("--epochs", type=int, default=20, help="length of a training")
-    parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="folder; former results in it are replaced")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/compare"), help="folder; former results in it are replaced"
+    )
     options = parser.parse_args()
 
-    console = Console()
+    console, data = Console(), DigitsData()
     runs: dict[str, list[Run]] = {name: [] for name in SCHEDULES}
     with Progress(console=console) as progress:
         task = progress.add_task("", total=len(SCHEDULES) * options.seeds * options.epochs)
@@ -169,15 +185,19 @@ def main() -> None:
             for seed in range(options.seeds):
                 progress.update(task, description=f"{name}, seed {seed}")
                 folder = options.out / name.replace(" ", "") / f"seed{seed}"
-                runs[name].append(train(name, seed, options.epochs, folder, lambda: progress.advance(task)))
+                runs[name].append(train(name, seed, options.epochs, data, folder, lambda: progress.advance(task)))
         progress.update(task, description="all strategies")
 
     picture = options.out / "comparison.png"
     draw(runs, picture)
-    show_table(runs, console)
-    console.print(f"Trained on {runs['constant'][0].device}. The picture: {picture}")
-    console.print(f"The same curves: tensorboard --logdir {options.out}")
-    console.print(f"... as CSV: {options.out}/*/seed*/csv/metrics.csv; on W&B: wandb sync {options.out}/*/seed*/wandb/*run-*")
+    show(runs, console)
+    print(
+        f"\nTrained on {runs['constant'][0].device}, {options.seeds} seeds for each strategy. The same curves in files:"
+    )
+    print(f"  picture      {picture}")
+    print(f"  TensorBoard  tensorboard --logdir {options.out}")
+    print(f"  CSV          {options.out}/*/seed*/csv/metrics.csv")
+    print(f"  W&B          wandb sync {options.out}/*/seed0/wandb/*run-*")
 
 
 if __name__ == "__main__":

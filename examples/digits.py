@@ -1,8 +1,8 @@
 """What the examples share: handwritten digits with wrong labels, a small classifier, a Trainer, and a report.
 
 The data is scikit-learn's (1797 pictures of 8 x 8), which comes with the package: nothing is downloaded. A quarter of the
-training labels is wrong on purpose. A network of this size can learn them by heart, and how the learning rate falls
-decides how far it gets: that makes an easy task one where schedules differ. Validation and test labels are right.
+training labels is wrong on purpose, and every update pulls towards some of them. How the learning rate falls decides how
+well they average out, which makes an easy task one where schedules differ. Validation and test labels are right.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import lightning as L
 import torch
 import wandb
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -90,7 +90,9 @@ class DigitsClassifier(L.LightningModule):
         self.log("test_accuracy", self.test_accuracy)
 
 
-def make_trainer(folder: Path | str, max_epochs: int = 10, *, seed: int = 0, **options: Any) -> L.Trainer:
+def make_trainer(
+    folder: Path | str, max_epochs: int = 10, *, seed: int = 0, to_wandb: bool = True, **options: Any
+) -> L.Trainer:
     """A quiet Trainer on whatever device there is, which logs to CSV, TensorBoard and W&B files in ``folder``.
 
     What an earlier run left in ``folder`` is replaced. ``options`` are further arguments of the Trainer.
@@ -100,11 +102,12 @@ def make_trainer(folder: Path | str, max_epochs: int = 10, *, seed: int = 0, **o
     folder.mkdir(parents=True)
     be_quiet()
     L.seed_everything(seed, verbose=False)
-    loggers = [
+    loggers: list[Logger] = [
         CSVLogger(folder, name="csv", version=""),
         TensorBoardLogger(folder, name="tensorboard", version=""),
-        WandbLogger(project="lr_toolkit-examples", name="/".join(folder.parts[-2:]), save_dir=folder),
     ]
+    if to_wandb:
+        loggers.append(WandbLogger(project="lr_toolkit-examples", name="/".join(folder.parts[-2:]), save_dir=folder))
     settings: dict[str, Any] = {
         "accelerator": "auto",
         "devices": 1,
@@ -165,7 +168,9 @@ def report(trainer: L.Trainer) -> None:
     curves = read_curves(trainer.default_root_dir)
     lrs, accuracies = list(curves["lr/optimizer"].values()), list(curves["val_accuracy"].values())
     updates = trainer.num_training_batches
-    print(f"Trained on {device_of(trainer)}: {len(accuracies)} epochs of {updates} updates; logs in {trainer.default_root_dir}")
+    print(
+        f"Trained on {device_of(trainer)}: {len(accuracies)} epochs of {updates} updates; logs in {trainer.default_root_dir}"
+    )
     print("epoch   first LR    last LR   validation accuracy")
     for epoch, accuracy in enumerate(accuracies):
         first, last = lrs[epoch * updates], lrs[(epoch + 1) * updates - 1]
