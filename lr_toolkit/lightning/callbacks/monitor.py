@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
-from lr_toolkit.lightning.callbacks.capture import Capture, Reading, number
-from lr_toolkit.lightning.callbacks.naming import Curve, optimizers_of, owners_of, stable_curves
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.callbacks.capture import Capture, number
+from lr_toolkit.lightning.callbacks.departure import find_departure
+from lr_toolkit.lightning.callbacks.history import History
+from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optimizers_of
+from lr_toolkit.lightning.callbacks.parity import Readings, check_logger, warn_about_momentum
+from lr_toolkit.lightning.callbacks.progress import BarEntry
+from lr_toolkit.lightning.tracking.rows import log_row
+from lr_toolkit.optim import ScheduledLR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lightning.pytorch import LightningModule, Trainer
 
 __all__ = ["LRMonitor"]
+
+
+@dataclass(slots=True)
+class _Track:
+    """One optimizer and where its updates stand on the x axis: the latest and the one before."""
+
+    capture: Capture
+    begins: frozenset[int]
+    step: int = -1
+    before: int = -1
+    epoch: int = -1
+    epoch_before: int = -1
+    counted_before: int = -1
+
+    @property
+    def phase_begins(self) -> bool:
+        """Whether the latest update is the first of a phase of the schedule."""
+        return self.capture.counted != self.counted_before and self.capture.counted in self.begins
 
 
 @final
@@ -22,26 +51,42 @@ class LRMonitor(Callback):
     """Logs every parameter group's learning rate, as each update used it, to every logger of the Trainer.
 
     A row is written every ``log_every_n_steps`` updates (or once per epoch), and always for the first and the last
-    update. Its step is Lightning's own x axis, the number of batches that stepped before. Curves are called
-    ``lr/<scheduler or group name>``; ``lr/optimizer`` where nobody gave a name. Works without scheduler and logger.
+    update and where a phase of a schedule of this package begins. Its step is Lightning's own x axis, the number of
+    batches that stepped before; an update never has two rows. Curves are called ``lr/<scheduler or group name>``
+    (``lr/optimizer`` where nobody gave a name), whatever the optimizer's class. Works without scheduler and logger.
 
     Args:
         logging_interval: ``"step"``, ``"epoch"``, or ``None`` for the interval of each scheduler (per step where an
             optimizer has none, or optimization is manual).
-        log_momentum: log ``momentum/...`` too.
-        log_weight_decay: log ``weight_decay/...`` too.
+        log_momentum: log ``momentum/...`` too: the first beta or the momentum, 0 where there is neither.
+        log_weight_decay: log ``weight_decay/...`` too, 0 where there is none.
+        log_key_prefix: put before every name, for example ``"optim/"``.
+        names: ``"lightning"`` for the names of Lightning's ``LearningRateMonitor`` (``lr-SGD``), to replace it in a
+            project that relies on them; a Trainer without logger is then refused, as it does.
         print_lr: print the learning rates at the end of each epoch.
+        progress_bar: show the learning rate in the Trainer's progress bar.
+        strict: raise where an update does not use the learning rate that its schedule says, instead of a warning.
+
+    Attributes:
+        lrs: the values that Lightning's monitor would hold, under the names in use, at its cadence.
+        last_momentum_values: the same for momentum.
+        last_weight_decay_values: the same for weight decay.
 
     Raises:
         MisconfigurationException: for another interval, or parameter groups of one optimizer that share a name.
+        ScheduleError: for other ``names``; with ``strict``, at the first update that departs from its schedule.
 
     Example:
         >>> import lightning as L
         >>> from lr_toolkit import LRMonitor
-        >>> trainer = L.Trainer(max_epochs=10, callbacks=[LRMonitor(print_lr=True)])
+        >>> monitor = LRMonitor(print_lr=True)
+        >>> trainer = L.Trainer(max_epochs=10, callbacks=[monitor])
+        >>> monitor.history  # after trainer.fit(...): one row for each update that was logged
+        {'step': [], 'epoch': []}
 
     Reference:
-        Lightning's ``LearningRateMonitor``.
+        Lightning's ``LearningRateMonitor``, whose arguments and attributes it has; it never logs the last value, begins
+        at update 49, and writes a row for every batch under accumulation.
     """
 
     def __init__(
@@ -49,94 +94,231 @@ class LRMonitor(Callback):
         logging_interval: Literal["step", "epoch"] | None = None,
         log_momentum: bool = False,
         log_weight_decay: bool = False,
+        log_key_prefix: str | None = None,
         *,
+        names: Names = "stable",
         print_lr: bool = False,
+        progress_bar: bool = True,
+        strict: bool = False,
     ) -> None:
         if logging_interval not in (None, "step", "epoch"):
             raise MisconfigurationException("logging_interval should be `step` or `epoch` or `None`.")
+        if names not in ("stable", "lightning"):
+            raise ScheduleError(
+                f"LRMonitor(names={names!r}): write names='stable' for lr/<scheduler or group name>, or names='lightning' "
+                "for the names of Lightning's LearningRateMonitor."
+            )
         self.logging_interval = logging_interval
         self.log_momentum = log_momentum
         self.log_weight_decay = log_weight_decay
+        self.log_key_prefix = log_key_prefix
+        self.names: Names = names
         self.print_lr = print_lr
-        self._captures: list[Capture] = []
-        self._curves: list[Curve] = []
-        self._begin()
+        self.progress_bar = progress_bar
+        self.strict = strict
+        self._readings = Readings()
+        self._tracks: list[_Track] = []
+        self._bar: BarEntry | None = None
+        self._forget()
 
-    def _begin(self) -> None:
-        self._used: list[Reading | None] = []  # of the latest batch that stepped
-        self._step = -1  # its x
-        self._logged: dict[str, int] = {}  # the x at which each curve was logged last
-        self._epoch_begins = True
-        self._updated = False
+    def _forget(self) -> None:
+        self._curves: list[Curve] = []
+        self._history = History()
+        self._logged: dict[tuple[int, str], int] = {}  # the x at which each curve was logged last
+        self._next: dict[str, float] = {}
+        self._departed = False
+
+    @property
+    def lrs(self) -> dict[str, list[float]]:
+        """For each curve the values that Lightning's monitor would hold."""
+        return self._readings.lrs
+
+    @property
+    def last_momentum_values(self) -> dict[str, float | None]:
+        """The latest of them for momentum; ``None`` before the first."""
+        return self._readings.momentum
+
+    @property
+    def last_weight_decay_values(self) -> dict[str, float | None]:
+        """The latest of them for weight decay; ``None`` before the first."""
+        return self._readings.weight_decay
+
+    @property
+    def history(self) -> dict[str, list[int] | list[float]]:
+        """Every row that was logged in the latest fit, as columns: ``step``, ``epoch``, then the curves (NaN: not logged).
+
+        ``pandas.DataFrame(monitor.history)`` shows it in a notebook.
+        """
+        return self._history.columns()
+
+    @property
+    def next_lrs(self) -> dict[str, float]:
+        """After training: the learning rate that the next update would use, which none has used yet."""
+        return dict(self._next)
+
+    # --- the run begins ---
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._begin()
         self._close()
+        self._forget()
+        if self.names == "lightning":
+            check_logger(trainer)
         optimizers = optimizers_of(trainer)
-        self._captures = [Capture(one, self._note) for one in optimizers]
-        self._name(trainer)
+        if self.log_momentum:
+            warn_about_momentum(trainer, optimizers)
+        self._curves = curves_of(trainer, optimizers, self.names, self.log_key_prefix or "")
+        self._readings.begin(self._curves)
+        for one in optimizers:
+            scheduler = _scheduler_of(trainer, one)
+            capture = Capture(one, momentum=self.log_momentum, weight_decay=self.log_weight_decay, scheduler=scheduler)
+            begins = frozenset(part.start for part in scheduler.timeline.segments) if scheduler else frozenset[int]()
+            self._tracks.append(_Track(capture, begins))
+        if self.progress_bar:
+            self._bar = BarEntry(trainer, self._bar_text)
 
-    def _name(self, trainer: Trainer) -> None:
-        optimizers = [one.optimizer for one in self._captures]
-        groups = [[group.get("name") for group in one.param_groups] for one in optimizers]
-        owners = owners_of(trainer, optimizers) if trainer.lightning_module.automatic_optimization else []
-        self._curves = stable_curves(groups, owners)
-
-    def _note(self) -> None:
-        self._updated = True
+    # --- Lightning's cadence ---
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._epoch_begins = True
+        if self.logging_interval != "step":
+            self._read(trainer, "epoch")
 
     @override
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        if not self._updated:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if self.logging_interval != "epoch" and trainer._logger_connector.should_update_logs:
+            self._read(trainer, "step")
+
+    def _read(self, trainer: Trainer, interval: str) -> None:
+        self._adopt_groups(trainer)
+        wanted = [one for one in self._curves if self.logging_interval or one.interval in (interval, "any")]
+        self._readings.read(
+            trainer,
+            [one.capture.optimizer for one in self._tracks],
+            wanted,
+            momentum=self.log_momentum,
+            weight_decay=self.log_weight_decay,
+        )
+
+    # --- the updates ---
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        due: list[_Track] = []
+        for track in self._tracks:
+            if track.capture.fresh:
+                track.capture.fresh = False
+                track.before, track.step = track.step, trainer.fit_loop.epoch_loop._batches_that_stepped
+                track.epoch_before, track.epoch = track.epoch, trainer.current_epoch
+                due.append(track)
+        if not due:
             return
-        self._updated = False
-        before, self._step = self._step, trainer.fit_loop.epoch_loop._batches_that_stepped
-        self._used = [one.latest for one in self._captures]
-        if sum(len(one) for one in self._used if one) > len(self._curves):
-            self._name(trainer)
-        due = [one for one in self._curves if self._due(one, _every(trainer), before)]
-        self._epoch_begins = False
-        if due:
-            self._log(trainer, due)
+        self._adopt_groups(trainer)
+        every = _every(trainer)
+        curves = [one for one in self._curves if self._tracks[one.optimizer] in due and self._is_due(one, every)]
+        for track in due:
+            track.counted_before = track.capture.counted
+        if curves:
+            self._log(trainer, curves, in_batch=True)
 
-    def _due(self, curve: Curve, every: int, before: int) -> bool:
-        """Whether its curve shows this update: the first, the first of an epoch, or one at the logging cadence."""
-        if curve.name not in self._logged:
+    def _is_due(self, curve: Curve, every: int) -> bool:
+        """Whether its curve shows this update: the first, the first of an epoch or phase, or one at the cadence."""
+        track = self._tracks[curve.optimizer]
+        if (curve.optimizer, curve.name) not in self._logged or track.phase_begins:
             return True
-        if (self.logging_interval or curve.interval) == "epoch":
-            return self._epoch_begins
+        interval = self.logging_interval or curve.interval
+        if interval != "step" and track.epoch != track.epoch_before:
+            return True
         # Under manual optimization the batch at the cadence may have no update: the next one that has is logged.
-        return every > 0 and (self._step + 1) // every > (before + 1) // every
+        return interval != "epoch" and every > 0 and (track.step + 1) // every > (track.before + 1) // every
 
-    def _log(self, trainer: Trainer, curves: list[Curve]) -> None:
+    def _adopt_groups(self, trainer: Trainer) -> None:
+        """Name the groups that have joined; the others keep the names that they have."""
+        optimizers = [one.capture.optimizer for one in self._tracks]
+        if sum(len(one.param_groups) for one in optimizers) == len({one.place for one in self._curves}):
+            return
+        curves = curves_of(trainer, optimizers, self.names, self.log_key_prefix or "")
+        if self.names == "stable":
+            known = {one.place: one for one in self._curves}
+            curves = [known.get(one.place, one) for one in curves]
+        self._curves = curves
+        self._readings.rename(curves)
+
+    def _log(self, trainer: Trainer, curves: Iterable[Curve], *, in_batch: bool) -> None:
+        """Write one row of what ``curves`` used in their latest update, which is the same batch for all of them."""
         row: dict[str, float] = {}
+        step = epoch = 0
+        checked: set[int] = set()
         for curve in curves:
-            used = self._used[curve.optimizer]
-            if used is None or curve.group >= len(used):
-                continue  # this optimizer, or group, has had no update yet
-            row[curve.name] = number(used[curve.group])
-            self._logged[curve.name] = self._step
-            group = self._captures[curve.optimizer].optimizer.param_groups[curve.group]
-            if self.log_momentum:
-                momentum = group["betas"][0] if "betas" in group else group.get("momentum", 0)
-                row[f"momentum/{curve.name[3:]}"] = number(momentum)
-            if self.log_weight_decay:
-                row[f"weight_decay/{curve.name[3:]}"] = number(group.get("weight_decay", 0))
+            track = self._tracks[curve.optimizer]
+            latest = track.capture.latest
+            if latest is None or curve.group >= len(latest["lr"]):
+                continue  # this optimizer, or this group of it, has had no update yet
+            step, epoch = track.step, track.epoch
+            self._logged[curve.optimizer, curve.name] = step
+            row[curve.name] = number(latest["lr"][curve.group])
+            for name, quantity in (
+                (curve.momentum, "momentum"),
+                (curve.weight_decay, "weight_decay"),
+                (curve.effective, "effective"),
+            ):
+                if quantity in latest:
+                    row[name] = number(latest[quantity][curve.group])
+            checked.add(curve.optimizer)
         if row:
-            for logger in trainer.loggers:
-                logger.log_metrics(row, step=self._step)
+            log_row(trainer, row, step, in_batch=in_batch)
+            self._history.add(step=step, epoch=epoch, values=row)
+        if in_batch:
+            for at in checked:
+                self._compare(trainer, at)
+
+    def _compare(self, trainer: Trainer, at: int) -> None:
+        """Hold the latest update of an optimizer against its plan."""
+        capture = self._tracks[at].capture
+        scheduler = capture.scheduler
+        if self._departed or scheduler is None or capture.latest is None or capture.ramped:
+            return
+        if not any(config.scheduler is scheduler for config in trainer.lr_scheduler_configs):
+            return  # another scheduler has taken over, as weight averaging does
+        names = [one.name for one in self._curves if one.optimizer == at]
+        found = find_departure(trainer, scheduler, capture.counted, capture.latest["lr"], names)
+        if found is not None:
+            self._departed = True
+            if self.strict:
+                raise ScheduleError(f"LRMonitor(strict=True): {found}")
+            if trainer.is_global_zero:
+                warnings.warn(str(found), UserWarning, stacklevel=2)
+
+    # --- what a person sees ---
+
+    def _bar_text(self) -> str:
+        """The LR of the latest update; of several groups the highest, which says most about where the run stands."""
+        values = [
+            lr
+            for track in self._tracks
+            if track.capture.latest
+            for lr in track.capture.latest["lr"]
+            if isinstance(lr, (int, float))
+        ]
+        if not values:  # tensors: what was logged, so that the bar waits for no device
+            columns = self._history.columns()
+            values = [columns[one.name][-1] for one in self._curves if columns.get(one.name)]
+        return f"{max(values):.1e}" if values else ""
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.print_lr:
-            values = {one.name: used[one.group] for one in self._curves if (used := self._used[one.optimizer])}
-            text = "  ".join(f"{name} {number(value):.3e}" for name, value in values.items())
-            trainer.print(f"epoch {trainer.current_epoch}: {text}")
+        if not self.print_lr:
+            return
+        parts = [
+            f"{curve.name} {number(latest['lr'][curve.group]):.3e}"
+            for curve in self._curves
+            if (latest := self._tracks[curve.optimizer].capture.latest) and curve.group < len(latest["lr"])
+        ]
+        trainer.print(f"epoch {trainer.current_epoch}: {', '.join(parts)}")
+
+    # --- the run ends ---
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -147,16 +329,36 @@ class LRMonitor(Callback):
         self._finish(trainer)
 
     def _finish(self, trainer: Trainer) -> None:
-        """Log the last update, which was not known to be the last, and let go of the optimizers."""
-        last = [one for one in self._curves if self._logged.get(one.name, self._step) < self._step]
-        if last and self._used:
-            self._log(trainer, last)
+        """Log the last updates, which were not known to be the last, and let go of the optimizers."""
+        if not self._tracks:
+            return
+        left: dict[int, list[Curve]] = {}
+        for curve in self._curves:
+            step = self._tracks[curve.optimizer].step
+            if step > self._logged.get((curve.optimizer, curve.name), -1):
+                left.setdefault(step, []).append(curve)
+        for step in sorted(left):
+            self._log(trainer, left[step], in_batch=False)
+        for curve in self._curves:
+            groups = self._tracks[curve.optimizer].capture.optimizer.param_groups
+            self._next[curve.name] = number(groups[curve.group]["lr"])
         self._close()
 
     def _close(self) -> None:
-        for one in self._captures:
-            one.close()
-        self._captures = []
+        for track in self._tracks:
+            track.capture.close()
+        self._tracks = []
+        if self._bar is not None:
+            self._bar.remove()
+            self._bar = None
+
+
+def _scheduler_of(trainer: Trainer, optimizer: Any) -> ScheduledLR | None:
+    """The scheduler of this package that drives ``optimizer``, if there is one."""
+    for config in trainer.lr_scheduler_configs:
+        if isinstance(config.scheduler, ScheduledLR) and config.scheduler.optimizer is optimizer:
+            return config.scheduler
+    return None
 
 
 def _every(trainer: Trainer) -> int:

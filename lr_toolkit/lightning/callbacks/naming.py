@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
@@ -13,18 +13,29 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch.optim import Optimizer
 
-__all__ = ["Curve", "Owner", "lightning_curves", "optimizers_of", "owners_of", "stable_curves"]
+__all__ = ["Curve", "Names", "Owner", "curves_of", "lightning_curves", "optimizers_of", "owners_of", "stable_curves"]
+
+Names: TypeAlias = Literal["stable", "lightning"]
+GroupNames: TypeAlias = "Sequence[Sequence[str | None]]"
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One parameter group's learning rate under its name; ``optimizer`` and ``group`` are positions in their lists."""
+    """One parameter group's values under their names; ``optimizer`` and ``group`` are positions in their lists."""
 
     name: str
     optimizer: int
     group: int
     interval: str
+    momentum: str
+    weight_decay: str
+    effective: str
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Which optimizer's which group it shows."""
+        return self.optimizer, self.group
 
 
 @final
@@ -57,7 +68,32 @@ def owners_of(trainer: Trainer, optimizers: Sequence[Optimizer]) -> list[Owner]:
     ]
 
 
-def stable_curves(groups: Sequence[Sequence[str | None]], owners: Iterable[Owner]) -> list[Curve]:
+def curves_of(trainer: Trainer, optimizers: Sequence[Optimizer], names: Names, prefix: str) -> list[Curve]:
+    """The curves of a run, with ``prefix`` before each of their names."""
+    groups = [[group.get("name") for group in one.param_groups] for one in optimizers]
+    owners = owners_of(trainer, optimizers)
+    if names == "lightning":
+        curves = lightning_curves(groups, [type(one) for one in optimizers], owners)
+    else:
+        if not trainer.lightning_module.automatic_optimization:
+            # There the module steps its schedulers itself, and "epoch" is only what Lightning fills in.
+            owners = [replace(one, interval="step") for one in owners]
+        curves = stable_curves(groups, owners)
+    if not prefix:
+        return curves
+    return [
+        replace(
+            one,
+            name=prefix + one.name,
+            momentum=prefix + one.momentum,
+            weight_decay=prefix + one.weight_decay,
+            effective=prefix + one.effective,
+        )
+        for one in curves
+    ]
+
+
+def stable_curves(groups: GroupNames, owners: Iterable[Owner]) -> list[Curve]:
     """One curve for each parameter group, named ``lr/<scheduler or group name>``.
 
     A name that nobody gave is ``optimizer`` (numbered from 1 where there are several), then ``pg1``, ``pg2`` for its
@@ -67,6 +103,9 @@ def stable_curves(groups: Sequence[Sequence[str | None]], owners: Iterable[Owner
         groups: the names of each optimizer's parameter groups, ``None`` where a group has none.
         owners: the schedulers; the first that has a name gives it to its optimizer's curves.
 
+    Raises:
+        MisconfigurationException: where two groups of one optimizer share a name.
+
     Example:
         >>> [one.name for one in stable_curves([["backbone", "head"]], [])]
         ['lr/backbone', 'lr/head']
@@ -74,6 +113,7 @@ def stable_curves(groups: Sequence[Sequence[str | None]], owners: Iterable[Owner
         ['lr/generator', 'lr/optimizer2/pg1', 'lr/optimizer2/pg2']
     """
     owners = list(owners)
+    seen: Counter[str] = Counter()
     curves: list[Curve] = []
     for at, names in enumerate(groups):
         _refuse_duplicates(names, f"optimizer {at}")
@@ -85,19 +125,33 @@ def stable_curves(groups: Sequence[Sequence[str | None]], owners: Iterable[Owner
         for group, name in enumerate(names):
             parts = [own, name or (f"pg{group + 1}" if len(names) > 1 else "")]
             label = "/".join(part for part in parts if part) or "optimizer"
-            curves.append(Curve(f"lr/{label}", at, group, interval))
-    return _distinct(curves)
+            seen[label] += 1
+            if seen[label] > 1:
+                label = f"{label}-{seen[label]}"
+            curves.append(
+                Curve(
+                    f"lr/{label}",
+                    at,
+                    group,
+                    interval,
+                    momentum=f"momentum/{label}",
+                    weight_decay=f"weight_decay/{label}",
+                    effective=f"lr_effective/{label}",
+                )
+            )
+    return curves
 
 
-def lightning_curves(
-    groups: Sequence[Sequence[str | None]], classes: Sequence[type], owners: Iterable[Owner]
-) -> list[Curve]:
+def lightning_curves(groups: GroupNames, classes: Sequence[type], owners: Iterable[Owner]) -> list[Curve]:
     """The curves that Lightning's ``LearningRateMonitor`` draws, under its names: one for each scheduler and group.
 
     Args:
         groups: the names of each optimizer's parameter groups, ``None`` where a group has none.
         classes: the class of each optimizer.
         owners: the schedulers; an optimizer without any comes after them, with both intervals.
+
+    Raises:
+        MisconfigurationException: where two groups of one optimizer share a name.
 
     Example:
         >>> from torch.optim import SGD
@@ -117,9 +171,20 @@ def lightning_curves(
         if seen[kind] > 1:
             # Lightning numbers a named scheduler too, once its optimizer's class was seen twice.
             base = f"{base}-{seen[kind] - 1}"
-        for group, name in enumerate(names):
-            label = name or (f"pg{group + 1}" if len(names) > 1 else "")
-            curves.append(Curve(f"{base}/{label}" if label else base, one.optimizer, group, one.interval))
+        for group, given in enumerate(names):
+            label = given or (f"pg{group + 1}" if len(names) > 1 else "")
+            name = f"{base}/{label}" if label else base
+            curves.append(
+                Curve(
+                    name,
+                    one.optimizer,
+                    group,
+                    one.interval,
+                    momentum=f"{name}-momentum",
+                    weight_decay=f"{name}-weight_decay",
+                    effective=f"{name}-effective",
+                )
+            )
     return curves
 
 
@@ -131,14 +196,3 @@ def _refuse_duplicates(names: Sequence[str | None], where: str) -> None:
             "A single `Optimizer` cannot have multiple parameter groups with identical "
             f"`name` values. {where} has duplicated parameter group names {repeated}"
         )
-
-
-def _distinct(curves: list[Curve]) -> list[Curve]:
-    """Curves of two optimizers that were given one name are told apart by a number, in order."""
-    seen: Counter[str] = Counter()
-    distinct = []
-    for one in curves:
-        seen[one.name] += 1
-        times = seen[one.name]
-        distinct.append(Curve(f"{one.name}-{times}", one.optimizer, one.group, one.interval) if times > 1 else one)
-    return distinct

@@ -1,0 +1,93 @@
+"""What projects read from Lightning's ``LearningRateMonitor``: its attributes and metrics, at its own cadence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning_utilities.core.rank_zero import rank_zero_warn
+
+from lr_toolkit.lightning.callbacks.capture import momentum_of, number, weight_decay_of
+from lr_toolkit.lightning.callbacks.naming import Curve
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+    from torch.optim import Optimizer
+
+__all__ = ["Readings", "check_logger", "warn_about_momentum"]
+
+
+@final
+class Readings:
+    """``lrs``, ``last_momentum_values`` and ``last_weight_decay_values`` as Lightning's monitor fills them.
+
+    They are read before the batch, every time that the Trainer is about to log, so under accumulation several times for
+    one update. The rows of the loggers do not come from here.
+    """
+
+    def __init__(self) -> None:
+        self.lrs: dict[str, list[float]] = {}
+        self.momentum: dict[str, float | None] = {}
+        self.weight_decay: dict[str, float | None] = {}
+
+    def begin(self, curves: Iterable[Curve]) -> None:
+        """Forget, and hold an empty list for each curve."""
+        curves = list(curves)
+        self.lrs = {one.name: [] for one in curves}
+        self.momentum = {one.momentum: None for one in curves}
+        self.weight_decay = {one.weight_decay: None for one in curves}
+
+    def rename(self, curves: Iterable[Curve]) -> None:
+        """Take in groups that have joined; what one group alone was called goes on under its new name."""
+        for one in curves:
+            alone = one.name.removesuffix("/pg1")
+            if alone != one.name and alone in self.lrs:
+                self.lrs[one.name] = self.lrs.pop(alone)
+            self.lrs.setdefault(one.name, [])
+
+    def read(
+        self,
+        trainer: Trainer,
+        optimizers: Sequence[Optimizer],
+        curves: Iterable[Curve],
+        *,
+        momentum: bool,
+        weight_decay: bool,
+    ) -> None:
+        """Append the values in force now, and put them among the Trainer's metrics."""
+        values: dict[str, float] = {}
+        for one in curves:
+            group = optimizers[one.optimizer].param_groups[one.group]
+            values[one.name] = number(group["lr"])
+            self.lrs[one.name].append(values[one.name])
+            if momentum:
+                self.momentum[one.momentum] = values[one.momentum] = number(momentum_of(group))
+            if weight_decay:
+                self.weight_decay[one.weight_decay] = values[one.weight_decay] = number(weight_decay_of(group))
+        if values:
+            # One copy to the device for all of them; a metric is a view of it.
+            metrics = torch.tensor(list(values.values()), device=trainer.strategy.root_device).unbind()
+            trainer.callback_metrics.update(zip(values, metrics, strict=True))
+
+
+def check_logger(trainer: Trainer) -> None:
+    """Refuse a Trainer without logger, as Lightning's monitor does."""
+    if not trainer.loggers:
+        raise MisconfigurationException(
+            "Cannot use `LRMonitor(names='lightning')` callback with `Trainer` that has no logger. Write LRMonitor(), "
+            "which records and prints without one."
+        )
+
+
+def warn_about_momentum(trainer: Trainer, optimizers: Sequence[Optimizer]) -> None:
+    """Say that optimizers without momentum are logged as 0, as Lightning's monitor does."""
+    scheduled: list[Any] = [config.scheduler.optimizer for config in trainer.lr_scheduler_configs]
+    watched = scheduled or list(optimizers)
+    if any("momentum" not in one.defaults for one in watched) and any("betas" not in one.defaults for one in watched):
+        rank_zero_warn(
+            "You have set log_momentum=True, but some optimizers do not"
+            " have momentum. This will log a value 0 for the momentum.",
+            category=RuntimeWarning,
+        )

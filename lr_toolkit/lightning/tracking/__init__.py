@@ -1,0 +1,1 @@
+"""What each tracker gets of its own; any other logger gets plain ``log_metrics``."""

@@ -1,0 +1,115 @@
+"""Tiny fits that the monitor's tests share: a module that records what its updates used, and what reads a CSV file back."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import CSVLogger, Logger
+from torch.optim import SGD, Optimizer
+from torch.utils.data import DataLoader, TensorDataset
+
+Answer = Callable[["Probe"], Any]
+
+
+class Probe(L.LightningModule):
+    """Parameters in as many groups as asked for; ``used`` has (x, [lr, ...]) of every optimizer update."""
+
+    def __init__(self, answer: Answer, *, groups: int = 1) -> None:
+        super().__init__()
+        self.weights = torch.nn.ParameterList(torch.nn.Parameter(torch.ones(1)) for _ in range(groups))
+        self.answer = answer
+        self.used: list[tuple[int, list[float]]] = []
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """A loss that every weight takes part in; logged as ``loss``."""
+        loss = sum(weight.square().sum() for weight in self.weights) * batch[0].mean()
+        self.log("loss", loss)
+        return loss
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """A metric that never improves."""
+        self.log("val_loss", torch.ones(()))
+
+    def configure_optimizers(self) -> Any:
+        """What the test asks for."""
+        return self.answer(self)
+
+    def watched(self, optimizer: Optimizer) -> Optimizer:
+        """``optimizer``, its updates recorded in ``used``."""
+        optimizer.register_step_post_hook(self._record)
+        return optimizer
+
+    def sgd(self, lr: Any = 0.1, **options: Any) -> Optimizer:
+        """One group for each weight, recorded."""
+        return self.watched(SGD([{"params": [one]} for one in self.weights], lr=lr, **options))
+
+    def _record(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        x = self.trainer.fit_loop.epoch_loop._batches_that_stepped
+        self.used.append((x, [float(group["lr"]) for group in optimizer.param_groups]))
+
+
+def data(batches: int) -> DataLoader[Any]:
+    """So many batches of one sample."""
+    return DataLoader(TensorDataset(torch.full((batches, 1), 0.1)))
+
+
+def fit(
+    net: L.LightningModule,
+    *callbacks: L.Callback,
+    batches: int = 8,
+    logger: Logger | Sequence[Logger] | bool = False,
+    validate: bool = False,
+    ckpt_path: str | Path | None = None,
+    **options: Any,
+) -> L.Trainer:
+    """Train quietly, and give the Trainer back."""
+    quiet: dict[str, Any] = {
+        "accelerator": "cpu",
+        "devices": 1,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "max_epochs": 1,
+        "limit_val_batches": 1 if validate else 0,
+    }
+    trainer = L.Trainer(**(quiet | options), logger=logger, callbacks=list(callbacks))
+    trainer.fit(net, data(batches), data(1) if validate else None, ckpt_path=ckpt_path)
+    return trainer
+
+
+def csv_logger(folder: Path) -> CSVLogger:
+    """A logger that writes below ``folder``."""
+    return CSVLogger(str(folder), name="", version="run")
+
+
+def csv_rows(folder: Path, column: str) -> list[tuple[int, float]]:
+    """(step, value) of every row of the file that has a value in ``column``."""
+    with (folder / "run" / "metrics.csv").open() as file:
+        return [(int(row["step"]), float(row[column])) for row in csv.DictReader(file) if row.get(column)]
+
+
+class Recorder(Logger):
+    """A logger that keeps every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[tuple[int | None, dict[str, Any]]] = []
+
+    name = "recorder"
+    version = "0"
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        """Keep it."""
+        self.rows.append((step, dict(metrics)))
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Not kept."""
+
+    def lrs(self, prefix: str = "lr") -> list[tuple[int | None, dict[str, Any]]]:
+        """The rows that hold a learning rate."""
+        return [(step, row) for step, row in self.rows if any(name.startswith(prefix) for name in row)]
