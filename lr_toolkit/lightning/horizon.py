@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import count, takewhile
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from lr_toolkit.errors import ScheduleError
@@ -120,11 +120,11 @@ def _updates_of_epochs(trainer: Trainer, batches: int, epochs: int, steps: int) 
         factor = schedulers[0].get_accumulate_grad_batches(epoch) if schedulers else trainer.accumulate_grad_batches
         return max(batches // factor, 1) if strategy_accumulates else math.ceil(batches / factor)
 
-    if epochs == -1 and not schedulers:
-        return [updates(0)] * math.ceil(steps / updates(0))
     lengths: list[int] = []
-    for epoch in takewhile(lambda epoch: epochs == -1 or epoch < epochs, count()):
-        lengths.append(updates(epoch))
-        if steps != -1 and sum(lengths) >= steps:
+    total = 0
+    for epoch in count() if epochs == -1 else range(epochs):
+        if steps != -1 and total >= steps:
             break
+        lengths.append(updates(epoch))
+        total += lengths[-1]
     return lengths
