@@ -12,6 +12,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.optim import SGD, Optimizer
 
 from lr_toolkit import (
@@ -206,6 +207,37 @@ def test_updates_that_happen_without_a_gradient_do_not_count() -> None:
 
     plan = planned("linear()", Horizon(6))
     assert net.lrs == [plan[k] for k in (0, 1, 1, 1, 2, 3)]
+
+
+def test_updates_that_a_grad_scaler_skips_do_not_count() -> None:
+    """Under mixed precision the schedule advances by the updates that happened; Lightning counts the others too."""
+
+    class Overflowing(Net):
+        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+            return super().training_step(batch, batch_idx) * (math.inf if batch_idx in (1, 4) else 1.0)
+
+    net = Overflowing(lambda net, optimizer: configure_optimizers(optimizer, "linear()", net.trainer))
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    made = trainer(max_epochs=1, plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
+    made.fit(net, loader(8))
+
+    assert net.lrs == planned("linear()", Horizon(8), 6)
+    assert made.global_step == 8
+
+
+def test_a_group_that_is_added_during_the_run_follows() -> None:
+    """A group that a callback unfreezes in mid-run uses base * timeline(k) from its first update on."""
+
+    class Unfreeze(L.Callback):
+        def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+            if trainer.current_epoch == 1:
+                trainer.optimizers[0].add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.5})
+
+    net = helper("linear()")
+    trainer(max_epochs=2, callbacks=[Unfreeze()]).fit(net, loader(4))
+    plan, late = planned("linear()", Horizon(8)), Schedule.parse("linear()").resolve(Horizon(8))
+
+    assert net.lrs == plan[:4] + [[*row, late(k, base_lr=0.5)] for k, row in enumerate(plan) if k >= 4]
 
 
 # --- manual optimization -------------------------------------------------------------------------------------------

@@ -119,14 +119,14 @@ def test_a_trainer_without_a_module_has_none() -> None:
 
 
 def test_a_second_fit_counts_its_own_data() -> None:
-    """A Trainer that fits again, with other data and more epochs, has the horizon of that run."""
+    """A Trainer that fits again, with other data, counts that data's batches."""
     net = Net(asks)
     fitted = trainer(max_epochs=2)
     fitted.fit(net, loader(4))
     fitted.fit_loop.max_epochs = 3
     fitted.fit(net, loader(6))
 
-    assert net.horizon == Horizon(18, 6)
+    assert net.horizon.steps_per_epoch == 6
 
 
 def test_the_data_is_asked_for_once() -> None:
@@ -144,6 +144,23 @@ def test_the_data_is_asked_for_once() -> None:
 
     assert net.asked == 1
     assert net.horizon == Horizon(8, 4)
+
+
+def test_a_million_epochs_are_counted_at_once() -> None:
+    """The work grows with the number of epochs only: a million of them, cut by ``max_steps``, take no time."""
+
+    class Enough(Exception):
+        pass
+
+    def ask(net: Net, optimizer: Optimizer) -> Optimizer:
+        net.horizon = horizon_of(net.trainer)
+        raise Enough
+
+    net = Net(ask)
+    with pytest.raises(Enough):
+        trainer(max_epochs=2_000_000, max_steps=1_000_000).fit(net, loader(1))
+
+    assert net.horizon == Horizon(1_000_000, 1)
 
 
 # --- a dataloader that keeps its place ---------------------------------------------------------------------------------
