@@ -30,8 +30,16 @@ class _Block:
         self.gains = torch.ones_like(self.levels)
 
     def relevel(self, bases: Sequence[float], gains: Sequence[float]) -> None:
-        self.gains.copy_(torch.tensor([gains[at] for at in self.members], dtype=torch.float64))
-        self.levels.copy_(torch.tensor([bases[at] * gains[at] for at in self.members], dtype=torch.float64))
+        self._send(self.gains, [gains[at] for at in self.members])
+        self._send(self.levels, [bases[at] * gains[at] for at in self.members])
+
+    def write_each(self, lrs: Sequence[float]) -> None:
+        self._send(self.buffer, [lrs[at] for at in self.members])
+
+    @staticmethod
+    def _send(to: Tensor, values: list[float]) -> None:
+        # A blocking copy would make the host wait for all that the device still has to do.
+        to.copy_(torch.tensor(values, dtype=torch.float64), non_blocking=True)
 
 
 @final
@@ -44,28 +52,32 @@ class GroupWriter:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
-        self._groups: list[dict[str, Any]] = []
-        self._count = 0
+        self.groups: list[dict[str, Any]] = []
+        self.count = 0
         self._blocks: list[_Block] = []
         self._shared: list[tuple[float, float, list[dict[str, Any]]]] = []
         self._single: list[tuple[dict[str, Any], float, float]] = []
         self._levels: list[tuple[dict[str, Any], float]] = []
 
+    def __reduce__(self) -> tuple[type[GroupWriter], tuple[Optimizer]]:
+        # Pickled views would come back without their buffer; a copy binds its own at its first step.
+        return GroupWriter, (self._optimizer,)
+
     @property
     def is_current(self) -> bool:
         """Whether the optimizer still has the groups that were bound: none was added, none replaced at a resume."""
         groups = self._optimizer.param_groups
-        return groups is self._groups and len(groups) == self._count
+        return groups is self.groups and len(groups) == self.count
 
     def bind(self, bases: Sequence[float], gains: Sequence[float]) -> None:
         """Take in the optimizer's groups as they are now, with these base LRs and gains."""
         groups = self._optimizer.param_groups
         late: defaultdict[tuple[torch.device, torch.dtype], list[int]] = defaultdict(list)
-        for at in range(self._count, len(groups)):
+        for at in range(self.count, len(groups)):
             if isinstance(groups[at]["lr"], Tensor):
                 late[groups[at]["lr"].device, groups[at]["lr"].dtype].append(at)
         self._blocks += [_Block(members, [groups[at]["lr"] for at in members]) for members in late.values()]
-        self._groups, self._count = groups, len(groups)
+        self.groups, self.count = groups, len(groups)
         for block in self._blocks:
             for at, view in zip(block.members, block.views, strict=True):
                 groups[at]["lr"] = view
@@ -75,7 +87,7 @@ class GroupWriter:
         """Take other base LRs and gains for the groups that are bound."""
         in_blocks = {at for block in self._blocks for at in block.members}
         alike: defaultdict[tuple[float, float], list[dict[str, Any]]] = defaultdict(list)
-        for at, group in enumerate(self._groups):
+        for at, group in enumerate(self.groups):
             if at not in in_blocks:
                 alike[bases[at] * gains[at], gains[at]].append(group)
         # Groups that share a level share one multiplication; where most do not, one flat loop is faster than many.
@@ -105,12 +117,12 @@ class GroupWriter:
             for group in groups:
                 group["lr"] = lr
         for block in self._blocks:
-            torch.add(block.levels * a, block.gains * b, out=block.buffer)
+            torch.add(block.levels * a, block.gains, alpha=b, out=block.buffer)
 
     def write_each(self, lrs: Sequence[float]) -> None:
         """Write one LR to each group."""
-        for group, lr in zip(self._groups, lrs, strict=True):
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(lr)
-            else:
+        for group, lr in zip(self.groups, lrs, strict=True):
+            if not isinstance(group["lr"], Tensor):
                 group["lr"] = lr
+        for block in self._blocks:
+            block.write_each(lrs)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, final
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -38,7 +39,8 @@ class ScheduledLR(LRScheduler):
 
     A ``step()`` counts only where an optimizer update really happened since the last one: updates that a ``GradScaler``
     skipped move nothing. A parameter group that is added later brings its base LR as its ``lr`` and follows the timeline
-    from its first update on.
+    from its first update on. Once an update was captured in a CUDA graph, whose replays call no ``optimizer.step()``, every
+    ``step()`` counts.
 
     Args:
         optimizer: a torch optimizer; each group's base LR is its ``initial_lr``, or its ``lr`` where there is none.
@@ -118,6 +120,7 @@ class ScheduledLR(LRScheduler):
         self._phase = _NOWHERE  # the phase of the last update: most steps stay in it
         self._writer = GroupWriter(optimizer)
         self._updated = False
+        self._captured = False
         super().__init__(optimizer, last_epoch)
         self._watch()
 
@@ -151,7 +154,7 @@ class ScheduledLR(LRScheduler):
         """Move on by one update, if the optimizer took one since the last call; ``epoch`` jumps to that update."""
         if epoch is not None:
             self.last_epoch = epoch
-        elif self._updated:
+        elif self._updated or self._captured:
             self.last_epoch += 1
         else:
             if self._step_count == 1:
@@ -227,17 +230,18 @@ class ScheduledLR(LRScheduler):
         return self.get_lr()
 
     def _write(self) -> None:
-        k, phase = self.last_epoch, self._phase
-        if not (phase.start <= k < phase.end and self._writer.is_current):
+        # Every step comes here: the writer is asked by identity and length, without a call.
+        k, phase, writer, groups = self.last_epoch, self._phase, self._writer, self.optimizer.param_groups
+        if not (phase.start <= k < phase.end and groups is writer.groups and len(groups) == writer.count):
             self._adopt_groups()
             if not isinstance(self._route, Plan):
-                self._writer.write_each(self.planned(k))
+                writer.write_each(self.planned(k))
                 return
             self._phase = phase = self._route.timeline.segment(k)
         if phase.floor is None:
-            self._writer.scale(phase.curve(k - phase.start))
+            writer.scale(phase.curve(k - phase.start))
         else:
-            self._writer.write(*phase.affine(k))
+            writer.write(*phase.affine(k))
 
     def _adopt_groups(self) -> None:
         """Take in groups that were added since: their base LR is the ``lr`` that they came with."""
@@ -267,15 +271,18 @@ class ScheduledLR(LRScheduler):
     def _watch(self) -> None:
         me = weakref.ref(self)  # the optimizer must not keep a scheduler alive that its owner has dropped
 
-        def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        def before(*_: Any) -> None:
             scheduler = me()
             if scheduler is not None and not scheduler._writer.is_current:
                 scheduler._write()
 
-        def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        def after(optimizer: Optimizer, *_: Any) -> None:
             scheduler = me()
             if scheduler is not None and (not scheduler.needs_gradient or _has_gradient(optimizer)):
                 scheduler._updated = True
+                # A CUDA graph replays this update without coming here again: every step() counts until the next call.
+                on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+                scheduler._captured = on_gpu and torch.cuda.is_current_stream_capturing()
 
         self.optimizer.register_step_pre_hook(before)
         self.optimizer.register_step_post_hook(after)
