@@ -237,6 +237,42 @@ def test_early_stopping_and_the_reaction_see_the_same_metric() -> None:
     assert same(net.lrs, simulated("hold()", Horizon(80), net.told, 20))
 
 
+def test_two_optimizers_react_to_their_own_metrics() -> None:
+    """Under manual optimization each of two schedulers reads its own metric, once a validation."""
+
+    class Manual(Validated):
+        automatic_optimization = False
+
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            self.used.append((self.current_epoch, [one.param_groups[0]["lr"] for one in self.optimizers()]))
+            for optimizer, scheduler in zip(self.optimizers(), self.lr_schedulers(), strict=True):
+                optimizer.zero_grad()
+                self.manual_backward(self.two(self.one(batch[0])).square().mean())
+                optimizer.step()
+                scheduler.step()
+
+        def validation_step(self, batch: Any, batch_idx: int) -> None:
+            self.log_dict({"rising": self.current_epoch, "falling": -self.current_epoch})
+
+        def configure_optimizers(self) -> Any:
+            return tuple(
+                configure_optimizers(
+                    torch.optim.SGD(layer.parameters(), lr=0.1),
+                    "hold()",
+                    self.trainer,
+                    plateau=ReduceOnPlateau(monitor=monitor, patience=0, factor=0.5),
+                )
+                for layer, monitor in ((self.one, "rising"), (self.two, "falling"))
+            )
+
+    net = Manual(lambda *_: None)
+    made = trainer(max_epochs=4)
+    made.fit(net, loader(2), loader(2))
+
+    assert net.lrs[::2] == [[0.1, 0.1], [0.1, 0.1], [0.05, 0.1], [0.025, 0.1]]
+    assert len(readers(made)) == 2
+
+
 # --- metrics that are not there ----------------------------------------------------------------------------------------
 
 MISSING: dict[str, tuple[str, Callable[[Callable[..., Any]], Net], dict[str, Any], int, str]] = {
