@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -25,8 +26,8 @@ OnChange: TypeAlias = Literal["error", "replan", "keep", "stretch", "continue"]
 _MEANINGS = {
     "replan": "the new plan, at the same update",
     "keep": "the saved plan to its end, then its last LR",
-    "stretch": "what is left of the saved plan, over the updates that are left now",
-    "continue": "from the LR in use, the remaining decay of the new plan",
+    "stretch": "what is left of the saved plan, over what is left now",
+    "continue": "from the LR in use, what is left of the new plan",
 }
 _CHUNK = 1 << 20
 
@@ -36,21 +37,25 @@ _log = logging.getLogger("lr_toolkit")
 def check_policy(on_change: str, rewarm: Duration | None) -> None:
     """Refuse an unknown policy, and a second warmup without one."""
     if on_change not in get_args(OnChange):
-        raise ScheduleError(f"on_change={shorten(on_change)}: must be one of {', '.join(map(repr, get_args(OnChange)))}.")
+        raise ScheduleError(
+            f"on_change={shorten(on_change)}: must be one of {', '.join(map(repr, get_args(OnChange)))}."
+        )
     if rewarm is not None and on_change == "error":
         raise ScheduleError(
             f"rewarm={str(rewarm)!r} warms up again in front of a changed plan. Say which: on_change='replan', rewarm={rewarm.literal}."
         )
 
 
-def refuse_foreign(state: Mapping[str, Any], groups: int) -> None:
-    """Refuse a state that this class did not save, or saved for another optimizer."""
+def refuse_foreign(state: Mapping[str, Any], groups: int, unit: str) -> None:
+    """Refuse a state that this class did not save, or saved for another optimizer or in another unit."""
     if state.get("class") != CLASS:
         keys = ", ".join(sorted(map(str, state))) or "nothing"
         counter = state.get("last_epoch", 0)
         raise ScheduleError(
             f"ScheduledLR.load_state_dict: this state was saved by another scheduler (it holds {keys}). Build the scheduler "
-            f"that saved it, or start this one at the same update: ScheduledLR(..., last_epoch={counter!r} - 1)."
+            f"that saved it, or let this one begin where that one was: scheduler.step({counter}) instead of loading, if it "
+            "counted updates too. In Lightning: checkpoint['lr_schedulers'] = [] in the module's on_load_checkpoint, and "
+            f"self.lr_schedulers().step({counter}) in its on_train_start."
         )
     if state["format"] > FORMAT:
         raise ScheduleError(
@@ -61,6 +66,12 @@ def refuse_foreign(state: Mapping[str, Any], groups: int) -> None:
         raise ScheduleError(
             f"ScheduledLR.load_state_dict: the state is of an optimizer with {len(state['base_lrs'])} parameter groups, and "
             f"this one has {groups}. Add the groups first (optimizer.add_param_group), then load the state."
+        )
+    saved = state["asked"]["unit"]
+    if saved != unit:
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: the state counts {saved}s, {state['last_epoch']} of them, and this scheduler counts "
+            f"{unit}s. Write interval={saved!r} (in a plain loop Horizon(..., unit={saved!r})), as it was."
         )
 
 
@@ -86,12 +97,33 @@ def route_after(
         raise _undecided(state, asked, ways)
     route = ways[on_change]()
     if rewarm is not None:
-        end = asked.timeline.horizon.after(Fraction(at), rewarm)
-        return Rewarmed(route, at, max(round_half_up(end) - at, 1))
-    if lrs[0] > 0 and abs(route.lrs(at)[0] / lrs[0] - 1.0) > 1e-6:
-        factor = route.lrs(at)[0] / lrs[0]
-        _log.warning("The plan has changed at update %d: on_change=%r multiplies the LR by %.4g.", at, on_change, factor)
+        return Rewarmed(route, at, _length(rewarm, at, asked))
+    group = _most_moved(lrs, route.lrs(at))
+    was, now = (one[group] * state["gains"][group] for one in (lrs, route.lrs(at)))
+    if not math.isclose(was, now, rel_tol=1e-6):
+        factor = f", {now / was:.4g} times as much" if was else ""
+        _log.warning(
+            "The plan has changed at update %d: on_change=%r takes the LR of parameter group %d from %.6g to %.6g%s.",
+            *(at, on_change, group, was, now, factor),
+        )
     return route
+
+
+def _length(rewarm: Duration, at: int, asked: Plan) -> int:
+    """The updates of a second warmup, which has to end within the run."""
+    over = max(round_half_up(asked.timeline.horizon.after(Fraction(at), rewarm)) - at, 1)
+    if at + over > asked.steps:
+        raise ScheduleError(
+            f"rewarm={str(rewarm)!r} takes {over} updates from update {at} on, and the run ends at {asked.steps}. Write a shorter "
+            "one, for example rewarm='1%'."
+        )
+    return over
+
+
+def _most_moved(before: Sequence[float], after: Sequence[float]) -> int:
+    """The parameter group whose LR a change moves most."""
+    moves = [abs(new - old) for old, new in zip(before, after, strict=True)]
+    return moves.index(max(moves))
 
 
 def _saved_route(state: Mapping[str, Any], asked: Plan) -> Route | None:
@@ -107,7 +139,7 @@ def _agree(before: Route, asked: Plan, at: int) -> bool:
     """Whether the new plan has the saved route's LRs on all updates already taken."""
     if not isinstance(before, Plan) or len(before.base_lrs) != len(asked.base_lrs):
         return False
-    pairs = set(zip(before.base_lrs, asked.base_lrs))
+    pairs = set(zip(before.base_lrs, asked.base_lrs, strict=True))
     for start in range(0, at, _CHUNK):
         ks = np.arange(start, min(start + _CHUNK, at))
         for old, new in pairs:
@@ -122,19 +154,26 @@ def _inside_same_hold(before: Route, asked: Plan, at: int) -> bool:
     if not isinstance(before, Plan) or before.base_lrs != asked.base_lrs:
         return False
     one, two = before.timeline, asked.timeline
-    places = [next((j for j, seg in enumerate(line.segments) if seg.start <= at < seg.end), None) for line in (one, two)]
+    places = [
+        next((j for j, seg in enumerate(line.segments) if seg.start <= at < seg.end), None) for line in (one, two)
+    ]
     if one.schedule != two.schedule or places[0] is None or places[0] != places[1]:
         return False
     shape = one.schedule.phases[places[0]]
-    return isinstance(shape, Hold) and shape.over is None
+    # A decay before the hold may end elsewhere in a run of another length.
+    return (
+        isinstance(shape, Hold)
+        and shape.over is None
+        and np.allclose(before.lrs(at), asked.lrs(at), rtol=1e-12, atol=0.0)
+    )
 
 
 def _ways(before: Route | None, asked: Plan, at: int, lrs: tuple[float, ...]) -> dict[str, Callable[[], Route]]:
     def saved() -> Route:
         if before is None:
             raise ScheduleError(
-                "the saved plan holds a Python function, which a checkpoint cannot carry, so it cannot be followed any longer. "
-                "Write on_change='replan' or on_change='continue'."
+                f"on_change='keep' or 'stretch' at update {at}: the saved plan holds a Python function, which a checkpoint cannot "
+                "carry, so it cannot be followed any longer. Write on_change='replan' or on_change='continue'."
             )
         return before
 
@@ -147,26 +186,39 @@ def _ways(before: Route | None, asked: Plan, at: int, lrs: tuple[float, ...]) ->
 
 
 def _undecided(state: Mapping[str, Any], asked: Plan, ways: Mapping[str, Callable[[], Route]]) -> ScheduleError:
-    at, gain = state["last_epoch"], state["gains"][0]
-    lines = [
-        "The plan is not the one in the checkpoint.",
-        f"  saved: {_told(state['asked'])}",
-        f"  now:   {asked}",
-        f"The next update is number {at}, and its LR was to be {state['lrs'][0] * gain:.6g}. Under each policy, the LR of the first "
-        f"group at updates {at} and {at + 1}, and at the end:",
+    """The question that a changed plan is, with the LRs to which each answer leads."""
+    at, saved, now = state["last_epoch"], _told(state["asked"]), str(asked)
+    group = _most_moved(state["lrs"], asked.lrs(at))
+    gain, which = state["gains"][group], f" in parameter group {group}" if len(state["lrs"]) > 1 else ""
+    columns = sorted({at, at + 1, max(at, (at + asked.steps) // 2), max(at, asked.steps)})
+    lines = ["The plan is not the one in the checkpoint.", f"  saved: {saved}", f"  now:   {now}"]
+    if saved == now:
+        lines.append("  The same text, but a Python function in it gives another LR than it did.")
+    if at >= asked.steps:
+        lines.append(
+            f"  The run as it is now ends at update {asked.steps}. Lengthen it where it is to go on: Trainer(max_steps=...)."
+        )
+    lines += [
+        f"Update {at} comes next; its LR was to be {state['lrs'][group] * gain:.6g}{which}. How shall it go on?",
+        " " * 24 + "".join(f"update {k:<7}" for k in columns).rstrip(),
     ]
     for name, way in ways.items():
         try:
             route = way()
-            shown = " ".join(f"{route.lrs(k)[0] * gain:<11.6g}" for k in (at, at + 1, max(at, asked.steps)))
+            shown = "".join(f"{route.lrs(k)[group] * gain:<14.6g}" for k in columns) + _MEANINGS[name]
         except ScheduleError as error:
-            shown = f"not possible: {str(error).split(': ', 1)[-1]}"
-        lines.append(f"  on_change={name!r:<11} {shown} {_MEANINGS[name]}")
-    lines.append(
-        "Write one of them, for example configure_optimizers(..., on_change='continue'), ScheduledLR(..., on_change='continue') "
-        "or, in the class of a ScheduleMixin, on_change = 'continue'."
-    )
+            shown = f"not possible: {_reason(error)}"
+        lines.append(f"  on_change={name!r:<12}{shown}")
+    lines += [
+        "Write one of them: configure_optimizers(..., on_change='continue'), ScheduledLR(..., on_change='continue') or, in the class of a",
+        "ScheduleMixin, on_change = 'continue'. With rewarm='500 steps' beside it the LR warms up again first.",
+    ]
     return ScheduleError("\n".join(lines))
+
+
+def _reason(error: ScheduleError) -> str:
+    """Why a policy cannot be followed, without its name and the call to write: both are in the table."""
+    return str(error).partition(": ")[2].partition(" Write ")[0]
 
 
 def _told(plan: Mapping[str, Any]) -> str:

@@ -324,7 +324,7 @@ class ScheduledLR(LRScheduler):
                 groups, or of a newer version. Nothing is changed then.
         """
         self._adopt_groups()
-        refuse_foreign(state_dict, len(self._gains))
+        refuse_foreign(state_dict, len(self._gains), self.horizon.unit)
         route = route_after(state_dict, self._asked, on_change=self.on_change, rewarm=self.rewarm)
         saved = state_dict["plateau"]
         self.last_epoch = state_dict["last_epoch"]

@@ -1,0 +1,63 @@
+"""Writes the checkpoint of today's format beside this file: ``python -m tests.data.write``, once for each format."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR
+from tests.optim.test_resume import resume, saved, sgd, train
+
+PLATEAU = ReduceOnPlateau(monitor="loss", factor=0.5, patience=1)
+
+# How a run began, how it was gone on with, if under another plan, and the reaction; each is saved at update 17 of 40.
+RUNS: list[dict[str, Any]] = [
+    {"schedule": "warmup('10%') >> cosine(end=0.1)", "horizon": (40, 10), "bases": [0.1]},
+    {"schedule": "warmup(4, start=0.0) >> linear(end_lr=0.001)", "horizon": (40, [10, 20, 10]), "bases": [0.1, 0.02]},
+    {"schedule": "wsd(5, '20%')", "horizon": (40, None), "bases": [0.3], "plateau": PLATEAU},
+    {"schedule": "step('0.5 epochs', gamma=0.5)", "horizon": (40, 10), "bases": [0.1]},
+    {"schedule": "exponential(0.9)", "horizon": (40, None, "epoch"), "bases": [0.1]},
+    {"schedule": "cosine()", "horizon": (40, None), "bases": [0.1], "on_change": "stretch"},
+    {"schedule": "cosine()", "horizon": (40, None), "bases": [0.1], "on_change": "continue"},
+    {"schedule": "cosine()", "horizon": (40, None), "bases": [0.1], "on_change": "keep"},
+    {"schedule": "cosine()", "horizon": (40, None), "bases": [0.1], "on_change": "replan", "rewarm": 9},
+]
+
+
+def run(one: dict[str, Any]) -> dict[str, Any]:
+    """Both states at update 17, what has to be asked for to go on, and the LRs of all that follows."""
+    plateau, on_change = one.get("plateau"), one.get("on_change", "error")
+
+    def made(schedule: str, horizon: Horizon) -> tuple[torch.optim.SGD, ScheduledLR]:
+        optimizer = sgd(one["bases"])
+        options = {"plateau": plateau, "on_change": on_change, "rewarm": one.get("rewarm")}
+        return optimizer, ScheduledLR(optimizer, schedule, horizon, **options)
+
+    horizon = Horizon(*one["horizon"])
+    optimizer, scheduler = made("linear()", Horizon(30)) if on_change != "error" else made(one["schedule"], horizon)
+    train(optimizer, scheduler, 12)
+    if on_change != "error":
+        states = saved(optimizer, scheduler)
+        optimizer, scheduler = made(one["schedule"], horizon)
+        resume(optimizer, scheduler, states)
+    train(optimizer, scheduler, 5)
+    if plateau:
+        for reading in (1.0, 2.0, 2.0):
+            scheduler.observe(reading)
+    return {
+        "schedule": one["schedule"],
+        "horizon": list(one["horizon"]),
+        "bases": one["bases"],
+        "plateau": asdict(plateau) if plateau else None,
+        "on_change": on_change,
+        **saved(optimizer, scheduler),
+        "expected": train(optimizer, scheduler, 25),
+    }
+
+
+if __name__ == "__main__":
+    kept = {"runs": [run(one) for one in RUNS]}
+    torch.save(kept, Path(__file__).with_name(f"checkpoint-format-{kept['runs'][0]['scheduler']['format']}.pt"))
