@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from copyreg import __newobj__  # type: ignore[attr-defined]  # what object.__reduce_ex__ names
 from functools import wraps
 from inspect import getattr_static
 from types import FunctionType
@@ -34,9 +35,11 @@ def guard(scheduler: Any, inside: Inside) -> None:
         guarded = type(self)
         self.__class__ = original
         try:
-            return self.__reduce_ex__(protocol)
+            made = self.__reduce_ex__(protocol)
         finally:
             self.__class__ = guarded
+        # pickle refuses this one function where the class that it is to make is not the object's.
+        return (_new, *made[1:]) if made[0] is __newobj__ else made
 
     methods = {
         name: _within(inside, method)
@@ -63,6 +66,10 @@ def is_guarded(scheduler: Any) -> bool:
 def release(scheduler: Any) -> None:
     """Give a guarded scheduler its own class back."""
     scheduler.__class__ = vars(type(scheduler))[_ORIGINAL]
+
+
+def _new(cls: type, *args: Any) -> Any:
+    return cls.__new__(cls, *args)
 
 
 def _within(inside: Inside, method: FunctionType) -> Callable[..., Any]:

@@ -186,8 +186,6 @@ class LRWarmup(Callback):
         self._fit(trainer, horizon, length)
         refuse_companions(trainer, repr(self), self._end_epoch(horizon, length))
         schedulers = list(_schedulers(trainer, pl_module))
-        if trainer.global_step == 0:
-            self._warn_of_others(schedulers, chosen)
         taken = _counts(saved, len(chosen), self)
         courses = [_Course(self, one, length, done) for one, done in zip(chosen, taken, strict=True)]
         for course in courses:
@@ -196,7 +194,11 @@ class LRWarmup(Callback):
         self._courses = courses
         self._count_epochs(trainer.current_epoch)
         for course in courses:
-            course.begin([one for one in schedulers if one.optimizer is course.optimizer])
+            own = [one for one in schedulers if one.optimizer is course.optimizer]
+            course.begin(own)
+            if trainer.global_step == 0:
+                with course.shadow.bare():
+                    self._warn_of_others(own)
         self._retire()
 
     @override
@@ -355,10 +357,10 @@ class LRWarmup(Callback):
             return None
         return horizon.epoch_at(horizon.step_at(Fraction(self._began)) + length)
 
-    def _warn_of_others(self, schedulers: list[Any], chosen: list[Optimizer]) -> None:
+    def _warn_of_others(self, schedulers: list[Any]) -> None:
         """Say where a schedule warms up by itself."""
         for scheduler in schedulers:
-            if scheduler.optimizer in chosen and _warms_up(scheduler):
+            if _warms_up(scheduler):
                 warnings.warn(
                     f"{self!r}: {type(scheduler).__name__} already warms up (it starts below its base LR), and the LR will be the "
                     "product of both ramps. Leave out LRWarmup, or the warmup of the schedule.",
