@@ -81,8 +81,8 @@ class DigitsClassifier(L.LightningModule):
         """Loss and accuracy on labels that are right."""
         logits = self(batch[0])
         self.val_accuracy(logits, batch[1])
-        self.log("val_loss", nn.functional.cross_entropy(logits, batch[1]), prog_bar=True)
-        self.log("val_accuracy", self.val_accuracy, prog_bar=True)
+        self.log("val_loss", nn.functional.cross_entropy(logits, batch[1]))
+        self.log("val_accuracy", self.val_accuracy)
 
     def test_step(self, batch: Batch) -> None:
         """Accuracy on pictures that took no part in training."""
@@ -95,11 +95,12 @@ def make_trainer(
 ) -> L.Trainer:
     """A quiet Trainer on whatever device there is, which logs to CSV, TensorBoard and W&B files in ``folder``.
 
-    What an earlier run left in ``folder`` is replaced. ``options`` are further arguments of the Trainer.
+    The logs that an earlier run left there are replaced. ``options`` are further arguments of the Trainer.
     """
     folder = Path(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    for logs in ("csv", "tensorboard", "wandb"):
+        shutil.rmtree(folder / logs, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     be_quiet()
     L.seed_everything(seed, verbose=False)
     loggers: list[Logger] = [
