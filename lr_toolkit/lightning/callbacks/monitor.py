@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, ModelSummary
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.callbacks.briefing import brief
 from lr_toolkit.lightning.callbacks.capture import Capture, number
 from lr_toolkit.lightning.callbacks.departure import find_departure
+from lr_toolkit.lightning.callbacks.forecast import course_of, forecast
 from lr_toolkit.lightning.callbacks.history import History
 from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optimizers_of
 from lr_toolkit.lightning.callbacks.parity import Readings, check_logger, warn_about_momentum
 from lr_toolkit.lightning.callbacks.progress import BarEntry
+from lr_toolkit.lightning.callbacks.traps import Scene, find_traps, invisible_warmups
 from lr_toolkit.lightning.tracking.rows import log_row
 from lr_toolkit.optim import ScheduledLR
 
@@ -52,8 +55,11 @@ class LRMonitor(Callback):
 
     A row is written every ``log_every_n_steps`` updates (or once per epoch), and always for the first and the last
     update and where a phase of a schedule of this package begins. Its step is Lightning's own x axis, the number of
-    batches that stepped before; an update never has two rows. Curves are called ``lr/<scheduler or group name>``
-    (``lr/optimizer`` where nobody gave a name), whatever the optimizer's class. Works without scheduler and logger.
+    batches that stepped before; an update never has two rows. When training begins it shows the plan, and warns of
+    mistakes that would spoil the run (a schedule in the wrong unit, a scheduler that never steps, ...).
+
+    Curves are called ``lr/<scheduler or group name>`` (``lr/optimizer`` where nobody gave a name), whatever the
+    optimizer's class. Works without scheduler and logger.
 
     Args:
         logging_interval: ``"step"``, ``"epoch"``, or ``None`` for the interval of each scheduler (per step where an
@@ -63,6 +69,8 @@ class LRMonitor(Callback):
         log_key_prefix: put before every name, for example ``"optim/"``.
         names: ``"lightning"`` for the names of Lightning's ``LearningRateMonitor`` (``lr-SGD``), to replace it in a
             project that relies on them; a Trainer without logger is then refused, as it does.
+        table: print the plan when training begins, on the first rank: schedule, length of the run, and for each
+            parameter group its first, highest and last LR. By default where the Trainer prints its model summary.
         print_lr: print the learning rates at the end of each epoch.
         progress_bar: show the learning rate in the Trainer's progress bar.
         strict: raise where an update does not use the learning rate that its schedule says, instead of a warning.
@@ -97,6 +105,7 @@ class LRMonitor(Callback):
         log_key_prefix: str | None = None,
         *,
         names: Names = "stable",
+        table: bool | None = None,
         print_lr: bool = False,
         progress_bar: bool = True,
         strict: bool = False,
@@ -113,12 +122,14 @@ class LRMonitor(Callback):
         self.log_weight_decay = log_weight_decay
         self.log_key_prefix = log_key_prefix
         self.names: Names = names
+        self.table = table
         self.print_lr = print_lr
         self.progress_bar = progress_bar
         self.strict = strict
         self._readings = Readings()
         self._tracks: list[_Track] = []
         self._bar: BarEntry | None = None
+        self._validated: frozenset[str] = frozenset()
         self._forget()
 
     def _forget(self) -> None:
@@ -127,6 +138,7 @@ class LRMonitor(Callback):
         self._logged: dict[tuple[int, str], int] = {}  # the x at which each curve was logged last
         self._next: dict[str, float] = {}
         self._departed = False
+        self._findings: tuple[str, ...] = ()
 
     @property
     def lrs(self) -> dict[str, list[float]]:
@@ -156,7 +168,20 @@ class LRMonitor(Callback):
         """After training: the learning rate that the next update would use, which none has used yet."""
         return dict(self._next)
 
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What the monitor has warned of in the latest fit."""
+        return self._findings
+
     # --- the run begins ---
+
+    @override
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = frozenset()
+
+    @override
+    def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = frozenset(trainer.callback_metrics)
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -176,6 +201,24 @@ class LRMonitor(Callback):
             self._tracks.append(_Track(capture, begins))
         if self.progress_bar:
             self._bar = BarEntry(trainer, self._bar_text)
+        self._brief(trainer, pl_module)
+
+    def _brief(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the plan, and warn of what would spoil the run."""
+        if not trainer.is_global_zero:
+            return
+        optimizers = [one.capture.optimizer for one in self._tracks]
+        course = course_of(trainer)
+        forecasts = [forecast(trainer, pl_module, one, course) for one in optimizers]
+        scene = Scene(trainer, pl_module, course, forecasts, self._validated)
+        self._findings = tuple(find_traps(scene))
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+        if self.table or (self.table is None and any(isinstance(one, ModelSummary) for one in callbacks)):
+            notes = [*self._findings, *invisible_warmups(scene, _every(trainer))]
+            for report in brief(trainer, optimizers, self._curves, course, forecasts, notes):
+                report.show()
+        for text in self._findings:
+            warnings.warn(text, UserWarning, stacklevel=2)
 
     # --- Lightning's cadence ---
 

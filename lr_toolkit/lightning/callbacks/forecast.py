@@ -1,0 +1,228 @@
+"""Which learning rates a run is going to use, for any scheduler: a copy is stepped as Lightning would step the original."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import torch
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.horizon import horizon_of
+from lr_toolkit.optim import ScheduledLR
+
+if TYPE_CHECKING:
+    from lightning.pytorch import LightningModule, Trainer
+    from numpy.typing import NDArray
+
+    from lr_toolkit.schedules import Horizon
+
+__all__ = ["Course", "Forecast", "course_of", "forecast"]
+
+_POINTS = 400  # of a schedule in closed form
+_STEPS = 500_000  # parameter groups x updates that are stepped through, about a second
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a run is divided: its updates, and the batches and updates of its epochs; ``None`` where that is not known."""
+
+    horizon: Horizon | None
+    unknown: str
+    batches: float
+    accumulations: tuple[int, ...]
+    start: int
+
+    @property
+    def updates(self) -> int:
+        """Optimizer updates of the whole run, 0 where they are not known."""
+        return self.horizon.steps if self.horizon else 0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that begin."""
+        return sum(1 for _ in self.lengths())
+
+    def accumulation(self, epoch: int) -> int:
+        """Batches for an update in ``epoch``."""
+        return self.accumulations[min(epoch, len(self.accumulations) - 1)]
+
+    def lengths(self) -> Iterator[int]:
+        """The updates of each epoch in turn; the last may be cut short."""
+        left, epoch = self.updates, 0
+        per_epoch = (self.horizon.epoch_steps if self.horizon else None) or (left,)
+        while left > 0:
+            length = min(per_epoch[min(epoch, len(per_epoch) - 1)], left)
+            yield length
+            left -= length
+            epoch += 1
+
+    def ends(self) -> Iterator[tuple[int, int, bool]]:
+        """For each update in turn: its epoch, the batches of it that are done, and whether that was all of them."""
+        for epoch, length in enumerate(self.lengths()):
+            every = self.accumulation(epoch)
+            for at in range(length):
+                done = min((at + 1) * every, self.batches)
+                yield epoch, int(done) if math.isfinite(done) else at + 1, done == self.batches
+
+    def steps_of(self, interval: str, frequency: int) -> int:
+        """How often Lightning is going to step a scheduler."""
+        if frequency < 1:
+            return 0
+        if interval == "epoch":
+            lengths = list(self.lengths())
+            whole = len(lengths)
+            if lengths and self.horizon and self.horizon.epoch_steps:
+                full = self.horizon.epoch_steps
+                whole -= lengths[-1] < full[min(whole, len(full)) - 1]
+            return whole // frequency
+        if frequency == 1:
+            return self.updates
+        return sum(batch % frequency == 0 for _, batch, _ in self.ends())
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The LRs of an optimizer's groups: row i is used by update ``updates[i]``.
+
+    ``why_not`` says why there is none, ``error`` what a scheduler is going to raise, ``cut`` that it ends before the run.
+    """
+
+    updates: NDArray[np.int64]
+    lrs: NDArray[np.float64]
+    why_not: str = ""
+    error: str = ""
+    cut: bool = False
+
+    @classmethod
+    def none(cls, why_not: str) -> Forecast:
+        """No forecast, and the reason."""
+        return cls(np.empty(0, np.int64), np.empty((0, 0)), why_not)
+
+
+def course_of(trainer: Trainer) -> Course:
+    """The course of a run that is about to begin; asks nothing of its dataloader that it has not done already."""
+    unknown = ""
+    horizon = None
+    try:
+        horizon = horizon_of(trainer)
+    except ScheduleError as error:
+        unknown = str(error)
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    by_epoch = next((one for one in callbacks if hasattr(one, "get_accumulate_grad_batches")), None)
+    accumulations = (trainer.accumulate_grad_batches,)
+    if by_epoch is not None:
+        last = max(by_epoch.scheduling)
+        accumulations = tuple(by_epoch.get_accumulate_grad_batches(epoch) for epoch in range(last + 1))
+    start = trainer.fit_loop.epoch_loop._batches_that_stepped
+    return Course(horizon, unknown, trainer.num_training_batches, accumulations, start)
+
+
+def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, course: Course) -> Forecast:
+    """The LRs that ``optimizer`` is going to use from here on; the run is not touched."""
+    configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
+    if not course.updates:
+        return Forecast.none("the run's length is not known")
+    ours = [one.scheduler for one in configs if isinstance(one.scheduler, ScheduledLR)]
+    if len(configs) == len(ours) == 1:
+        return _closed_form(ours[0], course)
+    if not module.automatic_optimization and configs:
+        return Forecast.none("the module steps its scheduler itself")
+    if is_overridden("lr_scheduler_step", module):
+        return Forecast.none("the module has its own lr_scheduler_step")
+    if "_lr_toolkit_shadow" in vars(optimizer):
+        return Forecast.none("LRWarmup multiplies what the scheduler says")
+    return _stepped(trainer, module, optimizer, configs, course)
+
+
+def _closed_form(scheduler: ScheduledLR, course: Course) -> Forecast:
+    """The plan at its phases' boundaries and at points between them."""
+    steps = course.updates
+    edges = {0, steps - 1}
+    for part in scheduler.timeline.segments:
+        edges |= {part.start, part.end - 1, part.end}
+    points = np.linspace(course.start, steps - 1, min(steps, _POINTS)).round().astype(np.int64)
+    if scheduler.horizon.unit == "epoch":
+        starts = np.cumsum([0, *course.lengths()])[:-1]
+        updates = np.union1d(points, starts[starts >= course.start])
+        counts = np.searchsorted(starts, updates, side="right") - 1
+    else:
+        wanted = [edge for edge in edges if course.start <= edge < steps]
+        updates = np.union1d(points, np.array(wanted, np.int64))
+        counts = updates
+    return Forecast(updates, np.array([scheduler.planned(int(k)) for k in counts]))
+
+
+class _Shadow(Optimizer):
+    """Parameter groups with the options of another optimizer's and nothing to train."""
+
+    def __init__(self, real: Optimizer) -> None:
+        groups = []
+        for group in real.param_groups:
+            weight = torch.nn.Parameter(torch.zeros(1))
+            weight.grad = torch.zeros(1)
+            options = {name: _cloned(value) for name, value in group.items() if name != "params"}
+            groups.append({**options, "params": [weight]})
+        super().__init__(groups, dict(real.defaults))
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """An update that changes nothing."""
+
+
+def _cloned(value: Any) -> Any:
+    return value.detach().clone().cpu() if isinstance(value, Tensor) else copy.copy(value)
+
+
+def _stepped(
+    trainer: Trainer, module: LightningModule, optimizer: Optimizer, configs: Sequence[Any], course: Course
+) -> Forecast:
+    shadow = _Shadow(optimizer)
+    # What a scheduler's functions hold of the run is shared with the copy, not copied with it.
+    memo: dict[int, Any] = {id(optimizer): shadow, id(trainer): trainer, id(module): module}
+    try:
+        copies = [(one, copy.deepcopy(one.scheduler, memo)) for one in configs if not one.reduce_on_plateau]
+    except Exception as error:  # whatever a third party's scheduler holds
+        return Forecast.none(f"the scheduler cannot be copied ({type(error).__name__})")
+    room = max(_STEPS // max(len(shadow.param_groups), 1), 1000)
+    last = min(course.updates, course.start + room)
+    rows: list[list[float]] = []
+    failed = ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the shadow, which is stepped as no optimizer is
+        for update, (epoch, batch, done) in enumerate(course.ends()):
+            if update < course.start:
+                continue
+            if update >= last or failed:
+                break
+            rows.append([float(group["lr"]) for group in shadow.param_groups])
+            shadow.step()
+            for config, scheduler in copies:
+                if config.interval == "step" or done:
+                    at = batch if config.interval == "step" else epoch + 1
+                    failed = failed or _step(scheduler, at, config.frequency)
+    updates = np.arange(course.start, course.start + len(rows))
+    if failed and len(rows) + course.start == course.updates:
+        failed = ""  # raised after the last update only
+    error = f"after {len(rows) + course.start} updates: {failed}" if failed else ""
+    return Forecast(updates, np.array(rows), error=error, cut=last < course.updates)
+
+
+def _step(scheduler: Any, at: int, frequency: int) -> str:
+    """Step a copied scheduler if it is its turn; what it raises, as text."""
+    if frequency < 1 or at % frequency:
+        return ""
+    try:
+        scheduler.step()
+    except Exception as error:  # a third party's: what it will raise in the run is worth knowing now
+        return f"{type(error).__name__}: {error}"
+    return ""

@@ -1,0 +1,145 @@
+"""A page of facts and tables for a terminal: plain text, or Rich where it is installed."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+__all__ = ["Report", "Table"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under a heading for each column.
+
+    Args:
+        columns: the headings; one that begins with ``>`` aligns its column to the right.
+        rows: as many texts as there are columns, each.
+
+    Example:
+        >>> print(Table(("group", ">lr"), (("head", "1.0e-03"), ("backbone", "1.0e-04"))).text())
+        group          lr
+        head      1.0e-03
+        backbone  1.0e-04
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def text(self, width: int = 80) -> str:
+        """The table as lines of at most ``width`` characters; the first column gives way where they are too long."""
+        right = [one.startswith(">") for one in self.columns]
+        lines = [tuple(one.removeprefix(">") for one in self.columns), *self.rows]
+        widths = [max(len(line[at]) for line in lines) for at in range(len(self.columns))]
+        spare = width - sum(widths[1:]) - 2 * (len(widths) - 1)
+        widths[0] = max(min(widths[0], spare), 5)
+        return "\n".join(
+            "  ".join(
+                _cut(text, size).rjust(size) if aligned else _cut(text, size).ljust(size)
+                for text, size, aligned in zip(line, widths, right, strict=True)
+            ).rstrip()
+            for line in lines
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is to be shown about one thing: a title, lines of facts, tables, and warnings.
+
+    Args:
+        title: the first line.
+        facts: lines below it.
+        tables: below the facts, in order.
+        warnings: at the end, each behind a ``!``.
+
+    Example:
+        >>> print(Report("LR: cosine()", ("60 updates",), warnings=("too short",)).text())
+        LR: cosine()
+          60 updates
+          ! too short
+    """
+
+    title: str
+    facts: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def text(self, width: int = 80) -> str:
+        """The page as plain text, ``width`` characters wide."""
+        lines = [_wrap(self.title, width, "")]
+        lines += [_wrap(one, width, "  ") for one in self.facts]
+        for table in self.tables:
+            lines += ["", textwrap.indent(table.text(width - 2), "  ")]
+        if self.warnings and self.tables:
+            lines.append("")
+        lines += [_wrap(f"! {one}", width, "  ", "    ") for one in self.warnings]
+        return "\n".join(lines)
+
+    def show(self, width: int = 80) -> None:
+        """Print the page: with Rich's colours where it is installed and there is a terminal, plain otherwise."""
+        try:
+            from rich.console import Console
+            from rich.text import Text
+        except ImportError:
+            print(self.text(width), end="\n\n")  # noqa: T201  # printing is what was asked for
+            return
+        console = Console(width=width, highlight=False)
+        shown = Text(self.text(width))
+        shown.highlight_regex(r"(?m)^\s+! .*(\n    .*)*", "bold red")  # red, blue and dim read on both backgrounds
+        shown.highlight_regex(r"^[^\n]*", "bold")
+        shown.highlight_regex("[▁▂▃▄▅▆▇█]+", "blue")
+        for table in self.tables:
+            heading = table.text(width - 2).splitlines()[0]
+            shown.highlight_words([heading.strip()], "dim underline")
+        console.print(shown, end="\n\n")
+
+
+def can_print(text: str, stream: Any = None) -> bool:
+    """Whether a stream's encoding has every character of ``text``."""
+    encoding = getattr(stream or sys.stdout, "encoding", None) or "ascii"
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def count(number: int) -> str:
+    """A whole number with its thousands set apart.
+
+    Example:
+        >>> count(12500)
+        '12,500'
+    """
+    return f"{number:,}"
+
+
+def plural(number: int, one: str) -> str:
+    """A number with its noun.
+
+    Example:
+        >>> plural(1, "epoch"), plural(12500, "update")
+        ('1 epoch', '12,500 updates')
+    """
+    return f"{count(number)} {one}{'' if number == 1 else 's'}"
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[: size - 2]}.."
+
+
+def _wrap(text: str, width: int, indent: str, hanging: str | None = None) -> str:
+    lines: Sequence[str] = textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=hanging or f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines)
