@@ -213,6 +213,7 @@ def test_the_mistake_is_warned_of(name: str) -> None:
     """The mistake gives its warning before the first update, with the cure."""
     trap = TRAPS[name]
     with warnings.catch_warnings(record=True) as caught, pytest.raises(trap.raises) if trap.raises else nullcontext():
+        warnings.simplefilter("always")
         run(trap.wrong, trap.options)
 
     assert any(re.search(trap.says, str(one.message)) for one in caught)
