@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -15,6 +18,7 @@ from lightning.pytorch.callbacks import (
     BackboneFinetuning,
     BaseFinetuning,
     GradientAccumulationScheduler,
+    LearningRateFinder,
     LearningRateMonitor,
     StochasticWeightAveraging,
 )
@@ -22,8 +26,8 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.optim import SGD, AdamW, Optimizer, lr_scheduler
 
-from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduleError, configure_optimizers
-from lr_toolkit.optim.guarded import is_guarded
+from lr_toolkit import Horizon, LRMonitor, LRWarmup, ReduceOnPlateau, ScheduleError, configure_optimizers
+from lr_toolkit.optim.guarded import guard, is_guarded
 from tests.lightning.runs import BASES, Net, loader, stream, trainer
 
 Answer = Callable[[Net, Optimizer], Any]
@@ -56,7 +60,7 @@ def fit(net: Net, *callbacks: L.Callback, batches: int = 6, data: Any = None, **
 
 def times(lrs: list[list[float]], factors: list[float]) -> list[Any]:
     """What the updates should use: these LRs times these factors, 1 when they run out."""
-    factors = factors + [1.0] * (len(lrs) - len(factors))
+    factors = (factors + [1.0] * len(lrs))[: len(lrs)]
     return [pytest.approx([lr * factor for lr in group], rel=1e-12) for group, factor in zip(lrs, factors, strict=True)]
 
 
@@ -95,6 +99,16 @@ class TimmNet(Net):
         scheduler.step_update(self.global_step)
 
 
+class Logging(Net):
+    """Logs a metric for the plateau, which does not improve by nine tenths in an epoch."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        """The loss, logged."""
+        loss = super().training_step(batch, batch_idx)
+        self.log("loss", loss, on_epoch=True, on_step=False)
+        return loss
+
+
 class ManualNet(Net):
     """Manual optimization: an update in every second batch, its scheduler held by the module or by the Trainer."""
 
@@ -124,6 +138,11 @@ SCHEDULERS: dict[str, Callable[[], Net]] = {
     "a timm-like object": lambda: TimmNet(per_step(TimmLike)),
     "ours": lambda: Net(lambda net, o: configure_optimizers(o, "cosine(end=0.1)", net.trainer)),
     "ours per epoch": lambda: Net(lambda net, o: configure_optimizers(o, "cosine()", net.trainer, interval="epoch")),
+    "ours with a plateau": lambda: Logging(
+        lambda net, o: configure_optimizers(
+            o, "hold()", net.trainer, plateau=ReduceOnPlateau(monitor="loss", factor=0.5, patience=0, threshold=0.9)
+        )
+    ),
     "two schedulers": lambda: Net(
         lambda net, o: ([o], [{"scheduler": cosine(o), "interval": "step"}, lr_scheduler.StepLR(o, 1, gamma=0.5)])
     ),
@@ -136,11 +155,12 @@ SCHEDULERS: dict[str, Callable[[], Net]] = {
 def test_lr_is_the_schedulers_alone_times_the_ramp(name: str) -> None:
     """Whatever moves the LR otherwise, each update uses that times the ramp."""
     plain, warm = SCHEDULERS[name](), SCHEDULERS[name]()
-    fit(plain)
+    fit(plain, max_epochs=4, batches=3)
 
-    fit(warm, LRWarmup(5))
+    fit(warm, LRWarmup(5), max_epochs=4, batches=3)
 
     assert warm.lrs == times(plain.lrs, FIVE)
+    assert name == "none" or plain.lrs[0] != plain.lrs[-1]
 
 
 def test_transformers_schedules() -> None:
@@ -547,6 +567,51 @@ def test_backbone_finetuning_begins_after_the_ramp() -> None:
 
     assert len(warm.lrs[-1]) == 2
     assert warm.lrs == times(plain.lrs, [1 / 3] * 3 + [2 / 3] * 3)
+
+
+def test_the_learning_rate_finder_chooses_before_the_ramp(tmp_path: Path) -> None:
+    """Its runs are without a ramp, wherever it stands in the list; the LR that it chooses is ramped."""
+    for last in (True, False):
+
+        class Found(Net):
+            lr = 0.1
+
+            def optimizer(self) -> Optimizer:
+                optimizer = SGD(self.parameters(), lr=self.lr)
+                optimizer.register_step_post_hook(self._record)
+                return optimizer
+
+        net = Found(alone)
+        finder = LearningRateFinder(num_training_steps=20, early_stop_threshold=None, min_lr=1e-3, max_lr=0.5)
+        callbacks = [LRWarmup(5), finder]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its own trainer warns of a loader that is too short
+            fit(net, *(callbacks if last else callbacks[::-1]), batches=20, max_epochs=1, default_root_dir=tmp_path)
+
+        assert net.lr != 0.1
+        assert net.lrs[-20:] == times([[net.lr]] * 20, FIVE)
+
+
+def test_our_monitor_sees_no_departure_from_the_plan() -> None:
+    """A ScheduledLR under a ramp is watched by ``LRMonitor`` without a warning."""
+    plain, warm = (Net(lambda net, o: configure_optimizers(o, "cosine()", net.trainer)) for _ in range(2))
+    fit(plain)
+
+    for callbacks in ([LRMonitor(), LRWarmup(5)], [LRWarmup(5), LRMonitor()]):
+        warm.used.clear()
+        fit(warm, *callbacks, logger=Rows(), log_every_n_steps=1)
+        assert warm.lrs == times(plain.lrs, FIVE)
+
+
+def test_a_scheduler_that_cannot_be_kept_apart_is_refused() -> None:
+    """An object whose class cannot be exchanged says what to do instead."""
+
+    @contextmanager
+    def nothing() -> Iterator[None]:
+        yield
+
+    with pytest.raises(ScheduleError, match=r"SimpleNamespace cannot be kept apart.*Wrap it"):
+        guard(SimpleNamespace(), nothing)
 
 
 # --- what does not fit the run ----------------------------------------------------------------------------------------
