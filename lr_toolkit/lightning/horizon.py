@@ -64,8 +64,9 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
         raise _unknown(
             "it trains without end (max_epochs=-1, or only max_time)", f"Trainer(max_epochs=10), or {_BY_HAND}"
         )
+    first, updates = _behind(trainer, epochs, steps)
     if interval == "epoch" and steps == -1:
-        return Horizon(epochs, unit="epoch")
+        return Horizon(epochs - first, unit="epoch")
     batches = _batches_per_epoch(trainer)
     if math.isinf(batches):
         if steps == -1 or interval == "epoch":
@@ -73,8 +74,10 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
                 "the training dataloader has no length",
                 f"Trainer(max_steps=10_000), Trainer(limit_train_batches=500), or {_BY_HAND}",
             )
-        return Horizon(steps)
-    lengths = _updates_of_epochs(trainer, int(batches), epochs, steps)
+        return Horizon(steps - updates)
+    if steps != -1:
+        steps -= updates
+    lengths = _updates_of_epochs(trainer, int(batches), first, epochs, steps)
     total = sum(lengths) if steps == -1 else min(sum(lengths), steps)
     if interval == "epoch":
         return Horizon(len(lengths), unit="epoch")
@@ -109,8 +112,18 @@ def _batches_per_epoch(trainer: Trainer) -> float:
     return batches
 
 
-def _updates_of_epochs(trainer: Trainer, batches: int, epochs: int, steps: int) -> list[int]:
-    """The optimizer updates of each epoch in turn, until ``epochs`` epochs or ``steps`` updates are reached."""
+def _behind(trainer: Trainer, epochs: int, steps: int) -> tuple[int, int]:
+    """Epochs and updates of an earlier ``fit`` of this Trainer, from which a later one goes on with a new optimizer.
+
+    A checkpoint brings its own counts, and its scheduler's; where nothing is left to train the whole run is as good.
+    """
+    behind = trainer.fit_loop.epoch_progress.current.processed, trainer.global_step
+    over = behind[0] == epochs or behind[1] == steps
+    return (0, 0) if over or trainer.ckpt_path is not None else behind
+
+
+def _updates_of_epochs(trainer: Trainer, batches: int, first: int, epochs: int, steps: int) -> list[int]:
+    """The optimizer updates of the epochs from ``first`` on, until epoch ``epochs`` or ``steps`` updates are reached."""
     # DeepSpeed's engine counts on beyond the last batch of an epoch, where Lightning's own accumulation steps.
     strategy_accumulates = trainer.strategy.handles_gradient_accumulation
     callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by Lightning's callback connector
@@ -122,7 +135,7 @@ def _updates_of_epochs(trainer: Trainer, batches: int, epochs: int, steps: int) 
 
     lengths: list[int] = []
     total = 0
-    for epoch in count() if epochs == -1 else range(epochs):
+    for epoch in count(first) if epochs == -1 else range(first, epochs):
         if steps != -1 and total >= steps:
             break
         lengths.append(updates(epoch))

@@ -90,7 +90,10 @@ class ScheduleMixin:
             frame = here.f_back if here else None
         super().save_hyperparameters(*args, frame=frame, **kwargs)  # type: ignore[misc]
         for kept in (self._hparams, self._hparams_initial):  # type: ignore[attr-defined]
-            kept.update({key: repr(value) for key, value in kept.items() if isinstance(value, Schedule)})
+            schedules = {key: value for key, value in kept.items() if isinstance(value, Schedule)}
+            if "schedule" in schedules and not schedules["schedule"].has_text:
+                self.__dict__.setdefault("schedule", schedules["schedule"])
+            kept.update({key: repr(value) for key, value in schedules.items()})
 
     def _find_schedule(self) -> ScheduleLike:
         own = self.__dict__.get("schedule")

@@ -10,9 +10,9 @@ from lr_toolkit.schedules.builders import cosine, hold, linear, one_minus_sqrt, 
 from lr_toolkit.schedules.durations import DurationLike, shorten
 from lr_toolkit.schedules.schedule import Schedule, builder
 
-__all__ = ["wsd"]
+__all__ = ["COOLDOWNS", "wsd"]
 
-_COOLDOWNS: dict[str, Callable[..., Schedule]] = {"cosine": cosine, "linear": linear, "one_minus_sqrt": one_minus_sqrt}
+COOLDOWNS: dict[str, Callable[..., Schedule]] = {"cosine": cosine, "linear": linear, "one_minus_sqrt": one_minus_sqrt}
 
 
 # The recipe's arguments are named for its phases, as everywhere in the field.
@@ -49,9 +49,9 @@ def wsd(
     Reference:
         Hu et al. 2024 (MiniCPM), https://arxiv.org/abs/2404.06395; Haegele et al. 2024, https://arxiv.org/abs/2405.18392.
     """
-    if shape not in _COOLDOWNS:
+    if shape not in COOLDOWNS:
         raise ScheduleError(
-            f"wsd(shape={shorten(shape)}): must be one of {', '.join(map(repr, _COOLDOWNS))}. For another cooldown write the "
+            f"wsd(shape={shorten(shape)}): must be one of {', '.join(map(repr, COOLDOWNS))}. For another cooldown write the "
             "composition: warmup('5%') >> hold() >> polynomial(2.0, over='20%')."
         )
-    return _climb(warmup) >> hold() >> _COOLDOWNS[shape](end, over=decay)
+    return _climb(warmup) >> hold() >> COOLDOWNS[shape](end, over=decay)

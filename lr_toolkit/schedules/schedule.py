@@ -115,14 +115,17 @@ class Schedule:
         """Every duration that the schedule's text names, in order."""
         return tuple(one for shape in self.phases for one in shape.durations)
 
+    @property
+    def has_text(self) -> bool:
+        """Whether ``parse`` can read what ``repr`` prints: not with ``custom``, whose function text cannot carry."""
+        return not any(isinstance(one, Custom) for one in self.phases)
+
     def __repr__(self) -> str:
         return " >> ".join(spell(one) for one in self.phases)
 
     def __reduce__(self) -> tuple[Callable[..., Schedule], tuple[object]]:
         # Text is what a checkpoint loaded with weights_only=True may hold; a Python function has none.
-        if any(isinstance(one, Custom) for one in self.phases):
-            return Schedule, (self.phases,)
-        return parse, (repr(self),)
+        return (parse, (repr(self),)) if self.has_text else (Schedule, (self.phases,))
 
 
 ScheduleLike: TypeAlias = Schedule | str

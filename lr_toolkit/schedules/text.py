@@ -64,9 +64,8 @@ def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]
     try:
         root = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ScheduleError(
-            f"Schedule.parse({shorten(text)}): not the text of a schedule. Write calls joined by >>, such as {_EXAMPLE}."
-        ) from None
+        cure = _NO_FUNCTION if "custom(" in text else f"Write calls joined by >>, such as {_EXAMPLE}."
+        raise ScheduleError(f"Schedule.parse({shorten(text)}): not the text of a schedule. {cure}") from None
     values: list[Any] = []
     waiting = [root]
     while waiting:
@@ -79,6 +78,7 @@ def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]
 
 
 _EXAMPLE = "\"warmup('5%') >> cosine(end=0.1)\""
+_NO_FUNCTION = "custom(...) holds a Python function, which text cannot carry: build this schedule in code."
 
 
 def _call(node: ast.expr, text: str, builders: Mapping[str, Callable[..., Any]]) -> Any:
@@ -86,9 +86,7 @@ def _call(node: ast.expr, text: str, builders: Mapping[str, Callable[..., Any]])
         raise _foreign(node, text, f"Write calls joined by >>, such as {_EXAMPLE}.")
     name = node.func.id
     if name == "custom":
-        raise _foreign(
-            node, text, "custom(...) holds a Python function, which text cannot carry: build this schedule in code."
-        )
+        raise _foreign(node, text, _NO_FUNCTION)
     if name not in builders:
         near = get_close_matches(name, builders, n=1)
         hint = f"Did you mean {near[0]}(...)? " if near else ""

@@ -129,6 +129,23 @@ def test_a_second_fit_counts_its_own_data() -> None:
     assert net.horizon.steps_per_epoch == 6
 
 
+@pytest.mark.parametrize(
+    ("limits", "more", "left"),
+    [({"max_epochs": 2}, {"max_epochs": 5}, 12), ({"max_steps": 6}, {"max_steps": 13}, 7)],
+    ids=["epochs", "updates"],
+)
+def test_a_second_fit_that_goes_on_counts_what_is_left(limits: Any, more: dict[str, int], left: int) -> None:
+    """A Trainer whose limit was raised goes on with a new optimizer, whose horizon is what is still to come."""
+    net, host = Net(asks), trainer(**limits)
+    host.fit(net, loader(4))
+    net.used.clear()
+    (name, limit), *_ = more.items()
+    setattr(host.fit_loop if name == "max_epochs" else host.fit_loop.epoch_loop, name, limit)
+    host.fit(net, loader(4))
+
+    assert net.horizon.steps == len(net.used) == left
+
+
 def test_the_data_is_asked_for_once() -> None:
     """Asking for the horizon does not make Lightning ask for the training data a second time."""
 
