@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, final
 
 from lr_toolkit.errors import ScheduleError
@@ -22,7 +22,7 @@ class PlateauState:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ReduceOnPlateau:
     """Lower the learning rate when a metric has stopped improving, whatever the schedule says.
 
@@ -49,6 +49,8 @@ class ReduceOnPlateau:
     Example:
         >>> from lr_toolkit import hold, warmup
         >>> plateau = ReduceOnPlateau(monitor="val_loss", factor=0.5, patience=3)
+        >>> plateau
+        ReduceOnPlateau(monitor='val_loss', factor=0.5, patience=3)
         >>> schedule = warmup("500 steps") >> hold()
         >>> # in configure_optimizers:
         >>> # return lr_toolkit.configure_optimizers(optimizer, schedule, self.trainer, plateau=plateau)
@@ -89,6 +91,10 @@ class ReduceOnPlateau:
                 )
         if isinstance(given, list):
             object.__setattr__(self, "min_lr", floors)
+
+    def __repr__(self) -> str:
+        said = (f"{one.name}={value!r}" for one in fields(self) if (value := getattr(self, one.name)) != one.default)
+        return f"ReduceOnPlateau({', '.join(said)})"
 
     @property
     def start(self) -> PlateauState:
