@@ -257,7 +257,7 @@ def multistep(at: Sequence[DurationLike], gamma: float = 0.1, *, over: DurationL
     Reference:
         torch's ``MultiStepLR``; He et al. 2015 (ResNet), https://arxiv.org/abs/1512.03385.
     """
-    if isinstance(at, (int, str, float, Duration)):
+    if isinstance(at, (str, bytes)) or not isinstance(at, Sequence):
         raise ScheduleError(
             f"multistep(at={shorten(at)}): the milestones are a list. Write multistep(at=['50%', '75%'])."
         )

@@ -22,8 +22,9 @@ _UNITS: dict[str, Unit] = {
     "epochs": "epochs",
     "%": "%",
 }
-# Four decimals keep the exact arithmetic of milestones within int64 for any run one can wait for.
-_TEXT = re.compile(r"\s*(-?\d{1,15}(?:\.\d{1,4})?)\s*([a-z%]*)\s*", re.ASCII)
+_TEXT = re.compile(r"\s*(-?\d{1,40}(?:\.\d{1,40})?)\s*([a-z%]*)\s*", re.ASCII)
+# Eleven digits and four decimals: a float still tells such numbers apart, and exact milestones stay within int64.
+_LONGEST = 10**11
 
 
 @final
@@ -49,7 +50,7 @@ class Duration:
 
     Raises:
         ScheduleError: for anything else: a bare float, an unknown unit, zero, a negative amount, a fraction of a
-            step, more than 100 %.
+            step, more than 100 %, more than four decimals.
 
     Example:
         >>> Duration("2.5%").amount, Duration("2.5%").unit
@@ -113,7 +114,7 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
     if isinstance(value, Duration):
         return value.amount, value.unit
     if isinstance(value, float):
-        raise refused("a bare float has no unit", decimal(value * 100) if 0 < value <= 1 else "5")
+        raise refused("a bare float has no unit", decimal(value * 100) if 0.0001 <= value <= 1 else "5")
     if isinstance(value, str):
         match = _TEXT.fullmatch(value.lower())
         if match is None or match[2] not in _UNITS:
@@ -129,6 +130,8 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
         "must be more than zero": amount <= 0,
         "a step cannot be divided": unit == "steps" and amount.denominator > 1,
         "is more than the whole run": unit == "%" and amount > 100,
+        "is longer than any run": amount >= _LONGEST,
+        "has more than four decimals": 10_000 % amount.denominator > 0,
     }
     for why, applies in refusals.items():
         if applies:

@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, final
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.schedules.durations import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Horizon:
 
     def __post_init__(self) -> None:
         if self.unit not in ("step", "epoch"):
-            raise ScheduleError(f"Horizon(unit={self.unit!r}): write unit='step' or unit='epoch'.")
+            raise ScheduleError(f"Horizon(unit={shorten(self.unit)}): write unit='step' or unit='epoch'.")
         object.__setattr__(self, "steps", _whole("steps", self.steps))
         per_epoch = self.steps_per_epoch
         if per_epoch is None:
@@ -138,6 +139,6 @@ def _whole(name: str, value: object) -> int:
         number = 0
     if isinstance(value, bool) or number < 1:
         raise ScheduleError(
-            f"Horizon({name}={value!r}): must be a whole number above zero, for example Horizon(steps=1000, steps_per_epoch=100)."
+            f"Horizon({name}={shorten(value)}): must be a whole number above zero, for example Horizon(steps=1000, steps_per_epoch=100)."
         )
     return number

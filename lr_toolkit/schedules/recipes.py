@@ -49,7 +49,7 @@ def wsd(
     Reference:
         Hu et al. 2024 (MiniCPM), https://arxiv.org/abs/2404.06395; Haegele et al. 2024, https://arxiv.org/abs/2405.18392.
     """
-    if shape not in COOLDOWNS:
+    if shape not in tuple(COOLDOWNS):  # which asks for no hash
         raise ScheduleError(
             f"wsd(shape={shorten(shape)}): must be one of {', '.join(map(repr, COOLDOWNS))}. For another cooldown write the "
             "composition: warmup('5%') >> hold() >> polynomial(2.0, over='20%')."

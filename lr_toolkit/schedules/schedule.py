@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeAlias, final
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.durations import shorten
 from lr_toolkit.schedules.shapes import Custom, Shape
-from lr_toolkit.schedules.text import evaluate, spell
+from lr_toolkit.schedules.text import LONGEST, evaluate, spell
 from lr_toolkit.schedules.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -55,9 +55,11 @@ class Schedule:
     phases: tuple[Shape, ...]
 
     def __post_init__(self) -> None:
-        if not self.phases or not all(isinstance(one, Shape) for one in self.phases):
+        phases: object = self.phases
+        if not (isinstance(phases, tuple) and phases and all(isinstance(one, Shape) for one in phases)):
             raise ScheduleError(
-                f"Schedule(phases={shorten(self.phases)}): build it, for example warmup('5%') >> cosine()."
+                f"Schedule(phases={shorten(self.phases)}): build it, for example warmup('5%') >> cosine(), or read its text: "
+                "Schedule.parse(\"warmup('5%') >> cosine()\")."
             )
         open_phases = [spell(one) for one in self.phases if one.over is None]
         if len(open_phases) > 1:
@@ -117,8 +119,8 @@ class Schedule:
 
     @property
     def has_text(self) -> bool:
-        """Whether ``parse`` can read what ``repr`` prints: not with ``custom``, whose function text cannot carry."""
-        return not any(isinstance(one, Custom) for one in self.phases)
+        """Whether ``parse`` reads what ``repr`` prints: not a text without end, nor ``custom``, whose function it cannot carry."""
+        return not any(isinstance(one, Custom) for one in self.phases) and len(repr(self)) <= LONGEST
 
     def __repr__(self) -> str:
         return " >> ".join(spell(one) for one in self.phases)

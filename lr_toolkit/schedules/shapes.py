@@ -8,13 +8,14 @@ formula serves a Python int and an int64 array, so that a single value and a who
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from itertools import accumulate, pairwise
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -156,7 +157,7 @@ class _Decay(Shape):
     end_lr: float | None
 
     def __post_init__(self) -> None:
-        _check(self, "end", "end=0.1")
+        _check(self, "end", "end=0.1, over='50%'")
         if self.end_lr is not None:
             _check(self, "end_lr", "end_lr=1e-5")
             if self.end != 0.0:
@@ -184,7 +185,7 @@ class _Decay(Shape):
 
     @property
     def absolute(self) -> bool:
-        return self.end_lr is not None
+        return bool(self.end_lr)
 
 
 @final
@@ -272,21 +273,26 @@ class Step(Shape):
         _check(self, "gamma", "gamma=0.1", above=True)
 
     def bind(self, span: Span) -> Curve:
+        # Drop m comes at the rounded place where m intervals end. Where epochs differ, each is a piece in which the clock
+        # runs evenly; counting the drops up to update i of a piece is one integer division.
         stride = _stride(self.every, span.horizon)
+        lengths: tuple[int, ...] = (1,)
         if stride is None:
-            milestones: list[int] = []
-            while not milestones or milestones[-1] < span.length:
-                milestones.append(span.milestone(self.every, len(milestones) + 1))
-            return _geometric(self, self.gamma, _reached(milestones), span)
-        # Drop m comes at the rounded position + m * stride; counting those up to update i is one integer division.
-        offset = span.start + Fraction(1, 2) - span.position
-        scale = math.lcm(stride.denominator, offset.denominator)
-        first, width = int(offset * scale) - 1, int(stride * scale)
-        exact = object if span.length * scale >= 2**62 else np.int64
+            stride, lengths = self.every.amount, span.horizon.epoch_steps or ()
+        begun = span.position if len(lengths) == 1 else span.horizon.epoch_at(span.position)
+        begins = [begin - span.start for begin in accumulate(lengths[:-1], initial=0)]
+        pieces = [
+            _division(Fraction(1, 2) - begin + (epoch - begun) * length, stride * length)
+            for epoch, (begin, length) in enumerate(zip(begins, lengths, strict=True))
+        ]
+        largest = max(max(span.length * scale + abs(first), width) for scale, first, width in pieces)
+        edges, table = np.array(begins), np.array(pieces, object if largest >= 2**62 else np.int64).T
 
         def drops(i: Index) -> Value:
             if isinstance(i, np.ndarray):
-                return ((i.astype(exact) * scale + first) // width).astype(np.float64)
+                scale, first, width = table[:, np.searchsorted(edges, i, side="right") - 1]
+                return ((i * scale + first) // width).astype(np.float64)
+            scale, first, width = pieces[bisect_right(begins, i) - 1]
             return float((i * scale + first) // width)
 
         return _geometric(self, self.gamma, drops, span)
@@ -307,13 +313,13 @@ class MultiStep(Shape):
             )
         for one, two in pairwise(self.at):
             if one.unit == two.unit and one.amount >= two.amount:
-                raise self._unsorted(one, two)
+                raise self._unsorted(one, two, [(each.unit, each.amount) for each in self.at])
 
     def bind(self, span: Span) -> Curve:
         milestones = [span.milestone(one) for one in self.at]
         for j in range(1, len(milestones)):
             if milestones[j - 1] > milestones[j]:
-                raise self._unsorted(self.at[j - 1], self.at[j])
+                raise self._unsorted(self.at[j - 1], self.at[j], milestones)
         if milestones[-1] >= span.length:
             raise ScheduleError(
                 f"multistep(at=[..., {self.at[-1].literal}]): milestone {milestones[-1]} comes after the last of the "
@@ -322,8 +328,9 @@ class MultiStep(Shape):
             )
         return _geometric(self, self.gamma, _reached(milestones), span)
 
-    def _unsorted(self, one: Duration, two: Duration) -> ScheduleError:
-        listed = ", ".join(one.literal for one in sorted(self.at, key=lambda d: (d.unit, d.amount)))
+    def _unsorted(self, one: Duration, two: Duration, ranks: Sequence[Any]) -> ScheduleError:
+        ordered = sorted(range(len(ranks)), key=lambda j: ranks[j])
+        listed = ", ".join(dict.fromkeys(self.at[j].literal for j in ordered))
         return ScheduleError(
             f"multistep(at=[..., {one.literal}, {two.literal}, ...]): milestones come in rising order, each once. "
             f"Write multistep(at=[{listed}])."
@@ -345,12 +352,13 @@ class Exponential(Shape):
         if stride is not None:
             p, q = stride.numerator, stride.denominator
             return _geometric(self, self.gamma, lambda i: i * q / p, span)
-        # Epochs of different lengths: the clock runs straight inside each of them.
-        horizon, start = span.horizon, span.start
-        ends = (end - start for end in accumulate(horizon.epoch_steps or ()))
-        edges = [0, *(end for end in ends if 0 < end < span.length), span.length]
-        clock = [horizon.epoch_at(Fraction(start + edge)) - horizon.epoch_at(Fraction(start)) for edge in edges]
-        x, y = np.array(edges, float), np.array([float(epochs / self.every.amount) for epochs in clock])
+        # Epochs of different lengths: the clock runs evenly inside each of them.
+        start, end = span.start, span.start + span.length
+        begun, over = (span.horizon.epoch_at(Fraction(at)) for at in (start, end))
+        ends = enumerate(accumulate(span.horizon.epoch_steps or ()), 1)
+        places = [(start, begun), *((at, Fraction(epoch)) for epoch, at in ends if start < at < end), (end, over)]
+        x = np.array([float(at - start) for at, _ in places])
+        y = np.array([float((epoch - begun) / self.every.amount) for _, epoch in places])
         return _geometric(self, self.gamma, lambda i: _like(i, np.interp(i, x, y)), span)
 
     def end_level(self, span: Span, curve: Curve) -> Level:
@@ -380,11 +388,15 @@ class Custom(Shape):
 
     def bind(self, span: Span) -> Curve:
         def factor(i: float) -> float:
-            value = float(self.fn(int(i)))
+            given = self.fn(int(i))
+            try:
+                value = float(given)
+            except (TypeError, ValueError, OverflowError):
+                value = math.nan
             if not 0.0 <= value < math.inf:
                 raise ScheduleError(
-                    f"custom({self.label}): gave {value!r} for step {i} of its phase. It must give a factor of the base LR, "
-                    "zero or more: custom(lambda i: 0.95**i)."
+                    f"custom({self.label}): gave {shorten(given)} for step {i} of its phase. It must give a factor of the "
+                    "base LR, zero or more: custom(lambda i: 0.95**i)."
                 )
             return value
 
@@ -440,6 +452,12 @@ def _reached(milestones: list[int]) -> Callable[[Index], Value]:
     )
 
 
+def _division(offset: Fraction, interval: Fraction) -> tuple[int, int, int]:
+    """(scale, first, width) so that (i * scale + first) // width of the intervals end before i + offset."""
+    scale = math.lcm(offset.denominator, interval.denominator)
+    return scale, int(offset * scale) - 1, int(interval * scale)
+
+
 def _stride(every: Duration, horizon: Horizon) -> Fraction | None:
     """``every`` in steps, exactly; ``None`` where it has no one length because the epochs differ."""
     if every.unit == "epochs" and len(horizon.epoch_steps or ()) > 1:
@@ -448,13 +466,16 @@ def _stride(every: Duration, horizon: Horizon) -> Fraction | None:
 
 
 def _check(shape: Shape, name: str, spelling: str, *, above: bool = False, at_most: float = math.inf) -> None:
-    """Keep the field ``name`` as a plain number; refuse all but finite ones of at least zero (or above it, or at most ..)."""
+    """Keep the field ``name`` as a float; refuse all but finite ones of at least zero (or above it, or at most ..)."""
     value: Any = getattr(shape, name)
-    good = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
-    if not good or value < 0 or value > at_most or (above and value == 0):
+    try:
+        number = float(value) if not isinstance(value, bool) and isinstance(value, Real) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not 0.0 <= number <= min(at_most, sys.float_info.max) or (above and number == 0.0):
         bound = "above zero" if above else "zero or more" if at_most == math.inf else f"from 0 to {at_most:g}"
         raise ScheduleError(
             f"{shape.name}({name}={shorten(value)}): must be a finite number, {bound}. Write {shape.name}(..., {spelling})."
         )
-    # NumPy's numbers print as calls, which the text form could not read back.
-    object.__setattr__(shape, name, int(value) if isinstance(value, Integral) else float(value))
+    # One type, and one zero, so that equal schedules print alike; NumPy's numbers print as calls, which cannot be read back.
+    object.__setattr__(shape, name, number + 0.0)

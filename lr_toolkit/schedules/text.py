@@ -13,9 +13,9 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.durations import Duration, shorten
 from lr_toolkit.schedules.shapes import Custom, Shape
 
-__all__ = ["evaluate", "spell"]
+__all__ = ["LONGEST", "evaluate", "spell"]
 
-_LONGEST = 20_000
+LONGEST = 20_000
 
 
 def spell(shape: Shape) -> str:
@@ -57,9 +57,9 @@ def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]
     """
     if not isinstance(text, str):
         raise ScheduleError(f"Schedule.parse({shorten(text)}): a schedule's text is a string such as {_EXAMPLE}.")
-    if len(text) > _LONGEST:
+    if len(text) > LONGEST:
         raise ScheduleError(
-            f"Schedule.parse(text of {len(text)} characters): at most {_LONGEST} are read. Write a text such as {_EXAMPLE}."
+            f"Schedule.parse(text of {len(text)} characters): at most {LONGEST} are read. Write a text such as {_EXAMPLE}."
         )
     try:
         root = ast.parse(text.strip(), mode="eval").body
@@ -88,11 +88,13 @@ def _call(node: ast.expr, text: str, builders: Mapping[str, Callable[..., Any]])
     if name == "custom":
         raise _foreign(node, text, _NO_FUNCTION)
     if name not in builders:
-        near = get_close_matches(name, builders, n=1)
+        known = sorted(set(builders) - {"custom"})
+        near = get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]}(...)? " if near else ""
-        raise _foreign(node.func, text, f"{hint}The builders are {', '.join(sorted(set(builders) - {'custom'}))}.")
-    if any(isinstance(one, ast.Starred) for one in node.args) or any(one.arg is None for one in node.keywords):
-        raise _foreign(node, text, f"Write the arguments out, as in {_EXAMPLE}.")
+        raise _foreign(node.func, text, f"{hint}The builders are {', '.join(known)}.")
+    names = [one.arg for one in node.keywords]
+    if any(isinstance(one, ast.Starred) for one in node.args) or None in names or len(set(names)) < len(names):
+        raise _foreign(node, text, f"Write the arguments out, each once, as in {_EXAMPLE}.")
     positional = [_value(one, text) for one in node.args]
     named = {str(one.arg): _value(one.value, text) for one in node.keywords}
     build = builders[name]

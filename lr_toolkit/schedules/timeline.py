@@ -116,8 +116,9 @@ class Timeline:
         if array.size and (array.dtype.kind not in "iu" or array.min() < 0):
             raise _no_update(ks)
         flat = array.reshape(-1).astype(np.int64)
-        a, b = np.empty(flat.shape), np.empty(flat.shape)
-        for one in (*self.segments, self._rest):
+        last_a, last_b = self.segments[-1].level
+        a, b = np.full(flat.shape, last_a), np.full(flat.shape, last_b)
+        for one in self.segments:
             inside = (flat >= one.start) & (flat < one.end)
             if inside.any():
                 a[inside], b[inside] = one.affine(flat[inside])
@@ -146,17 +147,16 @@ class Timeline:
 
 def _segments(schedule: Schedule, horizon: Horizon) -> tuple[Segment, ...]:
     """The phases in their places, each bound to its span and the level before it."""
-    positions = _positions(schedule, horizon)
     segments: list[Segment] = []
     level: Level = (1.0, 0.0)
-    for shape, (position, after) in zip(schedule.phases, pairwise(positions), strict=True):
-        start, end = round_half_up(position), round_half_up(after)
-        span = Span(start, end - start, position, horizon, level)
-        try:
-            segments.append(_place(shape, span))
-        except ScheduleError as error:
-            raise ScheduleError(f"{error} (In {schedule!r} on {horizon!r}.)") from None
-        level = segments[-1].level
+    try:
+        positions = _positions(schedule, horizon)
+        for shape, (position, after) in zip(schedule.phases, pairwise(positions), strict=True):
+            start, end = round_half_up(position), round_half_up(after)
+            segments.append(_place(shape, Span(start, end - start, position, horizon, level)))
+            level = segments[-1].level
+    except ScheduleError as error:
+        raise ScheduleError(f"{error} (In {schedule!r} on {horizon!r}.)") from None
     return tuple(segments)
 
 
@@ -176,20 +176,20 @@ def _positions(schedule: Schedule, horizon: Horizon) -> list[Fraction]:
             before.append(horizon.after(before[-1], phase.over))
     if opening == len(phases):
         if before[-1] > horizon.steps:
-            raise _too_long(schedule, horizon, before[-1])
+            raise _too_long(horizon, before[-1])
         return before
     for phase in reversed(phases[opening + 1 :]):
         if phase.over is not None:
             after.append(horizon.after(after[-1], phase.over, -1))
     if round_half_up(after[-1]) <= round_half_up(before[-1]):
-        raise _too_long(schedule, horizon, before[-1] + horizon.steps - after[-1], spell(phases[opening]))
+        raise _too_long(horizon, before[-1] + horizon.steps - after[-1], spell(phases[opening]))
     return before + after[::-1]
 
 
-def _too_long(schedule: Schedule, horizon: Horizon, taken: Fraction, left_out: str = "") -> ScheduleError:
+def _too_long(horizon: Horizon, taken: Fraction, left_out: str = "") -> ScheduleError:
     nothing = f" and leave nothing for {left_out}" if left_out else ""
     return ScheduleError(
-        f"{schedule!r} does not fit {horizon!r}: its phases take {decimal(taken)} steps{nothing}, and the run has {horizon.steps}. "
+        f"The schedule does not fit: its phases take {decimal(taken)} steps{nothing}, and the run has {horizon.steps}. "
         "Lengthen the run, or shorten a phase, for example to a share of the run: over='5%'."
     )
 

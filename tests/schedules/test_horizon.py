@@ -1,0 +1,189 @@
+"""Horizons: the length of a run, and where its epochs end."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lr_toolkit import Duration, Horizon, ScheduleError
+from tests.schedules.reference import Run
+from tests.schedules.strategies import horizons
+
+places = st.fractions(-50, 200, max_denominator=10_000)
+
+
+@pytest.mark.parametrize(
+    ("horizon", "steps_per_epoch", "shown"),
+    [
+        (Horizon(10), None, "Horizon(steps=10)"),
+        (Horizon(10, 5), 5, "Horizon(steps=10, steps_per_epoch=5)"),
+        (Horizon(10, [5, 5]), 5, "Horizon(steps=10, steps_per_epoch=5)"),
+        (Horizon(10, (5,)), 5, "Horizon(steps=10, steps_per_epoch=5)"),
+        (Horizon(10, [4, 4, 2]), (4, 4, 2), "Horizon(steps=10, steps_per_epoch=(4, 4, 2))"),
+        (Horizon(10, [4, 2, 2, 2]), (4, 2), "Horizon(steps=10, steps_per_epoch=(4, 2))"),
+        (Horizon(np.int64(10), [np.int64(4), np.int32(2)]), (4, 2), "Horizon(steps=10, steps_per_epoch=(4, 2))"),
+        (Horizon(3, unit="epoch"), None, "Horizon(steps=3, unit='epoch')"),
+    ],
+)
+def test_a_horizon_has_one_spelling_that_gives_it_back(horizon: Horizon, steps_per_epoch: Any, shown: str) -> None:
+    """Equal epochs at the end are said once, numbers are plain ints, and ``repr`` is the call."""
+    assert horizon.steps_per_epoch == steps_per_epoch
+    assert type(horizon.steps) is int
+    assert repr(horizon) == shown
+    assert eval(shown, {"Horizon": Horizon}) == horizon
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        (Horizon(10, 5), Horizon(10, [5, 5, 5]), True),
+        (Horizon(10, [4, 2]), Horizon(10, [4, 2, 2]), True),
+        (Horizon(10), Horizon(10, unit="epoch"), False),
+        (Horizon(10), Horizon(10, 10), False),
+        (Horizon(10, [4, 2]), Horizon(10, [2, 4]), False),
+    ],
+)
+def test_horizons_are_equal_where_they_say_the_same(one: Horizon, other: Horizon, equal: bool) -> None:
+    """Two spellings of one run are equal and hash alike."""
+    assert (one == other) is equal
+    assert (len({one, other}) == 1) is equal
+
+
+@pytest.mark.parametrize("horizon", [Horizon(10), Horizon(10, [4, 4, 2]), Horizon(3, unit="epoch")])
+def test_a_horizon_is_a_value(horizon: Horizon) -> None:
+    """It pickles and copies to an equal one, and cannot be changed."""
+    assert pickle.loads(pickle.dumps(horizon)) == horizon
+    assert copy.deepcopy(horizon) == horizon
+    with pytest.raises(FrozenInstanceError):
+        horizon.steps = 11  # type: ignore[misc]  # that is the point
+
+
+@pytest.mark.parametrize(
+    ("horizon", "epochs"),
+    [
+        (Horizon(10), None),
+        (Horizon(1000, 100), 10.0),
+        (Horizon(1050, 100), 10.5),
+        (Horizon(90, unit="epoch"), 90.0),
+        (Horizon(10, [4, 4, 2]), 3.0),
+        (Horizon(9, [4, 4, 2]), 2.5),
+        (Horizon(14, [4, 4, 2]), 5.0),
+        (Horizon(2, [4, 4, 2]), 0.5),
+    ],
+)
+def test_the_length_in_epochs(horizon: Horizon, epochs: float | None) -> None:
+    """It is exact, counts a part of an epoch as such, and is unknown where the length of an epoch is."""
+    assert horizon.epochs == epochs
+
+
+@pytest.mark.parametrize(
+    ("epoch", "step"),
+    [
+        ("0", "0"),
+        ("0.5", "2"),
+        ("1", "4"),
+        ("1.25", "5"),
+        ("2", "8"),
+        ("2.5", "9"),
+        ("3", "10"),
+        ("5", "14"),
+        ("-1", "-4"),
+    ],
+)
+def test_epochs_of_different_length_begin_where_they_begin(epoch: str, step: str) -> None:
+    """With epochs of 4, 4 and 2 updates, the last for all that follow, each epoch begins at its update."""
+    horizon = Horizon(10, [4, 4, 2])
+
+    assert horizon.step_at(Fraction(epoch)) == Fraction(step)
+    assert horizon.epoch_at(Fraction(step)) == Fraction(epoch)
+
+
+@given(horizons(), places)
+def test_the_epoch_at_a_place_and_the_place_of_an_epoch_are_inverse(drawn: tuple[int, Any], place: Fraction) -> None:
+    """``epoch_at`` and ``step_at`` undo each other exactly, before the run and after it too."""
+    horizon = Horizon(*drawn)
+
+    assert horizon.step_at(horizon.epoch_at(place)) == place
+    assert horizon.epoch_at(horizon.step_at(place)) == place
+
+
+@given(horizons(), places, places)
+def test_epochs_pass_as_updates_do(drawn: tuple[int, Any], one: Fraction, other: Fraction) -> None:
+    """A later place lies in a later epoch."""
+    horizon = Horizon(*drawn)
+
+    assert (one < other) == (horizon.epoch_at(one) < horizon.epoch_at(other))
+
+
+@given(horizons(), st.fractions(0, 200, max_denominator=100))
+def test_epochs_are_where_walking_along_them_leads(drawn: tuple[int, tuple[int, ...]], place: Fraction) -> None:
+    """The epoch of a place, and the place of an epoch, are those that one finds by walking epoch by epoch."""
+    horizon, walk = Horizon(*drawn), Run([], *drawn)
+
+    assert horizon.epoch_at(place) == walk.epoch_at(place)
+    assert horizon.step_at(place) == walk.step_at(place)
+
+
+@pytest.mark.parametrize(
+    ("position", "duration", "times", "there"),
+    [
+        ("0", 3, 1, "3"),
+        ("2.5", 3, 2, "8.5"),
+        ("8.5", 3, -2, "2.5"),
+        ("0", "25%", 1, "2.5"),
+        ("2.5", "25%", 3, "10"),
+        ("10", "25%", -1, "7.5"),
+        ("0", "1 epoch", 1, "4"),
+        ("0", "1 epoch", 2, "8"),
+        ("0", "1 epoch", 3, "10"),
+        ("0", "0.5 epochs", 5, "9"),
+        ("2", "1 epoch", 1, "6"),
+        ("6", "1 epoch", 1, "9"),
+        ("10", "1 epoch", -1, "8"),
+        ("10", "1.5 epochs", -1, "6"),
+        ("9", "1 epoch", -1, "6"),
+        ("10", "2 epochs", 1, "14"),
+    ],
+)
+def test_after_goes_ahead_and_back(position: str, duration: Any, times: int, there: str) -> None:
+    """In a run of 10 updates in epochs of 4, 4 and 2, so many durations lead to that place, exactly."""
+    horizon = Horizon(10, [4, 4, 2])
+
+    assert horizon.after(Fraction(position), Duration(duration), times) == Fraction(there)
+
+
+@given(horizons(), places, st.sampled_from(["7 steps", "12.5%", "0.75 epochs"]), st.integers(-5, 5))
+def test_going_back_undoes_going_ahead(drawn: tuple[int, Any], place: Fraction, duration: str, times: int) -> None:
+    """``times`` durations ahead and as many back lead to where one was; one by one they lead to the same place."""
+    horizon, one = Horizon(*drawn), Duration(duration)
+    there = horizon.after(place, one, times)
+    by_one = place
+    for _ in range(abs(times)):
+        by_one = horizon.after(by_one, one, 1 if times > 0 else -1)
+
+    assert horizon.after(there, one, -times) == place
+    assert by_one == there
+
+
+def test_a_horizon_in_epochs_counts_epochs() -> None:
+    """With ``unit="epoch"`` an epoch is a step."""
+    horizon = Horizon(90, unit="epoch")
+
+    assert horizon.after(Fraction(0), Duration("30 epochs")) == horizon.after(Fraction(0), Duration(30)) == 30
+    assert horizon.after(Fraction(0), Duration("0.5 epochs")) == Fraction(1, 2)
+
+
+def test_epochs_of_unknown_length_are_refused() -> None:
+    """Asking for a place in epochs raises where the length of an epoch is not known."""
+    horizon = Horizon(100)
+    for ask in (horizon.epoch_at, horizon.step_at, lambda place: horizon.after(place, Duration("3 epochs"))):
+        with pytest.raises(ScheduleError, match="length of an epoch"):
+            ask(Fraction(1))
