@@ -98,13 +98,10 @@ class Shadow:
             del vars(self._optimizer)[name]
 
     def guard(self, scheduler: Any) -> None:
-        """Let ``scheduler``, and those inside it, see and write the bare LR alone."""
-        if is_guarded(scheduler):
-            return
-        guard(scheduler, self.bare)
-        self._guarded.append(scheduler)
-        for inner in getattr(scheduler, "_schedulers", ()):
-            self.guard(inner)
+        """Let ``scheduler``, with those that it steps itself, see and write the bare LR alone."""
+        if not is_guarded(scheduler):
+            guard(scheduler, self.bare)
+            self._guarded.append(scheduler)
 
     # --- the two worlds ---
 

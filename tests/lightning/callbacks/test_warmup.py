@@ -100,13 +100,12 @@ class TimmNet(Net):
 
 
 class Logging(Net):
-    """Logs a metric for the plateau, which does not improve by nine tenths in an epoch."""
+    """Logs a metric for the plateau, which never improves."""
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-        """The loss, logged."""
-        loss = super().training_step(batch, batch_idx)
-        self.log("loss", loss, on_epoch=True, on_step=False)
-        return loss
+        """The same value whatever the LR."""
+        self.log("loss", 1.0, on_epoch=True, on_step=False)
+        return super().training_step(batch, batch_idx)
 
 
 class ManualNet(Net):
@@ -140,7 +139,7 @@ SCHEDULERS: dict[str, Callable[[], Net]] = {
     "ours per epoch": lambda: Net(lambda net, o: configure_optimizers(o, "cosine()", net.trainer, interval="epoch")),
     "ours with a plateau": lambda: Logging(
         lambda net, o: configure_optimizers(
-            o, "hold()", net.trainer, plateau=ReduceOnPlateau(monitor="loss", factor=0.5, patience=0, threshold=0.9)
+            o, "hold()", net.trainer, plateau=ReduceOnPlateau(monitor="loss", factor=0.5, patience=0)
         )
     ),
     "two schedulers": lambda: Net(
@@ -324,6 +323,41 @@ def test_everyone_reads_the_lr_in_use() -> None:
     for reader in (first, last):
         for hook in ("batch start", "zero grad", "before step"):
             assert [lr for name, lr in reader.seen if name == hook] == used
+
+
+def test_everyone_reads_the_lr_of_a_group_added_in_mid_ramp() -> None:
+    """Also who stands before the warmup in the list, from the moment at which the group is there."""
+    read: list[float] = []
+
+    class Last(L.Callback):
+        def on_train_batch_start(self, trainer: L.Trainer, *args: Any) -> None:
+            read.append(trainer.optimizers[0].param_groups[-1]["lr"])
+
+    net = OneGroup(alone)
+    fit(net, Last(), Adding(), LRWarmup(5), batches=3)
+
+    assert read == [lrs[-1] for lrs in net.lrs]
+
+
+def test_an_epochs_ramp_is_there_at_its_end() -> None:
+    """As schedulers per epoch do, it has moved when callbacks are told of the epoch's end, and before the next begins."""
+    read: list[tuple[str, float]] = []
+
+    class Epochs(L.Callback):
+        def on_train_epoch_start(self, trainer: L.Trainer, *args: Any) -> None:
+            read.append(("start", trainer.optimizers[0].param_groups[0]["lr"]))
+
+        def on_train_epoch_end(self, trainer: L.Trainer, *args: Any) -> None:
+            read.append(("end", trainer.optimizers[0].param_groups[0]["lr"]))
+
+    fit(Net(alone), Epochs(), LRWarmup("100%", interval="epoch"), Epochs(), max_epochs=3, batches=2)
+
+    starts, last_of_ends = (
+        [lr for name, lr in read if name == "start"],
+        [lr for name, lr in read if name == "end"][1::2],
+    )
+    assert starts == pytest.approx([0.025, 0.025, 0.05, 0.05, 0.075, 0.075])
+    assert last_of_ends == pytest.approx([0.05, 0.075, 0.1])
 
 
 class Rows(Logger):

@@ -144,6 +144,16 @@ def test_a_ramp_that_is_new_at_resume_begins_there(tmp_path: Path) -> None:
     assert [lrs[0] for lrs in per_epoch] == pytest.approx([0.05] * 4 + [0.1] * 4)
 
 
+def test_a_state_that_waits_for_its_run_is_saved_again() -> None:
+    """Whoever saves and restores everything before training starts, as LearningRateFinder does, loses nothing."""
+    warmup = LRWarmup(3)
+    state = {"format": 1, "ramp": "LRWarmup(3)", "began": 0, "taken": [2]}
+
+    warmup.load_state_dict(state)
+
+    assert warmup.state_dict() == state
+
+
 def test_states_that_do_not_fit_are_refused() -> None:
     """A newer format, and another number of optimizers."""
     state = {"format": 2, "ramp": "LRWarmup(3)", "began": 0, "taken": [1]}
