@@ -1,0 +1,155 @@
+"""What the callbacks cost at each step, measured in the middle of a real run, beside Lightning's and pytorch_warmup's."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import lightning as L
+import pytorch_warmup
+import torch
+from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers.logger import DummyLogger
+from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.utils.data import DataLoader
+
+from benchmarks.steps import RUN, optimizer_of
+from benchmarks.timing import Call, Row, medians
+from lr_toolkit import Horizon, LRMonitor, LRWarmup, configure_optimizers
+
+ASKED = {1: 0.1, 10: 0.05, 100: 0.03}
+Scheduling = Callable[[L.LightningModule, torch.optim.Optimizer], Any]
+
+
+class Model(L.LightningModule):
+    """Parameter groups of one weight each."""
+
+    def __init__(self, count: int, scheduling: Scheduling) -> None:
+        super().__init__()
+        self.count, self.scheduling = count, scheduling
+        self.weights = torch.nn.ParameterList([torch.nn.Parameter(torch.ones(1)) for _ in range(count)])
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """A loss that gives each weight a gradient."""
+        return sum(weight.square().sum() for weight in self.weights)
+
+    def configure_optimizers(self) -> Any:
+        """SGD with a base LR of its own for each group."""
+        groups = [{"params": [weight], "lr": 0.1 / (at + 1)} for at, weight in enumerate(self.weights)]
+        return self.scheduling(self, torch.optim.SGD(groups))
+
+
+def by_us(model: L.LightningModule, optimizer: torch.optim.Optimizer) -> Any:
+    """This package's cosine."""
+    return configure_optimizers(optimizer, "cosine()", model.trainer, horizon=Horizon(RUN))
+
+
+def by_torch(_: L.LightningModule, optimizer: torch.optim.Optimizer) -> Any:
+    """torch's cosine."""
+    return [optimizer], [{"scheduler": CosineAnnealingLR(optimizer, RUN), "interval": "step"}]
+
+
+class Probe(L.Callback):
+    """Times functions of a running Trainer after its third batch."""
+
+    def __init__(self, calls: Callable[[L.Trainer, L.LightningModule], dict[str, Call]]) -> None:
+        self.calls = calls
+        self.seconds: dict[str, float] = {}
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Measure, with everything in place."""
+        if batch_idx == 2:
+            self.seconds = medians(self.calls(trainer, pl_module))
+
+
+def in_a_run(
+    calls: Callable[[L.Trainer, L.LightningModule], dict[str, Call]],
+    callbacks: list[L.Callback],
+    model: L.LightningModule,
+    logger: Logger,
+) -> dict[str, float]:
+    """The seconds that each of ``calls`` takes within a Trainer."""
+    probe = Probe(calls)
+    trainer_of([*callbacks, probe], logger, max_steps=5).fit(model, DataLoader(torch.zeros(5, 1)))
+    return probe.seconds
+
+
+def trainer_of(callbacks: list[L.Callback], logger: Logger | bool, **options: Any) -> L.Trainer:
+    """A quiet Trainer."""
+    quiet = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    return L.Trainer(
+        accelerator="cpu", devices=1, callbacks=callbacks, logger=logger, **{"log_every_n_steps": 1} | quiet | options
+    )
+
+
+def monitor_row(count: int, logger: Logger, limit: float | None) -> Row:
+    """All that a logged step makes of either monitor do: its hooks of the Trainer and of the optimizer."""
+    mine, theirs = LRMonitor(), LearningRateMonitor()
+
+    def calls(trainer: L.Trainer, module: L.LightningModule) -> dict[str, Call]:
+        optimizer, loop = trainer.optimizers[0], trainer.fit_loop.epoch_loop
+
+        def ours() -> None:
+            loop._batches_that_stepped += 1
+            mine.on_train_batch_start(trainer, module, None, 0)
+            for hook in optimizer._optimizer_step_post_hooks.values():
+                hook(optimizer, (), {})
+            mine.on_train_batch_end(trainer, module, None, None, 0)
+
+        def lightnings() -> None:
+            loop._batches_that_stepped += 1
+            theirs.on_train_batch_start(trainer)
+
+        return {"ours": ours, "LearningRateMonitor": lightnings}
+
+    seconds = in_a_run(calls, [mine, theirs], Model(count, by_us), logger)
+    name = "TensorBoard" if isinstance(logger, TensorBoardLogger) else "a logger that does nothing"
+    what = f"LRMonitor, a logged step, {count} group{'s' * (count > 1)}, {name}"
+    asked = {} if limit is None else {"LearningRateMonitor": limit}
+    return Row(what, seconds.pop("ours"), seconds, asked)
+
+
+def warmup_row(count: int) -> Row:
+    """A step under a ramp on top of torch's cosine, the step of the cosine included."""
+    mine = LRWarmup(RUN // 2, horizon=Horizon(RUN))
+
+    def calls(trainer: L.Trainer, module: L.LightningModule) -> dict[str, Call]:
+        optimizer, scheduler = trainer.optimizers[0], trainer.lr_scheduler_configs[0].scheduler
+        before, after = optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks
+
+        def ours() -> None:
+            mine.on_train_batch_start(trainer, module, None, 0)
+            for hook in (*before.values(), *after.values()):
+                hook(optimizer, (), {})
+            scheduler.step()
+            mine.on_train_batch_end(trainer, module, None, None, 0)
+
+        other = optimizer_of(count, alike=False)
+        inner = CosineAnnealingLR(other, RUN)
+        other.step()
+        ramp = pytorch_warmup.LinearWarmup(other, RUN // 2)
+
+        def dampened() -> None:
+            with ramp.dampening():
+                inner.step()
+
+        return {"ours": ours, "pytorch_warmup": dampened}
+
+    seconds = in_a_run(calls, [mine], Model(count, by_torch), DummyLogger())
+    what = f"LRWarmup on torch's cosine, {count} group{'s' * (count > 1)}"
+    return Row(what, seconds.pop("ours"), seconds, {"pytorch_warmup": 1.0})
+
+
+def rows() -> Iterator[Row]:
+    """The monitor by number of groups and logger, then the warmup."""
+    for count, limit in ASKED.items():
+        yield monitor_row(count, DummyLogger(), limit)
+    with tempfile.TemporaryDirectory() as folder:
+        for count in ASKED:
+            yield monitor_row(count, TensorBoardLogger(folder), 0.05 if count == 100 else None)
+    for count in ASKED:
+        yield warmup_row(count)

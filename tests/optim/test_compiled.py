@@ -1,0 +1,166 @@
+"""A compiled optimizer under a schedule: one graph, whatever the learning rate does."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch._dynamo.testing import CompileCounter
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR
+
+UPDATES = 50
+PLAN = "warmup(5) >> cosine(end_lr=0.0001)"
+KINDS: dict[str, Callable[[Any], Optimizer]] = {
+    "Adam": Adam,
+    "AdamW": AdamW,
+    "SGD with momentum": partial(SGD, momentum=0.9),
+}
+
+# torch.compile's own imports warn, and so does Dynamo where it meets an optimizer's profiler range.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*[Pp]rofiler:UserWarning")
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """Each test begins with nothing compiled."""
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+def optimizer_of(kind: Callable[[Any], Optimizer], *, tensor: bool = True, device: str = "cpu") -> Optimizer:
+    """Two groups with their own base LRs, after a first update, which makes the optimizer's state."""
+    lrs = [torch.tensor(lr, device=device) if tensor else lr for lr in (0.1, 0.02)]
+    weights = [torch.nn.Parameter(torch.ones(3, device=device)) for _ in lrs]
+    for weight in weights:
+        weight.grad = torch.full_like(weight, 0.5)
+    optimizer = kind([{"params": [weight], "lr": lr} for weight, lr in zip(weights, lrs, strict=True)])
+    optimizer.step()
+    return optimizer
+
+
+def weights_of(optimizer: Optimizer) -> torch.Tensor:
+    """All weights."""
+    return torch.stack([weight.detach() for group in optimizer.param_groups for weight in group["params"]])
+
+
+def train(step: Callable[[], object], scheduler: ScheduledLR, updates: int = UPDATES) -> list[float]:
+    """The LRs that the first group has used."""
+    used = []
+    for _ in range(updates):
+        used.append(float(scheduler.optimizer.param_groups[0]["lr"]))
+        step()
+        scheduler.step()
+    return used
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_fifty_lrs_take_one_graph(kind: Callable[[Any], Optimizer]) -> None:
+    """Fifty updates with as many LRs: one graph, no recompile, every update counted, the weights those of an eager run."""
+    optimizer, eager = optimizer_of(kind), optimizer_of(kind)
+    scheduler, beside = (ScheduledLR(one, PLAN, Horizon(UPDATES)) for one in (optimizer, eager))
+    graphs = CompileCounter()
+
+    used = train(torch.compile(optimizer.step, backend=graphs), scheduler)
+    train(eager.step, beside)
+
+    assert len(set(used)) == UPDATES
+    assert graphs.frame_count == 1
+    assert scheduler.last_epoch == UPDATES
+    # A compiled Adam keeps its step count in a tensor, and rounds elsewhere than the eager one.
+    torch.testing.assert_close(weights_of(optimizer), weights_of(eager), rtol=1e-4, atol=1e-6)
+
+
+def test_float_lrs_that_change_are_compiled_again_and_again() -> None:
+    """Why the LR has to be a tensor: torch takes a float for a constant of the graph."""
+    optimizer = optimizer_of(Adam, tensor=False)
+    graphs = CompileCounter()
+
+    train(torch.compile(optimizer.step, backend=graphs), ScheduledLR(optimizer, PLAN, Horizon(UPDATES)), 5)
+
+    assert graphs.frame_count > 1
+
+
+def test_a_compiled_training_step_counts_its_updates() -> None:
+    """A compiled function that calls ``optimizer.step()`` among other things runs its hooks, and moves the schedule."""
+    optimizer = optimizer_of(Adam)
+    scheduler = ScheduledLR(optimizer, PLAN, Horizon(UPDATES))
+    weight = optimizer.param_groups[0]["params"][0]
+    graphs = CompileCounter()
+
+    @torch.compile(backend=graphs)
+    def step() -> None:
+        weight.square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=False)
+
+    train(step, scheduler, 3)
+    compiled = graphs.frame_count
+    train(step, scheduler, UPDATES - 3)
+
+    assert scheduler.last_epoch == UPDATES
+    assert graphs.frame_count == compiled
+
+
+def test_a_reduction_and_a_resume_keep_the_graph() -> None:
+    """Neither the plateau's gain nor a loaded state, which brings other tensors, makes torch compile again."""
+    optimizer = optimizer_of(AdamW)
+    plateau = ReduceOnPlateau(monitor="loss", patience=0, factor=0.5)
+    scheduler = ScheduledLR(optimizer, PLAN, Horizon(UPDATES), plateau=plateau)
+    graphs = CompileCounter()
+    step = torch.compile(optimizer.step, backend=graphs)
+    train(step, scheduler, 10)
+    saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+    for reading in (1.0, 2.0):
+        scheduler.observe(reading)
+    train(step, scheduler, 5)
+    after_the_reduction = graphs.frame_count
+    tensors = [group["lr"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(saved[0])
+    scheduler.load_state_dict(saved[1])
+
+    assert after_the_reduction == 1
+    assert all(group["lr"] is lr for group, lr in zip(optimizer.param_groups, tensors, strict=True))
+    train(step, scheduler, 5)
+    assert scheduler.last_epoch == 15
+
+
+@pytest.mark.gpu  # CUDA graphs exist on a GPU alone; what the scheduler sees of a capture is tested in test_groups.py
+def test_a_cuda_graph_is_captured_once() -> None:
+    """A replayed update reads each new LR: fifty LRs, one capture, the weights of an eager run."""
+    kind = partial(AdamW, capturable=True, weight_decay=0.0)
+    optimizer, eager = optimizer_of(kind, device="cuda"), optimizer_of(kind, device="cuda")
+    scheduler, beside = (ScheduledLR(one, PLAN, Horizon(UPDATES)) for one in (optimizer, eager))
+    start = [weight.clone() for weight in weights_of(optimizer)]
+
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        optimizer.step()  # captured, not run
+    torch.testing.assert_close(weights_of(optimizer), torch.stack(start))
+    used = train(graph.replay, scheduler)
+    train(eager.step, beside)
+
+    assert len(set(used)) == UPDATES
+    assert scheduler.last_epoch == UPDATES
+    torch.testing.assert_close(weights_of(optimizer), weights_of(eager))
+
+
+@pytest.mark.gpu  # inductor's graphs for a GPU; on the CPU the graphs are counted above, without a compiler
+def test_a_compiled_step_with_cuda_graphs_follows_the_schedule() -> None:
+    """``mode="reduce-overhead"`` replays CUDA graphs by itself, and the weights are those of an eager run."""
+    kind = partial(AdamW, capturable=True)
+    optimizer, eager = optimizer_of(kind, device="cuda"), optimizer_of(kind, device="cuda")
+    scheduler, beside = (ScheduledLR(one, PLAN, Horizon(UPDATES)) for one in (optimizer, eager))
+
+    train(torch.compile(optimizer.step, mode="reduce-overhead"), scheduler)
+    train(eager.step, beside)
+
+    assert scheduler.last_epoch == UPDATES
+    torch.testing.assert_close(weights_of(optimizer), weights_of(eager), rtol=1e-4, atol=1e-6)
