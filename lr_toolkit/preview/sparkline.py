@@ -26,9 +26,9 @@ def sparkline(values: ArrayLike, width: int = 24, *, ascii_only: bool = False) -
 
     Example:
         >>> sparkline([1, 2, 3, 4, 4, 3, 2, 1, 0])
-        '▃▅▆██▆▅▃▁'
+        '▃▄▆██▆▄▃▁'
         >>> sparkline([0, 1, 2, 4], ascii_only=True)
-        '_-+@'
+        '_-=@'
     """
     array = np.nan_to_num(np.asarray(values, dtype=float).ravel())
     if array.size == 0 or width < 1:

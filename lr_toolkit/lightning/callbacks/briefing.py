@@ -13,16 +13,19 @@ from lr_toolkit.lightning.callbacks.forecast import Course, Forecast
 from lr_toolkit.lightning.callbacks.naming import Curve
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview import Report, Table, sparkline
+from lr_toolkit.preview.picture import Line
 from lr_toolkit.preview.report import can_print, count, plural
+from lr_toolkit.schedules.shapes import Warmup
 from lr_toolkit.schedules.text import spell
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch.optim import Optimizer
 
-__all__ = ["brief"]
+__all__ = ["brief", "config_of", "planned_lines"]
 
 _MOST_GROUPS = 12
+_MOST_POINTS = 200
 
 
 def brief(
@@ -60,6 +63,43 @@ def brief(
             )
         )
     return reports
+
+
+def planned_lines(curves: Sequence[Curve], forecasts: Sequence[Forecast]) -> tuple[Line, ...]:
+    """The planned curves, thinned to what a chart can show; none where nothing is known."""
+    lines = []
+    for curve in curves:
+        forecast = forecasts[curve.optimizer]
+        if forecast.why_not or curve.group >= forecast.lrs.shape[1]:
+            continue
+        last = len(forecast.updates) - 1
+        picked = np.unique(np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int))
+        updates, lrs = forecast.updates[picked].tolist(), forecast.lrs[picked, curve.group].tolist()
+        lines.append(Line(curve.name, planned=(updates, lrs)))
+    return tuple(lines)
+
+
+def config_of(trainer: Trainer, optimizers: Sequence[Optimizer], course: Course) -> dict[str, Any]:
+    """The schedules in plain nested data; where there are several optimizers, each under its number."""
+    many = {}
+    for at, optimizer in enumerate(optimizers, start=1):
+        configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
+        said: dict[str, Any] = {
+            "optimizer": type(optimizer).__name__,
+            "schedule": _schedule(configs),
+            "interval": configs[0].interval if configs else None,
+            "total_updates": course.updates or None,
+        }
+        for config in configs:
+            if isinstance(config.scheduler, ScheduledLR):
+                parts = config.scheduler.timeline.segments
+                said["phases"] = {
+                    str(number): {"shape": part.shape.name, "begins": part.start, "steps": part.end - part.start}
+                    for number, part in enumerate(parts)
+                }
+                said["warmup_steps"] = sum(part.end - part.start for part in parts if isinstance(part.shape, Warmup))
+        many[f"optimizer{at}"] = said
+    return many["optimizer1"] if len(many) == 1 else many
 
 
 def _schedule(configs: Sequence[Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -11,7 +12,7 @@ from lightning.pytorch.callbacks import Callback, ModelSummary
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning.callbacks.briefing import brief
+from lr_toolkit.lightning.callbacks.briefing import brief, config_of, planned_lines
 from lr_toolkit.lightning.callbacks.capture import Capture, number
 from lr_toolkit.lightning.callbacks.departure import find_departure
 from lr_toolkit.lightning.callbacks.forecast import course_of, forecast
@@ -20,8 +21,9 @@ from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optim
 from lr_toolkit.lightning.callbacks.parity import Readings, check_logger, warn_about_momentum
 from lr_toolkit.lightning.callbacks.progress import BarEntry
 from lr_toolkit.lightning.callbacks.traps import Scene, find_traps, invisible_warmups
-from lr_toolkit.lightning.tracking.rows import log_row
+from lr_toolkit.lightning.tracking.rows import Plan, is_a, log_outcome, log_plan, log_row
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.preview.picture import Line, draw, has_matplotlib, save
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,6 +75,8 @@ class LRMonitor(Callback):
             parameter group its first, highest and last LR. By default where the Trainer prints its model summary.
         print_lr: print the learning rates at the end of each epoch.
         progress_bar: show the learning rate in the Trainer's progress bar.
+        save_plot: where to write a picture of the planned and the used learning rates when training ends; its ending
+            says the format (``"lr.png"``, ``"lr.svg"``).
         strict: raise where an update does not use the learning rate that its schedule says, instead of a warning.
 
     Attributes:
@@ -82,7 +86,8 @@ class LRMonitor(Callback):
 
     Raises:
         MisconfigurationException: for another interval, or parameter groups of one optimizer that share a name.
-        ScheduleError: for other ``names``; with ``strict``, at the first update that departs from its schedule.
+        ScheduleError: for other ``names``; for ``save_plot`` without matplotlib; with ``strict``, at the first update
+            that departs from its schedule.
 
     Example:
         >>> import lightning as L
@@ -109,6 +114,7 @@ class LRMonitor(Callback):
         print_lr: bool = False,
         progress_bar: bool = True,
         strict: bool = False,
+        save_plot: str | Path | None = None,
     ) -> None:
         if logging_interval not in (None, "step", "epoch"):
             raise MisconfigurationException("logging_interval should be `step` or `epoch` or `None`.")
@@ -116,6 +122,11 @@ class LRMonitor(Callback):
             raise ScheduleError(
                 f"LRMonitor(names={names!r}): write names='stable' for lr/<scheduler or group name>, or names='lightning' "
                 "for the names of Lightning's LearningRateMonitor."
+            )
+        if save_plot is not None and not has_matplotlib():
+            raise ScheduleError(
+                f"LRMonitor(save_plot={str(save_plot)!r}): pictures are drawn by matplotlib, which is not installed. Write "
+                "pip install 'lr_toolkit[plot]'."
             )
         self.logging_interval = logging_interval
         self.log_momentum = log_momentum
@@ -126,6 +137,7 @@ class LRMonitor(Callback):
         self.print_lr = print_lr
         self.progress_bar = progress_bar
         self.strict = strict
+        self.save_plot = save_plot
         self._readings = Readings()
         self._tracks: list[_Track] = []
         self._bar: BarEntry | None = None
@@ -139,6 +151,7 @@ class LRMonitor(Callback):
         self._next: dict[str, float] = {}
         self._departed = False
         self._findings: tuple[str, ...] = ()
+        self._planned: tuple[Line, ...] = ()
 
     @property
     def lrs(self) -> dict[str, list[float]]:
@@ -212,11 +225,16 @@ class LRMonitor(Callback):
         forecasts = [forecast(trainer, pl_module, one, course) for one in optimizers]
         scene = Scene(trainer, pl_module, course, forecasts, self._validated)
         self._findings = tuple(find_traps(scene))
+        notes = [*self._findings, *invisible_warmups(scene, _every(trainer))]
+        reports = brief(trainer, optimizers, self._curves, course, forecasts, notes)
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
         if self.table or (self.table is None and any(isinstance(one, ModelSummary) for one in callbacks)):
-            notes = [*self._findings, *invisible_warmups(scene, _every(trainer))]
-            for report in brief(trainer, optimizers, self._curves, course, forecasts, notes):
+            for report in reports:
                 report.show()
+        self._planned = planned_lines(self._curves, forecasts)
+        table = "\n\n".join(one.text() for one in reports)
+        pattern = f"{self.log_key_prefix or ''}{'lr/' if self.names == 'stable' else 'lr-'}"
+        log_plan(trainer, Plan(self._planned, config_of(trainer, optimizers, course), table, pattern))
         for text in self._findings:
             warnings.warn(text, UserWarning, stacklevel=2)
 
@@ -385,7 +403,36 @@ class LRMonitor(Callback):
         for curve in self._curves:
             groups = self._tracks[curve.optimizer].capture.optimizer.param_groups
             self._next[curve.name] = number(groups[curve.group]["lr"])
+        self._report_outcome(trainer)
         self._close()
+
+    def _report_outcome(self, trainer: Trainer) -> None:
+        """Tell trackers how it went, and draw the picture."""
+        if not trainer.is_global_zero:
+            return
+        used = {one.name: self._history.series(one.name) for one in self._curves}
+        values = [lr for _, lrs in used.values() for lr in lrs]
+        if not values:
+            return
+        prefix = self.log_key_prefix or ""
+        updates = max(one.step for one in self._tracks) + 1
+        summary = {
+            f"{prefix}lr/peak": max(values),
+            f"{prefix}lr/final": max(lrs[-1] for _, lrs in used.values() if lrs),
+            f"{prefix}lr/next": max(self._next.values()),
+            f"{prefix}lr/total_updates": updates,
+        }
+        figure = None
+        wanted = any(is_a(logger, "TensorBoardLogger") for logger in trainer.loggers) and has_matplotlib()
+        if self.save_plot is not None or wanted:
+            planned = {one.name: one.planned for one in self._planned}
+            lines = [Line(name, planned.get(name, ((), ())), points) for name, points in used.items()]
+            ours = [one for one in self._tracks if one.capture.scheduler is not None]
+            begins = {k for one in ours if one.capture.scheduler.horizon.unit == "step" for k in one.begins if k}
+            figure = draw(lines, title="Learning rate, planned and used", phases=sorted(begins))
+        if self.save_plot is not None and figure is not None:
+            save(figure, self.save_plot)
+        log_outcome(trainer, summary, figure)
 
     def _close(self) -> None:
         for track in self._tracks:

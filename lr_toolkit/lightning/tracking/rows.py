@@ -1,16 +1,32 @@
-"""One row of values to every logger of the Trainer, in the way that each takes best."""
+"""What the loggers of a Trainer are given: rows, the plan before training, the outcome after it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.lightning.tracking import tensorboard, wandb
+from lr_toolkit.preview.picture import Line
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
-__all__ = ["is_a", "log_row"]
+__all__ = ["Plan", "is_a", "log_outcome", "log_plan", "log_row"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known before training.
+
+    ``lines`` are the planned curves, ``config`` says the schedule in plain nested data, ``table`` for a person's eyes.
+    """
+
+    lines: tuple[Line, ...]
+    config: Mapping[str, Any]
+    table: str
+    pattern: str  # what the curves' names begin with
 
 
 def log_row(trainer: Trainer, row: Mapping[str, float], step: int, *, in_batch: bool) -> None:
@@ -29,6 +45,24 @@ def log_row(trainer: Trainer, row: Mapping[str, float], step: int, *, in_batch: 
             tensorboard.log_row(logger, row, step)
         else:
             logger.log_metrics(dict(row), step=step)
+
+
+def log_plan(trainer: Trainer, plan: Plan) -> None:
+    """Tell the trackers that have a place for it what is planned."""
+    for logger in trainer.loggers:
+        if is_a(logger, "WandbLogger"):
+            wandb.log_plan(logger, plan.lines, plan.config, plan.pattern)
+        elif is_a(logger, "TensorBoardLogger"):
+            tensorboard.log_plan(logger, plan.lines, plan.table)
+
+
+def log_outcome(trainer: Trainer, summary: Mapping[str, float], figure: Any) -> None:
+    """Tell the trackers that have a place for it how it went; ``figure`` may be ``None``."""
+    for logger in trainer.loggers:
+        if is_a(logger, "WandbLogger"):
+            wandb.log_outcome(logger, summary)
+        elif is_a(logger, "TensorBoardLogger") and figure is not None:
+            tensorboard.log_outcome(logger, figure)
 
 
 def is_a(logger: Any, name: str) -> bool:

@@ -1,0 +1,197 @@
+"""The table at the beginning and the picture at the end: what is foretold is what then happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch.optim import lr_scheduler as torch_lr
+
+from lr_toolkit import LRMonitor, ScheduleError, configure_optimizers, cosine, hold, warmup
+from lr_toolkit.lightning.callbacks.forecast import Forecast, course_of, forecast
+from tests.lightning.callbacks.fits import Probe, fit
+
+
+class Asks(Callback):
+    """Asks for the forecast when training begins."""
+
+    result: Forecast
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Keep the answer."""
+        self.result = forecast(trainer, pl_module, trainer.optimizers[0], course_of(trainer))
+
+
+def _sequential(optimizer: Any) -> Any:
+    parts = [torch_lr.LinearLR(optimizer, 0.1, 1, 4), torch_lr.CosineAnnealingLR(optimizer, 12)]
+    return torch_lr.SequentialLR(optimizer, parts, [4])
+
+
+MADE: dict[str, Any] = {
+    "exponential": lambda one: torch_lr.ExponentialLR(one, 0.9),
+    "sequential": _sequential,
+    "one cycle": lambda one: torch_lr.OneCycleLR(one, 0.1, total_steps=99),
+    "warm restarts": lambda one: torch_lr.CosineAnnealingWarmRestarts(one, 5),
+    "lambda": lambda one: torch_lr.LambdaLR(one, [lambda k: 1 / (k + 1), lambda k: 0.5**k]),
+    "chained": lambda one: torch_lr.ChainedScheduler([torch_lr.ExponentialLR(one, 0.9), torch_lr.StepLR(one, 3)]),
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "accumulate 3": {"accumulate_grad_batches": 3},
+    "max_steps": {"max_steps": 11, "max_epochs": -1},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize(
+    "config", [{"interval": "step"}, {"interval": "epoch"}, {"interval": "step", "frequency": 4}], ids=repr
+)
+@pytest.mark.parametrize("made", MADE)
+@pytest.mark.filterwarnings("ignore:A `OneCycleLR` scheduler is using")
+def test_a_third_partys_scheduler_is_foretold(made: str, config: dict[str, Any], options: str) -> None:
+    """The forecast of a torch scheduler is, to the last bit, what its run then uses; the run is the one without asking."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd(momentum=0.9)
+        return [optimizer], [{"scheduler": MADE[made](optimizer), **config}]
+
+    asked, asks = Probe(answer, groups=2), Asks()
+    fit(
+        asked,
+        asks,
+        max_epochs=OPTIONS[options].get("max_epochs", 3),
+        **{k: v for k, v in OPTIONS[options].items() if k != "max_epochs"},
+    )
+    alone = Probe(answer, groups=2)
+    fit(alone, **({"max_epochs": 3} | OPTIONS[options]))
+
+    assert asks.result.lrs.tolist() == [lrs for _, lrs in asked.used]
+    assert asked.used == alone.used
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_our_schedule_is_foretold(interval: Any) -> None:
+    """Of a schedule of this package the closed form is shown, where its phases begin and between."""
+    schedule = warmup("1 epoch") >> hold("1 epoch") >> cosine(end=0.1)
+    net, asks = Probe(lambda net: configure_optimizers(net.sgd(), schedule, net.trainer, interval=interval)), Asks()
+    fit(net, asks, max_epochs=4)
+
+    used = dict(net.used)
+    assert asks.result.lrs.tolist() == [used[x] for x in asks.result.updates.tolist()]
+    assert {0, 8, 16, 31} <= set(asks.result.updates.tolist())
+
+
+def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """Schedule, arithmetic, groups and phases, within 80 columns."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.watched(
+            torch.optim.AdamW(
+                [
+                    {"params": [net.weights[0]], "lr": 3e-5, "name": "backbone"},
+                    {"params": [net.weights[1]], "lr": 3e-4, "name": "head"},
+                ]
+            )
+        )
+        return configure_optimizers(optimizer, warmup("10%") >> hold("50%") >> cosine(end=0.1), net.trainer)
+
+    fit(Probe(answer, groups=2), LRMonitor(table=True), batches=20, max_epochs=3, log_every_n_steps=1)
+
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "LR schedule: warmup('10%') >> hold('50%') >> cosine(end=0.1) (AdamW)",
+        "  moves every update",
+        "  60 updates = 3 epochs x 20; accumulate 1; devices 1",
+        "",
+        "  group     params    first     peak  at     last  shape",
+        "  backbone       1  4.3e-06  3.0e-05   6  3.1e-06  ▂▄▇█████████████▇▇▆▅▃▃▂▂",
+        "  head           1  4.3e-05  3.0e-04   6  3.1e-05  ▂▄▇█████████████▇▇▆▅▃▃▂▂",
+        "",
+        "  phase            from update  epoch",
+        "  warmup('10%')              0   0.00",
+        "  hold('50%')                6   0.30",
+        "  cosine(end=0.1)           36   1.80",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"accumulate_grad_batches": 3}, "6 updates = 2 epochs x 3; accumulate 3; devices 1"),
+        ({"max_steps": 11}, "11 updates = 8 + 3 in 2 epochs; accumulate 1; devices 1"),
+        ({"max_epochs": -1, "max_steps": -1, "max_time": "00:00:00:02"}, "length of the run not known"),
+    ],
+)
+def test_the_arithmetic(options: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """How the number of updates comes about is said, and where it is not known, that."""
+    fit(Probe(lambda net: net.sgd()), LRMonitor(table=True), **({"max_epochs": 2} | options))
+
+    assert line in capsys.readouterr().out
+
+
+def test_the_table_follows_the_model_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the Trainer is told not to print its summary, there is no table either, unless it is asked for."""
+    for table, summary, expected in (
+        (None, False, False),
+        (None, True, True),
+        (False, True, False),
+        (True, False, True),
+    ):
+        fit(Probe(lambda net: net.sgd()), LRMonitor(table=table), enable_model_summary=summary)
+        assert ("LR schedule" in capsys.readouterr().out) is expected
+
+
+def test_a_scheduler_that_refers_to_its_module_is_not_copied_with_it() -> None:
+    """A scheduler's function may be the module's own method: the module is not copied for the forecast."""
+
+    class Uncopied(Probe):
+        def factor(self, k: int) -> float:
+            return 0.5**k
+
+        def __deepcopy__(self, memo: Any) -> Any:
+            raise AssertionError("copied")
+
+    def answer(net: Any) -> Any:
+        optimizer = net.sgd()
+        return [optimizer], [{"scheduler": torch_lr.LambdaLR(optimizer, net.factor), "interval": "step"}]
+
+    asks = Asks()
+    fit(Uncopied(answer), asks, batches=3)
+
+    assert asks.result.lrs[:, 0].tolist() == [0.1, 0.05, 0.025]
+
+
+def test_the_picture(tmp_path: Path) -> None:
+    """``save_plot`` writes the picture when training ends."""
+    net = Probe(lambda net: configure_optimizers(net.sgd(), warmup(3) >> cosine(), net.trainer))
+    fit(net, LRMonitor(save_plot=tmp_path / "lr.png"))
+
+    assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_without_matplotlib_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not after hours of training, but where it is asked for."""
+    monkeypatch.setattr("lr_toolkit.preview.picture.find_spec", lambda name: None)
+    with pytest.raises(ScheduleError, match=r"save_plot='lr.png'.*pip install 'lr_toolkit\[plot\]'"):
+        LRMonitor(save_plot="lr.png")
+
+
+@pytest.mark.parametrize("rich", [True, False])
+def test_the_progress_bar_shows_the_lr(rich: bool) -> None:
+    """The bar's metrics hold the LR as text that reads, 3.0e-04, and the bar is left as it was."""
+    from lightning.pytorch.callbacks import RichProgressBar, TQDMProgressBar
+
+    bar = RichProgressBar() if rich else TQDMProgressBar()
+    shown = []
+
+    class Looks(Callback):
+        def on_train_batch_end(self, trainer: Any, net: Any, *args: Any) -> None:
+            shown.append(trainer.progress_bar_callback.get_metrics(trainer, net)["lr"])
+
+    fit(Probe(lambda net: net.sgd(lr=3e-4)), bar, LRMonitor(), Looks(), enable_progress_bar=True, batches=2)
+
+    assert shown == ["3.0e-04", "3.0e-04"]
+    assert "get_metrics" not in vars(bar)
