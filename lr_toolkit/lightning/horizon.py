@@ -117,7 +117,8 @@ def _behind(trainer: Trainer, epochs: int, steps: int) -> tuple[int, int]:
 
     A checkpoint brings its own counts, and its scheduler's; where nothing is left to train the whole run is as good.
     """
-    behind = trainer.fit_loop.epoch_progress.current.processed, trainer.global_step
+    progress: Any = trainer.fit_loop.epoch_progress.current
+    behind = progress.processed, trainer.global_step
     over = behind[0] == epochs or behind[1] == steps
     return (0, 0) if over or trainer.ckpt_path is not None else behind
 
