@@ -76,6 +76,11 @@ def scheduler_config(
     schedule = Schedule.parse(schedule)
     if interval == "epoch":
         _refuse_steps(schedule)
+        if plateau is not None and plateau.every is not None:
+            raise ScheduleError(
+                f"ReduceOnPlateau(every={plateau.every}) with interval='epoch': the scheduler counts no updates then. Write "
+                "interval='step', or leave out every= to read the metric where it is produced."
+            )
     if horizon is None:
         if trainer is None:
             raise ScheduleError(

@@ -52,7 +52,13 @@ class _PlateauReader(Callback):
         self._ending: Trainer | None = None  # from the end of an epoch to the beginning of the next
         self._logged = False
         self._readings = 0
+        self._read_at = -1
         self._expected = False
+
+    @property
+    def _every(self) -> int | None:
+        plateau = self._scheduler.plateau
+        return plateau.every if plateau else None
 
     @property
     def _monitor(self) -> str:
@@ -70,12 +76,24 @@ class _PlateauReader(Callback):
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.sanity_checking:
+        if not trainer.sanity_checking and self._every is None:
             self._expected = True
             self._read(trainer, self._new(trainer))
 
     @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        updates = self._scheduler.last_epoch
+        if self._every and updates != self._read_at and updates % self._every == 0:
+            self._read_at = updates
+            self._expected = True
+            self._read(trainer, trainer._logger_connector.metrics["callback"].get(self._monitor))
+
+    @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._every is not None:
+            return
         self._expected |= not trainer.enable_validation
         results = trainer.fit_loop._results
         # What was logged for each step, under what was logged for the epoch.

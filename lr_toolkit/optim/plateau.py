@@ -14,11 +14,12 @@ __all__ = ["PlateauState", "ReduceOnPlateau"]
 @final
 @dataclass(frozen=True, slots=True)
 class PlateauState:
-    """What a plateau reaction has seen: the best value, bad readings since, and readings of cooldown left."""
+    """What a plateau reaction has seen: the best value, bad readings since, readings of cooldown left, and the latest."""
 
     best: float
     bad: int = 0
     cooldown: int = 0
+    recent: tuple[float, ...] = ()
 
 
 @final
@@ -42,6 +43,9 @@ class ReduceOnPlateau:
         cooldown: readings after a reduction during which nothing counts as bad.
         min_lr: base LR x gain is never brought below it; one number, or one for each parameter group.
         eps: a reduction by no more than this is not made.
+        smooth: compare the mean of so many latest readings, for a noisy metric; 1 compares each reading.
+        every: read a training metric (``self.log`` in ``training_step``) every so many updates. By default a metric is
+            read each time that a validation, or a training epoch, has produced it.
 
     Raises:
         ScheduleError: for a missing ``monitor`` or a value out of its range.
@@ -68,6 +72,8 @@ class ReduceOnPlateau:
     cooldown: int = 0
     min_lr: float | tuple[float, ...] = 0.0
     eps: float = 1e-8
+    smooth: int = 1
+    every: int | None = None
 
     def __post_init__(self) -> None:
         given: Any = self.min_lr
@@ -82,6 +88,8 @@ class ReduceOnPlateau:
             "cooldown": (_count(self.cooldown), "is a whole number of readings, zero or more", "5"),
             "min_lr": (floors and all(map(_number, floors)), "is an LR, zero or more, or one for each group", "1e-6"),
             "eps": (_number(self.eps), "is a number, zero or more", "1e-8"),
+            "smooth": (_count(self.smooth) and self.smooth, "is a number of readings, one or more", "5"),
+            "every": (self.every is None or (_count(self.every) and self.every), "is a number of updates", "100"),
         }
         for name, (good, what, spelling) in checks.items():
             if not good:
@@ -103,6 +111,8 @@ class ReduceOnPlateau:
 
     def read(self, state: PlateauState, value: float) -> tuple[PlateauState, bool]:
         """The state after a reading, and whether it calls for a reduction."""
+        recent = (*state.recent, value)[-self.smooth :]
+        state, value = replace(state, recent=recent), sum(recent) / len(recent)
         if self._better(value, state.best):
             after = replace(state, best=value, bad=0)
         else:

@@ -178,10 +178,14 @@ class ScheduledLR(LRScheduler):
             ScheduleError: where this scheduler was made without ``plateau=``.
         """
         if self.plateau is None or self._reaction is None:
-            raise ScheduleError("observe() needs a reaction: ScheduledLR(..., plateau=ReduceOnPlateau(monitor='val_loss')).")
+            raise ScheduleError(
+                "observe() needs a reaction: ScheduledLR(..., plateau=ReduceOnPlateau(monitor='val_loss'))."
+            )
         reading = float(value)
         if math.isnan(reading):
-            warnings.warn(f"{self.plateau.monitor!r} is NaN: the plateau reaction ignores it.", UserWarning, stacklevel=2)
+            warnings.warn(
+                f"{self.plateau.monitor!r} is NaN: the plateau reaction ignores it.", UserWarning, stacklevel=2
+            )
             return
         self._reaction, reduce = self.plateau.read(self._reaction, reading)
         if reduce:
@@ -330,7 +334,9 @@ class ScheduledLR(LRScheduler):
         self.last_epoch = state_dict["last_epoch"]
         self._gains = list(state_dict["gains"])
         if self.plateau is not None:
-            self._reaction = PlateauState(**saved) if saved else self.plateau.start
+            self._reaction = (
+                PlateauState(**{**saved, "recent": tuple(saved["recent"])}) if saved else self.plateau.start
+            )
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.
         self._follow(route)
         self._updated = False

@@ -157,6 +157,43 @@ def test_several_validation_loaders() -> None:
 # --- training metrics --------------------------------------------------------------------------------------------------
 
 
+class Stepwise(Net):
+    """Logs a training metric at every batch."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """A loss that comes down and up again, with the updates taken so far."""
+        self.log("loss", LOSSES[len(self.used)])
+        return super().training_step(batch, batch_idx)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_training_metric_is_read_every_n_updates(accumulate: int) -> None:
+    """With ``every=3`` the metric of updates 3, 6, 9, ... is read, whatever the epochs and the accumulation."""
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        plateau = ReduceOnPlateau(monitor="loss", every=3, **OPTIONS)
+        return configure_optimizers(optimizer, SCHEDULE, net.trainer, plateau=plateau)
+
+    net = Stepwise(answer)
+    trainer(max_epochs=3, accumulate_grad_batches=accumulate).fit(net, loader(8 * accumulate))
+    # The update of index k logs the metric of k updates taken; under accumulation its last batch does.
+    told = [(at, LOSSES[at - 1]) for at in range(3, 25, 3)]
+
+    assert len(net.used) == 24
+    assert same(net.lrs, simulated(SCHEDULE, Horizon(24, 8), told, 24))
+
+
+def test_every_n_updates_needs_a_scheduler_that_counts_them() -> None:
+    """``every`` with ``interval="epoch"`` is refused, with the spelling that works."""
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        plateau = ReduceOnPlateau(monitor="loss", every=3)
+        return configure_optimizers(optimizer, "cosine()", net.trainer, plateau=plateau, interval="epoch")
+
+    with pytest.raises(ScheduleError, match=r"every=3.*interval='step'"):
+        trainer(max_epochs=2).fit(Stepwise(answer), loader(4))
+
+
 class Trained(Net):
     """Logs a training metric, without any validation; ``where`` says in which hook."""
 

@@ -77,6 +77,21 @@ def test_alone_it_is_torchs(data: st.DataObject, metrics: list[float], bases: li
     assert mine == [pytest.approx(row, rel=1e-12, abs=0) for row in expected]
 
 
+@given(st.integers(1, 5), st.lists(st.floats(-10, 10), min_size=1, max_size=30), st.integers(0, 3))
+def test_smoothed_it_is_torchs_on_the_running_mean(smooth: int, metrics: list[float], patience: int) -> None:
+    """With ``smooth`` every LR is that of torch's plateau fed with the mean of the latest readings."""
+    optimizer = sgd([0.1])
+    reference = ReduceLROnPlateau(optimizer, patience=patience, factor=0.5)
+    expected = []
+    for at in range(len(metrics)):
+        latest = metrics[max(at + 1 - smooth, 0) : at + 1]
+        expected.append([optimizer.param_groups[0]["lr"]])
+        reference.step(sum(latest) / len(latest))
+
+    mine = used(hold(), ReduceOnPlateau(monitor="loss", patience=patience, factor=0.5, smooth=smooth), metrics, [0.1])
+    assert mine == [pytest.approx(row, rel=1e-12, abs=0) for row in expected]
+
+
 def test_the_comparison_sees_reductions() -> None:
     """The sequences that are compared with torch's do go down: a constant metric reduces after ``patience`` readings."""
     rows = used(hold(), ReduceOnPlateau(monitor="loss", patience=2, factor=0.5), [1.0] * 8, [0.1])
@@ -231,6 +246,10 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("min_lr", {"a": 1e-3}, "min_lr=1e-6"),
     ("eps", -1e-8, "eps="),
     ("eps", math.nan, "eps="),
+    ("smooth", 0, "smooth=5"),
+    ("smooth", 2.5, "smooth=5"),
+    ("every", 0, "every=100"),
+    ("every", "1 epoch", "every=100"),
 ]
 
 
