@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lr_toolkit.errors import ScheduleError as ScheduleError
+    from lr_toolkit.lightning.branching import Branch as Branch
+    from lr_toolkit.lightning.branching import branch as branch
     from lr_toolkit.lightning.callbacks.monitor import LRMonitor as LRMonitor
     from lr_toolkit.lightning.callbacks.warmup import LRWarmup as LRWarmup
     from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
@@ -61,7 +63,16 @@ _ROOMS = {
         "wsd",
     ),
     "optim": ("ReduceOnPlateau", "ScheduledLR"),
-    "lightning": ("LRMonitor", "LRWarmup", "ScheduleMixin", "configure_optimizers", "horizon_of", "scheduler_config"),
+    "lightning": (
+        "Branch",
+        "LRMonitor",
+        "LRWarmup",
+        "ScheduleMixin",
+        "branch",
+        "configure_optimizers",
+        "horizon_of",
+        "scheduler_config",
+    ),
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -1,6 +1,8 @@
 """The host: Lightning's Trainer asks for a scheduler, this room answers with a schedule that fits the run."""
 
 from lr_toolkit.lightning import hparams
+from lr_toolkit.lightning.branching import Branch as Branch
+from lr_toolkit.lightning.branching import branch as branch
 from lr_toolkit.lightning.callbacks.monitor import LRMonitor as LRMonitor
 from lr_toolkit.lightning.callbacks.warmup import LRWarmup as LRWarmup
 from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers

@@ -17,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import event, given, settings
@@ -47,8 +48,9 @@ def train(optimizer: Optimizer, scheduler: ScheduledLR, updates: int, accumulate
     for _ in range(updates):
         for weight in weights:
             weight.data.zero_()
+            weight.grad = torch.zeros_like(weight)
             for _ in range(accumulate):
-                (weight.sum() / accumulate).backward()
+                weight.grad += 1 / accumulate
         optimizer.step()
         optimizer.zero_grad()
         scheduler.step()
@@ -189,7 +191,7 @@ def legs(draw: st.DrawFn) -> list[Leg]:
                 policy=draw(st.sampled_from(POLICIES)),
                 rewarm=draw(st.sampled_from([None, None, 1, 3])),
                 accumulate=draw(st.sampled_from([1, 2, 4])),
-                passes=draw(st.integers(0, 40)),
+                passes=draw(st.integers(0, 24)),
                 scale=draw(st.sampled_from([1.0, 1.0, 0.5])) if change else made[-1].scale,
             )
         )
@@ -202,7 +204,7 @@ def reaction() -> ReduceOnPlateau:
 
 
 @given(legs(), st.booleans())
-@settings(max_examples=600)
+@settings(max_examples=500)
 def test_an_interrupted_run_follows_the_specified_sequence(made: list[Leg], plateau: bool) -> None:
     """Whatever is drawn (plans, lengths, base LRs, accumulation, interruptions, policies), all LRs are the specified ones."""
     counter, readings = 0, 0
@@ -236,17 +238,16 @@ def test_an_interrupted_run_follows_the_specified_sequence(made: list[Leg], plat
             event("changed" if changed else "unchanged")
             resume(optimizer, scheduler, states)
             route, before = follow, asked
-        updates = leg.passes // leg.accumulate
-        for _ in range(updates):
-            moved = train(optimizer, scheduler, 1, leg.accumulate)
+        used, expected = [], []
+        for _ in range(leg.passes // leg.accumulate):
+            used += train(optimizer, scheduler, 1, leg.accumulate)
             gain = 0.5 ** max(readings - 1, 0)
-
-            assert moved == [pytest.approx([lr * gain for lr in route.lrs(Fraction(counter))], rel=1e-12, abs=1e-15)]
-
+            expected.append([lr * gain for lr in route.lrs(Fraction(counter))])
             counter += 1
             if plateau and counter % 7 == 0:
                 scheduler.observe(1.0)
                 readings += 1
+        np.testing.assert_allclose(used, expected, rtol=1e-12, atol=1e-15)
         states = saved(optimizer, scheduler)
         if leg.passes % leg.accumulate:
             # The plug is pulled between two backward passes of an update: they are lost, and so is nothing else.

@@ -1,0 +1,140 @@
+"""Branching a cooldown from a checkpoint of a stable run, which is only read."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, final
+
+import torch
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.resume import CLASS
+from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, hold
+from lr_toolkit.schedules.durations import shorten
+from lr_toolkit.schedules.recipes import COOLDOWNS
+from lr_toolkit.schedules.shapes import round_half_up
+
+__all__ = ["Branch", "branch"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A cooldown that begins at a checkpoint: what to follow, and where the Trainer stops.
+
+    Attributes:
+        schedule: a hold up to the checkpoint's update, then the cooldown; to be followed with ``on_change="continue"``.
+        max_steps: the Trainer's ``max_steps``.
+        at: the update at which it begins.
+
+    Example:
+        >>> state = {"class": "lr_toolkit.ScheduledLR", "last_epoch": 8000}
+        >>> state["asked"] = {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}
+        >>> branch({"global_step": 8000, "lr_schedulers": [state]}, over="3 epochs", shape="linear")
+        Branch(schedule=hold(8000) >> linear(over=1500), max_steps=9500, at=8000)
+    """
+
+    schedule: Schedule
+    max_steps: int
+    at: int
+
+
+def branch(
+    checkpoint: str | Path | Mapping[str, Any],
+    over: DurationLike,
+    shape: Literal["cosine", "linear", "one_minus_sqrt"] = "one_minus_sqrt",
+    *,
+    end: float = 0.0,
+) -> Branch:
+    """Branch a cooldown from any checkpoint of a run with a stable learning rate.
+
+        hold(at) >> shape(end, over=over),    from the LR in the checkpoint, until max_steps = updates taken + over
+
+    The checkpoint is only read: any number of branches start from one trunk, and the trunk itself can go on.
+
+    Args:
+        checkpoint: the file that Lightning wrote, or what ``torch.load`` gave for it.
+        over: how long to cool down: updates, epochs as long as the trunk's, or a share of the branch's whole run, the trunk
+            up to here included.
+        shape: the cooldown, one of the decays by name.
+        end: the floor as a factor of the base LR.
+
+    Raises:
+        ScheduleError: where the file holds no scheduler of this package or more than can be read without executing code,
+            several that have come to different updates, or one that counts epochs; for a duration or a shape that is none.
+
+    Example:
+        >>> state = {"class": "lr_toolkit.ScheduledLR", "last_epoch": 8000}
+        >>> state["asked"] = {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}
+        >>> cooldown = branch({"global_step": 8000, "lr_schedulers": [state]}, over="20%")  # or a file's name
+        >>> cooldown.schedule, cooldown.max_steps
+        (hold(8000) >> one_minus_sqrt(over=2000), 10000)
+        >>> # model.schedule, model.on_change = cooldown.schedule, "continue"
+        >>> # L.Trainer(max_steps=cooldown.max_steps).fit(model, ckpt_path="trunk.ckpt")
+
+    Reference:
+        Haegele et al. 2024, https://arxiv.org/abs/2405.18392: cooldowns from one trunk in place of a run for each length.
+    """
+    if shape not in COOLDOWNS:
+        raise ScheduleError(
+            f"branch(shape={shorten(shape)}): must be one of {', '.join(map(repr, COOLDOWNS))}. Write branch(..., shape='linear')."
+        )
+    held = _read(checkpoint)
+    state = _ours(held)
+    at = state["last_epoch"]
+    updates = _updates(Duration.of(over, "branch"), at, state["asked"])
+    cooldown = COOLDOWNS[shape](end, over=updates)
+    # Lightning's counter runs on where a GradScaler skips an update, and counts those of several optimizers together.
+    optimizers = max(len(held.get("optimizer_states", ())), 1)
+    return Branch(hold(at) >> cooldown if at else cooldown, held["global_step"] + updates * optimizers, at)
+
+
+def _read(checkpoint: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(checkpoint, Mapping):
+        return checkpoint
+    try:
+        held: Mapping[str, Any] = torch.load(checkpoint, map_location="meta", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ScheduleError(
+            f"branch({str(checkpoint)!r}): the file holds Python objects, which only code that you trust may make "
+            f"({str(error).splitlines()[0]}). Write branch(torch.load({str(checkpoint)!r}, weights_only=False), ...)."
+        ) from None
+    return held
+
+
+def _ours(held: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The state of this package's scheduler in a checkpoint."""
+    states: list[Mapping[str, Any]] = [one for one in held.get("lr_schedulers", ()) if one.get("class") == CLASS]
+    if not states:
+        raise ScheduleError(
+            "branch: the checkpoint holds no scheduler of lr_toolkit, so it does not say which LR to decay from. Branch from a "
+            "checkpoint with its training state (ModelCheckpoint(save_weights_only=False)) of a run with configure_optimizers(...)."
+        )
+    counters = sorted({one["last_epoch"] for one in states})
+    if len(counters) > 1:
+        raise ScheduleError(
+            f"branch: the checkpoint's schedulers have come to different updates, {', '.join(map(str, counters))}, so they have no "
+            "one cooldown. Write each schedule yourself: hold(1000) >> one_minus_sqrt(over=200), with on_change='continue'."
+        )
+    if states[0]["asked"]["unit"] == "epoch":
+        raise ScheduleError(
+            f"branch: the checkpoint's scheduler was stepped once per epoch. Write hold('{counters[0]} epochs') >> "
+            "one_minus_sqrt(), with interval='epoch' and on_change='continue', and a larger Trainer(max_epochs=...)."
+        )
+    return states[0]
+
+
+def _updates(over: Duration, at: int, saved: Mapping[str, Any]) -> int:
+    """The length of the cooldown in updates."""
+    if over.unit == "%":
+        if over.amount == 100 or at == 0:
+            raise ScheduleError(
+                f"branch(over={over.literal}): leaves nothing for the trunk. Write over='20%' or over=2000."
+            )
+        return max(round_half_up(at * over.amount / (100 - over.amount)), 1)
+    horizon = Horizon(saved["steps"], saved["steps_per_epoch"])
+    return max(round_half_up(horizon.after(Fraction(at), over)) - at, 1)

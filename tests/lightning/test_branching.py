@@ -1,0 +1,219 @@
+"""Branching a cooldown: from the LR in the checkpoint to the floor, and the trunk stays what it was."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.optim import Optimizer
+
+from lr_toolkit import Branch, ScheduleError, ScheduleMixin, branch, configure_optimizers, hold, linear, one_minus_sqrt
+from lr_toolkit.cli import main
+from tests.lightning.runs import Net, loader, trainer
+
+pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+
+
+class Stable(ScheduleMixin, Net):
+    """A trunk: a warmup, then the peak for as long as it takes."""
+
+    schedule = "warmup(4) >> hold()"
+
+    def __init__(self) -> None:
+        super().__init__(None)  # type: ignore[arg-type]  # the mixin answers
+
+    def build_optimizer(self) -> Optimizer:
+        return self.optimizer()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.trainer.global_step in (10, 16, 20) and self.on_change == "error":
+            self.trainer.save_checkpoint(f"trunk-{self.trainer.global_step}.ckpt")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trunk(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A trunk of 24 updates, eight an epoch, with checkpoints at 10, 16 and 20."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("trunk"))
+        trainer(max_epochs=3).fit(Stable(), loader(8))
+        yield Path.cwd()
+
+
+def cooled(cooldown: Branch, checkpoint: str) -> list[float]:
+    """The LRs of the first group in a branch, with the three lines that the docstring gives."""
+    net = Stable()
+    net.schedule, net.on_change = cooldown.schedule, "continue"
+    trainer(max_steps=cooldown.max_steps).fit(net, loader(8), ckpt_path=checkpoint, weights_only=True)
+    return [lrs[0] for lrs in net.lrs]
+
+
+@pytest.mark.parametrize("at", [10, 20])
+@pytest.mark.parametrize("over", [4, 9, 30])
+@pytest.mark.parametrize("shape", ["one_minus_sqrt", "linear", "cosine"])
+def test_a_branch_falls_from_the_lr_in_the_checkpoint_to_the_floor(at: int, over: int, shape: Any) -> None:
+    """It takes exactly ``over`` updates, on the curve of its shape, whatever the trunk did before."""
+    import lr_toolkit
+
+    curve = getattr(lr_toolkit, shape)(0.1, over=over).resolve(lr_toolkit.Horizon(over))
+    used = cooled(branch(f"trunk-{at}.ckpt", over, shape, end=0.1), f"trunk-{at}.ckpt")
+
+    assert used == pytest.approx(0.1 * curve.values(range(over)))
+
+
+def test_branches_do_not_touch_the_trunk() -> None:
+    """After two branches the trunk's file is byte for byte what it was, and the trunk itself goes on as if there were none."""
+    before = hashlib.sha256(Path("trunk-20.ckpt").read_bytes()).hexdigest()
+    for over in (5, 7):
+        cooled(branch("trunk-20.ckpt", over), "trunk-20.ckpt")
+    net = Stable()
+    trainer(max_epochs=3).fit(net, loader(8), ckpt_path="trunk-20.ckpt", weights_only=True)
+
+    assert hashlib.sha256(Path("trunk-20.ckpt").read_bytes()).hexdigest() == before
+    assert net.lrs == [[0.1, 0.02]] * 4
+
+
+def test_a_branch_from_the_end_of_an_epoch() -> None:
+    """From a checkpoint at an epoch's last update it runs its whole length."""
+    assert len(cooled(branch("trunk-16.ckpt", 6), "trunk-16.ckpt")) == 6
+
+
+def test_a_branch_that_is_interrupted_goes_on() -> None:
+    """Resumed from a checkpoint of its own, with the same lines, it is exact."""
+    cooldown = branch("trunk-20.ckpt", 10)
+    whole = cooled(cooldown, "trunk-20.ckpt")
+    net = Stable()
+    net.schedule, net.on_change = cooldown.schedule, "continue"
+    halted = trainer(max_steps=cooldown.max_steps, limit_train_batches=8)
+    net.on_train_batch_end = lambda *_: (  # type: ignore[method-assign]  # a hook for this run alone
+        halted.save_checkpoint("mine.ckpt") if halted.global_step == 25 else None
+    )
+    halted.fit(net, loader(8), ckpt_path="trunk-20.ckpt", weights_only=True)
+
+    assert cooled(cooldown, "mine.ckpt") == whole[5:]
+
+
+def test_with_the_helper() -> None:
+    """The same in a module of one's own: the schedule and ``on_change="continue"`` go to ``configure_optimizers``."""
+    cooldown = branch("trunk-20.ckpt", 4, "linear")
+    net = Net(
+        lambda net, optimizer: configure_optimizers(optimizer, cooldown.schedule, net.trainer, on_change="continue")
+    )
+    trainer(max_steps=cooldown.max_steps).fit(net, loader(8), ckpt_path="trunk-20.ckpt", weights_only=True)
+
+    assert net.lrs == [pytest.approx([0.1 * f, 0.02 * f]) for f in (1.0, 0.75, 0.5, 0.25)]
+
+
+def test_a_run_that_stops_before_the_cooldown_is_over_is_refused() -> None:
+    """Where the Trainer was given another ``max_steps``, the cooldown does not fit, and no update is taken."""
+    net = Stable()
+    net.schedule, net.on_change = branch("trunk-20.ckpt", 10).schedule, "continue"
+    with pytest.raises(ScheduleError, match="does not fit"):
+        trainer(max_steps=25).fit(net, loader(8), ckpt_path="trunk-20.ckpt", weights_only=True)
+
+
+@pytest.mark.parametrize(
+    ("over", "updates"),
+    [(5, 5), ("5 steps", 5), ("2 epochs", 16), ("0.5 epochs", 4), ("20%", 5), ("50%", 20), ("1%", 1)],
+)
+def test_the_length_in_every_unit(over: Any, updates: int) -> None:
+    """Updates as they are, epochs as long as the trunk's, and a share of the branch's whole run, trunk included."""
+    cooldown = branch("trunk-20.ckpt", over)
+
+    assert cooldown == Branch(hold(20) >> one_minus_sqrt(over=updates), 20 + updates, 20)
+
+
+def test_updates_that_lightning_counts_and_the_schedule_does_not() -> None:
+    """Where a GradScaler skipped two updates Lightning's counter is ahead by two, and the cooldown has its whole length."""
+    held = torch.load("trunk-20.ckpt", weights_only=True)
+    cooldown = branch(held | {"global_step": 22}, 10, "linear")
+
+    assert cooldown == Branch(hold(20) >> linear(over=10), 32, 20)
+
+
+def test_from_the_very_beginning_it_is_the_cooldown_alone() -> None:
+    """Before the first update there is nothing to hold."""
+    state = {
+        "class": "lr_toolkit.ScheduledLR",
+        "last_epoch": 0,
+        "asked": {"steps": 9, "steps_per_epoch": 3, "unit": "step"},
+    }
+
+    assert branch({"global_step": 0, "lr_schedulers": [state]}, 6).schedule == one_minus_sqrt(over=6)
+
+
+def made(**changes: Any) -> dict[str, Any]:
+    """A checkpoint with something changed in its scheduler's state."""
+    held: dict[str, Any] = torch.load("trunk-20.ckpt", weights_only=True)
+    held["lr_schedulers"][0] |= changes
+    return held
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "weights alone": (lambda: branch({"state_dict": {}}, 5), "save_weights_only=False"),
+    "another scheduler": (lambda: branch({"lr_schedulers": [{"T_max": 3}]}, 5), "holds no scheduler of lr_toolkit"),
+    "counts epochs": (
+        lambda: branch(made(asked={"unit": "epoch"}), 5),
+        r"hold\('20 epochs'\) >> one_minus_sqrt\(\), with interval='epoch'",
+    ),
+    "two counters": (
+        lambda: branch({"lr_schedulers": [*made()["lr_schedulers"], *made(last_epoch=7)["lr_schedulers"]]}, 5),
+        "different updates, 7, 20",
+    ),
+    "epochs that nobody knows": (
+        lambda: branch(made(asked={"unit": "step", "steps": 24, "steps_per_epoch": None}), "1 epoch"),
+        "needs the length of an epoch",
+    ),
+    "a shape that is none": (lambda: branch("trunk-20.ckpt", 5, "sqrt"), "'cosine', 'linear', 'one_minus_sqrt'"),  # type: ignore[arg-type]
+    "a bare float": (lambda: branch("trunk-20.ckpt", 0.2), r"branch\(over=0\.2\): a bare float has no unit"),  # type: ignore[arg-type]
+    "all of it": (lambda: branch("trunk-20.ckpt", "100%"), "leaves nothing for the trunk"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_branched_is_refused(name: str) -> None:
+    """The message says what is wrong, and what to write."""
+    call, message = REFUSED[name]
+    with pytest.raises(ScheduleError, match=message):
+        call()
+
+
+def test_a_checkpoint_with_objects_in_it_is_read_only_by_who_trusts_it() -> None:
+    """A file that holds Python objects is not unpickled unasked; the message gives the call that does."""
+    torch.save(made() | {"hyper_parameters": {"path": Stable}}, "objects.ckpt")
+    with pytest.raises(ScheduleError, match=r"branch\(torch\.load\('objects\.ckpt', weights_only=False\), \.\.\.\)"):
+        branch("objects.ckpt", 5)
+
+    assert branch(torch.load("objects.ckpt", weights_only=False), 5) == branch("trunk-20.ckpt", 5)
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_lines_that_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """``lr-toolkit branch CKPT --over 6 --shape linear`` prints Python; run as it is, it cools down."""
+    main(["branch", "trunk-20.ckpt", "--over", "6", "--shape", "linear"])
+    printed = capsys.readouterr().out
+
+    class Quiet:
+        Trainer = staticmethod(trainer)
+
+    model = Stable()
+    model.train_dataloader = lambda: loader(8)  # type: ignore[method-assign]  # a hook of this model alone
+    exec(printed, {"model": model, "L": Quiet})
+
+    assert [lrs[0] for lrs in model.lrs] == pytest.approx([0.1 * (1 - i / 6) for i in range(6)])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nothing.ckpt", "--over", "5"], ["trunk-20.ckpt", "--over", "0.2"], ["trunk-20.ckpt"]]
+)
+def test_the_command_says_what_is_wrong(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing file, a bare float and a missing length are one line on standard error and exit status 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(["branch", *arguments])
+
+    assert ended.value.code == 2
+    assert "lr-toolkit branch: error: " in capsys.readouterr().err

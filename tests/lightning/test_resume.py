@@ -1,0 +1,364 @@
+"""Resuming in real Trainers: policies, kills, ranks, groups that were added, and checkpoints from elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import BackboneFinetuning
+from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+from lr_toolkit import Horizon, ScheduleError, ScheduleMixin, configure_optimizers, cosine
+from tests.lightning.runs import Net, loader, trainer
+from tests.optim.test_resume import FORMULAS, Course, after, course
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data"
+LONG = Horizon(32, 8)
+
+# Lightning says so of a plain loader in mid-epoch; what the tests look at is the LR.
+pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+
+
+class Unplugged(Exception):
+    """The end of a run that nobody asked for."""
+
+
+class Mortal(Net):
+    """Saves a checkpoint after so many updates, and dies of it."""
+
+    def __init__(self, answer: Any, save: Path | None = None, at: int = -1) -> None:
+        super().__init__(answer)
+        self.save, self.at = save, at
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.save and self.trainer.global_step == self.at:
+            self.trainer.save_checkpoint(self.save)
+            raise Unplugged
+
+
+def scheduled(schedule: str, **options: Any) -> Any:
+    """What the helper answers."""
+    return lambda net, optimizer: configure_optimizers(optimizer, schedule, net.trainer, **options)
+
+
+def leg(
+    answer: Any, *, begin: Path | None = None, save: Path | None = None, at: int = -1, **options: Any
+) -> list[list[float]]:
+    """The LRs of a run's updates, from a checkpoint or afresh, to its end or to the update at which it dies."""
+    net = Mortal(answer, save, at)
+    options = {"max_epochs": 2, **options}
+    batches = loader(8)
+    if save is None:
+        trainer(**options).fit(net, batches, ckpt_path=begin, weights_only=begin and True)
+    else:
+        with pytest.raises(Unplugged):
+            trainer(**options).fit(net, batches, ckpt_path=begin, weights_only=begin and True)
+    return net.lrs
+
+
+# --- whatever is drawn --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(36))
+def test_an_interrupted_fit_follows_the_specified_sequence(seed: int, tmp_path: Path) -> None:
+    """Schedules, lengths, accumulation, two interruptions and a policy at each: all LRs are the specified ones."""
+    chance = random.Random(seed)
+    accumulate = chance.choice([1, 2, 3])
+    per_epoch = math.ceil(8 / accumulate)
+    text, epochs = chance.choice(sorted(FORMULAS)), 8
+    bases = [0.1, 0.02]
+    asked = course(text, epochs * per_epoch, bases)
+    route: Course = asked
+    # Not at an epoch's last batch: see tests/lightning/killed.py.
+    cuts = sorted(chance.sample([k for k in range(1, 4 * per_epoch) if k % per_epoch], 2))
+    used: list[list[float]] = []
+    expected: list[list[float]] = []
+    checkpoint, policy = None, "error"
+    for number, (begin, end) in enumerate(zip([0, *cuts], [*cuts, None], strict=True)):
+        if number and chance.random() < 0.7:
+            text, epochs = chance.choice(sorted(FORMULAS)), epochs + chance.choice([0, 4])
+            policy = chance.choice(["replan", "keep", "stretch", "continue"])
+            now = course(text, epochs * per_epoch, bases)
+            if now.plan != asked.plan:
+                follow = after(route, now, begin, policy, None)
+                policy = policy if follow else "keep"
+                route, asked = follow or after(route, now, begin, "keep", None) or route, now
+        save = tmp_path / f"{number}.ckpt" if end else None
+        stop = end or epochs * per_epoch
+        options = {"max_epochs": epochs, "accumulate_grad_batches": accumulate}
+        used += leg(scheduled(text, on_change=policy), begin=checkpoint, save=save, at=stop, **options)
+        expected += [route.lrs(Fraction(k)) for k in range(begin, stop)]
+        checkpoint = save
+
+    assert used == [pytest.approx(lrs, rel=1e-12, abs=1e-15) for lrs in expected]
+
+
+MIDDLES = [(accumulate, at) for accumulate in (1, 2, 3) for at in range(1, math.ceil(8 / accumulate))]
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize(("accumulate", "at"), MIDDLES)
+def test_resumed_at_any_update_of_an_epoch_it_is_exact(accumulate: int, at: int, interval: Any, tmp_path: Path) -> None:
+    """Interrupted at any update in mid-epoch, at step and at epoch interval, under accumulation: the very floats."""
+    answer = scheduled("warmup('20%') >> cosine(end=0.1)", interval=interval)
+    options = {"max_epochs": 5, "accumulate_grad_batches": accumulate}
+    at += math.ceil(8 / accumulate)
+    before = leg(answer, save=tmp_path / "cut.ckpt", at=at, **options)
+
+    assert before + leg(answer, begin=tmp_path / "cut.ckpt", **options) == leg(answer, **options)
+    assert len(before) == at
+
+
+# --- killed -----------------------------------------------------------------------------------------------------------
+
+
+def told_by(module: str, folder: Path, *arguments: str) -> None:
+    """Run one of the scripts beside this file."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, str(folder), *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_the_run_is_the_same(tmp_path: Path) -> None:
+    """SIGKILL at twenty random moments, in training and while a checkpoint is written: all LRs and the weights are equal."""
+    told_by("tests.lightning.killed", tmp_path, "20")
+    told = json.loads((tmp_path / "told.json").read_text("utf-8"))
+    whole, torn = told["lrs"]
+
+    assert len(whole) == 260
+    assert torn == whole
+    assert told["weights"][0] == told["weights"][1]
+    assert 0 < told["killed while writing"] < 20
+
+
+# --- ranks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_ranks_go_on_alike(tmp_path: Path) -> None:
+    """Two ranks resume exactly; from one rank to two, with ``max_steps``, the schedule goes on without a question."""
+    told_by("tests.lightning.resumed_ranks", tmp_path)
+    told = {path.stem: json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.json")}
+    whole = told["whole-0"]["lrs"]
+
+    assert len(whole) == 20
+    for rank in (0, 1):
+        assert told[f"whole-{rank}"]["lrs"] == whole
+        assert told[f"first-{rank}"]["lrs"] + told[f"second-{rank}"]["lrs"] == whole
+        assert told["alone-0"]["lrs"] + told[f"joined-{rank}"]["lrs"] == whole
+    assert told["second-0"]["weights"] == told["second-1"]["weights"]
+
+
+# --- updates that did not happen ------------------------------------------------------------------------------------------
+
+
+class Skipping(Mortal):
+    """Leaves its second epoch early, and has no loss for one batch of the third."""
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
+        return -1 if self.current_epoch == 1 and batch_idx == 3 else None
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        if self.current_epoch == 2 and batch_idx == 2:
+            return None
+        return super().training_step(batch, batch_idx)
+
+
+@pytest.mark.filterwarnings("ignore:`training_step` returned `None`")
+@pytest.mark.parametrize("cut", [None, 10, 13])
+def test_what_was_skipped_moves_nothing(cut: int | None, tmp_path: Path) -> None:
+    """An epoch that ends early and a batch without a loss: each real update has the next LR, resumed in between or not."""
+    answer = scheduled("linear()")
+    gradients: list[bool] = []
+
+    def fit(save: Path | None, begin: Path | None, at: int) -> list[list[float]]:
+        net = Skipping(answer, save, at)
+
+        def real(optimizer: Optimizer, *_: Any) -> None:
+            gradients.append(net.one.weight.grad is not None)
+
+        net.answer = lambda module, optimizer: (optimizer.register_step_post_hook(real), answer(module, optimizer))[1]
+        with contextlib.suppress(Unplugged):
+            trainer(max_epochs=3).fit(net, loader(8), ckpt_path=begin, weights_only=begin and True)
+        return net.lrs
+
+    used = fit(tmp_path / "cut.ckpt", None, cut) if cut else []
+    used += fit(None, tmp_path / "cut.ckpt" if cut else None, -1)
+
+    assert gradients.count(False) == 1
+    # Resumed in the epoch after one that ended early, Lightning repeats a batch: an update more, with an LR of its own.
+    assert gradients.count(True) == 8 + 3 + 7 + (cut == 13)
+    assert [lrs[0] for lrs, real in zip(used, gradients, strict=True) if real] == pytest.approx(
+        [0.1 * (1 - k / 24) for k in range(gradients.count(True))]
+    )
+
+
+# --- groups that come ---------------------------------------------------------------------------------------------------
+
+
+class Transfer(Mortal):
+    """A frozen backbone under a head; ``used`` has one LR, and from the second epoch on two."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.backbone, self.head = self.one, self.two
+
+    def optimizer(self) -> Optimizer:
+        optimizer = SGD(self.two.parameters(), lr=0.1)
+        optimizer.register_step_post_hook(self._record)
+        return optimizer
+
+
+def finetuned(begin: Path | None = None, save: Path | None = None, at: int = -1) -> list[list[float]]:
+    """The LRs of four epochs, with the backbone unfrozen at the second."""
+    net = Transfer(scheduled("cosine()"), save, at)
+    unfreeze = BackboneFinetuning(
+        2, backbone_initial_lr=0.01, lambda_func=lambda epoch: 1.0, train_bn=False, should_align=False
+    )
+    with contextlib.suppress(Unplugged):
+        trainer(max_epochs=4, callbacks=[unfreeze]).fit(net, loader(8), ckpt_path=begin, weights_only=begin and True)
+    return net.lrs
+
+
+def test_an_unfrozen_backbone_follows_from_its_own_base() -> None:
+    """From its first update the group that the callback adds is driven from the LR that it came with."""
+    factors = cosine().resolve(LONG).values(range(32))
+    used = finetuned()
+
+    assert [len(lrs) for lrs in used] == [1] * 16 + [2] * 16
+    assert [lrs[0] for lrs in used] == pytest.approx(0.1 * factors)
+    # At the third epoch the callback writes its own LR, by hand: it holds for one update.
+    assert [lrs[1] for at, lrs in enumerate(used[16:]) if at != 8] == pytest.approx(
+        [0.01 * factor for at, factor in enumerate(factors[16:]) if at != 8]
+    )
+    assert used[24][1] == 0.01
+
+
+@pytest.mark.parametrize("at", [5, 18, 23, 27])
+def test_a_resume_after_the_unfreezing_is_exact(at: int, tmp_path: Path) -> None:
+    """Interrupted before and after the group was added, all LRs are the uninterrupted run's."""
+    before = finetuned(save=tmp_path / "cut.ckpt", at=at)
+
+    assert len(before) == at
+    assert before + finetuned(begin=tmp_path / "cut.ckpt") == finetuned()
+
+
+# --- a changed plan, in the module ------------------------------------------------------------------------------------------
+
+
+class Planned(ScheduleMixin, Net):
+    """The mixin on the recording module."""
+
+    schedule = "cosine()"
+
+    def __init__(self) -> None:
+        super().__init__(None)  # type: ignore[arg-type]  # the mixin answers
+
+    def build_optimizer(self) -> Optimizer:
+        return self.optimizer()
+
+
+def extended(**attributes: Any) -> list[float]:
+    """The LRs of the first group after a run of two epochs was made one of four."""
+    net = Planned()
+    made = trainer(max_epochs=2)
+    made.fit(net, loader(8))
+    made.save_checkpoint("end.ckpt")
+    longer = type("Longer", (Planned,), attributes)()
+    trainer(max_epochs=4).fit(longer, loader(8), ckpt_path="end.ckpt", weights_only=True)
+    return [lrs[0] for lrs in longer.lrs]
+
+
+def test_a_longer_run_asks_before_the_first_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Extended without a policy, fit stops with the table; no update is taken."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ScheduleError, match=r"(?s)not the one in the checkpoint.*steps=16.*steps=32.*on_change='continue'"
+    ):
+        extended()
+
+
+@pytest.mark.parametrize("policy", ["replan", "keep", "stretch", "continue"])
+def test_the_mixins_attributes_decide(policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``on_change`` and ``rewarm`` as class attributes: a finished cosine can be replanned, kept at zero, or is refused."""
+    monkeypatch.chdir(tmp_path)
+    if policy == "stretch":
+        with pytest.raises(ScheduleError, match="nothing to stretch"):
+            extended(on_change=policy)
+        return
+    used = extended(on_change=policy, rewarm="4 steps")
+    left = cosine().resolve(LONG).values(range(16, 32)) * 0.1 * (policy == "replan")
+
+    assert used == pytest.approx([lr * min((i + 1) / 5, 1) for i, lr in enumerate(left)], abs=1e-15)
+
+
+# --- from elsewhere ---------------------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_of_torchs_scheduler_is_refused_and_the_cure_works(tmp_path: Path) -> None:
+    """Lightning hands the states over by position; ours says what it was given, and what it then says to write works."""
+
+    def torchs(net: Net, optimizer: Optimizer) -> Any:
+        return [optimizer], [{"scheduler": CosineAnnealingLR(optimizer, 16), "interval": "step"}]
+
+    leg(torchs, save=tmp_path / "torch.ckpt", at=5)
+    with pytest.raises(ScheduleError, match=r"(?s)saved by another scheduler.*T_max.*step\(5\) in its on_train_start"):
+        leg(scheduled("linear()"), begin=tmp_path / "torch.ckpt")
+
+    class Cured(Net):
+        def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+            checkpoint["lr_schedulers"] = []
+
+        def on_train_start(self) -> None:
+            self.lr_schedulers().step(5)  # type: ignore[union-attr, call-arg]  # one scheduler, which is ours
+
+    net = Cured(scheduled("linear()"))
+    trainer(max_epochs=2).fit(net, loader(8), ckpt_path=tmp_path / "torch.ckpt", weights_only=True)
+
+    assert [lrs[0] for lrs in net.lrs] == pytest.approx([0.1 * (1 - k / 16) for k in range(5, 16)])
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("lightning-*.ckpt")))
+def test_a_lightning_checkpoint_of_every_version_goes_on(name: str) -> None:
+    """A file that each version has left behind, saved after 5 of 16 updates, is read safely and goes on exactly."""
+    answer = scheduled("warmup(3) >> cosine(end=0.1)")
+
+    assert leg(answer, begin=DATA / name) == [pytest.approx(lrs) for lrs in leg(answer)[5:]]
+
+
+def test_there_is_a_lightning_checkpoint_of_this_version() -> None:
+    """The directory holds one, and it is small."""
+    assert [path.stat().st_size < 20_000 for path in DATA.glob("lightning-*.ckpt")] == [True]
+
+
+def test_the_whole_checkpoint_is_read_safely(tmp_path: Path) -> None:
+    """``torch.load(weights_only=True)`` reads what Lightning saved; the scheduler's part is below 2 kB and says the plan."""
+    leg(scheduled("warmup(3) >> cosine(end=0.1)"), save=tmp_path / "cut.ckpt", at=5)
+    (state,) = torch.load(tmp_path / "cut.ckpt", weights_only=True)["lr_schedulers"]
+
+    assert (state["class"], state["format"], state["last_epoch"]) == ("lr_toolkit.ScheduledLR", 1, 5)
+    assert state["asked"]["schedule"] == "warmup(3) >> cosine(end=0.1)"
+    assert (state["asked"]["steps"], state["asked"]["steps_per_epoch"]) == (16, 8)
+    assert state["asked"]["base_lrs"] == [0.1, 0.02]
