@@ -335,7 +335,7 @@ class ScheduledLR(LRScheduler):
         self._gains = list(state_dict["gains"])
         if self.plateau is not None:
             self._reaction = (
-                PlateauState(**{**saved, "recent": tuple(saved["recent"])}) if saved else self.plateau.start
+                PlateauState(**{**saved, "recent": tuple(saved.get("recent", ()))}) if saved else self.plateau.start
             )
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.
         self._follow(route)
