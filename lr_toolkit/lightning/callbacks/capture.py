@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Capture", "Reading", "momentum_of", "number", "weight_decay_of"]
 
+_PLAIN = {float}
 _SHADOW = "_lr_toolkit_shadow"  # what LRWarmup leaves on an optimizer while it ramps
 
 # For each quantity, the value of each parameter group.
@@ -71,7 +72,7 @@ class Capture:
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         groups = optimizer.param_groups
         lrs = [group["lr"] for group in groups]
-        if not all(type(lr) is float for lr in lrs):
+        if set(map(type, lrs)) != _PLAIN:
             lrs = [_kept(lr) for lr in lrs]
         latest = {"lr": lrs}
         for name, read in self._more.items():

@@ -51,7 +51,8 @@ def find_departure(
         lrs: the LR that each group used.
         names: what each group's curve is called.
     """
-    for name, used, planned in zip(names, lrs, scheduler.planned(update), strict=False):
+    plan = scheduler.planned(update)
+    for name, used, planned in zip(names, lrs, plan, strict=False):
         # A tensor LR carries float32: the plan was rounded once when it was written.
         tolerance = 1e-6 if isinstance(used, Tensor) else 1e-9
         value = number(used)

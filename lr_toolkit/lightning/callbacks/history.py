@@ -22,26 +22,29 @@ class History:
     """
 
     def __init__(self) -> None:
-        self._steps: list[int] = []
-        self._epochs: list[int] = []
-        self._values: dict[str, list[float]] = {}
+        # Rows as they come: adding one costs the same however many columns there are.
+        self._rows: list[tuple[int, int, Mapping[str, float]]] = []
 
     def add(self, *, step: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Append a row."""
-        for name in values:
-            self._values.setdefault(name, [math.nan] * len(self._steps))
-        self._steps.append(step)
-        self._epochs.append(epoch)
-        for name, column in self._values.items():
-            column.append(values.get(name, math.nan))
+        """Append a row, which is kept and must not be changed."""
+        self._rows.append((step, epoch, values))
 
     def columns(self) -> dict[str, list[int] | list[float]]:
-        """Every column under its name: ``step``, ``epoch``, then the values; copies, ready for ``pandas.DataFrame``."""
-        values: dict[str, list[int] | list[float]] = {name: list(column) for name, column in self._values.items()}
-        return {"step": list(self._steps), "epoch": list(self._epochs), **values}
+        """Every column under its name: ``step``, ``epoch``, then the values; new lists, ready for ``pandas.DataFrame``."""
+        names = dict.fromkeys(name for _, _, values in self._rows for name in values)
+        columns: dict[str, list[int] | list[float]] = {
+            "step": [step for step, _, _ in self._rows],
+            "epoch": [epoch for _, epoch, _ in self._rows],
+        }
+        for name in names:
+            columns[name] = [values.get(name, math.nan) for _, _, values in self._rows]
+        return columns
 
     def series(self, name: str) -> tuple[list[int], list[float]]:
         """The steps and values at which ``name`` has one."""
-        column = self._values.get(name, [math.nan] * len(self._steps))
-        rows = [at for at, value in enumerate(column) if not math.isnan(value)]
-        return [self._steps[at] for at in rows], [column[at] for at in rows]
+        rows = [(step, values[name]) for step, _, values in self._rows if name in values]
+        return [step for step, _ in rows], [value for _, value in rows]
+
+    def latest(self, name: str) -> float | None:
+        """The last value of ``name``, ``None`` where there is none."""
+        return next((values[name] for _, _, values in reversed(self._rows) if name in values), None)

@@ -13,12 +13,12 @@ from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.briefing import brief, config_of, planned_lines
-from lr_toolkit.lightning.callbacks.capture import Capture, number
+from lr_toolkit.lightning.callbacks.capture import Capture, Reading, number
 from lr_toolkit.lightning.callbacks.departure import find_departure
 from lr_toolkit.lightning.callbacks.forecast import course_of, forecast
 from lr_toolkit.lightning.callbacks.history import History
 from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optimizers_of
-from lr_toolkit.lightning.callbacks.parity import Readings, check_logger, warn_about_momentum
+from lr_toolkit.lightning.callbacks.parity import Readings, check_logger, put_metrics, warn_about_momentum
 from lr_toolkit.lightning.callbacks.progress import BarEntry
 from lr_toolkit.lightning.callbacks.traps import Scene, find_traps, invisible_warmups
 from lr_toolkit.lightning.tracking.rows import Plan, is_a, log_outcome, log_plan, log_row
@@ -34,21 +34,55 @@ __all__ = ["LRMonitor"]
 
 
 @dataclass(slots=True)
+class _Strand:
+    """The curves of one optimizer that are logged together, and the x of the last update that they show."""
+
+    curves: list[Curve]
+    interval: str
+    names: list[str]
+    logged: int = -1
+
+    def row(self, latest: Reading) -> dict[str, float]:
+        """The named numbers of an update; nothing for groups that have not been in one yet."""
+        lrs = latest.get("lr", ())
+        if len(latest) == 1 and len(lrs) == len(self.names) and set(map(type, lrs)) == {float}:
+            return dict(zip(self.names, lrs, strict=True))  # the usual case, and the one that has to be fast
+        row = {one.name: number(lrs[one.group]) for one in self.curves if one.group < len(lrs)}
+        for one in self.curves:
+            for name, quantity in (
+                (one.momentum, "momentum"),
+                (one.weight_decay, "weight_decay"),
+                (one.effective, "effective"),
+            ):
+                if one.group < len(latest.get(quantity, ())):
+                    row[name] = number(latest[quantity][one.group])
+        return row
+
+
+@dataclass(slots=True)
 class _Track:
     """One optimizer and where its updates stand on the x axis: the latest and the one before."""
 
     capture: Capture
     begins: frozenset[int]
+    strands: list[_Strand]
+    groups: int = 0
     step: int = -1
     before: int = -1
     epoch: int = -1
     epoch_before: int = -1
     counted_before: int = -1
 
-    @property
-    def phase_begins(self) -> bool:
-        """Whether the latest update is the first of a phase of the schedule."""
-        return self.capture.counted != self.counted_before and self.capture.counted in self.begins
+    def is_due(self, strand: _Strand, interval: str | None, every: int) -> bool:
+        """Whether the latest update is shown: the first, the first of an epoch or phase, or one at the cadence."""
+        counted = self.capture.counted
+        if strand.logged < 0 or (counted != self.counted_before and counted in self.begins):
+            return True
+        interval = interval or strand.interval
+        if interval != "step" and self.epoch != self.epoch_before:
+            return True
+        # Under manual optimization the batch at the cadence may have no update: the next one that has is logged.
+        return interval != "epoch" and every > 0 and (self.step + 1) // every > (self.before + 1) // every
 
 
 @final
@@ -80,7 +114,7 @@ class LRMonitor(Callback):
         strict: raise where an update does not use the learning rate that its schedule says, instead of a warning.
 
     Attributes:
-        lrs: the values that Lightning's monitor would hold, under the names in use, at its cadence.
+        lrs: the values that were logged; with ``names="lightning"`` those that Lightning's monitor would hold.
         last_momentum_values: the same for momentum.
         last_weight_decay_values: the same for weight decay.
 
@@ -147,7 +181,6 @@ class LRMonitor(Callback):
     def _forget(self) -> None:
         self._curves: list[Curve] = []
         self._history = History()
-        self._logged: dict[tuple[int, str], int] = {}  # the x at which each curve was logged last
         self._next: dict[str, float] = {}
         self._departed = False
         self._findings: tuple[str, ...] = ()
@@ -155,18 +188,24 @@ class LRMonitor(Callback):
 
     @property
     def lrs(self) -> dict[str, list[float]]:
-        """For each curve the values that Lightning's monitor would hold."""
-        return self._readings.lrs
+        """For each curve the values that were logged; with ``names="lightning"`` those that Lightning's monitor would hold."""
+        if self.names == "lightning":
+            return self._readings.lrs
+        return {one.name: self._history.series(one.name)[1] for one in self._curves}
 
     @property
     def last_momentum_values(self) -> dict[str, float | None]:
         """The latest of them for momentum; ``None`` before the first."""
-        return self._readings.momentum
+        if self.names == "lightning":
+            return self._readings.momentum
+        return {one.momentum: self._history.latest(one.momentum) for one in self._curves}
 
     @property
     def last_weight_decay_values(self) -> dict[str, float | None]:
         """The latest of them for weight decay; ``None`` before the first."""
-        return self._readings.weight_decay
+        if self.names == "lightning":
+            return self._readings.weight_decay
+        return {one.weight_decay: self._history.latest(one.weight_decay) for one in self._curves}
 
     @property
     def history(self) -> dict[str, list[int] | list[float]]:
@@ -211,7 +250,8 @@ class LRMonitor(Callback):
             scheduler = _scheduler_of(trainer, one)
             capture = Capture(one, momentum=self.log_momentum, weight_decay=self.log_weight_decay, scheduler=scheduler)
             begins = frozenset(part.start for part in scheduler.timeline.segments) if scheduler else frozenset[int]()
-            self._tracks.append(_Track(capture, begins))
+            self._tracks.append(_Track(capture, begins, []))
+        self._braid()
         if self.progress_bar:
             self._bar = BarEntry(trainer, self._bar_text)
         self._brief(trainer, pl_module)
@@ -238,16 +278,40 @@ class LRMonitor(Callback):
         for text in self._findings:
             warnings.warn(text, UserWarning, stacklevel=2)
 
+    def _braid(self) -> None:
+        """Sort the curves by optimizer and interval."""
+        for at, track in enumerate(self._tracks):
+            track.groups = len(track.capture.optimizer.param_groups)
+            mine = [one for one in self._curves if one.optimizer == at]
+            intervals = dict.fromkeys(one.interval for one in mine)
+            track.strands = []
+            for each in intervals:
+                curves = sorted((one for one in mine if one.interval == each), key=lambda one: one.group)
+                track.strands.append(_Strand(curves, each, [one.name for one in curves]))
+
+    def _adopt_groups(self, trainer: Trainer) -> None:
+        """Name the groups that have joined; the others keep the names that they have."""
+        if all(len(one.capture.optimizer.param_groups) == one.groups for one in self._tracks):
+            return
+        optimizers = [one.capture.optimizer for one in self._tracks]
+        curves = curves_of(trainer, optimizers, self.names, self.log_key_prefix or "")
+        if self.names == "stable":
+            known = {one.place: one for one in self._curves}
+            curves = [known.get(one.place, one) for one in curves]
+        self._curves = curves
+        self._readings.rename(curves)
+        self._braid()
+
     # --- Lightning's cadence ---
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.logging_interval != "step":
+        if self.names == "lightning" and self.logging_interval != "step":
             self._read(trainer, "epoch")
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if self.logging_interval != "epoch" and trainer._logger_connector.should_update_logs:
+        if self.names == "lightning" and self.logging_interval != "epoch" and _logs_now(trainer):
             self._read(trainer, "step")
 
     def _read(self, trainer: Trainer, interval: str) -> None:
@@ -267,73 +331,33 @@ class LRMonitor(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        due: list[_Track] = []
+        due: list[tuple[_Track, _Strand]] = []
+        every = _every(trainer)
+        self._adopt_groups(trainer)
         for track in self._tracks:
             if track.capture.fresh:
                 track.capture.fresh = False
                 track.before, track.step = track.step, trainer.fit_loop.epoch_loop._batches_that_stepped
                 track.epoch_before, track.epoch = track.epoch, trainer.current_epoch
-                due.append(track)
-        if not due:
-            return
-        self._adopt_groups(trainer)
-        every = _every(trainer)
-        curves = [one for one in self._curves if self._tracks[one.optimizer] in due and self._is_due(one, every)]
-        for track in due:
-            track.counted_before = track.capture.counted
-        if curves:
-            self._log(trainer, curves, in_batch=True)
+                due += [(track, one) for one in track.strands if track.is_due(one, self.logging_interval, every)]
+                track.counted_before = track.capture.counted
+        if due:
+            self._log(trainer, due, in_batch=True)
+            for at, track in enumerate(self._tracks):
+                if any(one is track for one, _ in due):
+                    self._compare(trainer, at)
 
-    def _is_due(self, curve: Curve, every: int) -> bool:
-        """Whether its curve shows this update: the first, the first of an epoch or phase, or one at the cadence."""
-        track = self._tracks[curve.optimizer]
-        if (curve.optimizer, curve.name) not in self._logged or track.phase_begins:
-            return True
-        interval = self.logging_interval or curve.interval
-        if interval != "step" and track.epoch != track.epoch_before:
-            return True
-        # Under manual optimization the batch at the cadence may have no update: the next one that has is logged.
-        return interval != "epoch" and every > 0 and (track.step + 1) // every > (track.before + 1) // every
-
-    def _adopt_groups(self, trainer: Trainer) -> None:
-        """Name the groups that have joined; the others keep the names that they have."""
-        optimizers = [one.capture.optimizer for one in self._tracks]
-        if sum(len(one.param_groups) for one in optimizers) == len({one.place for one in self._curves}):
-            return
-        curves = curves_of(trainer, optimizers, self.names, self.log_key_prefix or "")
-        if self.names == "stable":
-            known = {one.place: one for one in self._curves}
-            curves = [known.get(one.place, one) for one in curves]
-        self._curves = curves
-        self._readings.rename(curves)
-
-    def _log(self, trainer: Trainer, curves: Iterable[Curve], *, in_batch: bool) -> None:
-        """Write one row of what ``curves`` used in their latest update, which is the same batch for all of them."""
+    def _log(self, trainer: Trainer, due: Iterable[tuple[_Track, _Strand]], *, in_batch: bool) -> None:
+        """Write one row of what the strands used in their latest update, which is the same batch for all of them."""
         row: dict[str, float] = {}
         step = epoch = 0
-        checked: set[int] = set()
-        for curve in curves:
-            track = self._tracks[curve.optimizer]
-            latest = track.capture.latest
-            if latest is None or curve.group >= len(latest["lr"]):
-                continue  # this optimizer, or this group of it, has had no update yet
+        for track, strand in due:
             step, epoch = track.step, track.epoch
-            self._logged[curve.optimizer, curve.name] = step
-            row[curve.name] = number(latest["lr"][curve.group])
-            for name, quantity in (
-                (curve.momentum, "momentum"),
-                (curve.weight_decay, "weight_decay"),
-                (curve.effective, "effective"),
-            ):
-                if quantity in latest:
-                    row[name] = number(latest[quantity][curve.group])
-            checked.add(curve.optimizer)
+            strand.logged = step
+            row.update(strand.row(track.capture.latest or {}))
         if row:
             log_row(trainer, row, step, in_batch=in_batch)
             self._history.add(step=step, epoch=epoch, values=row)
-        if in_batch:
-            for at in checked:
-                self._compare(trainer, at)
 
     def _compare(self, trainer: Trainer, at: int) -> None:
         """Hold the latest update of an optimizer against its plan."""
@@ -343,6 +367,8 @@ class LRMonitor(Callback):
             return
         if not any(config.scheduler is scheduler for config in trainer.lr_scheduler_configs):
             return  # another scheduler has taken over, as weight averaging does
+        if scheduler.planned(capture.counted) == capture.latest["lr"]:
+            return
         names = [one.name for one in self._curves if one.optimizer == at]
         found = find_departure(trainer, scheduler, capture.counted, capture.latest["lr"], names)
         if found is not None:
@@ -364,12 +390,25 @@ class LRMonitor(Callback):
             if isinstance(lr, (int, float))
         ]
         if not values:  # tensors: what was logged, so that the bar waits for no device
-            columns = self._history.columns()
-            values = [columns[one.name][-1] for one in self._curves if columns.get(one.name)]
+            values = [lr for one in self._curves if (lr := self._history.latest(one.name)) is not None]
         return f"{max(values):.1e}" if values else ""
 
     @override
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._put_metrics(trainer)
+
+    def _put_metrics(self, trainer: Trainer) -> None:
+        """With names of ours: the LRs that were used last, in time for the callbacks that watch a metric."""
+        if self.names == "stable":
+            values = {}
+            for track in self._tracks:
+                for strand in track.strands:
+                    values.update(strand.row(track.capture.latest or {}))
+            put_metrics(trainer, values)
+
+    @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._put_metrics(trainer)
         if not self.print_lr:
             return
         parts = [
@@ -393,11 +432,11 @@ class LRMonitor(Callback):
         """Log the last updates, which were not known to be the last, and let go of the optimizers."""
         if not self._tracks:
             return
-        left: dict[int, list[Curve]] = {}
-        for curve in self._curves:
-            step = self._tracks[curve.optimizer].step
-            if step > self._logged.get((curve.optimizer, curve.name), -1):
-                left.setdefault(step, []).append(curve)
+        left: dict[int, list[tuple[_Track, _Strand]]] = {}
+        for track in self._tracks:
+            for strand in track.strands:
+                if track.step > strand.logged:
+                    left.setdefault(track.step, []).append((track, strand))
         for step in sorted(left):
             self._log(trainer, left[step], in_batch=False)
         for curve in self._curves:
@@ -449,6 +488,10 @@ def _scheduler_of(trainer: Trainer, optimizer: Any) -> ScheduledLR | None:
         if isinstance(config.scheduler, ScheduledLR) and config.scheduler.optimizer is optimizer:
             return config.scheduler
     return None
+
+
+def _logs_now(trainer: Trainer) -> bool:
+    return trainer._logger_connector.should_update_logs
 
 
 def _every(trainer: Trainer) -> int:

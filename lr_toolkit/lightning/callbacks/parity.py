@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 import torch
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch.optim import Optimizer
 
-__all__ = ["Readings", "check_logger", "warn_about_momentum"]
+__all__ = ["Readings", "check_logger", "put_metrics", "warn_about_momentum"]
 
 
 @final
@@ -58,18 +58,25 @@ class Readings:
     ) -> None:
         """Append the values in force now, and put them among the Trainer's metrics."""
         values: dict[str, float] = {}
+        groups = [one.param_groups for one in optimizers]
         for one in curves:
-            group = optimizers[one.optimizer].param_groups[one.group]
-            values[one.name] = number(group["lr"])
-            self.lrs[one.name].append(values[one.name])
+            group, name = groups[one.optimizer][one.group], one.name
+            lr = group["lr"]
+            values[name] = lr if type(lr) is float else number(lr)
+            self.lrs[name].append(values[name])
             if momentum:
                 self.momentum[one.momentum] = values[one.momentum] = number(momentum_of(group))
             if weight_decay:
                 self.weight_decay[one.weight_decay] = values[one.weight_decay] = number(weight_decay_of(group))
-        if values:
-            # One copy to the device for all of them; a metric is a view of it.
-            metrics = torch.tensor(list(values.values()), device=trainer.strategy.root_device).unbind()
-            trainer.callback_metrics.update(zip(values, metrics, strict=True))
+        put_metrics(trainer, values)
+
+
+def put_metrics(trainer: Trainer, values: Mapping[str, float]) -> None:
+    """Put values among the Trainer's metrics, where ``EarlyStopping`` and ``ModelCheckpoint`` look for theirs."""
+    if values:
+        # One copy to the device for all of them; a metric is a view of it.
+        metrics = torch.tensor(list(values.values()), device=trainer.strategy.root_device).unbind()
+        trainer.callback_metrics.update(zip(values, metrics, strict=True))
 
 
 def check_logger(trainer: Trainer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.lightning.tracking import tensorboard, wandb
@@ -67,7 +68,12 @@ def log_outcome(trainer: Trainer, summary: Mapping[str, float], figure: Any) -> 
 
 def is_a(logger: Any, name: str) -> bool:
     """Whether a logger is one of that class, of ``lightning`` or ``pytorch_lightning`` alike."""
-    return any(one.__name__ == name for one in type(logger).__mro__)
+    return name in _classes(type(logger))
+
+
+@lru_cache(maxsize=64)
+def _classes(kind: type) -> frozenset[str]:
+    return frozenset(one.__name__ for one in kind.__mro__)
 
 
 def _logs_next(trainer: Trainer) -> bool:

@@ -381,6 +381,7 @@ def test_strict_raises() -> None:
         fit(Probe(scheduled(hold())), Writes(), LRMonitor(strict=True), batches=6, log_every_n_steps=1)
 
 
+@pytest.mark.filterwarnings("ignore:ScheduledLR and ExponentialLR drive one optimizer")
 def test_a_second_scheduler_is_named_as_the_cause() -> None:
     """Where two schedulers drive one optimizer, the departure says which other one."""
 
