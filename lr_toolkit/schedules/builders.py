@@ -261,7 +261,7 @@ def multistep(at: Sequence[DurationLike], gamma: float = 0.1, *, over: DurationL
         raise ScheduleError(
             f"multistep(at={shorten(at)}): the milestones are a list. Write multistep(at=['50%', '75%'])."
         )
-    milestones = tuple(Duration.of(one, "multistep", "at") for one in at)
+    milestones = tuple(Duration.of(one, "multistep", "at=[..., {}, ...]") for one in at)
     return Schedule((MultiStep(milestones, gamma, over=_length(over, "multistep")),))
 
 

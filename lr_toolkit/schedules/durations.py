@@ -72,7 +72,15 @@ class Duration:
 
     @classmethod
     def of(cls, value: DurationLike, call: str, name: str = "over") -> Duration:
-        """Read ``value``, which an error's message shows as the argument ``name`` of ``call``."""
+        """Read ``value``, which an error's message shows as the argument ``name`` of ``call``, or in its place in ``name``.
+
+        Example:
+            >>> Duration.of(0.5, "multistep", "at=[..., {}]")
+            Traceback (most recent call last):
+            ...
+            lr_toolkit.errors.ScheduleError: multistep(at=[..., 0.5]): a bare float has no unit. Write at=[..., '50%'] for a \
+share of the run, at=[..., 500] or at=[..., '500 steps'] for updates, at=[..., '3 epochs'] for epochs.
+        """
         if isinstance(value, cls):
             return value
         amount, unit = _read(value, call, name)
@@ -105,16 +113,20 @@ DurationLike: TypeAlias = int | str | Duration
 def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
     """The amount and unit that ``value`` spells, or the error that shows it as the argument ``name`` of ``call``."""
 
-    def refused(why: str, share: str = "5") -> ScheduleError:
+    def refused(why: str, share: str = "5", steps: int = 500, epochs: int = 3) -> ScheduleError:
+        shown = (name if "{}" in name else f"{name}={{}}").format
         return ScheduleError(
-            f"{call}({name}={shorten(value)}): {why}. Write {name}='{share}%' for a share of the run, {name}=500 or "
-            f"{name}='500 steps' for updates, {name}='3 epochs' for epochs."
+            f"{call}({shown(shorten(value))}): {why}. Write {shown(repr(share + '%'))} for a share of the run, "
+            f"{shown(steps)} or {shown(repr(f'{steps} steps'))} for updates, {shown(repr(f'{epochs} epochs'))} for epochs."
         )
 
     if isinstance(value, Duration):
         return value.amount, value.unit
     if isinstance(value, float):
-        raise refused("a bare float has no unit", decimal(value * 100) if 0.0001 <= value <= 1 else "5")
+        share = decimal(value * 100) if 0.0001 <= value <= 1 else "5"
+        if 1 < value < _LONGEST and value.is_integer():
+            raise refused("a bare float has no unit", share, int(value), int(value))
+        raise refused("a bare float has no unit", share)
     if isinstance(value, str):
         match = _TEXT.fullmatch(value.lower())
         if match is None or match[2] not in _UNITS:

@@ -63,7 +63,10 @@ class Horizon:
             )
         if isinstance(per_epoch, (list, tuple)):
             if not per_epoch:
-                raise ScheduleError("Horizon(steps_per_epoch=()): write one number, or one for each epoch.")
+                raise ScheduleError(
+                    f"Horizon(steps_per_epoch={per_epoch!r}): write one number, or one for each epoch, for example "
+                    "Horizon(steps=10, steps_per_epoch=[4, 4, 2])."
+                )
             lengths = [_whole("steps_per_epoch", length) for length in per_epoch]
             # One spelling for one meaning, so that equal horizons compare equal.
             while len(lengths) > 1 and lengths[-1] == lengths[-2]:

@@ -157,7 +157,8 @@ class _Decay(Shape):
     end_lr: float | None
 
     def __post_init__(self) -> None:
-        _check(self, "end", "end=0.1, over='50%'")
+        end: object = self.end
+        _check(self, "end", "end=0.1, over='50%'" if isinstance(end, str) else "end=0.1")
         if self.end_lr is not None:
             _check(self, "end_lr", "end_lr=1e-5")
             if self.end != 0.0:

@@ -1,0 +1,324 @@
+"""What is refused before the first update, and that the message helps: it names the argument, the value and a way to write it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lr_toolkit import (
+    Duration,
+    Horizon,
+    Schedule,
+    ScheduleError,
+    cosine,
+    custom,
+    exponential,
+    hold,
+    linear,
+    multistep,
+    one_minus_sqrt,
+    polynomial,
+    step,
+    warmup,
+)
+
+RUN = Horizon(100)
+UNEVEN = Horizon(100, [40, 20, 40])
+bad: Any = lambda value: value  # noqa: E731  # what follows is of the wrong type on purpose
+
+
+def on(schedule: Schedule | str, horizon: Any = RUN) -> object:
+    """Resolve it."""
+    return Schedule.parse(schedule).resolve(horizon)
+
+
+REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
+    # --- durations: more in test_durations.py
+    (
+        "a bare float",
+        lambda: warmup(bad(0.05)),
+        ["warmup(over=0.05)", "no unit", "over='5%'", "over=500", "over='3 epochs'"],
+    ),
+    (
+        "a bare whole float",
+        lambda: hold(bad(3.0)),
+        ["hold(over=3.0)", "no unit", "over=3 or over='3 steps'", "over='3 epochs'"],
+    ),
+    ("a float of a run", lambda: cosine(over=bad(1.0)), ["cosine(over=1.0)", "over='100%'"]),
+    (
+        "a float between",
+        lambda: step(bad(30.0)),
+        ["step(every=30.0)", "no unit", "every=30 or every='30 steps'", "every='30 epochs'"],
+    ),
+    (
+        "a float milestone",
+        lambda: multistep(bad([0.5])),
+        ["multistep(at=[..., 0.5, ...])", "at=[..., '50%', ...]", "at=[..., 500, ...]"],
+    ),
+    ("a NaN duration", lambda: warmup(bad(math.nan)), ["warmup(over=nan)", "over='5%'"]),
+    ("an infinite duration", lambda: warmup(bad(math.inf)), ["warmup(over=inf)", "over='5%'"]),
+    ("apples", lambda: warmup("5 apples"), ["warmup(over='5 apples')", "is not a duration", "over='5%'"]),
+    ("apples between", lambda: exponential(0.9, "5 apples"), ["exponential(every='5 apples')", "every='3 epochs'"]),
+    ("a negative duration", lambda: hold(-3), ["hold(over=-3)", "more than zero", "over=500"]),
+    ("a negative share", lambda: linear(over="-5%"), ["linear(over='-5%')", "more than zero", "over='5%'"]),
+    ("zero steps", lambda: warmup(0), ["warmup(over=0)", "more than zero"]),
+    ("zero epochs", lambda: step("0 epochs"), ["step(every='0 epochs')", "more than zero", "every='3 epochs'"]),
+    ("a bool", lambda: warmup(True), ["warmup(over=True)", "is not a duration", "over=500"]),
+    ("nothing for a warmup", lambda: warmup(bad(None)), ["warmup(over=None)", "is not a duration", "over='5%'"]),
+    ("nothing between", lambda: step(bad(None)), ["step(every=None)", "every='3 epochs'"]),
+    ("over 100 %", lambda: hold("101%"), ["hold(over='101%')", "more than the whole run", "over='5%'"]),
+    ("half a step", lambda: hold("0.5 steps"), ["hold(over='0.5 steps')", "cannot be divided", "over='500 steps'"]),
+    ("too fine", lambda: hold("33.33333%"), ["hold(over='33.33333%')", "four decimals", "over='5%'"]),
+    ("longer than any run", lambda: hold(10**12), ["hold(over=1000000000000)", "longer than any run"]),
+    ("a list as duration", lambda: warmup(bad([5])), ["warmup(over=[5])", "is not a duration"]),
+    ("a bad Duration", lambda: Duration("a while"), ["Duration(value='a while')", "value='5%'", "value=500"]),
+    # --- numbers
+    ("a start above 1", lambda: warmup(5, start=1.5), ["warmup(start=1.5)", "from 0 to 1", "warmup(..., start=0.0)"]),
+    ("a start below 0", lambda: warmup(5, start=-0.1), ["warmup(start=-0.1)", "from 0 to 1"]),
+    ("a NaN start", lambda: warmup(5, start=math.nan), ["warmup(start=nan)", "from 0 to 1"]),
+    ("a start as text", lambda: warmup(5, start=bad("10%")), ["warmup(start='10%')", "from 0 to 1", "start=0.0"]),
+    ("a bool start", lambda: warmup(5, start=True), ["warmup(start=True)", "from 0 to 1"]),
+    ("a negative end", lambda: cosine(end=-0.1), ["cosine(end=-0.1)", "zero or more", "cosine(..., end=0.1)"]),
+    ("an infinite end", lambda: linear(end=math.inf), ["linear(end=inf)", "finite", "end=0.1"]),
+    ("a NaN end", lambda: one_minus_sqrt(end=math.nan), ["one_minus_sqrt(end=nan)", "finite", "end=0.1"]),
+    ("no end", lambda: cosine(bad(None)), ["cosine(end=None)", "zero or more", "end=0.1"]),
+    ("an end beyond floats", lambda: cosine(10**400), ["cosine(end=1000", "finite", "end=0.1"]),
+    ("a length as end", lambda: cosine(bad("50%")), ["cosine(end='50%')", "over='50%'"]),
+    ("a decimal end", lambda: cosine(bad(Decimal("0.1"))), ["cosine(end=Decimal('0.1'))", "end=0.1"]),
+    ("a complex end", lambda: cosine(bad(0.1j)), ["cosine(end=0.1j)", "end=0.1"]),
+    ("an end in an array", lambda: cosine(bad(np.array([0.1]))), ["cosine(end=array([0.1]))", "end=0.1"]),
+    ("a negative end_lr", lambda: linear(end_lr=-1e-5), ["linear(end_lr=-1e-05)", "zero or more", "end_lr=1e-5"]),
+    (
+        "end and end_lr",
+        lambda: cosine(0.1, end_lr=1e-5),
+        ["cosine(end=0.1, end_lr=1e-05)", "either", "Write cosine(end=0.1) or"],
+    ),
+    ("power zero", lambda: polynomial(0), ["polynomial(power=0)", "above zero", "polynomial(..., power=2.0)"]),
+    ("power below zero", lambda: polynomial(-1.0), ["polynomial(power=-1.0)", "above zero"]),
+    ("power NaN", lambda: polynomial(math.nan), ["polynomial(power=nan)", "above zero"]),
+    ("power as text", lambda: polynomial(bad("2")), ["polynomial(power='2')", "power=2.0"]),
+    ("gamma zero", lambda: step(5, gamma=0), ["step(gamma=0)", "above zero", "step(..., gamma=0.1)"]),
+    ("gamma below zero", lambda: multistep([5], gamma=-0.5), ["multistep(gamma=-0.5)", "above zero", "gamma=0.1"]),
+    ("gamma infinite", lambda: exponential(math.inf), ["exponential(gamma=inf)", "finite", "gamma=0.95"]),
+    ("gamma as text", lambda: step(5, gamma=bad("0.1")), ["step(gamma='0.1')", "gamma=0.1"]),
+    ("gamma as bool", lambda: step(5, gamma=True), ["step(gamma=True)", "gamma=0.1"]),
+    (
+        "growth beyond floats",
+        lambda: on(exponential(2.0, every=1), Horizon(5000)),
+        ["exponential(gamma=2.0)", "beyond every float", "5000 steps", "gamma=0.9"],
+    ),
+    ("stairs beyond floats", lambda: on(step(1, gamma=1e10)), ["step(gamma=10000000000.0)", "beyond every float"]),
+    # --- milestones
+    ("unsorted", lambda: multistep([60, 30]), ["multistep(at=[..., 60, 30, ...])", "rising", "multistep(at=[30, 60])"]),
+    ("twice", lambda: multistep([30, 30, 60]), ["30, 30", "each once", "multistep(at=[30, 60])"]),
+    (
+        "unsorted in two units",
+        lambda: on(multistep(["50%", 3])),
+        ["'50%', 3", "rising", "multistep(at=[3, '50%'])"],
+    ),
+    (
+        "unsorted in epochs that differ",
+        lambda: on(multistep(["2 epochs", 50]), UNEVEN),
+        ["'2 epochs', 50", "multistep(at=[50, '2 epochs'])"],
+    ),
+    ("no milestone", lambda: multistep([]), ["multistep(at=[])", "hold()", "multistep(at=['50%', '75%'])"]),
+    ("a text of milestones", lambda: multistep("30, 60"), ["multistep(at='30, 60')", "a list", "at=['50%', '75%']"]),
+    ("one number", lambda: multistep(bad(30)), ["multistep(at=30)", "a list", "at=['50%', '75%']"]),
+    ("one duration", lambda: multistep(bad(Duration(30))), ["multistep(at=Duration(30))", "a list"]),
+    ("no list", lambda: multistep(bad(None)), ["multistep(at=None)", "a list"]),
+    ("milestones with factors", lambda: multistep(bad({30: 0.1})), ["multistep(at={30: 0.1})", "a list"]),
+    ("a set of milestones", lambda: multistep(bad({30})), ["multistep(at={30})", "a list"]),
+    ("bytes", lambda: multistep(bad(b"30")), ["multistep(at=b'30')", "a list"]),
+    (
+        "a milestone of zero",
+        lambda: multistep([0, 30]),
+        ["multistep(at=[..., 0, ...])", "more than zero", "at=[..., 500, ...]"],
+    ),
+    (
+        "a milestone at the end",
+        lambda: on(multistep([50, 100])),
+        ["multistep(at=[..., 100])", "100 steps", "never act", "at=['50%', '75%']", "Horizon(steps=100)"],
+    ),
+    (
+        "a milestone after its phase",
+        lambda: on("hold(90) >> multistep([20])"),
+        ["multistep(at=[..., 20])", "10 steps", "never act"],
+    ),
+    # --- schedules
+    (
+        "two open phases",
+        lambda: cosine() >> hold(),
+        ["cosine() and hold()", "both leave their length open", "cosine(over='50%')"],
+    ),
+    (
+        "two open phases with arguments",
+        lambda: warmup(5) >> cosine(end=0.1) >> linear(),
+        ["cosine(end=0.1) and linear()", "cosine(end=0.1, over='50%')"],
+    ),
+    ("no phase", lambda: Schedule(()), ["Schedule(phases=())", "warmup('5%') >> cosine()"]),
+    ("a text as phases", lambda: Schedule(bad("cosine()")), ["Schedule(phases='cosine()')", "Schedule.parse("]),
+    ("a number as phases", lambda: Schedule(bad(5)), ["Schedule(phases=5)", "warmup('5%') >> cosine()"]),
+    (
+        "a list of phases",
+        lambda: Schedule(bad([hold().phases[0]])),
+        ["Schedule(phases=[Hold(", "warmup('5%') >> cosine()"],
+    ),
+    (
+        "schedules as phases",
+        lambda: Schedule(bad((hold(),))),
+        ["Schedule(phases=(hold(),))", "warmup('5%') >> cosine()"],
+    ),
+    ("then a number", lambda: hold(5).then(bad(5)), ["Schedule.parse(5)", "cosine(end=0.1)"]),
+    ("then a builder", lambda: hold(5).then(bad(cosine)), ["<function cosine", "cosine(end=0.1)"]),
+    # --- on a run
+    (
+        "longer than the run",
+        lambda: on(warmup(60) >> hold(60)),
+        ["take 120 steps", "the run has 100", "over='5%'", "warmup(60) >> hold(60)", "Horizon(steps=100)"],
+    ),
+    (
+        "half an update longer",
+        lambda: on("hold('50%') >> hold('0.51 epochs')", Horizon(11, 11)),
+        ["take 11.11 steps", "the run has 11"],
+    ),
+    ("more than a whole", lambda: on("warmup('60%') >> hold('60%')"), ["take 120 steps", "the run has 100"]),
+    (
+        "nothing left",
+        lambda: on("warmup(60) >> cosine(end=0.1) >> hold(40)"),
+        ["take 100 steps", "leave nothing for cosine(end=0.1)", "the run has 100"],
+    ),
+    (
+        "less than nothing left",
+        lambda: on("warmup(60) >> cosine() >> hold('60%')"),
+        ["take 120 steps", "leave nothing for cosine()"],
+    ),
+    (
+        "unknown epochs",
+        lambda: on("warmup('2 epochs') >> cosine()"),
+        [
+            "'2 epochs'",
+            "steps_per_epoch=",
+            "'500 steps'",
+            "'5%'",
+            "warmup('2 epochs') >> cosine() on Horizon(steps=100)",
+        ],
+    ),
+    (
+        "an unknown default epoch",
+        lambda: on("exponential(0.9)"),
+        ["'1 epoch'", "steps_per_epoch=", "exponential(0.9) on"],
+    ),
+    ("a milestone in unknown epochs", lambda: on("multistep(['3 epochs'])"), ["'3 epochs'", "steps_per_epoch="]),
+    ("stairs in unknown epochs", lambda: on("step('3 epochs')"), ["'3 epochs'", "steps_per_epoch="]),
+    ("a number as horizon", lambda: on(cosine(), 100), ["horizon=100", "Horizon(steps=1000)"]),
+    # --- custom
+    ("no function", lambda: custom(bad(0.5)), ["custom(fn=0.5)", "function", "custom(lambda i: 0.95**i)"]),
+    ("a negative factor", lambda: on(custom(lambda i: -1.0)), ["custom(<lambda>)", "-1.0", "step 0", "zero or more"]),
+    ("a NaN factor", lambda: on(custom(lambda i: math.nan)), ["custom(<lambda>)", "nan", "step 0"]),
+    ("an infinite factor", lambda: on(custom(lambda i: math.inf)), ["custom(<lambda>)", "inf"]),
+    (
+        "a function that returns nothing",
+        lambda: on(custom(bad(lambda i: None))),
+        ["custom(<lambda>)", "None", "0.95**i"],
+    ),
+    ("a text as factor", lambda: on(custom(bad(lambda i: "half"))), ["custom(<lambda>)", "'half'", "0.95**i"]),
+    ("a factor beyond floats", lambda: on(custom(lambda i: 10**400)), ["custom(<lambda>)", "0.95**i"]),
+    ("a negative last factor", lambda: on(custom(lambda i: 98.5 - i)), ["-0.5", "step 99"]),
+    # --- horizons
+    ("no steps", lambda: Horizon(0), ["Horizon(steps=0)", "whole number above zero", "Horizon(steps=1000"]),
+    ("negative steps", lambda: Horizon(-5), ["Horizon(steps=-5)", "above zero"]),
+    ("steps as float", lambda: Horizon(bad(1000.0)), ["Horizon(steps=1000.0)", "whole number", "steps=1000"]),
+    ("steps as bool", lambda: Horizon(True), ["Horizon(steps=True)", "whole number"]),
+    ("steps as text", lambda: Horizon(bad("1000")), ["Horizon(steps='1000')", "whole number"]),
+    ("infinite steps", lambda: Horizon(bad(math.inf)), ["Horizon(steps=inf)", "whole number"]),
+    (
+        "an unknown unit",
+        lambda: Horizon(10, unit=bad("steps")),
+        ["Horizon(unit='steps')", "unit='step'", "unit='epoch'"],
+    ),
+    ("a unit that is a list", lambda: Horizon(10, unit=bad(["step"])), ["Horizon(unit=['step'])", "unit='step'"]),
+    (
+        "epochs in epochs",
+        lambda: Horizon(90, 100, unit="epoch"),
+        ["steps_per_epoch=100, unit='epoch'", "Horizon(steps=90, unit='epoch')"],
+    ),
+    ("an epoch of zero", lambda: Horizon(10, 0), ["Horizon(steps_per_epoch=0)", "whole number", "steps_per_epoch=100"]),
+    ("an epoch of a half", lambda: Horizon(10, bad(2.5)), ["Horizon(steps_per_epoch=2.5)", "whole number"]),
+    ("one epoch of zero", lambda: Horizon(10, [4, 0]), ["Horizon(steps_per_epoch=0)", "whole number"]),
+    ("one epoch of True", lambda: Horizon(10, [4, True]), ["Horizon(steps_per_epoch=True)", "whole number"]),
+    (
+        "no epochs",
+        lambda: Horizon(10, []),
+        ["Horizon(steps_per_epoch=[])", "for each epoch", "steps_per_epoch=[4, 4, 2]"],
+    ),
+    # --- text: more in test_schedule.py
+    ("a call", lambda: on("print('x')"), ["Schedule.parse(\"print('x')\")", "cannot read 'print'", "The builders are"]),
+    (
+        "an attribute",
+        lambda: on("cosine.__globals__"),
+        ["cannot read 'cosine.__globals__'", "warmup('5%') >> cosine(end=0.1)"],
+    ),
+    ("a misspelt builder", lambda: on("warmpu(5)"), ["cannot read 'warmpu'", "Did you mean warmup(...)?"]),
+    ("a misspelt argument", lambda: on("warmup(5, begin=0)"), ["'begin'", "warmup(over, start)"]),
+    ("an argument twice", lambda: on("cosine(end=0.1, end=0.2)"), ["cosine(end=0.1, end=0.2)", "each once"]),
+    ("arithmetic", lambda: on("warmup(2 * 5)"), ["cannot read '2 * 5'", "a string such as '5%'"]),
+    ("a function", lambda: on("custom(fn)"), ["custom(fn)", "build this schedule in code"]),
+    ("a wrong argument in text", lambda: on("warmup(0.1)"), ["warmup(over=0.1)", "over='10%'"]),
+    ("no text", lambda: on(""), ["Schedule.parse('')", "warmup('5%') >> cosine(end=0.1)"]),
+    ("10 MB of brackets", lambda: on("(" * 10**7), ["10000000 characters", "warmup('5%') >> cosine(end=0.1)"]),
+    # --- updates
+    ("a negative update", lambda: hold().resolve(RUN)(-1), ["timeline(-1)", "from 0", "timeline(0)"]),
+    ("half an update", lambda: hold().resolve(RUN)(bad(0.5)), ["timeline(0.5)", "whole numbers"]),
+    ("updates in floats", lambda: hold().resolve(RUN).values([0.0, 1.0]), ["[0.0, 1.0]", "whole numbers"]),
+    (
+        "a factor of an absolute floor",
+        lambda: cosine(end_lr=1e-5).resolve(RUN)(0),
+        ["cosine(end_lr=1e-05)", "absolute", "timeline(k, base_lr=1e-3)"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "said"), [pytest.param(call, said, id=name) for name, call, said in REFUSED])
+def test_it_is_refused_with_a_message_that_helps(call: Callable[[], object], said: list[str]) -> None:
+    """It raises ScheduleError, whose message has the argument, the value, and what to write, in a length one reads."""
+    with pytest.raises(ScheduleError) as refused:
+        call()
+
+    message = str(refused.value)
+    assert [one for one in said if one not in message] == [], message
+    assert len(message) < 700
+    assert message.count("\n") == 0
+
+
+def test_the_table_is_long_and_names_each_case_once() -> None:
+    """There are more than a hundred refusals, and none of them hides another of its name."""
+    assert len({name for name, _, _ in REFUSED}) == len(REFUSED) > 100
+
+
+def test_the_error_is_a_value_error() -> None:
+    """Who catches ValueError catches ours."""
+    with pytest.raises(ValueError, match="no unit"):
+        warmup(bad(0.5))
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "hold('50%') >> linear(over='50%')",
+        "warmup(99) >> cosine()",
+        "warmup(50) >> hold(50)",
+        "warmup('1%')",
+        "multistep([99])",
+        "step(1000)",
+        "cosine(over='50%') >> cosine()",
+        "hold('0.001%') >> cosine()",
+    ],
+)
+def test_what_just_fits_is_not_refused(schedule: str) -> None:
+    """The limits themselves are inside: a run filled to its last update, one update left, a share of no update."""
+    assert on(schedule)
