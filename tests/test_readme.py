@@ -85,6 +85,42 @@ def test_the_fine_tuner_of_the_readme_trains(tmp_path: Path, monkeypatch: pytest
     assert [group["lr"] for group in trainer.optimizers[0].param_groups] == pytest.approx([0.5e-5, 0.5e-3])
 
 
+def test_the_plan_shown_is_what_the_monitor_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """The table in the README is, character by character, the one that LRMonitor prints for such a run."""
+
+    class FineTuner(lr_toolkit.ScheduleMixin, L.LightningModule):
+        schedule = "warmup('10%') >> hold() >> linear(over='30%')"
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone, self.head = torch.nn.Linear(64, 128), torch.nn.Linear(128, 10)
+
+        def build_optimizer(self) -> torch.optim.Optimizer:
+            groups = {"backbone": 1e-4, "head": 1e-3}
+            return torch.optim.AdamW(
+                [{"params": getattr(self, name).parameters(), "lr": lr, "name": name} for name, lr in groups.items()]
+            )
+
+        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+            loss: torch.Tensor = self.head(self.backbone(batch[0])).mean()
+            return loss
+
+    data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(20, 64)))
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    monitor = lr_toolkit.LRMonitor(table=True)
+    L.Trainer(max_epochs=3, log_every_n_steps=1, callbacks=[monitor], **quiet).fit(FineTuner(), data)
+    (shown,) = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
+
+    assert [line.rstrip() for line in shown.splitlines()] == [
+        line.rstrip() for line in capsys.readouterr().out.strip().splitlines()
+    ]
+
+
 def test_values_in_comments_are_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """The values that the last block shows in a comment are the ones that it prints."""
     block = next(one for one in BLOCKS if "print(" in one)
