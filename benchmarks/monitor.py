@@ -131,7 +131,9 @@ def main() -> None:
     """Print the table."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    print(f"{'groups':>6} {'logger':<12} {'names':<10} {'ours µs':>9} {'theirs µs':>10} {'ratio':>7} {'not logged µs':>14}")  # noqa: T201
+    print(
+        f"{'groups':>6} {'logger':<12} {'names':<10} {'ours µs':>9} {'theirs µs':>10} {'ratio':>7} {'not logged µs':>14}"
+    )
     for groups in (1, 100):
         for kind in ("silent", "TensorBoard"):
             for names in ("stable", "lightning"):
@@ -139,7 +141,7 @@ def main() -> None:
                     logger = Silent() if kind == "silent" else TensorBoardLogger(folder)
                     done = measure(groups, logger, names)
                 one, two = done.logged["ours"], done.logged["theirs"]
-                print(  # noqa: T201
+                print(
                     f"{groups:>6} {kind:<12} {names:<10} {one:>9.1f} {two:>10.1f} {one / two:>7.3f} "
                     f"{done.not_logged['ours']:>14.1f}"
                 )

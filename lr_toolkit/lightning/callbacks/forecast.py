@@ -213,8 +213,8 @@ def _stepped(
     updates = np.arange(course.start, course.start + len(rows))
     if failed and len(rows) + course.start == course.updates:
         failed = ""  # raised after the last update only
-    error = f"after {len(rows) + course.start} updates: {failed}" if failed else ""
-    return Forecast(updates, np.array(rows), error=error, cut=last < course.updates)
+    raised = f"after {len(rows) + course.start} updates: {failed}" if failed else ""
+    return Forecast(updates, np.array(rows), error=raised, cut=last < course.updates)
 
 
 def _step(scheduler: Any, at: int, frequency: int) -> str:

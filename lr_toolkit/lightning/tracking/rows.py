@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
@@ -68,11 +68,12 @@ def log_outcome(trainer: Trainer, summary: Mapping[str, float], figure: Any) -> 
 
 def is_a(logger: Any, name: str) -> bool:
     """Whether a logger is one of that class, of ``lightning`` or ``pytorch_lightning`` alike."""
-    return name in _classes(type(logger))
+    kind: Hashable = type(logger)
+    return name in _classes(kind)
 
 
 @lru_cache(maxsize=64)
-def _classes(kind: type) -> frozenset[str]:
+def _classes(kind: Any) -> frozenset[str]:
     return frozenset(one.__name__ for one in kind.__mro__)
 
 

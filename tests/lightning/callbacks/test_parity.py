@@ -97,9 +97,7 @@ def test_the_loggers_get_lightnings_rows_and_more(name: str) -> None:
     rows = []
     for monitor in (LearningRateMonitor(), LRMonitor(names="lightning")):
         recorder = Recorder()
-        fit(
-            Probe(answer, groups=groups), monitor, batches=6, max_epochs=2, log_every_n_steps=4, logger=recorder
-        )
+        fit(Probe(answer, groups=groups), monitor, batches=6, max_epochs=2, log_every_n_steps=4, logger=recorder)
         rows.append({(step, key): value for step, row in recorder.rows for key, value in row.items() if key != "loss"})
 
     theirs, ours = rows
