@@ -9,6 +9,7 @@ Run it: python examples/compiled.py
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 import warnings
@@ -53,6 +54,7 @@ def train(lr: Any) -> tuple[int, int, float, float]:
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")  # torch.compile's own imports
+    torch._logging.set_logs(dynamo=logging.ERROR)  # it skips the profiler's marks in optimizer.step(), and says so
     torch.set_num_threads(1)
     print(f"{UPDATES} compiled updates on {DEVICE} with {BACKEND}\nLR       graphs  LRs used    loss  seconds")
     for name, lr in (("tensor", torch.tensor(0.02, device=DEVICE)), ("float", 0.02)):

@@ -1,0 +1,32 @@
+"""``gpt.py`` at a size that is too small to learn anything: five schedules, a table, a picture."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_every_schedule_is_trained_and_drawn(tmp_path: Path) -> None:
+    """Each of the five ends at its own LR, with a loss below that of a guess (8 bits for a byte), mean and sd of two seeds."""
+    command = [sys.executable, str(ROOT / "examples" / "gpt.py"), "--updates", "20", "--seeds", "2", "--out", "out"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+
+    rows = re.findall(r"^(\S.*?) +([\de.-]+) +([\d.]+) ± ([\d.]+)$", done.stdout, re.MULTILINE)
+    lrs = {name: float(lr) for name, lr, _, _ in rows}
+
+    base = lrs["constant"]
+    assert lrs["cosine to 10 %"] == pytest.approx(0.1 * base, rel=0.2)
+    assert 0 < lrs["linear to zero"] < 0.06 * base
+    assert 0 < lrs["WSD, 1 - sqrt"] < lrs["WSD, linear"] < 0.3 * base
+    assert all(float(loss) < 8 for _, _, loss, _ in rows)
+    assert (tmp_path / "out" / "gpt.png").read_bytes().startswith(b"\x89PNG")
