@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
@@ -68,7 +68,7 @@ def log_outcome(trainer: Trainer, summary: Mapping[str, float], figure: Any) -> 
 
 def is_a(logger: Any, name: str) -> bool:
     """Whether a logger is one of that class, of ``lightning`` or ``pytorch_lightning`` alike."""
-    kind: Hashable = type(logger)
+    kind: Any = type(logger)
     return name in _classes(kind)
 
 
