@@ -1,0 +1,145 @@
+"""Wrappers that spread a training over processes: every one follows the schedule, and nothing of ours has to know.
+
+DDP in Lightning itself, on two ranks, is tested with the helpers, the horizon and the plateau (``ranks.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from torch.optim import SGD, AdamW, Optimizer
+from torch.utils.data import DataLoader
+
+from lr_toolkit import Horizon, Schedule, ScheduledLR, ScheduleMixin
+from tests.lightning.sharded import PLAN, STEPS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of two gloo ranks saw under each wrapper."""
+    folder = tmp_path_factory.mktemp("sharded")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.lightning.sharded", str(folder)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads((folder / f"{rank}.json").read_text("utf-8")) for rank in (0, 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["float", "tensor"])
+@pytest.mark.parametrize("wrapper", ["DDP", "FSDP2", "ZeRO"])
+def test_two_ranks_train_as_one_process_does(wrapper: str, kind: str, ranks: list[dict[str, Any]]) -> None:
+    """The LRs of every rank are the schedule's, every update is counted, and the weights are those of one process."""
+    if f"{wrapper}, {kind}" not in ranks[0]:
+        pytest.skip("this torch has no fully_shard")
+    timeline = Schedule.parse(PLAN).resolve(Horizon(STEPS))
+    for rank in ranks:
+        seen, alone = rank[f"{wrapper}, {kind}"], rank[f"alone, {kind}"]
+
+        assert seen["used"] == pytest.approx([timeline(k, base_lr=0.1) for k in range(STEPS)], rel=1e-7)
+        assert seen["count"] == STEPS
+        assert seen["same"]
+        assert seen["weights"] == pytest.approx(alone["weights"], rel=1e-5, abs=1e-7)
+
+
+class Engine:
+    """The way of DeepSpeed: a wrapper holds the optimizer and the scheduler, and leaves out updates that overflow."""
+
+    def __init__(self, optimizer: Optimizer, scheduler: ScheduledLR) -> None:
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.overflows: set[int] = set()
+        self.param_groups = optimizer.param_groups
+
+    def step(self, at: int) -> None:
+        """An update, if there is one, and in any case a step of the scheduler."""
+        if at not in self.overflows:
+            self.optimizer.step()
+        self.scheduler.step()
+
+
+def test_an_engine_that_skips_updates_skips_them_in_the_schedule() -> None:
+    """Under a wrapper that steps the scheduler regardless, only updates that happened count."""
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = SGD([weight], lr=0.1)
+    engine = Engine(optimizer, ScheduledLR(optimizer, "linear()", Horizon(10)))
+    engine.overflows = {2, 3}
+
+    for at in range(6):
+        weight.grad = torch.ones(1)
+        engine.step(at)
+
+    assert engine.scheduler.last_epoch == 4
+    assert engine.param_groups[0]["lr"] == pytest.approx(0.06)
+
+
+# --- what needs a GPU ---------------------------------------------------------------------------------------------------
+
+
+class Tiny(ScheduleMixin, L.LightningModule):
+    """A network that notes the LR of each update."""
+
+    schedule = PLAN
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 2))
+        self.used: list[float] = []
+
+    def configure_model(self) -> None:
+        """Shard where the strategy has a mesh."""
+        if self.device_mesh is not None:
+            from torch.distributed.fsdp import fully_shard
+
+            for layer in self.net:
+                fully_shard(layer, mesh=self.device_mesh["data_parallel"])
+
+    def build_optimizer(self) -> Optimizer:
+        """AdamW with a tensor LR."""
+        optimizer = AdamW(self.parameters(), lr=torch.tensor(0.1, device=self.device), capturable=True)
+        optimizer.register_step_pre_hook(lambda *_: self.used.append(float(optimizer.param_groups[0]["lr"])))
+        return optimizer
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        """Any loss."""
+        return self.net(batch).square().mean()
+
+
+@pytest.mark.gpu  # Lightning's ModelParallelStrategy and FSDPStrategy refuse every accelerator but CUDA
+@pytest.mark.parametrize("strategy", ["fsdp", "FSDP2"])
+def test_lightnings_sharding_follows_the_schedule(strategy: str, tmp_path: Path) -> None:
+    """Only ``strategy=`` is changed; the LRs are the schedule's."""
+    from lightning.pytorch.strategies import ModelParallelStrategy
+
+    trainer = L.Trainer(
+        accelerator="gpu",
+        devices=1,
+        strategy=ModelParallelStrategy() if strategy == "FSDP2" else strategy,
+        max_steps=STEPS,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    model = Tiny()
+
+    trainer.fit(model, DataLoader(torch.ones(2 * STEPS, 4), batch_size=2))
+
+    timeline = Schedule.parse(PLAN).resolve(Horizon(STEPS))
+    assert model.used == pytest.approx([timeline(k, base_lr=0.1) for k in range(STEPS)], rel=1e-6)
