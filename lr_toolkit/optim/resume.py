@@ -151,7 +151,7 @@ def _agree(before: Route, asked: Plan, at: int) -> bool:
 
 def _inside_same_hold(before: Route, asked: Plan, at: int) -> bool:
     """Whether this update lies in the same open ``hold`` of both plans: then only the hold has grown."""
-    if not isinstance(before, Plan) or before.base_lrs != asked.base_lrs:
+    if not isinstance(before, Plan):
         return False
     one, two = before.timeline, asked.timeline
     places = [
