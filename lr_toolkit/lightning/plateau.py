@@ -150,6 +150,8 @@ class _PlateauReader(Callback):
         return None if value is self._before else value
 
     def _read(self, trainer: Trainer, value: Tensor | None) -> None:
+        if not any(config.scheduler is self._scheduler for config in trainer.lr_scheduler_configs):
+            return  # another scheduler has taken over, as weight averaging does
         mean = _mean_over_ranks(trainer, value)
         if mean is not None:
             self._readings += 1

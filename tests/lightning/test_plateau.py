@@ -9,7 +9,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, StochasticWeightAveraging
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -465,3 +465,15 @@ def test_a_rank_that_lacks_the_metric_joins_in(two_ranks: dict[str, list[dict[st
 
     assert one == two
     assert [lrs[0] for lrs in one["lrs"]] == [0.1] * 12 + [0.05] * 8
+
+
+# --- beside weight averaging -------------------------------------------------------------------------------------------
+
+
+def test_weight_averaging_that_takes_over_is_left_alone() -> None:
+    """Once StochasticWeightAveraging has put its own scheduler in the place of ours, the plateau writes no LR any more."""
+    net = Validated(reacts("hold()", interval="epoch"), losses=[1.0] * 40)
+    averaging = StochasticWeightAveraging(swa_lrs=[0.03, 0.02], swa_epoch_start=3, annealing_epochs=1)
+    trainer(max_epochs=12, callbacks=[averaging]).fit(net, loader(4), loader(2))
+
+    assert net.lrs[4 * 5 :] == [[0.03, 0.02]] * (4 * 7)
