@@ -71,6 +71,11 @@ class _PlateauReader(Callback):
         trainer.callbacks = [one for one in trainer.callbacks if one is not self]  # type: ignore[attr-defined]
 
     @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # What was logged for this update was read before the checkpoint was saved; before the first one there is nothing.
+        self._read_at = self._scheduler.last_epoch
+
+    @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._before = self._known(trainer)
 

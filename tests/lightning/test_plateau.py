@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Stochast
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduleError, configure_optimizers
+from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, configure_optimizers
 from tests.lightning.runs import BASES, Net, loader, trainer
 
 # The metric of each validation in turn: ties, improvements and rises.
@@ -181,6 +181,29 @@ def test_a_training_metric_is_read_every_n_updates(accumulate: int) -> None:
 
     assert len(net.used) == 24
     assert same(net.lrs, simulated(SCHEDULE, Horizon(24, 8), told, 24))
+
+
+def test_a_training_metric_is_read_once_for_its_update(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Under accumulation nothing is read before the first update, nor again after a resume what was read before."""
+    read: list[int] = []
+    observe = ScheduledLR.observe
+
+    def observed(scheduler: ScheduledLR, value: Any) -> None:
+        read.append(scheduler.last_epoch)
+        observe(scheduler, value)
+
+    monkeypatch.setattr(ScheduledLR, "observe", observed)
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        plateau = ReduceOnPlateau(monitor="loss", every=4, **OPTIONS)
+        return configure_optimizers(optimizer, "hold()", net.trainer, plateau=plateau)
+
+    first = trainer(max_epochs=2, accumulate_grad_batches=2)
+    first.fit(Stepwise(answer), loader(8))
+    first.save_checkpoint(tmp_path / "last.ckpt")
+    trainer(max_epochs=4, accumulate_grad_batches=2).fit(Stepwise(answer), loader(8), ckpt_path=tmp_path / "last.ckpt")
+
+    assert read == [4, 8, 12, 16]
 
 
 def test_every_n_updates_needs_a_scheduler_that_counts_them() -> None:
