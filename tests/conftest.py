@@ -10,6 +10,7 @@ from importlib.metadata import version
 import pytest
 import torch
 from hypothesis import settings
+from packaging.requirements import Requirement
 
 _SCRATCH = tempfile.mkdtemp(prefix="lr_toolkit-tests-")
 
@@ -47,8 +48,11 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a GPU where there is none."""
-    if not torch.cuda.is_available():
-        for item in items:
-            if item.get_closest_marker("gpu"):
-                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+    """Skip what needs a GPU where there is none, and what needs a newer host than the one installed."""
+    for item in items:
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+        for mark in item.iter_markers("needs"):
+            host, why = Requirement(mark.args[0]), mark.args[1]
+            if not host.specifier.contains(version(host.name), prereleases=True):
+                item.add_marker(pytest.mark.skip(reason=f"needs {host}: {why}"))
