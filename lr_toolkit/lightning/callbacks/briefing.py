@@ -128,7 +128,7 @@ def _cadence(configs: Sequence[Any]) -> str:
 def _arithmetic(trainer: Trainer, course: Course) -> str:
     """How the number of updates comes about."""
     if course.horizon is None:
-        return f"length of the run not known: {course.unknown.split(': ', 2)[1].split('. Write')[0]}"
+        return f"length of the run not known: {course.unknown.split(': ', 2)[-1].split('. Write')[0]}"
     lengths = list(course.lengths())
     known = course.horizon.epoch_steps is not None
     if not known:

@@ -27,7 +27,7 @@ def log_row(logger: Any, row: Mapping[str, float], step: int, *, joined: bool) -
 def log_plan(logger: Any, lines: Sequence[Line], config: Mapping[str, Any], pattern: str) -> None:
     """Put the schedule into the run's config, and its planned curves into a chart.
 
-    The config is nested plain data, so that runs can be filtered by ``lr_schedule.warmup_updates`` and the like.
+    The config is nested plain data, so that runs can be filtered by ``lr_schedule.warmup_steps`` and the like.
     """
     run = logger.experiment
     run.config.update({"lr_schedule": dict(config)}, allow_val_change=True)

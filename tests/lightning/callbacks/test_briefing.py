@@ -122,7 +122,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ({"accumulate_grad_batches": 3}, "6 updates = 2 epochs x 3; accumulate 3; devices 1"),
         ({"max_steps": 11}, "11 updates = 8 + 3 in 2 epochs; accumulate 1; devices 1"),
-        ({"max_epochs": -1, "max_steps": -1, "max_time": "00:00:00:02"}, "length of the run not known"),
+        ({"max_epochs": -1, "max_steps": -1, "max_time": "00:00:00:02"}, "length of the run not known: it trains without end"),
     ],
 )
 def test_the_arithmetic(options: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]) -> None:
