@@ -119,7 +119,8 @@ def _behind(trainer: Trainer, epochs: int, steps: int) -> tuple[int, int]:
     """
     progress: Any = trainer.fit_loop.epoch_progress.current
     behind = progress.processed, trainer.global_step
-    over = behind[0] == epochs or behind[1] == steps
+    # Two optimizers count two updates a batch, so max_steps may be overshot.
+    over = 0 <= epochs <= behind[0] or 0 <= steps <= behind[1]
     return (0, 0) if over or trainer.ckpt_path is not None else behind
 
 

@@ -146,6 +146,23 @@ def test_a_second_fit_that_goes_on_counts_what_is_left(limits: Any, more: dict[s
     assert net.horizon.steps == len(net.used) == left
 
 
+@pytest.mark.parametrize(
+    ("limits", "less", "whole"),
+    [({"max_epochs": 2}, {"max_epochs": 1}, 4), ({"max_steps": 6}, {"max_steps": 5}, 5)],
+    ids=["epochs", "updates"],
+)
+def test_a_second_fit_beyond_its_limit_takes_no_update(limits: Any, less: dict[str, int], whole: int) -> None:
+    """A Trainer that has already done more than its limit trains no more, and its horizon is the whole run."""
+    net, host = Net(asks), trainer(**limits)
+    host.fit(net, loader(4))
+    net.used.clear()
+    (name, limit), *_ = less.items()
+    setattr(host.fit_loop if name == "max_epochs" else host.fit_loop.epoch_loop, name, limit)
+    host.fit(net, loader(4))
+
+    assert (net.horizon.steps, net.used) == (whole, [])
+
+
 def test_the_data_is_asked_for_once() -> None:
     """Asking for the horizon does not make Lightning ask for the training data a second time."""
 
