@@ -50,7 +50,7 @@ class Duration:
 
     Raises:
         ScheduleError: for anything else: a bare float, an unknown unit, zero, a negative amount, a fraction of a
-            step, more than 100 %, more than four decimals.
+            step, more than 100 %, more than four decimals, 10^11 or more.
 
     Example:
         >>> Duration("2.5%").amount, Duration("2.5%").unit

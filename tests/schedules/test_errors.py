@@ -29,7 +29,11 @@ from lr_toolkit import (
 
 RUN = Horizon(100)
 UNEVEN = Horizon(100, [40, 20, 40])
-bad: Any = lambda value: value  # noqa: E731  # what follows is of the wrong type on purpose
+
+
+def bad(value: object) -> Any:
+    """A value of the wrong type, on purpose."""
+    return value
 
 
 def on(schedule: Schedule | str, horizon: Any = RUN) -> object:
