@@ -18,7 +18,7 @@ from lr_toolkit import Horizon, ScheduledLR, cosine
 RUN = 10**7  # longer than any measurement, so that the end is never reached
 COUNTS = (1, 10, 100, 1000)
 
-# What issue and design ask of a step, by kind of LR and number of groups.
+# What is asked of a step, by kind of LR and number of groups.
 FLOAT = {1: {"torch": 0.3}, 100: {"torch": 0.06, "floor": 1.3}, 1000: {"torch": 0.05, "floor": 1.3}}
 TENSOR = {100: {"torch": 1 / 300}, 1000: {"torch": 1 / 2000}}
 

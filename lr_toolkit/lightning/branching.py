@@ -96,14 +96,29 @@ def branch(
 def _read(checkpoint: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(checkpoint, Mapping):
         return checkpoint
+    name = str(checkpoint)
     try:
-        held: Mapping[str, Any] = torch.load(checkpoint, map_location="meta", weights_only=True)
+        held: Any = torch.load(checkpoint, map_location="meta", weights_only=True)
     except pickle.UnpicklingError as error:
+        # torch names what it would have to import; without that the file is not one that torch has saved.
+        if "GLOBAL" not in str(error):
+            raise _no_checkpoint(name) from None
         raise ScheduleError(
-            f"branch({str(checkpoint)!r}): the file holds Python objects, which only code that you trust may make "
-            f"({str(error).splitlines()[0]}). Write branch(torch.load({str(checkpoint)!r}, weights_only=False), ...)."
+            f"branch({name!r}): the file holds Python objects, which only code that you trust may make "
+            f"({str(error).splitlines()[0]}). Write branch(torch.load({name!r}, weights_only=False), ...)."
         ) from None
+    except (EOFError, RuntimeError):
+        raise _no_checkpoint(name) from None
+    if not isinstance(held, Mapping):
+        raise _no_checkpoint(name)
     return held
+
+
+def _no_checkpoint(name: str) -> ScheduleError:
+    return ScheduleError(
+        f"branch({name!r}): is not a whole checkpoint of Lightning's. Give one that ModelCheckpoint or "
+        "trainer.save_checkpoint(path) has written to the end."
+    )
 
 
 def _ours(held: Mapping[str, Any]) -> Mapping[str, Any]:

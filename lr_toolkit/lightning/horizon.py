@@ -24,7 +24,8 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
     Worked out from ``max_epochs``, ``max_steps``, the training dataloader, ``limit_train_batches``,
     ``accumulate_grad_batches`` (the last, shorter group of an epoch counts), ``GradientAccumulationScheduler`` (exactly,
     epoch by epoch) and the number of devices. Early stopping and ``max_time`` may end the run before. Under manual
-    optimization one update of each optimizer per batch is assumed.
+    optimization one update of each optimizer per batch is assumed; where there are several and ``max_steps`` ends the run, which
+    counts the updates of all of them, pass ``horizon=``.
 
     Call it in ``configure_optimizers``, where the helpers of this package call it for you.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 import weakref
 from collections.abc import Sequence
@@ -153,7 +154,7 @@ class ScheduledLR(LRScheduler):
     def step(self, epoch: int | None = None) -> None:
         """Move on by one update, if the optimizer took one since the last call; ``epoch`` jumps to that update."""
         if epoch is not None:
-            self.last_epoch = epoch
+            self.last_epoch = _whole(epoch)
         elif self._updated or self._captured:
             self.last_epoch += 1
         else:
@@ -208,7 +209,10 @@ class ScheduledLR(LRScheduler):
             ScheduleError: where there is not one for each group, or one is negative or not finite.
         """
         self._adopt_groups()
-        many = list(new) if isinstance(new, Sequence) else [new] * len(self._gains)
+        try:
+            many = [float(one) for one in (new if isinstance(new, Sequence) else [new] * len(self._gains))]
+        except (TypeError, ValueError):
+            many = []
         if len(many) != len(self.base_lrs) or not all(0.0 <= base < math.inf for base in many):
             raise ScheduleError(
                 f"rebase({new!r}): must be one LR, or one for each of the {len(self.base_lrs)} parameter groups. "
@@ -249,6 +253,12 @@ class ScheduledLR(LRScheduler):
 
     def _adopt_groups(self) -> None:
         """Take in groups that were added since: their base LR is the ``lr`` that they came with."""
+        if len(self.optimizer.param_groups) < len(self._gains):
+            raise ScheduleError(
+                f"ScheduledLR: the optimizer had {len(self._gains)} parameter groups and has "
+                f"{len(self.optimizer.param_groups)} now. Keep the group and write scheduler.rebase([...]) with 0.0 in its place, "
+                "or build a new scheduler."
+            )
         late = self.optimizer.param_groups[len(self._gains) :]
         if late:
             bases = [float(group.get("initial_lr", group["lr"])) for group in late]
@@ -341,6 +351,19 @@ class ScheduledLR(LRScheduler):
         self._follow(route)
         self._updated = False
         self._write()
+
+
+def _whole(update: object) -> int:
+    """``update`` as the number of an update, or the error that shows it."""
+    try:
+        number = operator.index(update)  # type: ignore[arg-type]  # index() is the test
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise ScheduleError(
+            f"scheduler.step({update!r}): updates are counted by whole numbers from 0. Write scheduler.step() for the next one."
+        )
+    return number
 
 
 def _refuse_start(last_epoch: object, optimizer: Optimizer) -> None:

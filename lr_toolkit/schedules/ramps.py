@@ -84,6 +84,8 @@ def _exponential(k: int, length: int, start: None) -> float:  # noqa: ARG001  # 
 # --- of a length that Adam's second beta gives ------------------------------------------------------------------------
 
 
+# Every group with the same betas asks for the same few factors, several times an update.
+@lru_cache(maxsize=64)
 def _untuned_linear(k: int, beta2: Fraction) -> float:
     return float(min(Fraction(1), (k + 1) * (1 - beta2) / 2))
 
@@ -92,6 +94,7 @@ def _untuned_exponential(k: int, beta2: Fraction) -> float:
     return -math.expm1(-float((k + 1) * (1 - beta2)))
 
 
+@lru_cache(maxsize=64)
 def _radam(k: int, beta2: Fraction) -> float:
     # The difference of rho_inf and the rest cancels up to six digits, so 40 are carried.
     with localcontext() as context:

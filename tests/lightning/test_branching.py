@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +218,14 @@ def test_the_command_says_what_is_wrong(arguments: list[str], capsys: pytest.Cap
 
     assert ended.value.code == 2
     assert "lr-toolkit branch: error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"# a text\n", pickle.dumps([1, 2], protocol=2)])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    """An empty file, a cut one, a text, and a list are said to be no checkpoint; none is advised to be trusted."""
+    path = tmp_path / "some.ckpt"
+    path.write_bytes(content)
+
+    with pytest.raises(ScheduleError, match=r"not a whole checkpoint.*save_checkpoint") as error:
+        branch(path, 10)
+    assert "weights_only=False" not in str(error.value)

@@ -7,6 +7,7 @@ import gc
 import io
 import math
 import pickle
+import re
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -641,3 +642,42 @@ def test_the_state_of_a_newer_version_is_refused() -> None:
     scheduler = ScheduledLR(sgd(), linear(), Horizon(steps=10))
     with pytest.raises(ScheduleError, match=r"(?s)format 99.*[Ii]nstall"):
         scheduler.load_state_dict(scheduler.state_dict() | {"format": 99})
+
+
+# --- what cannot be meant --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("update", [-1, -3, 2.5, "3"])
+def test_a_jump_goes_to_an_update_that_exists(update: Any) -> None:
+    """``step(epoch)`` takes whole numbers from 0 on and refuses all else, leaving counter and LR as they are."""
+    optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = ScheduledLR(optimizer, warmup(5) >> linear(), Horizon(steps=10))
+    scheduler.step(7)
+    before = scheduler.last_epoch, optimizer.param_groups[0]["lr"]
+
+    with pytest.raises(ScheduleError, match=re.escape(f"scheduler.step({update!r})")):
+        scheduler.step(update)
+    assert (scheduler.last_epoch, optimizer.param_groups[0]["lr"]) == before
+
+
+@pytest.mark.parametrize("new", ["x", None, -0.1, math.nan, [0.1, 0.2], [None]])
+def test_a_rebase_takes_an_lr_for_each_group(new: Any) -> None:
+    """``rebase`` refuses what is no LR, or not one for each group, with the spelling that works."""
+    optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = ScheduledLR(optimizer, hold(), Horizon(steps=10))
+
+    with pytest.raises(ScheduleError, match=r"scheduler\.rebase\(1e-4\)"):
+        scheduler.rebase(new)
+    assert scheduler.get_last_lr() == [0.1]
+
+
+def test_a_group_that_was_taken_away_is_named() -> None:
+    """A scheduler whose optimizer has lost a group says so, and what to do."""
+    optimizer = SGD([{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)], lr=0.1)
+    scheduler = ScheduledLR(optimizer, hold(), Horizon(steps=10))
+    del optimizer.param_groups[1]
+
+    with pytest.raises(ScheduleError, match=r"had 2 parameter groups and has 1 now.*rebase"):
+        optimizer.step()
+    with pytest.raises(ScheduleError, match=r"build a new scheduler"):
+        scheduler.state_dict()

@@ -441,7 +441,8 @@ class LRMonitor(Callback):
             self._log(trainer, left[step], in_batch=False)
         for curve in self._curves:
             groups = self._tracks[curve.optimizer].capture.optimizer.param_groups
-            self._next[curve.name] = number(groups[curve.group]["lr"])
+            if curve.group < len(groups):
+                self._next[curve.name] = number(groups[curve.group]["lr"])
         self._report_outcome(trainer)
         self._close()
 
