@@ -23,7 +23,7 @@ __all__ = ["configure_optimizers", "scheduler_config"]
 def scheduler_config(
     optimizer: Optimizer,
     schedule: ScheduleLike,
-    trainer: Trainer | None,
+    trainer: Trainer | None = None,
     *,
     interval: Literal["step", "epoch"] = "step",
     plateau: ReduceOnPlateau | None = None,
@@ -117,7 +117,7 @@ def scheduler_config(
 def configure_optimizers(
     optimizer: Optimizer,
     schedule: ScheduleLike,
-    trainer: Trainer | None,
+    trainer: Trainer | None = None,
     *,
     interval: Literal["step", "epoch"] = "step",
     plateau: ReduceOnPlateau | None = None,

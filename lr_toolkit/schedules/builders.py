@@ -102,7 +102,7 @@ def cosine(end: float = 0.0, *, end_lr: float | None = None, over: DurationLike 
     ``CosineAnnealingLR`` climbs again after ``T_max``, the floor holds.
 
     Args:
-        end: the floor as a factor of the base LR.
+        end: the floor as a factor of the base LR, at most 1.
         end_lr: the floor as an LR, torch's ``eta_min``, instead of ``end``.
         over: how long the fall lasts, torch's ``T_max``; ``None`` for what the other phases leave.
 
@@ -160,7 +160,7 @@ def polynomial(
 
     Args:
         power: above zero; 1 is ``linear``, 2 falls fast at first, 0.5 late.
-        end: the floor as a factor of the base LR.
+        end: the floor as a factor of the base LR, at most 1.
         end_lr: the floor as an LR, transformers' ``lr_end``, instead of ``end``.
         over: how long the fall lasts, torch's ``total_iters``; ``None`` for what the other phases leave.
 
@@ -186,7 +186,7 @@ def one_minus_sqrt(end: float = 0.0, *, end_lr: float | None = None, over: Durat
         lr(i)     = end_lr + (base_lr - end_lr) * (1 - sqrt(i / n))
 
     Args:
-        end: the floor as a factor of the base LR.
+        end: the floor as a factor of the base LR, at most 1.
         end_lr: the floor as an LR, instead of ``end``.
         over: how long the fall lasts, 10 to 20 % of the run in practice; ``None`` for what the other phases leave.
 

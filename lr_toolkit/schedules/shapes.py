@@ -167,6 +167,12 @@ class _Decay(Shape):
                     f"LR. Write {self.name}(end={self.end!r}) or {self.name}(end_lr={self.end_lr!r})."
                 )
 
+        if self.end > 1 and not isinstance(self, Linear):
+            raise ScheduleError(
+                f"{self.name}(end={self.end!r}): a floor is a factor of the base LR, at most 1. Write {self.name}(over={self.end:.0f}) "
+                "for a length (torch's T_max), end_lr=1e-5 for an LR, or linear(end=2.0) to climb."
+            )
+
     @abstractmethod
     def fall(self, n: int) -> Curve: ...
 

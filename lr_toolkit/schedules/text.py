@@ -55,8 +55,15 @@ def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]
     Raises:
         ScheduleError: for any other text, naming the part that was not understood.
     """
-    if not isinstance(text, str):
-        raise ScheduleError(f"Schedule.parse({shorten(text)}): a schedule's text is a string such as {_EXAMPLE}.")
+    given: object = text
+    if not isinstance(given, str):
+        called = getattr(text, "__name__", None)
+        cure = (
+            f"Write {called}(), with its arguments."
+            if called in builders
+            else f"Write a schedule, or its text: {_EXAMPLE}."
+        )
+        raise ScheduleError(f"Schedule.parse({shorten(text)}): is no schedule; phases are joined by >>. {cure}")
     if len(text) > LONGEST:
         raise ScheduleError(
             f"Schedule.parse(text of {len(text)} characters): at most {LONGEST} are read. Write a text such as {_EXAMPLE}."

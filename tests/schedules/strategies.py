@@ -65,7 +65,8 @@ def phases(draw: st.DrawFn, name: str, over: st.SearchStrategy[Text | None]) -> 
     elif name in ("cosine", "linear", "polynomial", "one_minus_sqrt"):
         floor = draw(st.sampled_from(["", "end", "end_lr"]))
         arguments = {"power": draw(positive)} if name == "polynomial" else {}
-        arguments |= {floor: draw(factors)} if floor else {}
+        value = st.floats(0.0, 1.0) if floor == "end" and name != "linear" else factors
+        arguments |= {floor: draw(value)} if floor else {}
     elif name == "step":
         arguments = draw(st.fixed_dictionaries({"every": durations}, optional={"gamma": positive}))
     elif name == "multistep":
@@ -134,7 +135,7 @@ def fitting(name: str, epochs: Fraction) -> st.SearchStrategy[dict[str, Any]]:
     )
     floor = st.one_of(
         st.just({}),
-        st.builds(lambda x: {"end": x}, st.floats(0, 1.5)),
+        st.builds(lambda x: {"end": x}, st.floats(0, 1)),
         st.builds(lambda x: {"end_lr": x}, st.floats(0, 0.01)),
     )
     kinds: dict[str, Callable[[], st.SearchStrategy[dict[str, Any]]]] = {

@@ -88,6 +88,10 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
     ("a start as text", lambda: warmup(5, start=bad("10%")), ["warmup(start='10%')", "from 0 to 1", "start=0.0"]),
     ("a bool start", lambda: warmup(5, start=True), ["warmup(start=True)", "from 0 to 1"]),
     ("a negative end", lambda: cosine(end=-0.1), ["cosine(end=-0.1)", "zero or more", "cosine(..., end=0.1)"]),
+    ("torch's T_max as end", lambda: cosine(100), ["cosine(end=100.0)", "at most 1", "Write cosine(over=100)"]),
+    ("a power's end above 1", lambda: polynomial(2.0, 1.5), ["polynomial(end=1.5)", "linear(end=2.0)"]),
+    ("a builder for a schedule", lambda: Schedule.parse(bad(cosine)), ["<function cosine", "Write cosine()"]),
+    ("phases in a list", lambda: Schedule.parse(bad([hold(5)])), ["[hold(5)]", ">>"]),
     ("an infinite end", lambda: linear(end=math.inf), ["linear(end=inf)", "finite", "end=0.1"]),
     ("a NaN end", lambda: one_minus_sqrt(end=math.nan), ["one_minus_sqrt(end=nan)", "finite", "end=0.1"]),
     ("no end", lambda: cosine(bad(None)), ["cosine(end=None)", "zero or more", "end=0.1"]),
@@ -178,7 +182,7 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
         ["Schedule(phases=(hold(),))", "warmup('5%') >> cosine()"],
     ),
     ("then a number", lambda: hold(5).then(bad(5)), ["Schedule.parse(5)", "cosine(end=0.1)"]),
-    ("then a builder", lambda: hold(5).then(bad(cosine)), ["<function cosine", "cosine(end=0.1)"]),
+    ("then a builder", lambda: hold(5).then(bad(cosine)), ["<function cosine", "Write cosine()"]),
     # --- on a run
     (
         "longer than the run",

@@ -65,8 +65,8 @@ def brief(
     return reports
 
 
-def planned_lines(curves: Sequence[Curve], forecasts: Sequence[Forecast]) -> tuple[Line, ...]:
-    """The planned curves, thinned to what a chart can show; none where nothing is known."""
+def planned_lines(curves: Sequence[Curve], forecasts: Sequence[Forecast], course: Course) -> tuple[Line, ...]:
+    """The planned curves on the loggers' x axis, thinned to what a chart can show; none where nothing is known."""
     lines = []
     for curve in curves:
         forecast = forecasts[curve.optimizer]
@@ -74,7 +74,8 @@ def planned_lines(curves: Sequence[Curve], forecasts: Sequence[Forecast]) -> tup
             continue
         last = len(forecast.updates) - 1
         picked = np.unique(np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int))
-        updates, lrs = forecast.updates[picked].tolist(), forecast.lrs[picked, curve.group].tolist()
+        updates = (forecast.updates[picked] + course.before).tolist()
+        lrs = forecast.lrs[picked, curve.group].tolist()
         lines.append(Line(curve.name, planned=(updates, lrs)))
     return tuple(lines)
 

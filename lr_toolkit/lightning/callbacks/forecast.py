@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.callbacks.warmup import LRWarmup
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.optim import ScheduledLR
 
@@ -34,13 +35,18 @@ _STEPS = 500_000  # parameter groups x updates that are stepped through, about a
 @final
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a run is divided: its updates, and the batches and updates of its epochs; ``None`` where that is not known."""
+    """How a run is divided: its updates, and the batches and updates of its epochs; ``None`` where that is not known.
+
+    It begins at update ``start``, after a resume; ``before`` are the updates that an earlier fit of the same Trainer took,
+    which are on the x axis of its loggers and not in the count of this run's schedulers.
+    """
 
     horizon: Horizon | None
     unknown: str
     batches: float
     accumulations: tuple[int, ...]
     start: int
+    before: int
 
     @property
     def updates(self) -> int:
@@ -124,8 +130,13 @@ def course_of(trainer: Trainer) -> Course:
     if by_epoch is not None:
         last = max(by_epoch.scheduling)
         accumulations = tuple(by_epoch.get_accumulate_grad_batches(epoch) for epoch in range(last + 1))
-    start = trainer.fit_loop.epoch_loop._batches_that_stepped
-    return Course(horizon, unknown, trainer.num_training_batches, accumulations, start)
+    stepped = trainer.fit_loop.epoch_loop._batches_that_stepped
+    start, before = (0, stepped) if trainer.ckpt_path is None else (stepped, 0)
+    for config in trainer.lr_scheduler_configs if start else ():
+        # Lightning counts a batch only after the checkpoints of its end were saved; the scheduler has counted it.
+        if isinstance(config.scheduler, ScheduledLR) and config.scheduler.horizon.unit == "step":
+            start = config.scheduler.last_epoch
+    return Course(horizon, unknown, trainer.num_training_batches, accumulations, start, before)
 
 
 def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, course: Course) -> Forecast:
@@ -133,6 +144,10 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
     configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
     if not course.updates:
         return Forecast.none("the run's length is not known")
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    ramps = [one for one in callbacks if isinstance(one, LRWarmup)]
+    if ramps:  # which may begin only after the monitor, and may be over already
+        return Forecast.none(f"{' and '.join(map(repr, ramps))} multiplies what the scheduler says")
     ours = [one.scheduler for one in configs if isinstance(one.scheduler, ScheduledLR)]
     if len(configs) == len(ours) == 1:
         return _closed_form(ours[0], course)
@@ -140,8 +155,6 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
         return Forecast.none("the module steps its scheduler itself")
     if is_overridden("lr_scheduler_step", module):
         return Forecast.none("the module has its own lr_scheduler_step")
-    if "_lr_toolkit_shadow" in vars(optimizer):
-        return Forecast.none("LRWarmup multiplies what the scheduler says")
     return _stepped(trainer, module, optimizer, configs, course)
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LRMonitor"]
 
+_PICTURES = (".png", ".svg", ".pdf", ".jpg")
+
 
 @dataclass(slots=True)
 class _Strand:
@@ -120,7 +122,8 @@ class LRMonitor(Callback):
 
     Raises:
         MisconfigurationException: for another interval, or parameter groups of one optimizer that share a name.
-        ScheduleError: for other ``names``; for ``save_plot`` without matplotlib; with ``strict``, at the first update
+        ScheduleError: for other ``names``; for a ``save_plot`` that is
+            no picture, or without matplotlib; with ``strict``, at the first update
             that departs from its schedule.
 
     Example:
@@ -157,6 +160,12 @@ class LRMonitor(Callback):
                 f"LRMonitor(names={names!r}): write names='stable' for lr/<scheduler or group name>, or names='lightning' "
                 "for the names of Lightning's LearningRateMonitor."
             )
+        path: object = save_plot
+        if path is not None and not (isinstance(path, (str, Path)) and Path(path).suffix in _PICTURES):
+            raise ScheduleError(
+                f"LRMonitor(save_plot={save_plot!r}): must be a path that ends in {', '.join(_PICTURES)}. Write "
+                "LRMonitor(save_plot='lr.png')."
+            )
         if save_plot is not None and not has_matplotlib():
             raise ScheduleError(
                 f"LRMonitor(save_plot={str(save_plot)!r}): pictures are drawn by matplotlib, which is not installed. Write "
@@ -185,6 +194,7 @@ class LRMonitor(Callback):
         self._departed = False
         self._findings: tuple[str, ...] = ()
         self._planned: tuple[Line, ...] = ()
+        self._before = 0  # updates of an earlier fit, which are on the x axis
 
     @property
     def lrs(self) -> dict[str, list[float]]:
@@ -271,7 +281,8 @@ class LRMonitor(Callback):
         if self.table or (self.table is None and any(isinstance(one, ModelSummary) for one in callbacks)):
             for report in reports:
                 report.show()
-        self._planned = planned_lines(self._curves, forecasts)
+        self._planned = planned_lines(self._curves, forecasts, course)
+        self._before = course.before
         table = "\n\n".join(one.text() for one in reports)
         pattern = f"{self.log_key_prefix or ''}{'lr/' if self.names == 'stable' else 'lr-'}"
         log_plan(trainer, Plan(self._planned, config_of(trainer, optimizers, course), table, pattern))
@@ -468,7 +479,13 @@ class LRMonitor(Callback):
             planned = {one.name: one.planned for one in self._planned}
             lines = [Line(name, planned.get(name, ((), ())), points) for name, points in used.items()]
             ours = [one for one in self._tracks if one.capture.scheduler is not None]
-            begins = {k for one in ours if one.capture.scheduler.horizon.unit == "step" for k in one.begins if k}
+            begins = {
+                k + self._before
+                for one in ours
+                if one.capture.scheduler.horizon.unit == "step"
+                for k in one.begins
+                if k
+            }
             figure = draw(lines, title="Learning rate, planned and used", phases=sorted(begins))
         if self.save_plot is not None and figure is not None:
             save(figure, self.save_plot)

@@ -10,9 +10,9 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch.optim import lr_scheduler as torch_lr
 
-from lr_toolkit import LRMonitor, ScheduleError, configure_optimizers, cosine, hold, warmup
+from lr_toolkit import LRMonitor, LRWarmup, ScheduleError, configure_optimizers, cosine, hold, warmup
 from lr_toolkit.lightning.callbacks.forecast import Forecast, course_of, forecast
-from tests.lightning.callbacks.fits import Probe, fit
+from tests.lightning.callbacks.fits import Probe, data, fit
 
 
 class Asks(Callback):
@@ -122,7 +122,10 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ({"accumulate_grad_batches": 3}, "6 updates = 2 epochs x 3; accumulate 3; devices 1"),
         ({"max_steps": 11}, "11 updates = 8 + 3 in 2 epochs; accumulate 1; devices 1"),
-        ({"max_epochs": -1, "max_steps": -1, "max_time": "00:00:00:02"}, "length of the run not known: it trains without end"),
+        (
+            {"max_epochs": -1, "max_steps": -1, "max_time": "00:00:00:02"},
+            "length of the run not known: it trains without end",
+        ),
     ],
 )
 def test_the_arithmetic(options: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,3 +198,37 @@ def test_the_progress_bar_shows_the_lr(rich: bool) -> None:
 
     assert shown == ["3.0e-04", "3.0e-04"]
     assert "get_metrics" not in vars(bar)
+
+
+@pytest.mark.parametrize("path", [True, 3, "lr.xyz", "lr"])
+def test_a_picture_that_cannot_be_written_is_refused_at_once(path: Any) -> None:
+    """``save_plot`` names a picture file, and what it cannot be is said before the run and not after it."""
+    with pytest.raises(ScheduleError, match=r"save_plot=.*\.png.*LRMonitor\(save_plot='lr.png'\)"):
+        LRMonitor(save_plot=path)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["monitor first", "warmup first"])
+def test_a_plan_under_a_warmup_callback_is_not_foretold(first: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where LRWarmup multiplies the LRs the table shows no plan that it would falsify, in either order of the callbacks."""
+    monitor, ramp = LRMonitor(table=True), LRWarmup("3 steps")
+    net = Probe(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
+    fit(net, *((monitor, ramp) if first else (ramp, monitor)), batches=10)
+
+    shown = capsys.readouterr().out
+    assert "not known: LRWarmup(3) multiplies" in " ".join(shown.split())
+
+
+def test_a_second_fit_is_foretold_from_its_own_beginning() -> None:
+    """Where a Trainer goes on in a second fit, the plan and the used LRs stand at the same updates, with the same values."""
+    monitor = LRMonitor(table=False)
+    net = Probe(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
+    host = fit(net, monitor, batches=8, max_epochs=2, log_every_n_steps=1)
+    host.fit_loop.max_epochs = 4
+    host.fit(net, data(8))
+    (line,) = monitor._planned
+    planned = dict(zip(*line.planned, strict=True))
+
+    assert min(planned) == 16
+    for step, lr in zip(monitor.history["step"], monitor.history[line.name], strict=True):
+        if step in planned:
+            assert planned[step] == pytest.approx(lr, rel=1e-12)
