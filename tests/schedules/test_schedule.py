@@ -83,6 +83,7 @@ def test_joining_with_something_else_is_a_type_error(other: Any) -> None:
         (cosine(), cosine(0), True),
         (cosine(end=1), cosine(end=1.0), True),
         (cosine(end=-0.0), cosine(), True),
+        (warmup(5, start=-0.0), warmup(5, start=0.0), True),
         (polynomial(2), polynomial(2.0), True),
         (exponential(0.9), exponential(0.9, "1 epoch"), True),
         (multistep([3, 5]), multistep((3, "5 steps")), True),
@@ -276,6 +277,10 @@ HOSTILE = {
     "huge factor": f"cosine(end={'9' * 4000})",
     "nested list": "multistep([[3, 5]])",
     "list": "warmup([5])",
+    "negative": "cosine(end=-0.5)",
+    "negative steps": "hold(-5)",
+    "negative text": "hold(-'5%')",
+    "twice negative": "cosine(end=--0.5)",
     "none": "warmup(None)",
     "recipe's list": "wsd(5, 5, ['linear'])",
     "10 MB of brackets": "(" * 10_000_000,
@@ -373,10 +378,14 @@ def test_any_mixture_of_pieces_is_read_or_refused(text: str) -> None:
         ("cosine(ends=0.1)", "Its arguments are cosine(end, end_lr, over)"),
         ("cosine(0.1, 100)", "Its arguments are cosine(end, end_lr, over)"),
         ("warmup()", "Its arguments are warmup(over, start)"),
+        ("warmup(*[5])", "Write the arguments out, each once"),
+        ("warmup(**{'over': 5})", "Write the arguments out, each once"),
+        ("cosine(end=0.1, end=0.2)", "Write the arguments out, each once"),
+        ("hold(b'5%')", "An argument is a number, a string such as '5%', None, or a list of these"),
     ],
 )
-def test_a_near_match_is_named(text: str, hint: str) -> None:
-    """A misspelt builder is answered with the one that is meant, a misspelt argument with those that there are."""
+def test_a_mistake_is_answered_with_what_is_meant(text: str, hint: str) -> None:
+    """A misspelt builder with the nearest one, a misspelt argument with those that there are, another way with the way."""
     with pytest.raises(ScheduleError) as refused:
         Schedule.parse(text)
 

@@ -373,6 +373,13 @@ def test_intervals_far_shorter_than_an_update_are_counted(lengths: Any) -> None:
     assert timeline(10**7 - 1) == 0.0
 
 
+def test_intervals_beyond_every_run_are_counted_exactly() -> None:
+    """Where the numbers outgrow 64 bits, an array is counted with Python's integers."""
+    timeline = (hold("33.3333%") >> step("99999999999.9999 epochs")).resolve(Horizon(100_003, 100_003))
+
+    assert timeline.values([0, 40_000, 100_002]).tolist() == [1.0, 1.0, 1.0]
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "text", ["step('0.5 epochs', gamma=0.99999)", "exponential(0.99999)", "multistep(['10000 epochs'])"]
