@@ -36,7 +36,7 @@ def boundaries(timeline: Timeline) -> list[int]:
 # --- against the reference --------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(runs())
 def test_every_update_has_the_lr_of_the_slow_reference(run: Run) -> None:
     """Any schedule, in epochs of any lengths, gives the LR that exact fractions and fifty digits give, to 1e-12."""
@@ -396,7 +396,7 @@ def test_twenty_thousand_different_epochs_are_no_burden(text: str) -> None:
 # --- 5. closed form ---------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(runs())
 @example(Run([("exponential", {"gamma": 1.027506946206356})], 5, (2,)))  # NumPy takes a square root of one number alone
 def test_an_array_gives_what_its_updates_give(run: Run) -> None:
@@ -432,6 +432,7 @@ def test_a_long_array_gives_what_its_updates_give(text: str) -> None:
     assert (np.abs(timeline.values(ks) - one_by_one) <= np.spacing(one_by_one)).all()
 
 
+@settings(max_examples=40)
 @given(runs(), st.randoms(use_true_random=False))
 def test_any_update_can_be_asked_at_any_time(run: Run, random: Any) -> None:
     """What has been asked before changes nothing: a timeline has no state."""
