@@ -48,6 +48,7 @@ class Shadow:
         self._climbs: list[Climb] = []
         self._bare: list[float | Tensor] = []
         self._written: list[tuple[object, int]] = []
+        self._factors: tuple[float, ...] = ()
         self._hidden = 0  # how many bare() are open
         self._stepping = 0  # how many optimizer.step() are running: a subclass that calls super().step() makes it two
         self._warned = False
@@ -71,8 +72,18 @@ class Shadow:
     @classmethod
     def of(cls, optimizer: Optimizer) -> Shadow:
         """The shadow of this optimizer, made where there is none yet."""
+        return cls.around(optimizer) or cls(optimizer)
+
+    @classmethod
+    def around(cls, optimizer: Optimizer) -> Shadow | None:
+        """The shadow that this optimizer has, ``None`` where it has none: where no ramp is at work."""
         found: Shadow | None = vars(optimizer).get(_ATTRIBUTE)
-        return found or cls(optimizer)
+        return found
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """What each group's bare LR was last multiplied by: a new tuple whenever it changes, so one may keep it."""
+        return self._factors
 
     # --- climbs ---
 
@@ -132,11 +143,14 @@ class Shadow:
         if self._hidden:
             return
         groups = self._optimizer.param_groups
+        factors = []
         for at, (group, bare) in enumerate(zip(groups, self._bare, strict=True)):
             factor = 1.0
             for climb in self._climbs:
                 factor *= climb.factor(at, group)
             _write(group, bare, factor)
+            factors.append(factor)
+        self._factors = tuple(factors)
         # After all writes: tensor LRs that are views of one buffer share their version.
         self._written = [_mark(group) for group in groups]
 
