@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
+from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
+
+from lr_toolkit.preview.names import apart, together
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,9 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["Line", "draw", "has_matplotlib", "save"]
 
 Points: TypeAlias = "tuple[Sequence[float], Sequence[float]]"
+_T = TypeVar("_T")
 
-_MOST_LINES = 10
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")  # told apart by all eyes
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by all eyes
+_MARKERS = "os^D"
+_GREY = "#666666"
+_MOST_LINES = 40
+_MOST_NAMES = 14  # as many as stand beside the picture
+_LONGEST_NAME = 26
+_DENSE = 150  # points across the picture from where on the eye sees a line
+_FAR_APART = 20  # times as high: on a linear axis the lowest curve would lie on the ground
 
 
 @final
@@ -28,6 +39,11 @@ class Line:
     planned: Points = ((), ())
     used: Points = ((), ())
 
+    @property
+    def peak(self) -> float:
+        """The highest LR, planned or used."""
+        return max([*self.planned[1], *self.used[1]], default=0.0)
+
 
 def has_matplotlib() -> bool:
     """Whether pictures can be drawn; nothing is imported."""
@@ -37,8 +53,12 @@ def has_matplotlib() -> bool:
 def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) -> Figure:
     """The picture, as a matplotlib Figure on white that no window manager knows of.
 
+    What was planned is a broad line. What was used are points, joined where no update lies between them or they are so dense
+    that the eye would join them. Equal curves are one, of more than 40 different ones 40 are drawn, and of more than 14 as
+    many named, evenly picked from the highest to the lowest. Where these lie far apart the axis is logarithmic.
+
     Args:
-        lines: the curves; the ten with the highest LRs are drawn.
+        lines: the curves.
         title: above the picture.
         phases: the updates at which a phase of the schedule begins, each marked by a thin line.
 
@@ -56,39 +76,25 @@ def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) 
 
     figure = Figure(figsize=(8, 4), dpi=120, layout="constrained", facecolor="white")
     axes = figure.add_subplot(facecolor="white")
-    highest = sorted(lines, key=lambda one: -max([*one.planned[1], *one.used[1]], default=0.0))[:_MOST_LINES]
-    shown = [one for one in lines if one in highest]
-    for at, line in enumerate(shown):
-        colour = _COLOURS[at % len(_COLOURS)]
+    different = sorted(_different(lines), key=lambda one: -one.peak)
+    shown = _spread(different, _MOST_LINES)
+    updates = [x for one in shown for x in (*one.planned[0], *one.used[0])]
+    visible = (max(updates) - min(updates)) / _DENSE if updates else 0.0
+    looks, broad = _looks(len(shown)), 5 if len(shown) <= len(_COLOURS) else 40 / (len(shown) + 2)
+    for line, look in zip(shown, looks, strict=True):
         if len(line.planned[0]):
-            axes.plot(
-                *line.planned,
-                color=colour,
-                alpha=0.3,
-                linewidth=5,
-                solid_capstyle="round",
-                label=f"{line.name}, planned",
-            )
+            axes.plot(*line.planned, color=look["color"], alpha=0.3, linewidth=broad, solid_capstyle="round")
         if len(line.used[0]):
-            few = len(line.used[0]) <= 60
-            axes.plot(
-                *line.used,
-                color=colour,
-                linewidth=1.2,
-                marker="o" if few else "",
-                markersize=3,
-                label=f"{line.name}, used",
-            )
+            points = _joined(line.used, visible)
+            axes.plot(*points, **look, markevery=_marked(points[0]))
     for phase in phases:
         axes.axvline(phase, color="#999999", linewidth=0.8, linestyle=":")
     axes.set(xlabel="update", ylabel="learning rate", title=title)
-    axes.set_ylim(bottom=0)
+    _scale(axes, [one.peak for one in shown if one.peak > 0])
     axes.margins(x=0.02)
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
-    if len(shown) > 1 or (shown and len(shown[0].planned[0]) and len(shown[0].used[0])):
-        axes.legend(frameon=False, fontsize="small", ncols=1 + len(shown) // 5)
+    _name(figure, shown, looks, len(different))
     return figure
 
 
@@ -98,3 +104,85 @@ def save(figure: Figure, path: str | Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target)
     return target
+
+
+def _different(lines: Sequence[Line]) -> list[Line]:
+    """Each curve once, under the names of all that have it."""
+    alike: dict[object, list[Line]] = {}
+    for one in lines:
+        alike.setdefault(tuple(tuple(part) for part in (*one.planned, *one.used)), []).append(one)
+    firsts = apart([many[0].name for many in alike.values()], _LONGEST_NAME)
+    return [
+        Line(together([first, *(one.name for one in many[1:])]), many[0].planned, many[0].used)
+        for first, many in zip(firsts, alike.values(), strict=True)
+    ]
+
+
+def _spread(many: Sequence[_T], most: int) -> list[_T]:
+    """At most so many of them, the first and the last and evenly between."""
+    if len(many) <= most:
+        return list(many)
+    return [many[round(at * (len(many) - 1) / (most - 1))] for at in range(most)]
+
+
+def _looks(count: int) -> list[dict[str, Any]]:
+    """How each curve is drawn: few by colours of their own, many by their place on a ramp and the mark of their points."""
+    usual: dict[str, Any] = {"linewidth": 1.2, "markersize": 3}
+    if count <= len(_COLOURS):
+        return [{**usual, "color": colour, "marker": "o"} for colour in _COLOURS[:count]]
+    from matplotlib import colormaps
+
+    ramp = colormaps["viridis"]  # up to where it is still dark enough for white
+    return [
+        {**usual, "color": ramp(0.85 * at / (count - 1)), "marker": _MARKERS[at % len(_MARKERS)]} for at in range(count)
+    ]
+
+
+def _joined(points: Points, visible: float) -> Points:
+    """The points, with a gap between two that are not neighbours and stand visibly apart: nothing is known of it."""
+    xs, ys = [*points[0][:1]], [*points[1][:1]]
+    for (before, x), y in zip(pairwise(points[0]), points[1][1:], strict=True):
+        if x - before > max(visible, 1):
+            xs.append(nan)
+            ys.append(nan)
+        xs.append(x)
+        ys.append(y)
+    return xs, ys
+
+
+def _marked(xs: Sequence[float]) -> list[int]:
+    """Which points get a mark: of few all, of many those that no line reaches."""
+    if len(xs) <= _DENSE:
+        return list(range(len(xs)))
+    there = [False, *(x == x for x in xs), False]  # NaN is not itself
+    return [at for at in range(len(xs)) if there[at + 1] and not (there[at] or there[at + 2])]
+
+
+def _scale(axes: Any, peaks: Sequence[float]) -> None:
+    """An axis on which the lowest curve can be seen, too."""
+    if peaks and max(peaks) > _FAR_APART * min(peaks):
+        axes.set_yscale("log", nonpositive="clip")
+        axes.set_ylim(min(peaks) / 20, max(peaks) * 1.5)
+        return
+    axes.set_ylim(bottom=0)
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+
+
+def _name(figure: Any, shown: Sequence[Line], looks: Sequence[dict[str, Any]], different: int) -> None:
+    """The legend, beside the picture: there it hides no curve."""
+    from matplotlib.lines import Line2D
+
+    named = _spread([*zip(shown, looks, strict=True)], _MOST_NAMES)
+    handles = [Line2D([], [], **{**look, "linewidth": 2}, label=line.name) for line, look in named]
+    if any(len(one.planned[0]) for one in shown):
+        handles.append(Line2D([], [], color=_GREY, alpha=0.3, linewidth=5, label="planned"))
+    if any(len(one.used[0]) for one in shown):
+        handles.append(Line2D([], [], color=_GREY, linestyle="", marker="o", markersize=3, label="used"))
+    if not handles:
+        return
+    drawn = "" if len(shown) == different else f"{len(shown)} drawn, "
+    title = "" if len(named) == different else f"{different} curves, {drawn}{len(named)} named"
+    legend = figure.legend(
+        handles=handles, loc="outside right upper", frameon=False, fontsize="small", title=title or None
+    )
+    legend.get_title().set_fontsize("small")

@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+from lr_toolkit.preview.names import apart
+
 __all__ = ["Report", "Table"]
+
+_LEAST = 8  # characters of a first column that gives way
 
 
 @final
@@ -31,18 +35,23 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
     def text(self, width: int = 80) -> str:
-        """The table as lines of at most ``width`` characters; the first column gives way where they are too long."""
+        """The table as lines of at most ``width`` characters; the first column gives way where they are too long.
+
+        What is cut there stays different from row to row.
+        """
         right = [one.startswith(">") for one in self.columns]
         lines = [tuple(one.removeprefix(">") for one in self.columns), *self.rows]
         widths = [max(len(line[at]) for line in lines) for at in range(len(self.columns))]
         spare = width - sum(widths[1:]) - 2 * (len(widths) - 1)
-        widths[0] = max(min(widths[0], spare), 5)
+        widths[0] = max(min(widths[0], spare), _LEAST)
+        firsts = [lines[0][0], *apart([row[0] for row in self.rows], widths[0])]
+        widths[0] = max(map(len, firsts))
         return "\n".join(
             "  ".join(
-                _cut(text, size).rjust(size) if aligned else _cut(text, size).ljust(size)
-                for text, size, aligned in zip(line, widths, right, strict=True)
+                text.rjust(size) if aligned else text.ljust(size)
+                for text, size, aligned in zip((first, *line[1:]), widths, right, strict=True)
             ).rstrip()
-            for line in lines
+            for first, line in zip(firsts, lines, strict=True)
         )
 
 
@@ -127,10 +136,6 @@ def plural(number: int, one: str) -> str:
         ('1 epoch', '12,500 updates')
     """
     return f"{count(number)} {one}{'' if number == 1 else 's'}"
-
-
-def _cut(text: str, size: int) -> str:
-    return text if len(text) <= size else f"{text[: size - 2]}.."
 
 
 def _wrap(text: str, width: int, indent: str, hanging: str | None = None) -> str:

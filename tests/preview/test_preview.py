@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lr_toolkit.preview import Report, Table, sparkline
+from lr_toolkit.preview.names import apart, in_a_line
 from lr_toolkit.preview.picture import Line, draw, save
 from lr_toolkit.preview.report import can_print
 
@@ -41,6 +47,40 @@ def test_a_report_keeps_to_its_width(width: int) -> None:
     assert max(len(line) for line in REPORT.text(width).splitlines()) <= width
 
 
+NAMES = st.lists(st.text(st.sampled_from("ab01._/"), min_size=1, max_size=40), min_size=1, max_size=30)
+
+
+@given(NAMES, st.integers(8, 30))
+def test_shortened_names_stay_apart(names: list[str], width: int) -> None:
+    """Whatever the names: each fits, different ones stay different, equal ones equal, and what fits is left as it is."""
+    short = apart(names, width)
+
+    assert len({*short}) == len({*names}) == len({*zip(names, short, strict=True)})
+    assert max(map(len, short)) <= width
+    if max(map(len, names)) <= width:
+        assert short == names
+
+
+def test_a_table_keeps_long_names_apart() -> None:
+    """Where the first column has to give way, the rows still say which is which."""
+    names = [f"backbone.layers.{at}.attention.{kind}" for at in range(3) for kind in ("decay", "no_decay")]
+    lines = Table(("group", "shape"), tuple((one, "#" * 60) for one in names)).text(80).splitlines()
+
+    assert len({line.split()[0] for line in lines[1:]}) == 6
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 10, 1000])
+@pytest.mark.parametrize("different", [1, 3, 1000])
+def test_many_values_make_one_short_line(count: int, different: int) -> None:
+    """Up to four are told one by one; of more the equal ones together, or the range."""
+    line = in_a_line({f"lr/g{at}": (1 + at % different) / 1000 for at in range(count)})
+
+    assert len(line) <= 100
+    assert "1.000e-03" in line
+    assert len(re.findall("e-0|e[+]0", line)) == (count if count <= 4 else different if different <= 4 else 2)
+
+
 def test_rich_says_what_plain_text_says(capsys: pytest.CaptureFixture[str]) -> None:
     """With Rich, and without it, the words are the same."""
     REPORT.show()
@@ -69,10 +109,61 @@ def test_a_picture_is_written_in_the_format_of_its_ending(tmp_path: Path) -> Non
     assert "<svg" in save(figure, tmp_path / "lr.svg").read_text()
 
 
-def test_a_picture_of_many_curves_shows_the_ten_highest() -> None:
-    """Eleven curves: the lowest is left out."""
-    figure = draw([Line(f"g{at}", ([0, 1], [float(at), 0.0])) for at in range(11)])
-    assert len(figure.axes[0].lines) == 10
+def names_in(figure: Any) -> list[str]:
+    """What the legend says."""
+    return [one.get_text() for legend in figure.legends for one in legend.get_texts()]
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 14, 30, 100])
+def test_a_picture_of_many_curves_keeps_them_apart(count: int) -> None:
+    """No two of the curves drawn look alike, the highest and the lowest are among them, and the legend says what it leaves out."""
+    lines = [Line(f"g{at}", used=([0, 1], [at + 1.0, 0.0])) for at in range(count)]
+    figure = draw(lines)
+    drawn = figure.axes[0].lines
+    looks = [(one.get_color(), one.get_marker()) for one in drawn]
+    tops = [one.get_ydata()[0] for one in drawn]
+
+    assert len(set(looks)) == len(looks) == min(count, 40)
+    assert (max(tops), min(tops)) == (count, 1)
+    assert names_in(figure)[0] == f"g{count - 1}"
+    assert len(names_in(figure)) == min(count, 14) + 1
+    title = figure.legends[0].get_title().get_text()
+    assert title == {30: "30 curves, 14 named", 100: "100 curves, 40 drawn, 14 named"}.get(count, "")
+
+
+def test_equal_curves_are_drawn_once() -> None:
+    """Ten groups with one learning rate are one curve under one entry, and two with another their own."""
+    same, other = ([0, 1], [0.1, 0.0]), ([0, 1], [0.05, 0.0])
+    lines = [Line(f"lr/pg{at}", same, same) for at in range(10)] + [Line("a", used=other), Line("b", used=other)]
+    figure = draw(lines)
+
+    assert names_in(figure) == ["lr/pg0 and 9 alike", "a, b", "planned", "used"]
+    assert len(figure.axes[0].lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("steps", "gaps"),
+    [([0, 1, 2, 3], 0), ([0, 49, 99], 2), ([0, 3, 4, 5, 99], 2), (list(range(0, 10_000, 50)), 0)],
+)
+def test_nothing_is_drawn_where_nothing_is_known(steps: list[int], gaps: int) -> None:
+    """Two points with updates between them are not joined, unless they are closer than the eye sees; every point is there."""
+    (line,) = draw([Line("a", used=(steps, [0.1] * len(steps)))]).axes[0].lines
+    xs = line.get_xdata()
+    joined = np.isfinite(xs)
+
+    assert xs[joined].tolist() == steps
+    assert (~joined).sum() == gaps
+    alone = [at for at in range(len(xs)) if joined[at] and not joined[max(at - 1, 0) : at + 2].sum() > 1]
+    assert set(alone) <= set(line.get_markevery())
+
+
+def test_the_lowest_curve_is_off_the_ground() -> None:
+    """Learning rates that lie far apart have a logarithmic axis, others one from zero; a warmup from zero is no trouble."""
+    near = draw([Line("a", used=([0, 1], [0.0, 0.1])), Line("b", used=([0, 1], [0.0, 0.01]))]).axes[0]
+    far = draw([Line("a", used=([0, 1], [0.0, 0.1])), Line("b", used=([0, 1], [0.0, 0.001]))]).axes[0]
+
+    assert (near.get_yscale(), near.get_ylim()[0]) == ("linear", 0)
+    assert (far.get_yscale(), 0 < far.get_ylim()[0] < 0.001) == ("log", True)
 
 
 def test_no_window_manager_is_asked() -> None:
