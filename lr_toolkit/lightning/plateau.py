@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lr_toolkit.optim import ScheduledLR
 
-__all__ = ["attach_plateau"]
+__all__ = ["attach_plateau", "gathered"]
 
 
 def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
@@ -167,12 +167,17 @@ def _mean_over_ranks(trainer: Trainer, value: Tensor | None) -> float | None:
     """The mean of the ranks that have a value, the same on all of them; equal values pass unchanged."""
     if trainer.world_size == 1:
         return None if value is None else float(value)
+    values = [reading for reading, present in gathered(trainer, value) if present]
+    if not values:
+        return None
+    return values[0] if len(set(values)) == 1 else sum(values) / len(values)
+
+
+def gathered(trainer: Trainer, value: Tensor | None) -> list[tuple[float, bool]]:
+    """The value of each rank and whether it has one; every rank has to ask."""
     mine = torch.full((2,), float("nan"), dtype=torch.float64, device=trainer.strategy.root_device)
     if value is not None:
         mine[0] = value
     mine[1] = value is not None
     every: list[list[float]] = trainer.strategy.all_gather(mine).reshape(-1, 2).tolist()
-    values = [reading for reading, present in every if present]
-    if not values:
-        return None
-    return values[0] if len(set(values)) == 1 else sum(values) / len(values)
+    return [(reading, bool(present)) for reading, present in every]

@@ -7,13 +7,30 @@ import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Checkpoint
 from torch.optim import lr_scheduler as torch_lr
 from transformers import get_linear_schedule_with_warmup
 
-from lr_toolkit import Horizon, LRMonitor, ReduceOnPlateau, ScheduledLR, configure_optimizers, cosine, hold, warmup
+from lr_toolkit import (
+    Horizon,
+    LRMonitor,
+    ReduceOnPlateau,
+    ScheduledLR,
+    ScheduleMixin,
+    configure_optimizers,
+    cosine,
+    hold,
+    multistep,
+    scheduler_config,
+    warmup,
+)
 from tests.lightning.callbacks.fits import Probe, fit
 
 Make = Callable[[Any], Any]
@@ -60,6 +77,32 @@ def exponential(optimizer: Any) -> Any:
     return torch_lr.ExponentialLR(optimizer, 0.9)
 
 
+def linear(optimizer: Any) -> Any:
+    """A warmup of five steps."""
+    return torch_lr.LinearLR(optimizer, 0.1, 1, 5)
+
+
+def multiplied(optimizer: Any) -> Any:
+    """A warmup of five steps that writes base * f."""
+    return torch_lr.LambdaLR(optimizer, lambda k: min(1, (k + 1) / 5))
+
+
+def sequence(optimizer: Any, first: int = 4, rest: int = 20) -> Any:
+    """A warmup and a cosine, one after the other."""
+    parts = [torch_lr.LinearLR(optimizer, 0.1, 1, first), torch_lr.CosineAnnealingLR(optimizer, rest)]
+    return torch_lr.SequentialLR(optimizer, parts, [first])
+
+
+def chain(optimizer: Any) -> Any:
+    """A warmup and a cosine, together."""
+    return torch_lr.ChainedScheduler([torch_lr.LinearLR(optimizer, 0.1, 1, 4), cosine_of(24)(optimizer)])
+
+
+def milestones(*at: Any) -> Make:
+    """This package's ``multistep`` for 3 epochs of 40 batches."""
+    return lambda optimizer: ScheduledLR(optimizer, multistep(list(at)), Horizon(120, 40))
+
+
 def ours(optimizer: Any) -> Any:
     """This package's scheduler, bound by hand."""
     return ScheduledLR(optimizer, cosine(), Horizon(24, 8))
@@ -95,10 +138,14 @@ TRAPS = {
         step(lambda one: get_linear_schedule_with_warmup(one, 2, 24)),
     ),
     "SequentialLR in steps, stepped per epoch": Trap(
-        lambda one: torch_lr.SequentialLR(one, [torch_lr.LinearLR(one, 0.1, 1, 4), cosine_of(20)(one)], [4]),
-        "gets 3 steps in this run",
-        step(lambda one: torch_lr.SequentialLR(one, [torch_lr.LinearLR(one, 0.1, 1, 4), cosine_of(20)(one)], [4])),
+        sequence, "milestones and last length=24, and gets 3 steps", step(sequence)
     ),
+    "SequentialLR in epochs, stepped per step": Trap(
+        step(lambda one: sequence(one, 1, 2)),
+        "milestones and last length=3, and gets 24 steps.*ended long before",
+        epoch(lambda one: sequence(one, 1, 2)),
+    ),
+    "ChainedScheduler in steps, stepped per epoch": Trap(chain, "T_max=24, and gets 3 steps", step(chain)),
     "milestones in steps, stepped per epoch": Trap(
         lambda one: torch_lr.MultiStepLR(one, [12, 18]),
         "first milestone=12, and gets 3 steps.*never drops",
@@ -108,6 +155,24 @@ TRAPS = {
         lambda one: torch_lr.StepLR(one, 12),
         "step_size=12, and gets 3 steps.*never drops",
         step(lambda one: torch_lr.StepLR(one, 12)),
+    ),
+    "milestones in epochs, stepped per step": Trap(
+        step(lambda one: torch_lr.MultiStepLR(one, [1, 2])),
+        r"last drop at update 2 of 120.*\(1, 2\) count updates.*'interval': 'epoch'",
+        epoch(lambda one: torch_lr.MultiStepLR(one, [1, 2])),
+        options={"batches": 40},
+    ),
+    "our milestones, numbers of epochs without the word": Trap(
+        step(milestones(1, 2)),
+        r"write multistep\(\['1 epochs', '2 epochs'\]\)",
+        step(milestones("1 epochs", "2 epochs")),
+        options={"batches": 40},
+    ),
+    "step_size in epochs, stepped per step": Trap(
+        step(lambda one: torch_lr.StepLR(one, 1)),
+        "From update 7 of 120 on the learning rate is less than a millionth.*interval='epoch'",
+        epoch(lambda one: torch_lr.StepLR(one, 1)),
+        options={"batches": 40},
     ),
     "a warmup in steps, stepped per epoch": Trap(
         lambda one: torch_lr.LinearLR(one, 0.1, 1, 8),
@@ -139,27 +204,42 @@ TRAPS = {
         step(exponential),
         options={"accumulate_grad_batches": 2},
     ),
+    "frequency and an accumulation that does not divide it": Trap(
+        step(exponential, frequency=2),
+        "takes 3 steps in this run, not 4",
+        step(exponential),
+        options={"accumulate_grad_batches": 3, "batches": 9},
+    ),
     "an epoch that is cut before its end": Trap(
         epoch(exponential),
         "ends before its first epoch does",
         step(exponential),
         options={"max_steps": 5, "max_epochs": -1},
     ),
-    "two schedulers on one optimizer": Trap(
-        lambda one: [step(lambda one: torch_lr.LambdaLR(one, lambda k: min(1, (k + 1) / 5)))(one), exponential(one)],
-        "LambdaLR and ExponentialLR drive one optimizer",
-        lambda one: [
-            step(lambda one: torch_lr.LinearLR(one, 0.1, 1, 5))(one),
-            torch_lr.MultiStepLR(one, [2]),
-        ],
+    "a warmup per step that LambdaLR resets: the LR climbs to ten times its base": Trap(
+        lambda one: [step(linear)(one), torch_lr.LambdaLR(one, lambda k: 1.0)],
+        "LinearLR and LambdaLR drive one optimizer: LambdaLR writes its own LR",
+        lambda one: [step(linear)(one), torch_lr.MultiplicativeLR(one, lambda k: 1.0)],
+    ),
+    "a decay that a LambdaLR erases": Trap(
+        lambda one: [step(multiplied)(one), torch_lr.MultiStepLR(one, [2])],
+        "LambdaLR and MultiStepLR drive one optimizer: LambdaLR writes its own LR",
+        lambda one: [step(linear)(one), torch_lr.MultiStepLR(one, [2])],
+    ),
+    "a decay that OneCycle erases": Trap(
+        lambda one: [step(lambda one: torch_lr.OneCycleLR(one, 0.1, total_steps=24))(one), exponential(one)],
+        "OneCycleLR and ExponentialLR drive one optimizer: OneCycleLR writes its own LR",
+        lambda one: [step(linear)(one), exponential(one)],
+    ),
+    "a decay that CyclicLR erases": Trap(
+        lambda one: [step(lambda one: torch_lr.CyclicLR(one, 0.01, 0.1, 5))(one), exponential(one)],
+        "CyclicLR and ExponentialLR drive one optimizer: CyclicLR writes its own LR",
+        lambda one: [step(linear)(one), epoch(cosine_of(3))(one)],
     ),
     "a warmup that erases the plateau": Trap(
-        lambda one: [
-            step(lambda one: torch_lr.LambdaLR(one, lambda k: min(1, (k + 1) / 5)))(one),
-            plateau()(one),
-        ],
+        lambda one: [step(multiplied)(one), plateau()(one)],
         "LambdaLR and ReduceLROnPlateau drive one optimizer",
-        lambda one: [step(lambda one: torch_lr.LinearLR(one, 0.1, 1, 5))(one), plateau()(one)],
+        lambda one: [step(linear)(one), plateau()(one)],
     ),
     "ours, in the wrong unit": Trap(ours, "ScheduledLR counts in steps, and interval='epoch'", step(ours)),
     "a plateau between validations": Trap(
@@ -267,3 +347,261 @@ def test_a_short_warmup_is_noted_in_the_table(capsys: pytest.CaptureFixture[str]
 
     fit(Probe(answer), LRMonitor(table=True), batches=60, log_every_n_steps=2)
     assert "!" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        step(lambda one: torch_lr.MultiStepLR(one, [5, 90])),
+        step(lambda one: torch_lr.MultiStepLR(one, [5])),  # the run has 3 epochs
+        step(milestones(5)),
+        step(lambda one: torch_lr.StepLR(one, 1, gamma=0.97)),
+        step(lambda one: torch_lr.ChainedScheduler([linear(one), torch_lr.ExponentialLR(one, 0.99)])),
+        epoch(lambda one: torch_lr.MultiStepLR(one, [1])),
+        lambda one: [step(linear)(one), step(cosine_of(120))(one)],
+    ],
+)
+def test_an_early_drop_may_be_meant(make: Make) -> None:
+    """What only resembles a mistake is let be."""
+    assert run(make, {"batches": 40}).findings == ()
+
+
+def test_the_warning_comes_once_and_the_table_keeps_the_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    """A trap is a warning, with the table or without; the table shows the plan."""
+    for table in (True, False):
+        with pytest.warns(UserWarning, match="T_max=24, and gets 3 steps") as caught:
+            fit(Probe(lambda net: [[one := net.sgd()], [cosine_of(24)(one)]]), LRMonitor(table=table), max_epochs=3)
+
+        assert sum("T_max=24" in str(one.message) for one in caught) == 1
+        assert "T_max=24" not in capsys.readouterr().out
+
+
+# --- the mode of a plateau --------------------------------------------------------------------------------------------
+
+
+class Scores(Probe):
+    """Logs its metric under another name."""
+
+    metric = ""
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Always the same value."""
+        self.log(self.metric, torch.ones(()))
+
+
+MODES = [
+    ("val_acc", "min", True),
+    ("val_acc", "max", False),
+    ("valAccuracy", "min", True),
+    ("val/f1", "min", True),
+    ("val_loss", "max", True),
+    ("val_loss", "min", False),
+    ("perplexity", "max", True),
+    ("accuracy_loss", "min", False),
+    ("accuracy_loss", "max", False),
+    ("1-acc", "min", False),
+    ("neg_loss", "max", False),
+    ("accumulated", "min", False),
+    ("score", "min", False),
+    ("score", "max", False),
+]
+
+
+@pytest.mark.parametrize("package", ["torch", "ours"])
+@pytest.mark.parametrize(("monitor", "mode", "wrong"), MODES)
+def test_a_plateau_in_the_wrong_mode(monitor: str, mode: Any, wrong: bool, package: str) -> None:
+    """An accuracy under ``mode="min"`` or a loss under ``mode="max"`` is warned of, with the mode to write."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd()
+        if package == "ours":
+            return configure_optimizers(
+                optimizer, hold(), net.trainer, plateau=ReduceOnPlateau(monitor=monitor, mode=mode)
+            )
+        reaction = torch_lr.ReduceLROnPlateau(optimizer, mode)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": reaction, "monitor": monitor}}
+
+    net, monitoring = Scores(answer), LRMonitor()
+    net.metric = monitor
+    with (
+        pytest.warns(UserWarning, match=f"Write Reduce.*mode='{'max' if mode == 'min' else 'min'}'")
+        if wrong
+        else nullcontext()
+    ):
+        fit(net, monitoring, validate=True)
+
+    assert len(monitoring.findings) == wrong
+
+
+# --- a resumed plateau ------------------------------------------------------------------------------------------------
+
+
+class Saves(Checkpoint):
+    """Saves where Lightning's own does, at the end of every epoch, without its state."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """One file for each epoch."""
+        trainer.save_checkpoint(self.folder / f"{trainer.current_epoch}.ckpt")
+
+
+@pytest.mark.parametrize("package", ["torch", "ours"])
+def test_a_reading_that_a_resume_loses(package: str, tmp_path: Path) -> None:
+    """Lightning saves an epoch's checkpoint before its plateau steps: a resumed run is told, and ours loses nothing."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd()
+        if package == "ours":
+            return configure_optimizers(optimizer, hold(), net.trainer, plateau=ReduceOnPlateau(monitor="val_loss"))
+        return {"optimizer": optimizer, "lr_scheduler": plateau()(optimizer)}
+
+    def run_to(epochs: int, ckpt_path: Path | None = None) -> tuple[Trainer, LRMonitor]:
+        monitor = LRMonitor()
+        options: dict[str, Any] = {"max_epochs": epochs, "validate": True, "enable_checkpointing": True}
+        return fit(Probe(answer), Saves(tmp_path), monitor, ckpt_path=ckpt_path, **options), monitor
+
+    run_to(3)[0].save_checkpoint(tmp_path / "whole.ckpt")
+
+    lost = package == "torch"
+    with pytest.warns(UserWarning, match="read 'val_loss' 1 time in 2 epochs") if lost else nullcontext():
+        monitor = run_to(4, tmp_path / "1.ckpt")[1]
+    assert len(monitor.findings) == lost
+
+    assert run_to(4, tmp_path / "whole.ckpt")[1].findings == ()
+
+
+# --- attributes that nothing reads ------------------------------------------------------------------------------------
+
+
+class Mixed(ScheduleMixin, Probe):
+    """Has its schedule as an attribute; ``answer`` is a ``configure_optimizers`` of its own."""
+
+    schedule = warmup(2) >> cosine()
+
+    def build_optimizer(self) -> Any:
+        """SGD."""
+        return self.sgd()
+
+    def configure_optimizers(self) -> Any:
+        """What the test asks for."""
+        return self.answer(self)
+
+
+MIXED: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "only an optimizer": (lambda net: net.sgd(), r"Mixed.schedule is warmup\(2\) >> cosine\(\), and nothing follows it"),
+    "another schedule": (lambda net: configure_optimizers(net.sgd(), hold(), net.trainer), "Mixed.schedule is"),
+    "the schedule without its plateau": (
+        lambda net: configure_optimizers(net.sgd(), net.schedule, net.trainer), "Mixed.plateau is ReduceOnPlateau"
+    ),
+    "both": (lambda net: configure_optimizers(net.sgd(), net.schedule, net.trainer, plateau=net.plateau), ""),
+    "the mixin's own": (ScheduleMixin.configure_optimizers, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_attributes_of_the_mixin_that_are_hidden(name: str) -> None:
+    """A module with the mixin and a ``configure_optimizers`` that reads neither schedule nor plateau is told so."""
+    answer, says = MIXED[name]
+    net, monitor = Mixed(answer), LRMonitor()
+    net.plateau = ReduceOnPlateau(monitor="val_loss")
+    with pytest.warns(UserWarning, match=says) if says else nullcontext():
+        fit(net, monitor, validate=True)
+
+    assert len(monitor.findings) == bool(says)
+
+
+# --- several optimizers and max_steps ---------------------------------------------------------------------------------
+
+
+class Pair(Probe):
+    """Two optimizers, each stepped for every batch, with what ``answer`` gives as schedulers."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(answer, groups=2)
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Step both, and their schedulers."""
+        for weight, optimizer in zip(self.weights, self.optimizers(), strict=True):
+            optimizer.zero_grad()
+            self.manual_backward(weight.square().sum() * batch[0].mean())
+            optimizer.step()
+        for scheduler in self.lr_schedulers():
+            scheduler.step()
+
+    def configure_optimizers(self) -> Any:
+        """One optimizer for each weight."""
+        both = [torch.optim.SGD([weight], lr=0.1) for weight in self.weights]
+        return both, [self.answer(self, one) for one in both]
+
+
+def pair_of(horizon: Horizon | None = None) -> Any:
+    """The helper's scheduler."""
+    return lambda net, one: scheduler_config(one, cosine(), net.trainer, horizon=horizon)
+
+
+def pair_of_torchs(net: Any, optimizer: Any) -> Any:
+    """torch's cosine, of the length that Lightning estimates."""
+    return cosine_of(net.trainer.estimated_stepping_batches)(optimizer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "says"),
+    [
+        (
+            pair_of(),
+            {"max_steps": 16, "max_epochs": -1},
+            r"made for 16 updates, and max_steps=16 .* about 8.*horizon=Horizon\(8\)",
+        ),
+        (
+            pair_of(),
+            {"max_steps": 20, "max_epochs": 2},
+            r"made for 16 updates, and max_steps=20 .* about 10.*max_steps=32",
+        ),
+        (pair_of_torchs, {"max_steps": 16, "max_epochs": -1}, "CosineAnnealingLR is made for 16 updates"),
+        (pair_of(Horizon(8)), {"max_steps": 16, "max_epochs": -1}, ""),
+        (pair_of(), {"max_steps": 32, "max_epochs": 2}, ""),
+        (pair_of(), {"max_epochs": 2}, ""),
+        (pair_of_torchs, {"max_epochs": 2}, ""),
+    ],
+)
+def test_max_steps_counts_the_updates_of_all_optimizers(answer: Any, options: dict[str, Any], says: str) -> None:
+    """With two optimizers a run of ``max_steps`` ends in the middle of schedules that count on all of them."""
+    monitor = LRMonitor()
+    with pytest.warns(UserWarning, match=says) if says else nullcontext():
+        fit(Pair(answer), monitor, **options)
+
+    assert len(monitor.findings) == bool(says)
+
+
+# --- what cannot be seen ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda one: torch_lr.LambdaLR(one, lambda k: 1 - k / 24),  # the length is inside a function
+        lambda one: {"scheduler": torch_lr.LambdaLR(one, lambda k: max(0.1, 1 - k / 3)), "interval": "step"},
+    ],
+)
+def test_out_of_reach_the_length_in_a_function(make: Make) -> None:
+    """A function of the user's does not tell how long it thinks the run is; the plan in the table shows it."""
+    assert run(make, {}).findings == ()
+
+
+def test_out_of_reach_a_plateau_in_a_sequence() -> None:
+    """torch itself refuses a plateau inside of other schedulers."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    parts = [linear(optimizer), torch_lr.ReduceLROnPlateau(optimizer)]
+    with pytest.raises(ValueError, match="ReduceLROnPlateau"):
+        torch_lr.SequentialLR(optimizer, parts, [5])
+    with pytest.raises(ValueError, match="ReduceLROnPlateau"):
+        torch_lr.ChainedScheduler(parts)
+
+
+def test_out_of_reach_a_metric_that_resembles_none() -> None:
+    """A metric without a near name may come later: Lightning itself raises after the first epoch, and lists what there is."""
+    with pytest.raises(MisconfigurationException, match="val_loss"):
+        run(plateau("score"), {})

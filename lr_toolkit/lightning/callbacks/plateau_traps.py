@@ -1,0 +1,137 @@
+"""Plateaus that read another value than the one that was meant, or at another time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from lr_toolkit.lightning.callbacks.scene import Scene
+from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.preview.report import plural
+
+__all__ = ["lost_reading", "plateau_cadence", "plateau_metric", "wrong_mode"]
+
+
+def _plateaus(scene: Scene) -> list[Any]:
+    return [one for one in scene.configs if one.reduce_on_plateau and one.monitor]
+
+
+def _is_validated(scene: Scene, monitor: str) -> bool:
+    """Whether a plateau's metric comes from validation: as sanity validation showed, or, without it, as it is called."""
+    if scene.validated:
+        return monitor in scene.validated
+    return any(word in monitor.lower() for word in ("val", "dev", "test"))
+
+
+def plateau_cadence(scene: Scene) -> Iterator[str]:
+    """A plateau that steps more or less often than its metric is produced."""
+    trainer = scene.trainer
+    if not trainer.enable_validation:
+        return
+    for config in _plateaus(scene):
+        if not _is_validated(scene, config.monitor):
+            continue
+        every = trainer.check_val_every_n_epoch
+        ours = "plateau=ReduceOnPlateau(...) of this package reads each value once, whatever the cadence"
+        if config.interval == "epoch" and every is not None and config.frequency % every:
+            what = "Lightning raises after the first epoch" if config.strict else "every value is counted again"
+            yield (
+                f"The plateau steps every {plural(config.frequency, 'epoch')}, and {config.monitor!r} is produced every "
+                f"{every} epochs: {what}. Write frequency={every}; {ours}."
+            )
+        elif config.interval == "epoch":
+            per_epoch = len(_validations(scene))
+            if per_epoch > 1:
+                yield (
+                    f"The plateau sees one of the {per_epoch} values of {config.monitor!r} that an epoch produces "
+                    f"(val_check_interval={trainer.val_check_interval}). {ours[0].upper()}{ours[1:]}."
+                )
+        else:
+            yield from _lost_validations(scene, config, ours)
+
+
+def _validations(scene: Scene) -> list[int]:
+    """The batches of an epoch, counted from 1, after which validation runs."""
+    every, batches = scene.trainer.val_check_batch, scene.course.batches
+    if every is None or batches == float("inf") or every in (0, float("inf")):
+        return []
+    return list(range(int(every), int(batches) + 1, int(every)))
+
+
+def _lost_validations(scene: Scene, config: Any, ours: str) -> Iterator[str]:
+    """Step-wise plateaus act after an update only: a validation in the middle of an accumulation is lost."""
+    validations, batches = _validations(scene), scene.course.batches
+    accumulation = scene.course.accumulation(0)
+    seen = [at for at in validations if at % config.frequency == 0 and (at % accumulation == 0 or at == batches)]
+    if validations and len(seen) < len(validations):
+        yield (
+            f"The plateau sees {len(seen)} of the {len(validations)} values of {config.monitor!r} that an epoch produces: "
+            f"frequency={config.frequency} counts batches, and it steps after an update only "
+            f"(accumulate_grad_batches={accumulation}). {ours[0].upper()}{ours[1:]}."
+        )
+
+
+def plateau_metric(scene: Scene) -> Iterator[str]:
+    """A plateau whose metric validation does not produce, where it produces one of nearly that name.
+
+    Without such a name nothing is said: the metric may come from training, or be left out of sanity validation.
+    """
+    for config in _plateaus(scene):
+        if not scene.validated or config.monitor in scene.validated:
+            continue
+        near = get_close_matches(config.monitor, scene.validated, n=1, cutoff=0.8)
+        if near:
+            yield (
+                f"The plateau watches {config.monitor!r}, which validation did not produce. Did you mean "
+                f"monitor={near[0]!r}?"
+            )
+
+
+def lost_reading(scene: Scene) -> Iterator[str]:
+    """A resume from a checkpoint that was saved before the plateau had read the metric of its epoch."""
+    epochs = scene.trainer.current_epoch
+    for config in _plateaus(scene) if scene.trainer.ckpt_path else ():
+        read = getattr(config.scheduler, "last_epoch", None)
+        if config.interval == "epoch" and config.strict and read is not None and read < epochs // config.frequency:
+            yield (
+                f"The plateau has read {config.monitor!r} {plural(read, 'time')} in {plural(epochs, 'epoch')}: Lightning saves the "
+                "checkpoint of an epoch before the plateau steps, so with each resume a reading is lost. "
+                "plateau=ReduceOnPlateau(...) of this package reads it before the checkpoint is saved."
+            )
+
+
+# Words that say of a metric which way is better, and words that turn it round.
+_HIGHER = {"acc", "accuracy", "auc", "auroc", "bleu", "dice", "f1", "iou", "map", "miou", "precision", "psnr", "r2"}
+_HIGHER |= {"recall", "rouge", "rouge1", "rouge2", "rougel", "ssim"}
+_LOWER = {"cer", "err", "error", "loss", "mae", "mse", "nll", "perplexity", "ppl", "rmse", "wer"}
+_TURNED = {"1", "gap", "inv", "inverse", "minus", "neg", "negative", "one"}
+
+
+def wrong_mode(scene: Scene) -> Iterator[str]:
+    """A plateau that waits for an accuracy to fall, or for a loss to rise; a name with words of both kinds says nothing."""
+    for config in scene.configs:
+        scheduler = config.scheduler
+        if isinstance(scheduler, ScheduledLR):
+            reaction = scheduler.plateau
+            monitor, mode = (reaction.monitor, reaction.mode) if reaction else ("", "")
+        else:
+            monitor = config.monitor if config.reduce_on_plateau else ""
+            mode = getattr(scheduler, "mode", "")
+        if not monitor or mode not in ("min", "max"):
+            continue
+        words = set(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", monitor).lower()))
+        against, others = (_HIGHER, _LOWER) if mode == "min" else (_LOWER, _HIGHER)
+        if words & against and not words & (others | _TURNED):
+            better, other = ("higher", "max") if mode == "min" else ("lower", "min")
+            ours = isinstance(scheduler, ScheduledLR)
+            call = (
+                f"ReduceOnPlateau(monitor={monitor!r}, mode={other!r})"
+                if ours
+                else f"ReduceLROnPlateau(..., mode={other!r})"
+            )
+            yield (
+                f"The plateau has mode={mode!r}, and of {monitor!r} a {better} value is better: it is going to reduce the "
+                f"learning rate while the metric improves. Write {call}."
+            )
