@@ -222,6 +222,11 @@ class ScheduledLR(LRScheduler):
         self._follow(self._route.rebased(many))
         self._write()
 
+    @property
+    def route(self) -> Route:
+        """What is followed: the plan that was asked for, or what ``on_change`` made of it at a resume."""
+        return self._route
+
     def planned(self, k: int) -> list[float]:
         """The LR of each group at update ``k``, under the route and the gains of this moment."""
         if isinstance(self._route, Plan):

@@ -72,7 +72,7 @@ def _stretched(route: Stretched) -> tuple[Leg, ...]:
 
 
 def change_of(route: Route, asked: Timeline) -> str:
-    """How a run goes on that does not follow the plan it asks for; nothing where it does.
+    """How a run goes on that does not follow the plan it asks for, by the name of the policy; nothing where it does.
 
     Example:
         >>> from lr_toolkit import Horizon, Schedule
@@ -81,25 +81,20 @@ def change_of(route: Route, asked: Timeline) -> str:
         >>> change_of(plan, plan.timeline)
         ''
         >>> change_of(Stretched(plan, at=6, until=20), plan.timeline)
-        "from update 6 on what was left of linear() is stretched to update 20 (on_change='stretch')"
+        'stretch: from update 6 on, what was left of linear() lasts until update 20'
     """
     unit = asked.horizon.unit.replace("step", "update")
     match route:
         case Rewarmed():
-            again = f"warms up again from {unit} {route.at} to {route.at + route.over} (rewarm=)"
+            again = f"rewarm: climbs again from {unit} {route.at} to {route.at + route.over}"
             rest = change_of(route.of, asked)
             return f"{again}; {rest}" if rest else again
         case Stretched():
-            return (
-                f"from {unit} {route.at} on what was left of {_schedule(route.of)} is stretched to {unit} {route.until} "
-                "(on_change='stretch')"
-            )
+            return f"stretch: from {unit} {route.at} on, what was left of {_schedule(route.of)} lasts until {unit} {route.until}"
         case Continued():
-            return (
-                f"from {unit} {route.at} on what is left of the plan, from the LR in use there (on_change='continue')"
-            )
+            return f"continue: from {unit} {route.at} on, from the LR in use, what is left of {_schedule(route)}"
         case Plan() if route.timeline != asked:
-            return f"goes on by the saved plan, {_schedule(route)}, to {unit} {route.steps} (on_change='keep')"
+            return f"keep: the saved plan, {_schedule(route)} until {unit} {route.steps}, then its last LR"
     return ""
 
 

@@ -13,10 +13,9 @@ from lr_toolkit.lightning.callbacks.forecast import Course, Forecast
 from lr_toolkit.lightning.callbacks.naming import Curve
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview import Report, Table, sparkline
+from lr_toolkit.preview.legs import change_of, legs_of
 from lr_toolkit.preview.picture import Line
 from lr_toolkit.preview.report import can_print, count, plural
-from lr_toolkit.schedules.shapes import Warmup
-from lr_toolkit.schedules.text import spell
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["brief", "config_of", "planned_lines"]
 
-_MOST_GROUPS = 12
+_FEW_GROUPS = 6
+_MOST_ROWS = 12
 _MOST_POINTS = 200
 
 
@@ -52,7 +52,8 @@ def brief(
             )
         tables = [_groups(optimizer, names, forecast)]
         ours = [one.scheduler for one in configs if isinstance(one.scheduler, ScheduledLR)]
-        tables += [_phases(one, course) for one in ours if len(one.timeline.segments) > 1]
+        facts += [change_of(one.route, one.timeline) for one in ours]
+        tables += [_phases(one, course) for one in ours if len(legs_of(one.route)) > 1]
         last = at == len(optimizers) - 1
         reports.append(
             Report(
@@ -93,12 +94,14 @@ def config_of(trainer: Trainer, optimizers: Sequence[Optimizer], course: Course)
         }
         for config in configs:
             if isinstance(config.scheduler, ScheduledLR):
-                parts = config.scheduler.timeline.segments
+                legs = legs_of(config.scheduler.route)
                 said["phases"] = {
-                    str(number): {"shape": part.shape.name, "begins": part.start, "steps": part.end - part.start}
-                    for number, part in enumerate(parts)
+                    str(number): {"shape": leg.name, "begins": leg.start, "steps": leg.end - leg.start}
+                    for number, leg in enumerate(legs)
                 }
-                said["warmup_steps"] = sum(part.end - part.start for part in parts if isinstance(part.shape, Warmup))
+                said["warmup_steps"] = sum(leg.end - leg.start for leg in legs if leg.name == "warmup")
+                change = change_of(config.scheduler.route, config.scheduler.timeline)
+                said |= {"change": change} if change else {}
         many[f"optimizer{at}"] = said
     return many["optimizer1"] if len(many) == 1 else many
 
@@ -145,47 +148,60 @@ def _arithmetic(trainer: Trainer, course: Course) -> str:
 
 
 def _groups(optimizer: Optimizer, names: dict[int, str], forecast: Forecast) -> Table:
-    rows = []
+    """A row for each group; of many, one for all that are alike, and of many different ones the first and the last."""
     groups = optimizer.param_groups
-    for at, group in enumerate(groups[:_MOST_GROUPS]):
-        name = names.get(at, f"pg{at + 1}").removeprefix("lr/")
-        numel = count(sum(one.numel() for one in group["params"]))
-        if forecast.why_not:
-            rows.append((name, numel, f"{float(group['lr']):.1e}", "?", "?", "?", ""))
-            continue
-        lrs = forecast.lrs[:, at]
-        peak = int(lrs.argmax())
-        rows.append(
-            (
-                name,
-                numel,
-                f"{lrs[0]:.1e}",
-                f"{lrs[peak]:.1e}",
-                count(int(forecast.updates[peak])),
-                f"{lrs[-1]:.1e}",
-                _line(forecast, lrs),
-            )
-        )
-    if len(groups) > _MOST_GROUPS:
-        rows.append((f"and {len(groups) - _MOST_GROUPS} more", "", "", "", "", "", ""))
-    return Table(("group", ">params", ">first", ">peak", ">at", ">last", "shape"), tuple(rows))
+    alike: dict[object, list[int]] = {}
+    for at, group in enumerate(groups):
+        lrs = (float(group["lr"]),) if forecast.why_not else tuple(forecast.lrs[:, at])
+        alike.setdefault(at if len(groups) <= _FEW_GROUPS else lrs, []).append(at)
+    sets = list(alike.values())
+    rows = []
+    for many in sets:
+        name = names.get(many[0], f"pg{many[0] + 1}").removeprefix("lr/")
+        also = f"+{len(many) - 1}" if len(many) > 1 else ""
+        numel = count(sum(one.numel() for at in many for one in groups[at]["params"]))
+        rows.append((name, also, numel, *_values(groups[many[0]], forecast, many[0])))
+    columns: tuple[str, ...] = ("group", ">alike", ">params", ">first", ">peak", ">at", ">last")
+    if len(sets) == len(groups):
+        columns, rows = columns[:1] + columns[2:], [row[:1] + row[2:] for row in rows]
+    # The curves give way before the names do.
+    plain = [tuple(one.removeprefix(">") for one in columns), *rows]
+    room = 78 - sum(max(len(row[at]) for row in plain) + 2 for at in range(len(columns)))
+    curves = [_line(forecast, many[0], min(max(room, 12), 24)) for many in sets]
+    shown = [(*row, curve) for row, curve in zip(rows, curves, strict=True)]
+    if len(shown) > _MOST_ROWS:
+        cut = slice(_MOST_ROWS // 2, 1 - _MOST_ROWS // 2)
+        shown[cut] = [(f"... {len(shown[cut])} more", *[""] * len(columns))]
+    return Table((*columns, "shape"), tuple(shown))
 
 
-def _line(forecast: Forecast, lrs: Any) -> str:
-    """The curve against the updates, which need not be evenly spaced in the forecast."""
-    even = np.interp(np.linspace(forecast.updates[0], forecast.updates[-1], 96), forecast.updates, lrs)
-    line = sparkline(even)
-    return line if can_print(line) else sparkline(even, ascii_only=True)
+def _values(group: dict[str, Any], forecast: Forecast, at: int) -> tuple[str, ...]:
+    """First LR of a group, its highest and where, and its last."""
+    if forecast.why_not:
+        return f"{float(group['lr']):.1e}", "?", "?", "?"
+    lrs = forecast.lrs[:, at]
+    peak = int(lrs.argmax())
+    return f"{lrs[0]:.1e}", f"{lrs[peak]:.1e}", count(int(forecast.updates[peak])), f"{lrs[-1]:.1e}"
+
+
+def _line(forecast: Forecast, at: int, width: int) -> str:
+    """A group's curve against the updates, which need not be evenly spaced in the forecast."""
+    if forecast.why_not:
+        return ""
+    even = np.linspace(forecast.updates[0], forecast.updates[-1], 96)
+    even = np.interp(even, forecast.updates, forecast.lrs[:, at])
+    line = sparkline(even, width)
+    return line if can_print(line) else sparkline(even, width, ascii_only=True)
 
 
 def _phases(scheduler: ScheduledLR, course: Course) -> Table:
     """Where each phase begins, in updates and in epochs."""
     horizon = scheduler.horizon
     rows = []
-    for part in scheduler.timeline.segments:
-        epoch = float(horizon.epoch_at(Fraction(part.start))) if horizon.epoch_steps else math.nan
-        update = part.start
+    for leg in legs_of(scheduler.route):
+        epoch = float(horizon.epoch_at(Fraction(leg.start))) if horizon.epoch_steps else math.nan
+        update = leg.start
         if horizon.unit == "epoch":
-            update = sum(length for at, length in enumerate(course.lengths()) if at < part.start)
-        rows.append((spell(part.shape), count(update), "" if math.isnan(epoch) else f"{epoch:.2f}"))
+            update = sum(length for at, length in enumerate(course.lengths()) if at < leg.start)
+        rows.append((leg.text, count(update), "" if math.isnan(epoch) else f"{epoch:.2f}"))
     return Table(("phase", ">from update", ">epoch"), tuple(rows))
