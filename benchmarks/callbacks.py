@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from benchmarks.steps import RUN, optimizer_of
 from benchmarks.timing import Call, Row, medians
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, configure_optimizers
+from lr_toolkit.lightning.callbacks.capture import Capture
 
 ASKED = {1: 0.1, 10: 0.05, 100: 0.03}
 Scheduling = Callable[[L.LightningModule, torch.optim.Optimizer], Any]
@@ -92,12 +93,13 @@ def monitor_row(count: int, logger: Logger, limit: float | None) -> Row:
 
     def calls(trainer: L.Trainer, module: L.LightningModule) -> dict[str, Call]:
         optimizer, loop = trainer.optimizers[0], trainer.fit_loop.epoch_loop
+        hooks = optimizer._optimizer_step_post_hooks.values()
+        (captures,) = (one for one in hooks if isinstance(getattr(one, "__self__", None), Capture))
 
         def ours() -> None:
             loop._batches_that_stepped += 1
             mine.on_train_batch_start(trainer, module, None, 0)
-            for hook in optimizer._optimizer_step_post_hooks.values():
-                hook(optimizer, (), {})
+            captures(optimizer, (), {})
             mine.on_train_batch_end(trainer, module, None, None, 0)
 
         def lightnings() -> None:

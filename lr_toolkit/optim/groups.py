@@ -58,6 +58,7 @@ class GroupWriter:
         self._shared: list[tuple[float, float, list[dict[str, Any]]]] = []
         self._single: list[tuple[dict[str, Any], float, float]] = []
         self._levels: list[tuple[dict[str, Any], float]] = []
+        self.all_levels: list[float] = []
 
     def __reduce__(self) -> tuple[type[GroupWriter], tuple[Optimizer]]:
         # Pickled views would come back without their buffer; a copy binds its own at its first step.
@@ -85,6 +86,7 @@ class GroupWriter:
 
     def relevel(self, bases: Sequence[float], gains: Sequence[float]) -> None:
         """Take other base LRs and gains for the groups that are bound."""
+        self.all_levels = [base * gain for base, gain in zip(bases, gains, strict=True)]
         in_blocks = {at for block in self._blocks for at in block.members}
         alike: defaultdict[tuple[float, float], list[dict[str, Any]]] = defaultdict(list)
         for at, group in enumerate(self.groups):

@@ -234,6 +234,14 @@ class ScheduledLR(LRScheduler):
             return [base * gain * a + b * gain for base, gain in zip(self._route.bases, self._gains, strict=True)]
         return [lr * gain for lr, gain in zip(self._route.lrs(k), self._gains, strict=True)]
 
+    def follows(self, k: int, lrs: Sequence[float]) -> bool:
+        """Whether ``lrs`` are, bit for bit, what was written to the groups for update ``k``; cheap, and never a false yes."""
+        phase = self._phase
+        if phase.floor is None and phase.start <= k < phase.end:
+            a = phase.curve(k - phase.start)
+            return lrs == [level * a for level in self._writer.all_levels]
+        return lrs == self.planned(k)
+
     def get_lr(self) -> list[float | Tensor]:
         """The LR of each group for the update to come."""
         return list(self.planned(self.last_epoch))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, final
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
+
+from lr_toolkit.optim.shadow import Shadow
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
 
-__all__ = ["Capture", "Reading", "momentum_of", "number", "weight_decay_of"]
+    from lr_toolkit.optim import ScheduledLR
 
-_PLAIN = {float}
-_SHADOW = "_lr_toolkit_shadow"  # what LRWarmup leaves on an optimizer while it ramps
+__all__ = ["Capture", "momentum_of", "number", "weight_decay_of"]
 
-# For each quantity, the value of each parameter group.
-Reading: TypeAlias = "Mapping[str, list[Any]]"
+_LR = itemgetter("lr")
 
 
 @final
@@ -26,66 +28,97 @@ class Capture:
 
     Read in a hook after the optimizer's ``step``, before any other such hook: by then whatever ``training_step`` wrote
     is in force, and no scheduler has moved yet. An update that a ``GradScaler`` skips does not get here. Nothing is
-    brought to the host: a tensor is cloned on its device, because schedulers fill it in place.
+    brought to the host: tensors are copied on their device, because schedulers fill them in place.
 
     Args:
         optimizer: a torch optimizer.
         momentum: keep each group's momentum (or first beta), too.
         weight_decay: keep each group's weight decay, too.
-        scheduler: one that counts updates in ``last_epoch``; the count is kept with the values.
+        scheduler: the one of this package that drives it; its count is kept with the values.
 
     Attributes:
-        latest: what the latest update used, ``None`` before the first.
-        counted: the scheduler's count at that update.
+        updates: how many updates were seen.
         fresh: whether there was an update since this was last set to ``False``.
-        ramped: whether a warmup callback multiplied the scheduler's LRs at that update.
+        counted: the scheduler's count at the latest update.
+        factors: what warmup callbacks multiplied each group's LR by at the latest update, ``None`` where there is none.
+        is_plain: whether the LRs are Python floats, and nothing else is kept.
+        is_exact: whether all LRs are Python numbers; tensors were rounded to what they hold.
     """
 
     def __init__(
-        self, optimizer: Optimizer, *, momentum: bool = False, weight_decay: bool = False, scheduler: Any = None
+        self,
+        optimizer: Optimizer,
+        *,
+        momentum: bool = False,
+        weight_decay: bool = False,
+        scheduler: ScheduledLR | None = None,
     ) -> None:
         self.optimizer = optimizer
         self.scheduler = scheduler
-        self.latest: Reading | None = None
-        self.counted = -1
+        self.updates = 0
         self.fresh = False
-        self.ramped = False
+        self.counted = -1
+        self.factors: tuple[float, ...] | None = None
+        self.is_plain = self.is_exact = False
+        self._lrs: Any = []
         self._more: dict[str, Callable[[dict[str, Any]], Any]] = {}
+        self._kept: dict[str, list[Any]] = {}
         if momentum:
             self._more["momentum"] = momentum_of
         if weight_decay:
             self._more["weight_decay"] = weight_decay_of
+        if type(optimizer).__name__.endswith("ScheduleFree"):
+            self._more["effective"] = _scheduled_lr
         self._estimates: list[Any] = []
         self._handles: list[RemovableHandle] = [optimizer.register_step_post_hook(self._after)]
         hooks = getattr(optimizer, "_optimizer_step_post_hooks", None)
         if hooks is not None:  # a warmup's hook may write the next LR: it has to come after this one
             hooks.move_to_end(self._handles[0].id, last=False)
-        self._schedule_free = type(optimizer).__name__.endswith("ScheduleFree")
         self._estimating = all("d" in group for group in optimizer.param_groups)
         if self._estimating:
             self._handles.append(optimizer.register_step_pre_hook(self._before))
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         # Prodigy and D-Adaptation move with their estimate d of before the step, and renew it in the step.
-        self._estimates = [_kept(group["d"]) for group in optimizer.param_groups]
+        self._estimates = [_copied(group["d"]) for group in optimizer.param_groups]
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        groups = optimizer.param_groups
-        lrs = [group["lr"] for group in groups]
-        if set(map(type, lrs)) != _PLAIN:
-            lrs = [_kept(lr) for lr in lrs]
-        latest = {"lr": lrs}
-        for name, read in self._more.items():
-            latest[name] = [_kept(read(group)) for group in groups]
-        if self._estimating:
-            latest["effective"] = [d * lr for d, lr in zip(self._estimates, lrs, strict=True)]
-        elif self._schedule_free:
-            latest["effective"] = [_kept(group["scheduled_lr"]) for group in groups]
-        self.latest = latest
+        # Every update comes here, also those that nobody logs: one pass, and references alone where LRs are floats.
+        lrs: list[Any] = list(map(_LR, optimizer.param_groups))
+        # As soon as one of them is no Python number, neither is their sum.
+        if self.is_plain and type(sum(lrs)) is float:
+            self._lrs = lrs
+        else:
+            self._keep(optimizer, lrs)
+        self.updates += 1
         self.fresh = True
-        if self.scheduler is not None:
-            self.counted = self.scheduler.last_epoch
-            self.ramped = _SHADOW in vars(optimizer)
+        scheduler = self.scheduler
+        if scheduler is not None:
+            self.counted = scheduler.last_epoch
+            shadow = Shadow.around(optimizer)
+            self.factors = None if shadow is None else shadow.factors
+
+    def _keep(self, optimizer: Optimizer, lrs: list[Any]) -> None:
+        """Keep tensors, or more than LRs, or anything at all for the first time."""
+        groups = optimizer.param_groups
+        self.is_exact = not any(isinstance(lr, Tensor) for lr in lrs)
+        self._lrs = lrs if self.is_exact else _stacked(lrs)
+        self._kept = {name: [_copied(read(group)) for group in groups] for name, read in self._more.items()}
+        if self._estimating:
+            self._kept["effective"] = [d * _copied(lr) for d, lr in zip(self._estimates, lrs, strict=True)]
+        self.is_plain = not self._kept and set(map(type, lrs)) == {float}
+
+    @property
+    def lrs(self) -> Sequence[float]:
+        """The LR that each group used in the latest update; of tensors this waits for their device."""
+        if not self.is_plain:
+            self._lrs = self._lrs.tolist() if isinstance(self._lrs, Tensor) else [number(lr) for lr in self._lrs]
+        lrs: list[float] = self._lrs
+        return lrs
+
+    def more(self, quantity: str) -> Sequence[Any]:
+        """What else each group used: ``"momentum"``, ``"weight_decay"`` or ``"effective"``; empty where it is not kept."""
+        return self._kept.get(quantity, ())
 
     def close(self) -> None:
         """Stop watching."""
@@ -109,5 +142,20 @@ def number(value: Any) -> float:
     return float(value)
 
 
-def _kept(value: Any) -> Any:
+def _scheduled_lr(group: Mapping[str, Any]) -> Any:
+    return group["scheduled_lr"]
+
+
+def _copied(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def _stacked(lrs: list[Any]) -> Any:
+    """Copies on the device: one operation, however many groups, where all are tensors in the same place."""
+    if all(isinstance(lr, Tensor) for lr in lrs):
+        try:
+            with torch.no_grad():
+                return torch.stack(lrs).flatten()
+        except RuntimeError:  # on several devices, or of several shapes
+            pass
+    return [_copied(lr) for lr in lrs]

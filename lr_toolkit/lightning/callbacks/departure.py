@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
-
-from torch import Tensor
-
-from lr_toolkit.lightning.callbacks.capture import number
+from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lightning.pytorch import Trainer
 
+    from lr_toolkit.lightning.callbacks.capture import Capture
     from lr_toolkit.optim import ScheduledLR
 
 __all__ = ["Departure", "find_departure"]
@@ -39,25 +36,26 @@ class Departure:
         )
 
 
-def find_departure(
-    trainer: Trainer, scheduler: ScheduledLR, update: int, lrs: Sequence[Any], names: Sequence[str]
-) -> Departure | None:
+def find_departure(trainer: Trainer, capture: Capture, names: Sequence[str]) -> Departure | None:
     """The first parameter group whose LR was not the planned one, ``None`` where all were.
+
+    The plan is that of the scheduler, times what warmup callbacks made of it.
 
     Args:
         trainer: the run, in which likely causes are looked for.
-        scheduler: whose plan it is.
-        update: the scheduler's own count at that update.
-        lrs: the LR that each group used.
+        capture: what the latest update used.
         names: what each group's curve is called.
     """
-    plan = scheduler.planned(update)
-    for name, used, planned in zip(names, lrs, plan, strict=False):
-        # A tensor LR carries float32: the plan was rounded once when it was written.
-        tolerance = 1e-6 if isinstance(used, Tensor) else 1e-9
-        value = number(used)
-        if not math.isclose(value, planned, rel_tol=tolerance, abs_tol=1e-30):
-            return Departure(update, name, value, planned, _causes(trainer, scheduler))
+    scheduler = capture.scheduler
+    if scheduler is None:
+        return None
+    plan = scheduler.planned(capture.counted)
+    factors = capture.factors or (1.0,) * len(plan)
+    # A tensor LR carries float32: the plan was rounded once when it was written.
+    tolerance = 1e-9 if capture.is_exact else 1e-6
+    for name, used, lr, factor in zip(names, capture.lrs, plan, factors, strict=False):
+        if not math.isclose(used, lr * factor, rel_tol=tolerance, abs_tol=1e-30):
+            return Departure(capture.counted, name, used, lr * factor, _causes(trainer, scheduler))
     return None
 
 

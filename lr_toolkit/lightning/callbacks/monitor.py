@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -13,78 +12,31 @@ from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.briefing import brief, config_of, planned_lines
-from lr_toolkit.lightning.callbacks.capture import Capture, Reading, number
+from lr_toolkit.lightning.callbacks.capture import Capture, number
 from lr_toolkit.lightning.callbacks.departure import find_departure
 from lr_toolkit.lightning.callbacks.forecast import course_of, forecast
 from lr_toolkit.lightning.callbacks.history import History
 from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optimizers_of
 from lr_toolkit.lightning.callbacks.parity import Readings, check_logger, put_metrics, warn_about_momentum
 from lr_toolkit.lightning.callbacks.progress import BarEntry
-from lr_toolkit.lightning.callbacks.traps import Scene, find_traps, invisible_warmups
-from lr_toolkit.lightning.tracking.rows import Plan, is_a, log_outcome, log_plan, log_row
+from lr_toolkit.lightning.callbacks.scene import Scene
+from lr_toolkit.lightning.callbacks.track import Strand, Track
+from lr_toolkit.lightning.callbacks.traps import find_traps, invisible_warmups
+from lr_toolkit.lightning.callbacks.watch import Watch
+from lr_toolkit.lightning.tracking.rows import Plan, has_tensorboard, log_outcome, log_plan, log_row
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.preview.names import in_a_line
 from lr_toolkit.preview.picture import Line, draw, has_matplotlib, save
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from lightning.pytorch import LightningModule, Trainer
 
 __all__ = ["LRMonitor"]
 
+_FORMAT = 1
 _PICTURES = (".png", ".svg", ".pdf", ".jpg")
-
-
-@dataclass(slots=True)
-class _Strand:
-    """The curves of one optimizer that are logged together, and the x of the last update that they show."""
-
-    curves: list[Curve]
-    interval: str
-    names: list[str]
-    logged: int = -1
-
-    def row(self, latest: Reading) -> dict[str, float]:
-        """The named numbers of an update; nothing for groups that have not been in one yet."""
-        lrs = latest.get("lr", ())
-        if len(latest) == 1 and len(lrs) == len(self.names) and set(map(type, lrs)) == {float}:
-            return dict(zip(self.names, lrs, strict=True))  # the usual case, and the one that has to be fast
-        row = {one.name: number(lrs[one.group]) for one in self.curves if one.group < len(lrs)}
-        for one in self.curves:
-            for name, quantity in (
-                (one.momentum, "momentum"),
-                (one.weight_decay, "weight_decay"),
-                (one.effective, "effective"),
-            ):
-                if one.group < len(latest.get(quantity, ())):
-                    row[name] = number(latest[quantity][one.group])
-        return row
-
-
-@dataclass(slots=True)
-class _Track:
-    """One optimizer and where its updates stand on the x axis: the latest and the one before."""
-
-    capture: Capture
-    begins: frozenset[int]
-    strands: list[_Strand]
-    groups: int = 0
-    step: int = -1
-    before: int = -1
-    epoch: int = -1
-    epoch_before: int = -1
-    counted_before: int = -1
-
-    def is_due(self, strand: _Strand, interval: str | None, every: int) -> bool:
-        """Whether the latest update is shown: the first, the first of an epoch or phase, or one at the cadence."""
-        counted = self.capture.counted
-        if strand.logged < 0 or (counted != self.counted_before and counted in self.begins):
-            return True
-        interval = interval or strand.interval
-        if interval != "step" and self.epoch != self.epoch_before:
-            return True
-        # Under manual optimization the batch at the cadence may have no update: the next one that has is logged.
-        return interval != "epoch" and every > 0 and (self.step + 1) // every > (self.before + 1) // every
 
 
 @final
@@ -181,10 +133,15 @@ class LRMonitor(Callback):
         self.progress_bar = progress_bar
         self.strict = strict
         self.save_plot = save_plot
+        # Lightning asks for it at every hook of every step.
+        self._state_key = self._generate_state_key(
+            logging_interval=logging_interval, names=names, log_key_prefix=log_key_prefix
+        )
         self._readings = Readings()
-        self._tracks: list[_Track] = []
+        self._tracks: list[Track] = []
         self._bar: BarEntry | None = None
         self._validated: frozenset[str] = frozenset()
+        self._saved: dict[str, Any] | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -193,8 +150,10 @@ class LRMonitor(Callback):
         self._next: dict[str, float] = {}
         self._departed = False
         self._findings: tuple[str, ...] = ()
+        self._watch: Watch | None = None
         self._planned: tuple[Line, ...] = ()
         self._before = 0  # updates of an earlier fit, which are on the x axis
+        self._ended: list[dict[str, Any]] = []
 
     @property
     def lrs(self) -> dict[str, list[float]]:
@@ -221,6 +180,8 @@ class LRMonitor(Callback):
     def history(self) -> dict[str, list[int] | list[float]]:
         """Every row that was logged in the latest fit, as columns: ``step``, ``epoch``, then the curves (NaN: not logged).
 
+        It is in the checkpoint, eight bytes a value: a resumed fit goes on with it.
+
         ``pandas.DataFrame(monitor.history)`` shows it in a notebook.
         """
         return self._history.columns()
@@ -233,7 +194,7 @@ class LRMonitor(Callback):
     @property
     def findings(self) -> tuple[str, ...]:
         """What the monitor has warned of in the latest fit."""
-        return self._findings
+        return self._findings + (self._watch.findings if self._watch else ())
 
     # --- the run begins ---
 
@@ -260,11 +221,13 @@ class LRMonitor(Callback):
             scheduler = _scheduler_of(trainer, one)
             capture = Capture(one, momentum=self.log_momentum, weight_decay=self.log_weight_decay, scheduler=scheduler)
             begins = frozenset(part.start for part in scheduler.timeline.segments) if scheduler else frozenset[int]()
-            self._tracks.append(_Track(capture, begins, []))
+            self._tracks.append(Track(capture, begins))
         self._braid()
+        self._go_on()
         if self.progress_bar:
             self._bar = BarEntry(trainer, self._bar_text)
         self._brief(trainer, pl_module)
+        self._watch = Watch(trainer, pl_module, strict=self.strict)
 
     def _brief(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the plan, and warn of what would spoil the run."""
@@ -275,8 +238,9 @@ class LRMonitor(Callback):
         forecasts = [forecast(trainer, pl_module, one, course) for one in optimizers]
         scene = Scene(trainer, pl_module, course, forecasts, self._validated)
         self._findings = tuple(find_traps(scene))
-        notes = [*self._findings, *invisible_warmups(scene, _every(trainer))]
-        reports = brief(trainer, optimizers, self._curves, course, forecasts, notes)
+        reports = brief(
+            trainer, optimizers, self._curves, course, forecasts, list(invisible_warmups(scene, _every(trainer)))
+        )
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
         if self.table or (self.table is None and any(isinstance(one, ModelSummary) for one in callbacks)):
             for report in reports:
@@ -290,19 +254,12 @@ class LRMonitor(Callback):
             warnings.warn(text, UserWarning, stacklevel=2)
 
     def _braid(self) -> None:
-        """Sort the curves by optimizer and interval."""
         for at, track in enumerate(self._tracks):
-            track.groups = len(track.capture.optimizer.param_groups)
-            mine = [one for one in self._curves if one.optimizer == at]
-            intervals = dict.fromkeys(one.interval for one in mine)
-            track.strands = []
-            for each in intervals:
-                curves = sorted((one for one in mine if one.interval == each), key=lambda one: one.group)
-                track.strands.append(_Strand(curves, each, [one.name for one in curves]))
+            track.braid(one for one in self._curves if one.optimizer == at)
 
     def _adopt_groups(self, trainer: Trainer) -> None:
         """Name the groups that have joined; the others keep the names that they have."""
-        if all(len(one.capture.optimizer.param_groups) == one.groups for one in self._tracks):
+        if not any(one.has_new_groups for one in self._tracks):
             return
         optimizers = [one.capture.optimizer for one in self._tracks]
         curves = curves_of(trainer, optimizers, self.names, self.log_key_prefix or "")
@@ -313,10 +270,38 @@ class LRMonitor(Callback):
         self._readings.rename(curves)
         self._braid()
 
+    # --- checkpoints ---
+
+    @property
+    @override
+    def state_key(self) -> str:
+        return self._state_key
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        """The history, and where each optimizer stands on the x axis: a resumed run goes on at the same cadence."""
+        tracks = [one.state() for one in self._tracks]
+        return {"format": _FORMAT, "history": self._history.state(), "tracks": tracks or self._ended}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._saved = state_dict if state_dict.get("format") == _FORMAT else None
+
+    def _go_on(self) -> None:
+        """Go on with what a checkpoint has brought."""
+        saved, self._saved = self._saved, None
+        if saved is None:
+            return
+        self._history = History.of(saved["history"])
+        if len(saved["tracks"]) == len(self._tracks):
+            for track, state in zip(self._tracks, saved["tracks"], strict=True):
+                track.resume(state)
+
     # --- Lightning's cadence ---
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._look(trainer)
         if self.names == "lightning" and self.logging_interval != "step":
             self._read(trainer, "epoch")
 
@@ -342,46 +327,45 @@ class LRMonitor(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        due: list[tuple[_Track, _Strand]] = []
-        every = _every(trainer)
-        self._adopt_groups(trainer)
+        due: list[Strand] = []
         for track in self._tracks:
-            if track.capture.fresh:
-                track.capture.fresh = False
-                track.before, track.step = track.step, trainer.fit_loop.epoch_loop._batches_that_stepped
-                track.epoch_before, track.epoch = track.epoch, trainer.current_epoch
-                due += [(track, one) for one in track.strands if track.is_due(one, self.logging_interval, every)]
-                track.counted_before = track.capture.counted
+            capture = track.capture
+            if capture.fresh:
+                capture.fresh = False
+                if track.has_new_groups:
+                    self._adopt_groups(trainer)
+                step = trainer.fit_loop.epoch_loop._batches_that_stepped
+                due += track.due(step, trainer.current_epoch, self.logging_interval, _every(trainer))
         if due:
             self._log(trainer, due, in_batch=True)
-            for at, track in enumerate(self._tracks):
-                if any(one is track for one, _ in due):
-                    self._compare(trainer, at)
+            for one in due:
+                self._compare(trainer, one.track)
 
-    def _log(self, trainer: Trainer, due: Iterable[tuple[_Track, _Strand]], *, in_batch: bool) -> None:
+    def _log(self, trainer: Trainer, due: Sequence[Strand], *, in_batch: bool) -> None:
         """Write one row of what the strands used in their latest update, which is the same batch for all of them."""
-        row: dict[str, float] = {}
-        step = epoch = 0
-        for track, strand in due:
-            step, epoch = track.step, track.epoch
-            strand.logged = step
-            row.update(strand.row(track.capture.latest or {}))
-        if row:
-            log_row(trainer, row, step, in_batch=in_batch)
-            self._history.add(step=step, epoch=epoch, values=row)
+        names, values = due[0].latest()
+        for one in due[1:]:
+            more, numbers = one.latest()
+            names, values = names + more, [*values, *numbers]
+        track = due[0].track
+        if names:
+            log_row(trainer, names, values, track.step, in_batch=in_batch)
+            self._history.add(track.step, track.epoch, names, values)
+        for one in due:
+            one.logged = track.step
 
-    def _compare(self, trainer: Trainer, at: int) -> None:
+    def _compare(self, trainer: Trainer, track: Track) -> None:
         """Hold the latest update of an optimizer against its plan."""
-        capture = self._tracks[at].capture
+        capture = track.capture
         scheduler = capture.scheduler
-        if self._departed or scheduler is None or capture.latest is None or capture.ramped:
+        if scheduler is None or self._departed:
+            return
+        if capture.factors is None and scheduler.follows(capture.counted, capture.lrs):
             return
         if not any(config.scheduler is scheduler for config in trainer.lr_scheduler_configs):
             return  # another scheduler has taken over, as weight averaging does
-        if scheduler.planned(capture.counted) == capture.latest["lr"]:
-            return
-        names = [one.name for one in self._curves if one.optimizer == at]
-        found = find_departure(trainer, scheduler, capture.counted, capture.latest["lr"], names)
+        at = self._tracks.index(track)
+        found = find_departure(trainer, capture, [one.name for one in self._curves if one.optimizer == at])
         if found is not None:
             self._departed = True
             if self.strict:
@@ -393,13 +377,7 @@ class LRMonitor(Callback):
 
     def _bar_text(self) -> str:
         """The LR of the latest update; of several groups the highest, which says most about where the run stands."""
-        values = [
-            lr
-            for track in self._tracks
-            if track.capture.latest
-            for lr in track.capture.latest["lr"]
-            if isinstance(lr, (int, float))
-        ]
+        values = [lr for track in self._tracks if track.capture.is_exact for lr in track.capture.lrs]
         if not values:  # tensors: what was logged, so that the bar waits for no device
             values = [lr for one in self._curves if (lr := self._history.latest(one.name)) is not None]
         return f"{max(values):.1e}" if values else ""
@@ -407,32 +385,40 @@ class LRMonitor(Callback):
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._put_metrics(trainer)
+        self._look(trainer)
+
+    def _look(self, trainer: Trainer, *, ended: bool = False) -> None:
+        if self._watch is not None and not trainer.sanity_checking:
+            self._watch.look(trainer, ended=ended)
 
     def _put_metrics(self, trainer: Trainer) -> None:
         """With names of ours: the LRs that were used last, in time for the callbacks that watch a metric."""
         if self.names == "stable":
-            values = {}
+            values: dict[str, float] = {}
             for track in self._tracks:
                 for strand in track.strands:
-                    values.update(strand.row(track.capture.latest or {}))
+                    values.update(zip(*strand.latest(), strict=True))
             put_metrics(trainer, values)
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._put_metrics(trainer)
+        if self._watch is not None:
+            self._watch.look_at_ranks(trainer)
         if not self.print_lr:
             return
-        parts = [
-            f"{curve.name} {number(latest['lr'][curve.group]):.3e}"
+        used = {
+            curve.name: lrs[curve.group]
             for curve in self._curves
-            if (latest := self._tracks[curve.optimizer].capture.latest) and curve.group < len(latest["lr"])
-        ]
-        trainer.print(f"epoch {trainer.current_epoch}: {', '.join(parts)}")
+            if curve.group < len(lrs := self._tracks[curve.optimizer].capture.lrs)
+        }
+        trainer.print(f"epoch {trainer.current_epoch}: {in_a_line(used)}")
 
     # --- the run ends ---
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._look(trainer, ended=True)
         self._finish(trainer)
 
     @override
@@ -443,11 +429,11 @@ class LRMonitor(Callback):
         """Log the last updates, which were not known to be the last, and let go of the optimizers."""
         if not self._tracks:
             return
-        left: dict[int, list[tuple[_Track, _Strand]]] = {}
+        left: dict[int, list[Strand]] = {}
         for track in self._tracks:
             for strand in track.strands:
                 if track.step > strand.logged:
-                    left.setdefault(track.step, []).append((track, strand))
+                    left.setdefault(track.step, []).append(strand)
         for step in sorted(left):
             self._log(trainer, left[step], in_batch=False)
         for curve in self._curves:
@@ -474,27 +460,40 @@ class LRMonitor(Callback):
             f"{prefix}lr/total_updates": updates,
         }
         figure = None
-        wanted = any(is_a(logger, "TensorBoardLogger") for logger in trainer.loggers) and has_matplotlib()
-        if self.save_plot is not None or wanted:
-            planned = {one.name: one.planned for one in self._planned}
-            lines = [Line(name, planned.get(name, ((), ())), points) for name, points in used.items()]
-            ours = [one for one in self._tracks if one.capture.scheduler is not None]
-            begins = {
-                k + self._before
-                for one in ours
-                if one.capture.scheduler.horizon.unit == "step"
-                for k in one.begins
-                if k
-            }
-            figure = draw(lines, title="Learning rate, planned and used", phases=sorted(begins))
-        if self.save_plot is not None and figure is not None:
-            save(figure, self.save_plot)
+        try:
+            if self.save_plot is not None or (has_tensorboard(trainer) and has_matplotlib()):
+                figure = self._draw(used)
+            if self.save_plot is not None and figure is not None:
+                save(figure, self.save_plot)
+        except Exception as error:  # the training is done, and its logs must not be lost for a picture
+            warnings.warn(
+                f"The picture of the learning rates could not be made ({type(error).__name__}: {error}). The rows are in "
+                "monitor.history.",
+                UserWarning,
+                stacklevel=2,
+            )
         log_outcome(trainer, summary, figure)
 
+    def _draw(self, used: Mapping[str, tuple[list[int], list[float]]]) -> Figure:
+        """Planned and used learning rates in one picture."""
+        planned = {one.name: one.planned for one in self._planned}
+        lines = [Line(name, planned.get(name, ((), ())), points) for name, points in used.items()]
+        begins = {
+            k + self._before
+            for one in self._tracks
+            if (ours := one.capture.scheduler) is not None and ours.horizon.unit == "step"
+            for k in one.begins
+            if k
+        }
+        return draw(lines, title="Learning rate, planned and used", phases=sorted(begins))
+
     def _close(self) -> None:
+        self._ended = [one.state() for one in self._tracks]
         for track in self._tracks:
             track.capture.close()
         self._tracks = []
+        if self._watch is not None:
+            self._watch.close()
         if self._bar is not None:
             self._bar.remove()
             self._bar = None

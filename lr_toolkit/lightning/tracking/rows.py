@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
@@ -13,7 +13,10 @@ from lr_toolkit.preview.picture import Line
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
-__all__ = ["Plan", "is_a", "log_outcome", "log_plan", "log_row"]
+__all__ = ["Plan", "has_tensorboard", "log_outcome", "log_plan", "log_row"]
+
+_WANDB = "WandbLogger"
+_TENSORBOARD = "TensorBoardLogger"
 
 
 @final
@@ -30,51 +33,56 @@ class Plan:
     pattern: str  # what the curves' names begin with
 
 
-def log_row(trainer: Trainer, row: Mapping[str, float], step: int, *, in_batch: bool) -> None:
-    """Write ``row`` at ``step``.
+def log_row(trainer: Trainer, names: tuple[str, ...], values: Sequence[float], step: int, *, in_batch: bool) -> None:
+    """Write a row at ``step``.
 
     Args:
         trainer: whose loggers are written to.
-        row: plain numbers.
+        names: what the values are called; the same tuple at each row is fastest.
+        values: plain numbers.
         step: Lightning's x axis, the batches that stepped before.
         in_batch: whether a training batch is just ending, so that the Trainer may log a row of its own right after.
     """
     for logger in trainer.loggers:
-        if is_a(logger, "WandbLogger"):
-            wandb.log_row(logger, row, step, joined=in_batch and _logs_next(trainer))
-        elif is_a(logger, "TensorBoardLogger"):
-            tensorboard.log_row(logger, row, step)
+        kind = _kind(type(logger))
+        if kind is _TENSORBOARD:
+            tensorboard.log_row(logger, names, values, step)
+        elif kind is _WANDB:
+            wandb.log_row(logger, dict(zip(names, values, strict=True)), step, joined=in_batch and _logs_next(trainer))
         else:
-            logger.log_metrics(dict(row), step=step)
+            logger.log_metrics(dict(zip(names, values, strict=False)), step=step)
 
 
 def log_plan(trainer: Trainer, plan: Plan) -> None:
     """Tell the trackers that have a place for it what is planned."""
     for logger in trainer.loggers:
-        if is_a(logger, "WandbLogger"):
+        kind = _kind(type(logger))
+        if kind is _WANDB:
             wandb.log_plan(logger, plan.lines, plan.config, plan.pattern)
-        elif is_a(logger, "TensorBoardLogger"):
+        elif kind is _TENSORBOARD:
             tensorboard.log_plan(logger, plan.lines, plan.table)
 
 
 def log_outcome(trainer: Trainer, summary: Mapping[str, float], figure: Any) -> None:
     """Tell the trackers that have a place for it how it went; ``figure`` may be ``None``."""
     for logger in trainer.loggers:
-        if is_a(logger, "WandbLogger"):
+        kind = _kind(type(logger))
+        if kind is _WANDB:
             wandb.log_outcome(logger, summary)
-        elif is_a(logger, "TensorBoardLogger") and figure is not None:
+        elif kind is _TENSORBOARD and figure is not None:
             tensorboard.log_outcome(logger, figure)
 
 
-def is_a(logger: Any, name: str) -> bool:
-    """Whether a logger is one of that class, of ``lightning`` or ``pytorch_lightning`` alike."""
-    kind: Any = type(logger)
-    return name in _classes(kind)
+def has_tensorboard(trainer: Trainer) -> bool:
+    """Whether one of the Trainer's loggers shows pictures."""
+    return any(_kind(type(logger)) is _TENSORBOARD for logger in trainer.loggers)
 
 
 @lru_cache(maxsize=64)
-def _classes(kind: Any) -> frozenset[str]:
-    return frozenset(one.__name__ for one in kind.__mro__)
+def _kind(of: Any) -> str:
+    """Which tracker a logger's class belongs to, of ``lightning`` or ``pytorch_lightning`` alike."""
+    names = {one.__name__ for one in of.__mro__}
+    return next((kind for kind in (_WANDB, _TENSORBOARD) if kind in names), "")
 
 
 def _logs_next(trainer: Trainer) -> bool:

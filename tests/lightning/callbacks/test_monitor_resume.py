@@ -1,0 +1,91 @@
+"""``LRMonitor`` in a resumed run: its history goes on, at the cadence of the run that was interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+
+from lr_toolkit import LRMonitor, configure_optimizers, hold, linear, warmup
+from tests.lightning.callbacks.fits import Probe, Recorder, fit
+
+# Lightning starts a plain loader over, which is not what these tests are about.
+pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+
+
+def scheduled(net: Probe) -> Any:
+    """Three phases, of which the last begins in the second epoch."""
+    return configure_optimizers(net.sgd(), warmup(2) >> hold(over=5) >> linear(), net.trainer)
+
+
+class Keep(Checkpoint):
+    """Saves after every update; Lightning puts callbacks of this class behind all others."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        """Save under the number of updates."""
+        trainer.save_checkpoint(self.folder / f"{trainer.global_step}.ckpt")
+
+
+def run(*callbacks: Any, begin: Path | None = None, every: int = 3, **options: Any) -> None:
+    """Twelve updates in two epochs."""
+    many = {"batches": 6, "max_epochs": 2, "log_every_n_steps": every, "enable_checkpointing": begin is None}
+    fit(Probe(scheduled, groups=2), *callbacks, ckpt_path=begin, **(many | options))
+
+
+@pytest.mark.parametrize("logging_interval", [None, "epoch"])
+@pytest.mark.parametrize("every", [1, 3, 50])
+def test_cut_at_any_update_the_history_is_that_of_the_whole_run(
+    logging_interval: Any, every: int, tmp_path: Path
+) -> None:
+    """Resumed from a checkpoint of every update in turn, the history has the rows of the uninterrupted run."""
+    whole = LRMonitor(logging_interval)
+    run(whole, Keep(tmp_path), every=every)
+
+    for update in range(1, 12):
+        resumed = LRMonitor(logging_interval)
+        run(resumed, begin=tmp_path / f"{update}.ckpt", every=every)
+        assert resumed.history == whole.history, update
+
+
+def test_the_loggers_of_a_resumed_run_get_its_own_rows(tmp_path: Path) -> None:
+    """What an earlier fit has logged is in ``history`` and not logged again."""
+    run(LRMonitor(), Keep(tmp_path))
+    recorder = Recorder()
+    run(LRMonitor(), begin=tmp_path / "5.ckpt", logger=recorder)
+
+    assert [step for step, _ in recorder.lrs()] == [5, 7, 8, 11]
+
+
+def test_a_checkpoint_after_the_end_holds_all_rows(tmp_path: Path) -> None:
+    """``save_checkpoint`` after ``fit`` has the last row, too, as plain data that loads safely."""
+    monitor = LRMonitor()
+    trainer = fit(Probe(scheduled), monitor, batches=9)
+    trainer.save_checkpoint(tmp_path / "end.ckpt")
+
+    saved = torch.load(tmp_path / "end.ckpt", weights_only=True)["callbacks"][monitor.state_key]
+    assert {name: values.tolist() for name, values in saved["history"].items()} == monitor.history
+
+
+def test_a_new_fit_begins_a_new_history(tmp_path: Path) -> None:
+    """Without a checkpoint nothing is left of the fit before."""
+    monitor = LRMonitor()
+    fit(Probe(scheduled), monitor, batches=9)
+    fit(Probe(scheduled), monitor, batches=4, max_epochs=2, log_every_n_steps=5)
+
+    assert monitor.history["step"] == [0, 2, 4, 7]
+
+
+def test_two_monitors_of_one_trainer_keep_apart(tmp_path: Path) -> None:
+    """Lightning refuses two callbacks that would share a place in the checkpoint; their arguments tell these apart."""
+    run(LRMonitor("step"), LRMonitor("epoch"), Keep(tmp_path))
+    by_step, by_epoch = LRMonitor("step"), LRMonitor("epoch")
+    run(by_step, by_epoch, begin=tmp_path / "5.ckpt")
+
+    assert by_step.history["step"] == [0, 2, 5, 7, 8, 11]
+    assert by_epoch.history["step"] == [0, 2, 6, 7, 11]
