@@ -48,7 +48,8 @@ class Watch:
         self.findings: tuple[str, ...] = ()
         self._strict = strict
         self._first = trainer.current_epoch
-        self._epochs = course_of(trainer).epochs or math.inf
+        self._course = course_of(trainer)
+        self._epochs = self._course.epochs or math.inf
         self._manual = not module.automatic_optimization
         self._updates: dict[int, _Updates] = {}
         self._by_hand: list[_Account] = []
@@ -135,7 +136,9 @@ class Watch:
 
     def _is_due(self, trainer: Trainer, account: _Account, epochs: int, *, ended: bool) -> bool:
         """Whether a third party's scheduler, which may be meant for every few epochs, should have been stepped by now."""
-        if account.config.interval == "step" or length_of(account.config.scheduler)[1] > self._epochs:
+        length = length_of(account.config.scheduler)[1]
+        as_long = self._epochs < length and self._course.updates / 2 < length <= self._course.updates * 2
+        if account.config.interval == "step" or as_long:
             return True  # it counts updates
         if ended:
             dev_run: bool = trainer.fast_dev_run  # type: ignore[attr-defined]  # set by Lightning's debugging setup
