@@ -19,6 +19,7 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.warmup import LRWarmup
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.preview.legs import legs_of
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -136,6 +137,7 @@ def course_of(trainer: Trainer) -> Course:
         # Lightning counts a batch only after the checkpoints of its end were saved; the scheduler has counted it.
         if isinstance(config.scheduler, ScheduledLR) and config.scheduler.horizon.unit == "step":
             start = config.scheduler.last_epoch
+            horizon = config.scheduler.horizon if config.scheduler.host else horizon  # with its past at another rate
     return Course(horizon, unknown, trainer.num_training_batches, accumulations, start, before)
 
 
@@ -162,8 +164,8 @@ def _closed_form(scheduler: ScheduledLR, course: Course) -> Forecast:
     """The plan at its phases' boundaries and at points between them."""
     steps = course.updates
     edges = {0, steps - 1}
-    for part in scheduler.timeline.segments:
-        edges |= {part.start, part.end - 1, part.end}
+    for leg in legs_of(scheduler.route):
+        edges |= {leg.start, leg.end - 1, leg.end}
     points = np.linspace(course.start, steps - 1, min(steps, _POINTS)).round().astype(np.int64)
     if scheduler.horizon.unit == "epoch":
         starts = np.cumsum([0, *course.lengths()])[:-1]

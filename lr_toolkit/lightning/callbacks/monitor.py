@@ -25,13 +25,15 @@ from lr_toolkit.lightning.callbacks.traps import find_traps, invisible_warmups
 from lr_toolkit.lightning.callbacks.watch import Watch
 from lr_toolkit.lightning.tracking.rows import Plan, has_tensorboard, log_outcome, log_plan, log_row
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.preview.legs import legs_of
 from lr_toolkit.preview.names import in_a_line
 from lr_toolkit.preview.picture import Line, draw, has_matplotlib, save
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lightning.pytorch import LightningModule, Trainer
+    from matplotlib.figure import Figure
 
 __all__ = ["LRMonitor"]
 
@@ -220,7 +222,7 @@ class LRMonitor(Callback):
         for one in optimizers:
             scheduler = _scheduler_of(trainer, one)
             capture = Capture(one, momentum=self.log_momentum, weight_decay=self.log_weight_decay, scheduler=scheduler)
-            begins = frozenset(part.start for part in scheduler.timeline.segments) if scheduler else frozenset[int]()
+            begins = frozenset(leg.start for leg in legs_of(scheduler.route)) if scheduler else frozenset[int]()
             self._tracks.append(Track(capture, begins))
         self._braid()
         self._go_on()
@@ -408,7 +410,7 @@ class LRMonitor(Callback):
         if not self.print_lr:
             return
         used = {
-            curve.name: lrs[curve.group]
+            curve.name: number(lrs[curve.group])
             for curve in self._curves
             if curve.group < len(lrs := self._tracks[curve.optimizer].capture.lrs)
         }
