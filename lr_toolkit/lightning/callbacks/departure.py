@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from lr_toolkit.optim import ScheduledLR
 
 __all__ = ["Departure", "find_departure"]
+
+# Callbacks of Lightning that write LRs, and what to write instead.
+_WRITERS = {
+    "BackboneFinetuning": (
+        "writes the LR of the backbone's group as each epoch begins. Write a BaseFinetuning whose finetune_function only adds "
+        "the group, unfreeze_and_add_param_group(pl_module.backbone, optimizer, lr=1e-4): it follows the schedule from then on"
+    ),
+    "LearningRateFinder": "writes the LR that it suggests over the schedule's. Give the suggestion to the optimizer as its lr",
+}
+_PACKAGES = ("lightning", "lr_toolkit", "pytorch_lightning")
 
 
 @final
@@ -68,8 +78,14 @@ def _causes(trainer: Trainer, scheduler: ScheduledLR) -> tuple[str, ...]:
     ]
     if others:
         return (f"{' and '.join(others)} drives the same optimizer. Keep one scheduler for each optimizer",)
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    for callback in callbacks:
+        for name in (one.__name__ for one in type(callback).__mro__):
+            if name in _WRITERS:
+                return (f"{type(callback).__name__} {_WRITERS[name]}",)
+    own = ", ".join(type(one).__name__ for one in callbacks if type(one).__module__.split(".")[0] not in _PACKAGES)
     return (
-        "a callback or hook writes group['lr'] (scheduler.rebase(lr) is the way to mean it)",
+        f"a callback{own and f' ({own})'} or hook writes group['lr'] (scheduler.rebase(lr) is the way to mean it)",
         "a second scheduler holds this optimizer",
         "scheduler.step() was called before optimizer.step(), or more than once for an update",
     )

@@ -1,0 +1,67 @@
+"""Who has written another learning rate than the plan's: the callback is named, with what to write instead."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import BackboneFinetuning, BaseFinetuning, Callback
+
+from lr_toolkit import LRMonitor, configure_optimizers, cosine
+from tests.lightning.callbacks.fits import Probe, fit
+
+
+class Tuned(Probe):
+    """Has a backbone, which is not in the optimizer to begin with."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
+        self.backbone = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """A loss in which the backbone takes part."""
+        return super().training_step(batch, batch_idx) + self.backbone(batch[0]).square().mean()
+
+
+class Unfreezes(BaseFinetuning):
+    """What the message says to write."""
+
+    def freeze_before_training(self, pl_module: Any) -> None:
+        """The backbone alone."""
+        self.freeze(pl_module.backbone)
+
+    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
+        """Add the group, and leave its LR to the schedule."""
+        if epoch == 1:
+            self.unfreeze_and_add_param_group(pl_module.backbone, optimizer, lr=1e-2)
+
+
+class Hand(Callback):
+    """Writes an LR."""
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        """Over the schedule's."""
+        trainer.optimizers[0].param_groups[0]["lr"] = 0.7
+
+
+@pytest.mark.parametrize(
+    ("callback", "says"),
+    [
+        (BackboneFinetuning(1), "Likely causes: BackboneFinetuning writes the LR of the backbone's group.*Write a BaseFinetuning"),
+        (Hand(), r"Likely causes: a callback \(Hand\) or hook writes group\['lr'\]"),
+    ],
+)  # fmt: skip
+def test_the_callback_is_named(callback: Callback, says: str) -> None:
+    """A callback of Lightning that is known to write LRs, or one of the user's own."""
+    with pytest.warns(UserWarning, match=says):
+        fit(Tuned(), callback, LRMonitor(), max_epochs=4, log_every_n_steps=1)
+
+
+def test_a_group_that_is_only_added_follows_its_schedule() -> None:
+    """The cure departs from nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("ignore", module="lightning")
+        fit(Tuned(), Unfreezes(), LRMonitor(strict=True), max_epochs=4, log_every_n_steps=1)
