@@ -13,9 +13,10 @@ import torch
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.resume import CLASS
-from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, hold
+from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
 from lr_toolkit.schedules.durations import shorten
 from lr_toolkit.schedules.recipes import COOLDOWNS
+from lr_toolkit.schedules.routes import horizon_from
 from lr_toolkit.schedules.shapes import round_half_up
 
 __all__ = ["Branch", "branch"]
@@ -151,5 +152,4 @@ def _updates(over: Duration, at: int, saved: Mapping[str, Any]) -> int:
                 f"branch(over={over.literal}): leaves nothing for the trunk. Write over='20%' or over=2000."
             )
         return max(round_half_up(at * over.amount / (100 - over.amount)), 1)
-    horizon = Horizon(saved["steps"], saved["steps_per_epoch"])
-    return max(round_half_up(horizon.after(Fraction(at), over)) - at, 1)
+    return max(round_half_up(horizon_from(saved).after(Fraction(at), over)) - at, 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning.horizon import horizon_of
+from lr_toolkit.lightning.horizon import TrainerHost, horizon_of
 from lr_toolkit.lightning.plateau import attach_plateau
 from lr_toolkit.optim import OnChange, ReduceOnPlateau, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
@@ -81,23 +81,10 @@ def scheduler_config(
                 f"ReduceOnPlateau(every={plateau.every}) with interval='epoch': the scheduler counts no updates then. Write "
                 "interval='step', or leave out every= to read the metric where it is produced."
             )
-    if horizon is None:
-        if trainer is None:
-            raise ScheduleError(
-                "scheduler_config(trainer=None): the Trainer says how long the run is. Write self.trainer, or "
-                "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
-            )
-        horizon = _fitting(schedule, horizon_of(trainer, interval), trainer)
-    elif not isinstance(horizon, Horizon):
-        raise ScheduleError(
-            f"scheduler_config(horizon={horizon!r}): must be a Horizon. Write Horizon(steps=10_000, steps_per_epoch=500)."
-        )
-    elif (horizon.unit == "epoch") != (interval == "epoch"):
-        raise ScheduleError(
-            f"scheduler_config(interval={interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
-            f"horizon=Horizon(steps={horizon.steps}, unit={interval!r})."
-        )
-    scheduler = ScheduledLR(optimizer, schedule, horizon, plateau=plateau, on_change=on_change, rewarm=rewarm)
+    length = _length(schedule, trainer, interval, horizon)
+    scheduler = ScheduledLR(optimizer, schedule, length, plateau=plateau, on_change=on_change, rewarm=rewarm)
+    if horizon is None and trainer is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning's debugging setup
+        scheduler.host = TrainerHost(trainer, length)
     # Lightning steps the optimizer also where training_step returned None. A sharded optimizer may hold no gradient on some
     # rank, and all ranks must count alike.
     scheduler.needs_gradient = type(getattr(trainer, "strategy", None)).__name__ in (
@@ -168,6 +155,29 @@ def configure_optimizers(
     return {"optimizer": optimizer, "lr_scheduler": config}
 
 
+def _length(
+    schedule: Schedule, trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None
+) -> Horizon:
+    """The horizon that was given, if it counts what the scheduler counts, or the Trainer's."""
+    if horizon is None:
+        if trainer is None:
+            raise ScheduleError(
+                "scheduler_config(trainer=None): the Trainer says how long the run is. Write self.trainer, or "
+                "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
+            )
+        return _fitting(schedule, horizon_of(trainer, interval), trainer)
+    if not isinstance(horizon, Horizon):
+        raise ScheduleError(
+            f"scheduler_config(horizon={horizon!r}): must be a Horizon. Write Horizon(steps=10_000, steps_per_epoch=500)."
+        )
+    if (horizon.unit == "epoch") != (interval == "epoch"):
+        raise ScheduleError(
+            f"scheduler_config(interval={interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
+            f"horizon=Horizon(steps={horizon.steps}, unit={interval!r})."
+        )
+    return horizon
+
+
 def _refuse_steps(schedule: Schedule) -> None:
     """Under ``interval="epoch"`` a number of steps would silently count epochs."""
     for duration in schedule.durations:
@@ -183,6 +193,11 @@ def _fitting(schedule: Schedule, horizon: Horizon, trainer: Trainer) -> Horizon:
     try:
         schedule.resolve(horizon)
     except ScheduleError as misfit:
+        if trainer.ckpt_path is not None:
+            raise ScheduleError(
+                f"{misfit} Where the checkpoint's run took more updates in an epoch it is longer than that: say how long with "
+                "horizon=Horizon(steps=..., steps_per_epoch=[...])."
+            ) from None
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning's debugging setup
             raise
         for doublings in range(1, 40):
@@ -191,7 +206,7 @@ def _fitting(schedule: Schedule, horizon: Horizon, trainer: Trainer) -> Horizon:
                 schedule.resolve(longer)
             except ScheduleError:
                 continue
-            warnings.warn(f"fast_dev_run cuts the schedule: {misfit}", UserWarning, stacklevel=4)
+            warnings.warn(f"fast_dev_run cuts the schedule: {misfit}", UserWarning, stacklevel=5)
             return longer
         raise
     return horizon

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules import Horizon
+from lr_toolkit.schedules.routes import horizon_state
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lightning.pytorch import Trainer
 
 __all__ = ["horizon_of"]
@@ -50,8 +53,7 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
             f"horizon_of(trainer={trainer!r}): must be the Trainer. Write horizon_of(self.trainer) in configure_optimizers, or "
             + _BY_HAND
         )
-    epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
-    steps = trainer.max_steps
+    epochs, steps = _limits(trainer)
     if epochs == 0 or steps == 0:
         raise _unknown(
             "it takes no update at all (max_epochs=0 or max_steps=0)", f"Trainer(max_epochs=10), or {_BY_HAND}"
@@ -65,7 +67,7 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
         raise _unknown(
             "it trains without end (max_epochs=-1, or only max_time)", f"Trainer(max_epochs=10), or {_BY_HAND}"
         )
-    first, updates = _behind(trainer, epochs, steps)
+    first, updates = _behind(trainer)
     if interval == "epoch" and steps == -1:
         return Horizon(epochs - first, unit="epoch")
     batches = _batches_per_epoch(trainer)
@@ -76,13 +78,60 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
                 f"Trainer(max_steps=10_000), Trainer(limit_train_batches=500), or {_BY_HAND}",
             )
         return Horizon(steps - updates)
-    if steps != -1:
-        steps -= updates
-    lengths = _updates_of_epochs(trainer, int(batches), first, epochs, steps)
-    total = sum(lengths) if steps == -1 else min(sum(lengths), steps)
-    if interval == "epoch":
-        return Horizon(len(lengths), unit="epoch")
-    return Horizon(total, lengths)
+    total, lengths = _ahead(trainer, first, updates)
+    return Horizon(len(lengths), unit="epoch") if interval == "epoch" else Horizon(total, lengths)
+
+
+@final
+class TrainerHost:
+    """What says of a Trainer's run how long it is, also when it goes on from a checkpoint.
+
+    ``horizon_of`` takes the whole run to be as it is now. Where devices, accumulation or the batch size have changed since a
+    checkpoint, the epochs that are over were of another length, which the saved horizon tells. ``horizon_after`` is asked
+    where the scheduler's state is loaded: Lightning has put its loops' progress back by then, and has not in
+    ``configure_optimizers``.
+    """
+
+    def __init__(self, trainer: Trainer, horizon: Horizon) -> None:
+        self._trainer = trainer
+        epochs, steps = _limits(trainer)
+        batches = trainer.fit_loop.max_batches
+        self.said = {
+            **horizon_state(horizon),
+            "batches": None if horizon.unit == "epoch" or math.isinf(batches) else batches,
+            "max_epochs": epochs,
+            "max_steps": steps,
+        }
+
+    def kept(self, said: Mapping[str, Any]) -> Literal["steps", "epochs"] | None:
+        """In what the run is as long as the one that ``said`` this; ``None`` where it is of another length."""
+        if any(said[name] != self.said[name] for name in ("max_epochs", "max_steps")):
+            return None
+        return "epochs" if said["max_steps"] == -1 else "steps"
+
+    def horizon_after(self, saved: Horizon, taken: int) -> Horizon:
+        """The length of this run, of which so many steps were taken on the way to the horizon ``saved``."""
+        trainer = self._trainer
+        epochs, steps = _limits(trainer)
+        if steps == -1 and saved.unit == "epoch":
+            return Horizon(epochs, unit="epoch")
+        if math.isinf(trainer.fit_loop.max_batches):
+            return Horizon(max(taken + steps - trainer.global_step, 1))
+        first, done = _reached(trainer)
+        total, lengths = _ahead(trainer, first, trainer.global_step, done)
+        if saved.unit == "epoch":
+            return Horizon(taken + len(lengths), unit="epoch")
+        if not total:
+            return saved
+        old = saved.epoch_steps or (lengths[-1],)
+        past = [old[min(epoch, len(old) - 1)] for epoch in range(first)]
+        lengths[0] += max(taken - sum(past), 0)
+        return Horizon(taken + total, [*past, *lengths])
+
+
+def _limits(trainer: Trainer) -> tuple[int, int]:
+    """``max_epochs`` and ``max_steps``, each -1 where it sets no limit."""
+    return -1 if trainer.max_epochs is None else trainer.max_epochs, trainer.max_steps
 
 
 _BY_HAND = "say it yourself: configure_optimizers(..., horizon=Horizon(steps=10_000, steps_per_epoch=500))."
@@ -113,11 +162,12 @@ def _batches_per_epoch(trainer: Trainer) -> float:
     return batches
 
 
-def _behind(trainer: Trainer, epochs: int, steps: int) -> tuple[int, int]:
+def _behind(trainer: Trainer) -> tuple[int, int]:
     """Epochs and updates of an earlier ``fit`` of this Trainer, from which a later one goes on with a new optimizer.
 
     A checkpoint brings its own counts, and its scheduler's; where nothing is left to train the whole run is as good.
     """
+    epochs, steps = _limits(trainer)
     progress: Any = trainer.fit_loop.epoch_progress.current
     behind = progress.processed, trainer.global_step
     # Two optimizers count two updates a batch, so max_steps may be overshot.
@@ -125,22 +175,41 @@ def _behind(trainer: Trainer, epochs: int, steps: int) -> tuple[int, int]:
     return (0, 0) if over or trainer.ckpt_path is not None else behind
 
 
-def _updates_of_epochs(trainer: Trainer, batches: int, first: int, epochs: int, steps: int) -> list[int]:
-    """The optimizer updates of the epochs from ``first`` on, until epoch ``epochs`` or ``steps`` updates are reached."""
+def _reached(trainer: Trainer) -> tuple[int, int]:
+    """The epoch in which a run goes on from the checkpoint that was read, and the batches of it that Lightning takes as done."""
+    epochs: Any = trainer.fit_loop.epoch_progress.current
+    batch: Any = trainer.fit_loop.epoch_loop.batch_progress
+    epoch, done = epochs.processed, batch.current.ready
+    if epoch == epochs.ready:
+        return epoch, 0
+    whole = done >= trainer.fit_loop.max_batches
+    if batch.current.completed < batch.current.processed:
+        # Saved in on_train_batch_end: where an epoch has fewer batches now, Lightning begins this one again.
+        return epoch + batch.is_last_batch, 0 if whole else done
+    validated = epochs.started == epochs.ready
+    return (epoch + 1, 0) if whole and validated else (epoch, done)
+
+
+def _ahead(trainer: Trainer, first: int, updates: int, done: int = 0) -> tuple[int, list[int]]:
+    """The updates that are left after ``updates`` of them and ``done`` batches of epoch ``first``, in all and in each epoch."""
+    epochs, steps = _limits(trainer)
+    batches = int(trainer.fit_loop.max_batches)
+    left = math.inf if steps == -1 else steps - updates
     # DeepSpeed's engine counts on beyond the last batch of an epoch, where Lightning's own accumulation steps.
     strategy_accumulates = trainer.strategy.handles_gradient_accumulation
     callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by Lightning's callback connector
     schedulers = [one for one in callbacks if hasattr(one, "get_accumulate_grad_batches")]
 
-    def updates(epoch: int) -> int:
+    def length(epoch: int) -> int:
         factor = schedulers[0].get_accumulate_grad_batches(epoch) if schedulers else trainer.accumulate_grad_batches
-        return max(batches // factor, 1) if strategy_accumulates else math.ceil(batches / factor)
+        whole = batches // factor if strategy_accumulates else math.ceil(batches / factor)
+        return max(whole - (done // factor if epoch == first else 0), 1)
 
     lengths: list[int] = []
     total = 0
     for epoch in count(first) if epochs == -1 else range(first, epochs):
-        if steps != -1 and total >= steps:
+        if total >= left:
             break
-        lengths.append(updates(epoch))
+        lengths.append(length(epoch))
         total += lengths[-1]
-    return lengths
+    return int(min(total, left)), lengths

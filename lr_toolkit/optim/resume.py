@@ -4,30 +4,52 @@ from __future__ import annotations
 
 import logging
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias, get_args
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules import Duration, Horizon
 from lr_toolkit.schedules.durations import shorten
-from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched
-from lr_toolkit.schedules.shapes import Hold, round_half_up
+from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched, horizon_from
+from lr_toolkit.schedules.shapes import Custom, Exponential, Hold, MultiStep, Shape, Step, round_half_up
+from lr_toolkit.schedules.timeline import Timeline
 
-__all__ = ["CLASS", "FORMAT", "OnChange", "check_policy", "refuse_foreign", "route_after"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["CLASS", "FORMAT", "Host", "OnChange", "check_policy", "refuse_foreign", "route_after"]
 
 CLASS = "lr_toolkit.ScheduledLR"
 FORMAT = 1
 
 OnChange: TypeAlias = Literal["error", "replan", "keep", "stretch", "continue"]
 
+
+class Host(Protocol):
+    """What says how long a run is, again after a checkpoint was read."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the length of a whole run as it is now comes from, as plain data."""
+
+    def kept(self, said: Mapping[str, Any]) -> Literal["steps", "epochs"] | None:
+        """In what the run is as long as the one that ``said`` this; ``None`` where it is of another length."""
+
+    def horizon_after(self, saved: Horizon, taken: int) -> Horizon:
+        """The length of this run, of which so many steps were taken on the way to the horizon ``saved``."""
+
+
 _MEANINGS = {
     "replan": "the new plan, at the same update",
-    "keep": "the saved plan to its end, then its last LR",
-    "stretch": "what is left of the saved plan, over what is left now",
-    "continue": "from the LR in use, what is left of the new plan",
+    "keep": "the saved plan, then its last LR",
+    "stretch": "the saved plan over what is left",
+    "continue": "from here, the new plan's decay",
 }
 _CHUNK = 1 << 20
 
@@ -76,12 +98,19 @@ def refuse_foreign(state: Mapping[str, Any], groups: int, unit: str) -> None:
 
 
 def route_after(
-    state: Mapping[str, Any], asked: Plan, *, on_change: OnChange = "error", rewarm: Duration | None = None
+    state: Mapping[str, Any],
+    asked: Plan,
+    *,
+    on_change: OnChange = "error",
+    rewarm: Duration | None = None,
+    kept: Literal["steps", "epochs"] | None = None,
 ) -> Route:
     """The route to follow from a saved state on, where the code now asks for the plan ``asked``.
 
     The saved route goes on where the code asks for what it asked for then. Two changes are no question either: a new plan
-    that agrees with the saved route on all updates already taken, and a longer ``hold`` around this update.
+    that agrees with the saved route on all updates already taken, and a longer ``hold`` around this update. Where the same
+    schedule is asked for on the same run, which only takes its updates at another rate (its length is ``kept`` in steps or
+    in epochs), what is left of the route is spread over what is left of the run, unless ``on_change`` says something else.
 
     Raises:
         ScheduleError: where the plan has changed and ``on_change`` does not say how to go on, or cannot be followed.
@@ -92,6 +121,11 @@ def route_after(
         return before
     if before is not None and (_agree(before, asked, at) or _inside_same_hold(before, asked, at)):
         return asked
+    if before is not None and on_change == "error" and kept and _keeps_its_units(state["asked"], asked, at, kept):
+        if not at < min(before.steps, asked.steps):
+            return before
+        _log.info("The updates that are left, %d to %d, take what was left until %d.", at, asked.steps, before.steps)
+        return Stretched(before, at, asked.steps)
     ways = _ways(before, asked, at, lrs)
     if on_change == "error":
         raise _undecided(state, asked, ways)
@@ -140,13 +174,44 @@ def _agree(before: Route, asked: Plan, at: int) -> bool:
     if not isinstance(before, Plan) or len(before.base_lrs) != len(asked.base_lrs):
         return False
     pairs = set(zip(before.base_lrs, asked.base_lrs, strict=True))
-    for start in range(0, at, _CHUNK):
-        ks = np.arange(start, min(start + _CHUNK, at))
-        for old, new in pairs:
-            one = before.timeline.values(ks, base_lr=old)
-            if not np.allclose(one, asked.timeline.values(ks, base_lr=new), rtol=1e-12, atol=0.0):
-                return False
-    return True
+    segments = before.timeline.segments + asked.timeline.segments
+    edges = {0, at, *(min(edge, at) for one in segments for edge in (one.start, one.end))}
+    return all(_agree_between(before.timeline, asked.timeline, pairs, *piece) for piece in pairwise(sorted(edges)))
+
+
+def _agree_between(one: Timeline, two: Timeline, bases: set[tuple[float, float]], start: int, end: int) -> bool:
+    """Whether two timelines give the same LRs from ``start`` to ``end``, between which each is in one phase."""
+    if all(old == new for old, new in bases) and _same_curve(one, two, start):
+        return True
+    was, now = one.segment(start), two.segment(start)
+
+    def alike(ks: NDArray[np.int64]) -> bool:
+        (a, b), (c, d) = was.affine(ks), now.affine(ks)
+        return all(np.allclose(old * a + b, new * c + d, rtol=1e-12, atol=0.0) for old, new in bases)
+
+    # Curves that differ do so nearly everywhere, and a few points show it.
+    few = np.linspace(start, end - 1, min(end - start, 64)).astype(np.int64)
+    return alike(few) and all(alike(np.arange(k, min(k + _CHUNK, end))) for k in range(start, end, _CHUNK))
+
+
+def _same_curve(one: Timeline, two: Timeline, k: int) -> bool:
+    """Whether the phases around update ``k`` are one formula with the same numbers, so that no value need be compared."""
+    was, now = one.segment(k), two.segment(k)
+    if isinstance(was.shape, Hold) and isinstance(now.shape, Hold):
+        return was.level == now.level
+    if was.start != now.start or _but_its_length(was.shape) != _but_its_length(now.shape):
+        return False
+    if not isinstance(was.shape, (Custom, Exponential, MultiStep, Step)):
+        return was.end == now.end
+    old, new = one.horizon, two.horizon
+    same = {"steps": True, "epochs": old.epoch_steps == new.epoch_steps, "%": old.steps == new.steps}
+    lengths = [each for each in was.shape.durations if each != was.shape.over]
+    return was.position == now.position and all(same[each.unit] for each in lengths)
+
+
+def _but_its_length(shape: Shape) -> tuple[Any, ...]:
+    names = (one.name for one in fields(shape))  # type: ignore[arg-type]  # every final shape is a dataclass
+    return (type(shape), *(getattr(shape, name) for name in names if name != "over"))
 
 
 def _inside_same_hold(before: Route, asked: Plan, at: int) -> bool:
@@ -168,6 +233,15 @@ def _inside_same_hold(before: Route, asked: Plan, at: int) -> bool:
     )
 
 
+def _keeps_its_units(saved: Mapping[str, Any], asked: Plan, at: int, kept: str) -> bool:
+    """Whether the same schedule is asked for, and none of its phases to come counts in units that the run has not kept."""
+    if saved["schedule"] != repr(asked.timeline.schedule) or saved["base_lrs"] != list(asked.base_lrs):
+        return False
+    to_come = [one.shape for one in asked.timeline.segments if one.end > at]
+    units = {each.unit for shape in to_come for each in shape.durations}
+    return units <= {kept, "%"} and not any(isinstance(shape, Custom) for shape in to_come)
+
+
 def _ways(before: Route | None, asked: Plan, at: int, lrs: tuple[float, ...]) -> dict[str, Callable[[], Route]]:
     def saved() -> Route:
         if before is None:
@@ -187,33 +261,45 @@ def _ways(before: Route | None, asked: Plan, at: int, lrs: tuple[float, ...]) ->
 
 def _undecided(state: Mapping[str, Any], asked: Plan, ways: Mapping[str, Callable[[], Route]]) -> ScheduleError:
     """The question that a changed plan is, with the LRs to which each answer leads."""
-    at, saved, now = state["last_epoch"], _told(state["asked"]), str(asked)
+    at, end, unit = state["last_epoch"], asked.steps, "epoch" if state["asked"]["unit"] == "epoch" else "update"
+    saved, now = _told(state["asked"]), _told(asked.to_state())
     group = _most_moved(state["lrs"], asked.lrs(at))
     gain, which = state["gains"][group], f" in parameter group {group}" if len(state["lrs"]) > 1 else ""
-    columns = sorted({at, at + 1, max(at, (at + asked.steps) // 2), max(at, asked.steps)})
-    lines = ["The plan is not the one in the checkpoint.", f"  saved: {saved}", f"  now:   {now}"]
+    columns = sorted({k for k in (at + 1, (at + end) // 2, end - 1) if at < k < end} | {at})
+    lines = ["The plan is not the one in the checkpoint.", _wrapped("  saved: ", saved), _wrapped("  now:   ", now)]
     if saved == now:
         lines.append("  The same text, but a Python function in it gives another LR than it did.")
-    if at >= asked.steps:
-        lines.append(
-            f"  The run as it is now ends at update {asked.steps}. Lengthen it where it is to go on: Trainer(max_steps=...)."
-        )
+    if at >= end:
+        cure = "Lengthen it where it is to go on: a larger max_epochs or max_steps, or Horizon(steps=...)."
+        lines.append(_wrapped("  ", f"The run as it is now ends at {unit} {end}. {cure}"))
     lines += [
-        f"Update {at} comes next; its LR was to be {state['lrs'][group] * gain:.6g}{which}. How shall it go on?",
-        " " * 24 + "".join(f"update {k:<7}" for k in columns).rstrip(),
+        f"{unit.title()} {at} comes next; its LR was to be {state['lrs'][group] * gain:.6g}{which}. How shall it go on?",
+        f"  at {unit:<19}" + "".join(f"{k:<11}" for k in columns).rstrip(),
     ]
     for name, way in ways.items():
         try:
             route = way()
-            shown = "".join(f"{route.lrs(k)[group] * gain:<14.6g}" for k in columns) + _MEANINGS[name]
+            shown = "".join(f"{route.lrs(k)[group] * gain:<11.4g}" for k in columns) + _MEANINGS[name]
+            lines.append(f"  on_change={name!r:<12}{shown}")
         except ScheduleError as error:
-            shown = f"not possible: {_reason(error)}"
-        lines.append(f"  on_change={name!r:<12}{shown}")
-    lines += [
-        "Write one of them: configure_optimizers(..., on_change='continue'), ScheduledLR(..., on_change='continue') or, in the class of a",
-        "ScheduleMixin, on_change = 'continue'. With rewarm='500 steps' beside it the LR warms up again first.",
-    ]
-    return ScheduleError("\n".join(lines))
+            lines.append(_wrapped(f"  on_change={name!r:<12}", f"not possible: {_reason(error)}"))
+    advice = (
+        "Write one of them: on_change='continue' is an argument of configure_optimizers(...) and of ScheduledLR(...), and an "
+        "attribute of a ScheduleMixin's class."
+    )
+    if end - at > 1:
+        over = min(max((end - at) // 10, 1), 500)
+        over -= over % 10 ** (len(str(over)) - 1)  # a round number
+        advice += f" With rewarm='{over} {unit.replace('update', 'step')}{'s' * (over > 1)}' beside it the LR warms up again first."
+    return ScheduleError("\n".join([*lines, _wrapped("", advice)]))
+
+
+def _wrapped(label: str, text: str) -> str:
+    """``text`` behind ``label``, in lines of at most 100 characters."""
+    below = " " * len(label)
+    return textwrap.fill(
+        text, 100, initial_indent=label, subsequent_indent=below, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _reason(error: ScheduleError) -> str:
@@ -223,5 +309,4 @@ def _reason(error: ScheduleError) -> str:
 
 def _told(plan: Mapping[str, Any]) -> str:
     bases = ", ".join(f"{base:g}" for base in dict.fromkeys(plan["base_lrs"]))
-    horizon = Horizon(plan["steps"], plan["steps_per_epoch"], plan["unit"])
-    return f"{plan['schedule']} on {horizon!r}, base lr {bases}"
+    return f"{plan['schedule']} on {shorten(horizon_from(plan))}, base lr {bases}"

@@ -6,9 +6,9 @@ import math
 import operator
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, final
+from typing import Any, Literal, final
 
 import torch
 from torch import Tensor
@@ -18,9 +18,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.groups import GroupWriter
 from lr_toolkit.optim.plateau import PlateauState, ReduceOnPlateau
-from lr_toolkit.optim.resume import CLASS, FORMAT, OnChange, check_policy, refuse_foreign, route_after
+from lr_toolkit.optim.resume import CLASS, FORMAT, Host, OnChange, check_policy, refuse_foreign, route_after
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
-from lr_toolkit.schedules.routes import Plan, Route
+from lr_toolkit.schedules.routes import Plan, Route, horizon_from
 from lr_toolkit.schedules.shapes import Hold
 from lr_toolkit.schedules.timeline import Segment
 
@@ -83,6 +83,8 @@ class ScheduledLR(LRScheduler):
 
     needs_gradient: bool = False
     """Count an update only where some parameter has a gradient: Lightning steps the optimizer without one, too."""
+    host: Host | None = None
+    """Who can say how long the run is, also when it goes on from a checkpoint: what the helpers make of the Trainer."""
 
     def __init__(
         self,
@@ -315,7 +317,8 @@ class ScheduledLR(LRScheduler):
         self.optimizer.register_step_post_hook(after)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_phase": None}  # a bound phase holds functions, and is found again at the next step
+        # A bound phase holds functions, and is found again at the next step; the host is not this scheduler's to copy.
+        return {**self.__dict__, "_phase": None, "host": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A copy or an unpickled scheduler holds a copied optimizer, which comes without hooks.
@@ -332,6 +335,7 @@ class ScheduledLR(LRScheduler):
             "format": FORMAT,
             "last_epoch": self.last_epoch,
             "asked": self._asked.to_state(),
+            **({"run": self.host.said} if self.host else {}),
             "route": self._route.to_state(),
             "base_lrs": list(self._route.bases),
             "lrs": self._route.lrs(self.last_epoch),
@@ -352,8 +356,10 @@ class ScheduledLR(LRScheduler):
         """
         self._adopt_groups()
         refuse_foreign(state_dict, len(self._gains), self.horizon.unit)
-        route = route_after(state_dict, self._asked, on_change=self.on_change, rewarm=self.rewarm)
+        asked, kept = self._asked_after(state_dict)
+        route = route_after(state_dict, asked, on_change=self.on_change, rewarm=self.rewarm, kept=kept)
         saved = state_dict["plateau"]
+        self._asked, self.timeline, self.horizon = asked, asked.timeline, asked.timeline.horizon
         self.last_epoch = state_dict["last_epoch"]
         self._gains = list(state_dict["gains"])
         if self.plateau is not None:
@@ -364,6 +370,15 @@ class ScheduledLR(LRScheduler):
         self._follow(route)
         self._updated = False
         self._write()
+
+    def _asked_after(self, state: Mapping[str, Any]) -> tuple[Plan, Literal["steps", "epochs"] | None]:
+        """The plan that is asked for, on the run as its checkpoint leaves it, and in what a run at another rate is as long."""
+        if self.host is None or "run" not in state:
+            return self._asked, None
+        saved = horizon_from(state["asked"])
+        same = state["run"] == self.host.said
+        horizon = saved if same else self.host.horizon_after(saved, state["last_epoch"])
+        return Plan(self.schedule.resolve(horizon), self._asked.base_lrs), self.host.kept(state["run"])
 
 
 def _whole(update: object) -> int:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import groupby
 from typing import Any, final
 
 from lr_toolkit.errors import ScheduleError
@@ -17,7 +18,24 @@ from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.timeline import Timeline
 
-__all__ = ["Continued", "Plan", "Rewarmed", "Route", "Stretched", "plan_of"]
+__all__ = ["Continued", "Plan", "Rewarmed", "Route", "Stretched", "horizon_from", "horizon_state", "plan_of"]
+
+
+def horizon_state(horizon: Horizon) -> dict[str, Any]:
+    """Plain data, from which ``horizon_from`` makes the horizon again; many epochs of few lengths are counted."""
+    lengths: Any = horizon.steps_per_epoch
+    if isinstance(lengths, tuple):
+        runs = [[length, len(list(alike))] for length, alike in groupby(lengths)]
+        lengths = runs if 2 * len(runs) < len(lengths) else list(lengths)
+    return {"steps": horizon.steps, "steps_per_epoch": lengths, "unit": horizon.unit}
+
+
+def horizon_from(state: Mapping[str, Any]) -> Horizon:
+    """The horizon that ``horizon_state`` described, in a plan's state too."""
+    lengths = state["steps_per_epoch"]
+    if isinstance(lengths, list) and isinstance(lengths[0], list):
+        lengths = [length for length, times in lengths for _ in range(times)]
+    return Horizon(state["steps"], lengths, state["unit"])
 
 
 class Route(ABC):
@@ -78,13 +96,10 @@ class Plan(Route):
         return replace(self, base_lrs=tuple(base_lrs))
 
     def to_state(self) -> dict[str, Any]:
-        per_epoch = self.timeline.horizon.steps_per_epoch
         return {
             "kind": "Plan",
             "schedule": repr(self.timeline.schedule),
-            "steps": self.steps,
-            "steps_per_epoch": per_epoch if per_epoch is None or isinstance(per_epoch, int) else list(per_epoch),
-            "unit": self.timeline.horizon.unit,
+            **horizon_state(self.timeline.horizon),
             "base_lrs": list(self.base_lrs),
         }
 
@@ -92,12 +107,8 @@ class Plan(Route):
     def _from_state(cls, state: Mapping[str, Any], asked: Plan) -> Plan:
         if {**asked.to_state(), "base_lrs": None} == {**state, "base_lrs": None}:
             return replace(asked, base_lrs=tuple(state["base_lrs"]))
-        horizon = Horizon(state["steps"], state["steps_per_epoch"], state["unit"])
-        return cls(Schedule.parse(state["schedule"]).resolve(horizon), tuple(state["base_lrs"]))
-
-    def __str__(self) -> str:
-        bases = ", ".join(f"{base:g}" for base in dict.fromkeys(self.base_lrs))
-        return f"{self.timeline.schedule!r} on {self.timeline.horizon!r}, base lr {bases}"
+        timeline = Schedule.parse(state["schedule"]).resolve(horizon_from(state))
+        return cls(timeline, tuple(state["base_lrs"]))
 
 
 def plan_of(schedule: Schedule, horizon: Horizon, base_lrs: Sequence[float]) -> Plan:

@@ -29,7 +29,10 @@ __all__ = ["Segment", "Timeline"]
 @final
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One phase in its place: updates ``start`` to ``end - 1`` follow base * curve + floor and end at ``level``."""
+    """One phase in its place: updates ``start`` to ``end - 1`` follow base * curve + floor and end at ``level``.
+
+    ``position`` is where it begins exactly, before rounding.
+    """
 
     start: int
     end: int
@@ -37,6 +40,7 @@ class Segment:
     curve: Curve
     floor: Curve | None
     level: Level
+    position: Fraction = Fraction(0)
 
     def affine(self, k: Index) -> tuple[Value, Value]:
         """The pair (a, b) of update ``k`` of the run, or of an array of them: lr = base_lr * a + b."""
@@ -163,7 +167,7 @@ def _segments(schedule: Schedule, horizon: Horizon) -> tuple[Segment, ...]:
 def _place(shape: Shape, span: Span) -> Segment:
     curve = shape.bind(span)
     end = span.start + span.length
-    return Segment(span.start, end, shape, curve, shape.floor(span), shape.end_level(span, curve))
+    return Segment(span.start, end, shape, curve, shape.floor(span), shape.end_level(span, curve), span.position)
 
 
 def _positions(schedule: Schedule, horizon: Horizon) -> list[Fraction]:

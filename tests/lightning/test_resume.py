@@ -9,6 +9,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,15 @@ from lightning.pytorch.callbacks import BackboneFinetuning
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from lr_toolkit import Horizon, ScheduleError, ScheduleMixin, configure_optimizers, cosine
+from lr_toolkit import (
+    Horizon,
+    Schedule,
+    ScheduledLR,
+    ScheduleError,
+    ScheduleMixin,
+    configure_optimizers,
+    cosine,
+)
 from tests.lightning.runs import Net, loader, trainer
 from tests.optim.test_resume import FORMULAS, Course, after, course
 
@@ -120,6 +129,204 @@ def test_resumed_at_any_update_of_an_epoch_it_is_exact(accumulate: int, at: int,
 
     assert before + leg(answer, begin=tmp_path / "cut.ckpt", **options) == leg(answer, **options)
     assert len(before) == at
+
+
+# --- at another rate ----------------------------------------------------------------------------------------------------
+
+
+class Cut(Net):
+    """Dies in one of its hooks after so many updates, with a checkpoint."""
+
+    def __init__(self, answer: Any, hook: str, at: int) -> None:
+        super().__init__(answer)
+        self.hook, self.at = hook, at
+
+    def _end(self, hook: str) -> None:
+        if (hook, self.trainer.global_step) == (self.hook, self.at):
+            self.trainer.save_checkpoint("cut.ckpt")
+            raise Unplugged
+
+    def validation_step(self, *_: Any) -> None:
+        pass
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._end("batch")
+
+    def on_validation_end(self) -> None:
+        self._end("validation")
+
+    def on_train_epoch_end(self) -> None:
+        self._end("epoch")
+
+
+def resumed(answer: Any, batches: int, accumulate: int, **options: Any) -> tuple[list[list[float]], ScheduledLR]:
+    """The LRs of a run that goes on from the checkpoint with so many batches an epoch, and its scheduler."""
+    net = Cut(answer, "", 0)
+    made = trainer(accumulate_grad_batches=accumulate, num_sanity_val_steps=0, **options)
+    made.fit(net, loader(batches), loader(1), ckpt_path="cut.ckpt", weights_only=True)
+    return net.lrs, made.lr_scheduler_configs[0].scheduler
+
+
+def cut_runs(answer: Any, batches: int, accumulate: int, **options: Any) -> Iterator[int]:
+    """Runs of three epochs that die once at every moment at which a checkpoint is saved; how many updates each has taken."""
+    per_epoch = math.ceil(batches / accumulate)
+    ends = [per_epoch, 2 * per_epoch]
+    moments = [("batch", at) for at in range(1, 3 * per_epoch)] + [
+        (hook, at) for hook in ("validation", "epoch") for at in ends
+    ]
+    for hook, at in moments:
+        if at < options.get("max_steps", 10**9):
+            net = Cut(answer, hook, at)
+            with pytest.raises(Unplugged):
+                trainer(accumulate_grad_batches=accumulate, num_sanity_val_steps=0, **options).fit(
+                    net, loader(batches), loader(1)
+                )
+            yield at
+
+
+# Batches of an epoch and accumulation, before and after: as other ranks, another batch size or accumulation give them.
+RATES = [((8, 1), (8, 2)), ((8, 1), (8, 3)), ((8, 2), (8, 1)), ((7, 3), (7, 2)), ((8, 1), (4, 1)), ((6, 2), (3, 1))]
+
+
+@pytest.mark.parametrize(("before", "now"), RATES)
+def test_at_another_rate_the_run_ends_where_its_schedule_does(
+    before: Any, now: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a run of three epochs is cut, and at whatever rate it goes on: what was left is spread over what is left.
+
+    Unless the plan for the run's new length has the same past, as it may have after an update or two: then it is followed.
+    """
+    monkeypatch.chdir(tmp_path)
+    text = "warmup('25%') >> cosine(end=0.1)"
+    answer = scheduled(text)
+    old = 3 * math.ceil(before[0] / before[1])
+    for at in cut_runs(answer, *before, max_epochs=3):
+        used, scheduler = resumed(answer, *now, max_epochs=3)
+        steps, places = old, [at + Fraction(i * (old - at), len(used)) for i in range(len(used))]
+        new = scheduled_factors(text, at + len(used))
+        if all(new(k) == pytest.approx(scheduled_factors(text, old)(k), rel=1e-12) for k in range(at)):
+            steps, places = at + len(used), [Fraction(at + i) for i in range(len(used))]
+        factors = scheduled_factors(text, steps)
+
+        assert scheduler.horizon.steps == at + len(used), at
+        assert used == [pytest.approx([0.1 * factors(x), 0.02 * factors(x)]) for x in places], at
+        assert scheduler.get_last_lr() == pytest.approx([0.01, 0.002]), at
+
+
+@pytest.mark.parametrize(("before", "now"), RATES)
+def test_at_another_rate_max_steps_is_what_it_was(
+    before: Any, now: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where ``max_steps`` ends the run, a change of the rate changes no LR."""
+    monkeypatch.chdir(tmp_path)
+    answer = scheduled("warmup('25%') >> cosine(end=0.1)")
+    steps = 2 * math.ceil(before[0] / before[1]) + 1
+    factors = scheduled_factors("warmup('25%') >> cosine(end=0.1)", steps)
+    for at in cut_runs(answer, *before, max_steps=steps):
+        used, scheduler = resumed(answer, *now, max_steps=steps)
+
+        assert scheduler.horizon.steps == steps
+        assert used == [pytest.approx([0.1 * factors(k), 0.02 * factors(k)]) for k in range(at, steps)], at
+
+
+def scheduled_factors(text: str, steps: int) -> Any:
+    """The factor at any place of a run, also between two updates."""
+    timeline = Schedule.parse(text).resolve(Horizon(steps))
+    return lambda x: timeline.affine(float(x))[0]
+
+
+def test_two_changes_of_the_rate_and_none_after_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each rate is followed from where it begins; resumed at the same rate again, the run is the very same; then it is extended."""
+    monkeypatch.chdir(tmp_path)
+    answer = scheduled("cosine()")
+
+    def go(accumulate: int, at: int, epochs: int = 6) -> list[float]:
+        net = Cut(answer, "batch", at)
+        begin = Path("cut.ckpt") if Path("cut.ckpt").exists() else None
+        made = trainer(accumulate_grad_batches=accumulate, max_epochs=epochs)
+        with contextlib.suppress(Unplugged):
+            made.fit(net, loader(8), ckpt_path=begin, weights_only=begin and True)
+        return [lrs[0] for lrs in net.lrs]
+
+    used = [*go(1, 12), *go(2, 20), *go(2, 23), *go(1, 30), *go(1, -1)]
+    # Of 48 updates 12 are taken at the first rate; then 36 are left in 18, and when 11 of these are taken 14 in 14.
+    places = [*range(12), *(12 + 2 * i for i in range(11)), *range(34, 48)]
+
+    assert used == pytest.approx([0.05 * (1 + math.cos(math.pi * x / 48)) for x in places])
+
+    with pytest.raises(
+        ScheduleError, match=r"now:   cosine\(\) on Horizon\(steps=53, steps_per_epoch=\(8, 6, 4, 4, 7, 8\)"
+    ):
+        go(1, -1, epochs=8)
+
+
+@pytest.mark.parametrize("at", [8, 11])
+def test_a_schedule_in_epochs_stays_in_its_epochs(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Milestones at epochs are met where the epochs begin, whatever the rate was before and is now."""
+    monkeypatch.chdir(tmp_path)
+    for limit in ({"max_epochs": 5}, {"max_steps": at + 14}):
+        answer = scheduled("multistep(['1 epoch', '2 epochs'], gamma=0.5)")
+        with pytest.raises(Unplugged):
+            trainer(**limit).fit(Cut(answer, "batch", at), loader(8))
+        net = Net(answer)
+        trainer(accumulate_grad_batches=2, **limit).fit(net, loader(8), ckpt_path="cut.ckpt", weights_only=True)
+
+        assert {(epoch, lrs[0]) for epoch, lrs in net.used} == {(1, 0.05), (2, 0.025), (3, 0.025), (4, 0.025)}
+
+
+def test_a_phase_in_steps_to_come_is_a_question_at_another_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve updates of a decay are not twelve others: the message has the run's true length, and a policy is followed."""
+    monkeypatch.chdir(tmp_path)
+    schedule = "warmup('25%') >> linear(over=8) >> hold()"
+    for at in cut_runs(scheduled(schedule), 8, 1, max_epochs=3):
+        if at == 10:
+            break
+    with pytest.raises(
+        ScheduleError, match=r"(?s)steps=24, steps_per_epoch=8\).*steps=17, steps_per_epoch=\(8, 5, 4\)"
+    ):
+        resumed(scheduled(schedule), 8, 2, max_epochs=3)
+    with pytest.raises(ScheduleError, match=r"does not fit(?s:.*)longer than that(?s:.*)horizon=Horizon\(steps="):
+        resumed(scheduled("linear(over=16)"), 8, 2, max_epochs=3)
+    used, _ = resumed(scheduled(schedule, on_change="keep"), 8, 2, max_epochs=3)
+
+    assert [lrs[0] for lrs in used] == pytest.approx([0.1 * max(1 - (k - 6) / 8, 0) for k in range(10, 17)])
+
+
+def test_epochs_that_are_counted_are_the_same_at_every_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``interval="epoch"`` a change of the rate is none; under ``max_steps`` the epochs that are left are counted anew."""
+    monkeypatch.chdir(tmp_path)
+    answer = scheduled("linear()", interval="epoch")
+    for at in cut_runs(answer, 8, 1, max_epochs=3):
+        used, _ = resumed(answer, 8, 2, max_epochs=3)
+
+        assert used[-1][0] == pytest.approx(0.1 / 3), at
+    list(cut_runs(answer, 8, 1, max_steps=24))
+    used, scheduler = resumed(answer, 8, 4, max_steps=24)
+
+    assert scheduler.horizon == Horizon(6, unit="epoch")
+    assert [lrs[0] for lrs in used] == pytest.approx([0.1 / 3 * (1 - i // 2 / 4) for i in range(8)])
+
+
+def test_updates_that_were_skipped_are_not_waited_for_at_another_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an update had no gradient the run is that much shorter: the schedule ends with the run."""
+    monkeypatch.chdir(tmp_path)
+    answer = scheduled("linear()")
+
+    class Lossless(Cut):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            return None if self.current_epoch == 0 and batch_idx == 2 else super().training_step(batch, batch_idx)
+
+    with pytest.warns(UserWarning, match="returned `None`"), pytest.raises(Unplugged):
+        trainer(max_epochs=3).fit(Lossless(answer, "batch", 12), loader(8))
+    used, scheduler = resumed(answer, 8, 2, max_epochs=3)
+
+    assert len(used) == 6
+    assert scheduler.horizon.steps == 11 + 6
+    assert [lrs[0] for lrs in used] == pytest.approx([0.1 * (1 - (11 + 13 * i / 6) / 24) for i in range(6)])
 
 
 # --- killed -----------------------------------------------------------------------------------------------------------
