@@ -12,13 +12,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
+from lightning.pytorch.loggers.logger import DummyLogger
 from torch.optim import Optimizer
 
-from lr_toolkit import Horizon, ScheduledLR
+from lr_toolkit import Horizon, LRMonitor, ScheduledLR, configure_optimizers
+from lr_toolkit.lightning.callbacks.capture import Capture
+from tests.lightning.callbacks.fits import Probe, fit
 
-BUDGET: dict[str, int] = json.loads(Path(__file__).with_name("budget.json").read_text("utf-8"))
+BUDGET: dict[str, dict[str, int]] = json.loads(Path(__file__).with_name("budget.json").read_text("utf-8"))
+STEPS = BUDGET["ScheduledLR.step"]
 PLANS = {"factor": "warmup('10%') >> cosine()", "floor": "cosine(end_lr=1e-05)"}
 
 
@@ -53,7 +58,7 @@ def calls_of(act: Callable[[], object]) -> int:
     return seen - 2  # not act itself, nor the last setprofile
 
 
-@pytest.mark.parametrize("what", BUDGET)
+@pytest.mark.parametrize("what", STEPS)
 def test_a_step_stays_within_its_budget(what: str) -> None:
     """No step calls more functions than were committed, and 100 groups take no more than one."""
     kind, plan, groups = what.split(", ")
@@ -64,7 +69,7 @@ def test_a_step_stays_within_its_budget(what: str) -> None:
         scheduler.step()
     optimizer.step()
 
-    assert calls_of(scheduler.step) <= BUDGET[what]
+    assert calls_of(scheduler.step) <= STEPS[what]
 
 
 def test_an_update_is_noticed_within_its_budget() -> None:
@@ -82,6 +87,43 @@ def test_an_update_is_noticed_within_its_budget() -> None:
 
 def test_the_budget_is_the_same_for_one_group_and_for_a_hundred() -> None:
     """The file itself promises that the number of groups costs no calls."""
-    assert {what: calls for what, calls in BUDGET.items() if what.endswith("1 group")} == {
-        what.replace("100 groups", "1 group"): calls for what, calls in BUDGET.items() if what.endswith("100 groups")
+    assert {what: calls for what, calls in STEPS.items() if what.endswith("1 group")} == {
+        what.replace("100 groups", "1 group"): calls for what, calls in STEPS.items() if what.endswith("100 groups")
     }
+
+
+class Count(L.Callback):
+    """Counts the calls that a monitor makes for an update, in the middle of a run."""
+
+    def __init__(self, monitor: LRMonitor) -> None:
+        self.monitor = monitor
+        self.calls = 0
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+        """Let the monitor see another update, after some that make what all others use."""
+        if trainer.global_step < 5:
+            return
+        (optimizer,) = trainer.optimizers
+        hooks = optimizer._optimizer_step_post_hooks.values()
+        (capture,) = (one for one in hooks if isinstance(getattr(one, "__self__", None), Capture))
+
+        def act() -> None:
+            self.monitor.on_train_batch_start(trainer, pl_module, None, 0)
+            capture(optimizer, (), {})
+            self.monitor.on_train_batch_end(trainer, pl_module, None, None, 0)
+
+        trainer.fit_loop.epoch_loop._batches_that_stepped += 1
+        self.calls = calls_of(act)
+        trainer.fit_loop.epoch_loop._batches_that_stepped -= 1
+
+
+@pytest.mark.parametrize("groups", [1, 100])
+@pytest.mark.parametrize(("what", "every"), [("an update that is not logged", 1000), ("an update that is logged", 1)])
+def test_an_update_is_monitored_within_its_budget(what: str, every: int, groups: int) -> None:
+    """Neither an update that is logged, to a logger that does nothing, nor one that is not calls more than was committed."""
+    monitor = LRMonitor()
+    count = Count(monitor)
+    net = Probe(lambda net: configure_optimizers(net.sgd(), "cosine()", net.trainer), groups=groups)
+    fit(net, monitor, count, batches=6, logger=DummyLogger(), log_every_n_steps=every)
+
+    assert 0 < count.calls <= BUDGET["LRMonitor"][what]

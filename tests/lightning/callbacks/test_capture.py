@@ -1,0 +1,106 @@
+"""``Capture`` keeps what an update used: references of floats, copies of tensors on their device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.optim import Optimizer
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lr_toolkit.lightning.callbacks.capture import Capture
+
+
+class Still(Optimizer):
+    """An optimizer whose update is nothing."""
+
+    def step(self, closure: Any = None) -> None:
+        """Nothing."""
+
+
+def still(*lrs: Any) -> Still:
+    """One group for each LR."""
+    return Still([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in lrs], {})
+
+
+class Counting(TorchDispatchMode):
+    """Counts the operations that reach torch's dispatcher."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Note it, and let it run."""
+        self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+MIXES: dict[str, list[Any]] = {
+    "floats": [0.5, 0.25],
+    "a float and an int": [0.5, 1],
+    "NumPy's": [np.float64(0.5), 0.25],
+    "tensors": [torch.tensor(0.5), torch.tensor(0.25)],
+    "tensors of two shapes": [torch.tensor([0.5]), torch.tensor(0.25)],
+    "tensors of two precisions": [torch.tensor(0.5), torch.tensor(0.1, dtype=torch.float64)],
+    "a float and a tensor": [0.5, torch.tensor(0.25)],
+}
+
+
+@pytest.mark.parametrize("lrs", MIXES.values(), ids=MIXES)
+def test_what_is_written_later_does_not_change_what_was_kept(lrs: list[Any]) -> None:
+    """Numbers of every kind are kept as they were at the update, whatever a scheduler writes after it."""
+    lrs = [lr.clone() if isinstance(lr, torch.Tensor) else lr for lr in lrs]
+    wanted = [float(lr) for lr in lrs]
+    optimizer = still(*lrs)
+    capture = Capture(optimizer)
+    optimizer.step()
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(9.0)
+        else:
+            group["lr"] = 9.0
+
+    assert capture.lrs == wanted
+    assert all(type(lr) is float for lr in capture.lrs)
+
+
+@pytest.mark.parametrize("late", [0.125, torch.tensor(0.125)], ids=["float", "tensor"])
+@pytest.mark.parametrize("first", [0.5, torch.tensor(0.5)], ids=["floats", "tensors"])
+def test_a_group_may_join_with_an_lr_of_another_kind(first: Any, late: Any) -> None:
+    """Updates before and after the group came are kept right."""
+    optimizer = still(first)
+    capture = Capture(optimizer)
+    optimizer.step()
+    assert capture.lrs == [0.5]
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": late})
+    for _ in range(2):
+        optimizer.step()
+        assert capture.lrs == [0.5, 0.125]
+
+
+def test_tensors_are_copied_by_one_operation_and_never_read() -> None:
+    """A hundred tensor LRs of one kind take one ``stack`` an update; on ``meta``, where nothing can be read, it works."""
+    optimizer = still(*(torch.tensor(0.1, device="meta") for _ in range(100)))
+    capture = Capture(optimizer)
+    optimizer.step()
+    with Counting() as counting:
+        optimizer.step()
+
+    assert [one for one in counting.seen if one.startswith("aten.")] == ["aten.stack.default", "aten.view.default"]
+    assert capture.updates == 2
+    with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
+        _ = capture.lrs
+
+
+def test_a_closed_capture_sees_nothing() -> None:
+    """After ``close`` the optimizer is as it was."""
+    optimizer = still(0.5)
+    capture = Capture(optimizer)
+    capture.close()
+    optimizer.step()
+
+    assert capture.updates == 0
+    assert not capture.fresh
