@@ -89,7 +89,7 @@ def test_tensors_are_copied_by_one_operation_and_never_read() -> None:
     with Counting() as counting:
         optimizer.step()
 
-    assert [one for one in counting.seen if one.startswith("aten.")] == ["aten.stack.default", "aten.view.default"]
+    assert [one for one in counting.seen if one.startswith("aten.")] == ["aten.stack.default"]
     assert capture.updates == 2
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
         _ = capture.lrs
