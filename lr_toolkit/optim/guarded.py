@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from copyreg import __newobj__  # type: ignore[attr-defined]  # what object.__reduce_ex__ names
 from functools import wraps
 from inspect import getattr_static
 from types import FunctionType
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from lr_toolkit.errors import ScheduleError
 
 __all__ = ["guard", "is_guarded", "release"]
 
-Inside: TypeAlias = Callable[[], AbstractContextManager[None]]
-
 _ORIGINAL = "_lr_toolkit_original"
 
 
+class Inside(Protocol):
+    """A context that may be entered again and again."""
+
+    @property
+    def depth(self) -> int:
+        """How often it is entered and not yet left."""
+        ...
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *raised: Any) -> None: ...
+
+
 def guard(scheduler: Any, inside: Inside) -> None:
-    """Run each method of ``scheduler`` within ``inside()``, until it is released.
+    """Run each method of ``scheduler`` within ``inside``, until it is released.
 
     The class of the object is exchanged for a subclass of its own: whoever holds the scheduler goes through it, and nothing
     enters its ``__dict__``, which is what torch's schedulers save. Copies and pickles are of the original class.
@@ -75,7 +85,9 @@ def _new(cls: type, *args: Any) -> Any:
 def _within(inside: Inside, method: FunctionType) -> Callable[..., Any]:
     @wraps(method)
     def run(*args: Any, **kwargs: Any) -> Any:
-        with inside():
+        if inside.depth:  # a method calls others, several a step
+            return method(*args, **kwargs)
+        with inside:
             return method(*args, **kwargs)
 
     return run

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from operator import mul
 from typing import Any, Protocol, final
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.optim.guarded import guard, is_guarded, release
+from lr_toolkit.optim.rates import rates_of
 
 __all__ = ["Climb", "Shadow"]
 
@@ -21,13 +21,34 @@ _ATTRIBUTE = "_lr_toolkit_shadow"
 class Climb(Protocol):
     """What multiplies an optimizer's LRs: a factor for each group at this moment, moved on by each update."""
 
-    def factor(self, at: int, group: dict[str, Any]) -> float:
-        """The factor of the group at index ``at``."""
+    def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+        """The factor of each group; the same tuple as before where none has changed."""
         ...
 
     def advance(self) -> None:
         """An update was taken."""
         ...
+
+
+@final
+class _Bare:
+    """Within, ``group["lr"]`` is the bare LR, and what is written to it becomes the bare LR; may be entered again within."""
+
+    __slots__ = ("_shadow", "depth")
+
+    def __init__(self, shadow: Shadow) -> None:
+        self._shadow = shadow
+        self.depth = 0
+
+    def __enter__(self) -> None:
+        if not self.depth:
+            self._shadow._hide()
+        self.depth += 1
+
+    def __exit__(self, *raised: object) -> None:
+        self.depth -= 1
+        if not self.depth:
+            self._shadow._show()
 
 
 @final
@@ -46,14 +67,13 @@ class Shadow:
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
         self._climbs: list[Climb] = []
-        self._bare: list[float | Tensor] = []
-        self._written: list[tuple[object, int]] = []
         self._factors: tuple[float, ...] = ()
-        self._hidden = 0  # how many bare() are open
         self._stepping = 0  # how many optimizer.step() are running: a subclass that calls super().step() makes it two
         self._warned = False
         self._guarded: list[Any] = []
-        self._adopt()
+        self.bare = _Bare(self)
+        self._bind(self._lrs())
+        self.turn()
         self._handles = [
             optimizer.register_step_pre_hook(self._before_step),
             optimizer.register_step_post_hook(self._after_step),
@@ -63,7 +83,7 @@ class Shadow:
         add = optimizer.add_param_group
 
         def add_param_group(param_group: dict[str, Any]) -> None:
-            with self.bare():
+            with self.bare:
                 add(param_group)
 
         # An attribute of the instance does no harm to pickles: torch's optimizers pickle their groups and state alone.
@@ -90,7 +110,7 @@ class Shadow:
     def add(self, climb: Climb) -> None:
         """Multiply by ``climb`` from now on."""
         self._climbs.append(climb)
-        self.settle()
+        self.turn()
 
     def remove(self, climb: Climb) -> None:
         """Multiply by ``climb`` no longer; the last one leaves the optimizer and its schedulers as if nothing had been.
@@ -98,7 +118,7 @@ class Shadow:
         Not to be called from a hook of the optimizer, whose hooks are removed here.
         """
         self._climbs.remove(climb)
-        self.settle()
+        self.turn()
         if self._climbs:
             return
         for handle in self._handles:
@@ -114,61 +134,65 @@ class Shadow:
             guard(scheduler, self.bare)
             self._guarded.append(scheduler)
 
+    def settle(self) -> None:
+        """Take in groups that were added past ``add_param_group``, and direct writes; no update is running."""
+        self._stepping = 0
+        if not self._rates.is_untouched():
+            self._take_in()
+
+    def turn(self) -> None:
+        """A climb has moved, or the groups have changed: multiply by what the climbs say now."""
+        groups = self._optimizer.param_groups
+        factors: tuple[float, ...] | None = None
+        for climb in self._climbs:
+            more = climb.factors(groups)
+            factors = more if factors is None else tuple(map(mul, factors, more))
+        if factors is None:
+            factors = (1.0,) * len(groups)
+        moved = factors is not self._factors
+        self._factors = factors
+        if not self.bare.depth and not (self._rates.show(factors) if moved else self._rates.is_untouched()):
+            self._take_in()
+
     # --- the two worlds ---
 
-    @contextmanager
-    def bare(self) -> Iterator[None]:
-        """Within, ``group["lr"]`` is the bare LR, and what is written to it becomes the bare LR."""
-        if not self._hidden:
-            self._notice()
-            for group, bare in zip(self._optimizer.param_groups, self._bare, strict=True):
-                _write(group, bare, 1.0)
-        self._hidden += 1
-        try:
-            yield
-        finally:
-            self._hidden -= 1
-            if not self._hidden:
-                self._adopt()
-                self.show()
+    def _hide(self) -> None:
+        if not self._rates.hide():
+            self._take_in()
+            self._rates.hide()
 
-    def settle(self) -> None:
-        """Take in groups that were added past ``add_param_group``, and notice direct writes; no update is running."""
-        self._stepping = 0
-        self._notice()
-        self.show()
+    def _show(self) -> None:
+        if not self._rates.renew(self._factors):
+            self._bind(self._lrs())
+            self.turn()
 
-    def show(self) -> None:
-        """Write bare LR x factors to every group."""
-        if self._hidden:
-            return
-        groups = self._optimizer.param_groups
-        factors = []
-        for at, (group, bare) in enumerate(zip(groups, self._bare, strict=True)):
-            factor = 1.0
-            for climb in self._climbs:
-                factor *= climb.factor(at, group)
-            _write(group, bare, factor)
-            factors.append(factor)
-        self._factors = tuple(factors)
-        # After all writes: tensor LRs that are views of one buffer share their version.
-        self._written = [_mark(group) for group in groups]
-
-    def _adopt(self) -> None:
-        self._bare = [_copy(group["lr"]) for group in self._optimizer.param_groups]
-
-    def _notice(self) -> None:
+    def _take_in(self) -> None:
         """Adopt what somebody else wrote, as the bare LR, and say so; groups that are new bring theirs."""
-        if self._hidden:
+        if self.bare.depth:
             return
-        groups = self._optimizer.param_groups
-        del self._bare[len(groups) :]
-        for at, group in enumerate(groups):
-            if at >= len(self._bare):
-                self._bare.append(_copy(group["lr"]))
-            elif at < len(self._written) and not _is_same(_mark(group), self._written[at]):
-                self._bare[at] = _copy(group["lr"])
+        lrs, bare = self._lrs(), self._rates.bare
+        for at, is_touched in enumerate(self._rates.touched()):
+            if is_touched:
                 self._warn(at)
+            else:
+                lrs[at] = bare[at]
+        self._bind(lrs)
+        self.turn()
+
+    def _bind(self, bare: Sequence[float | Tensor]) -> None:
+        groups = self._optimizer.param_groups
+        found: set[int] = set()
+        for group in groups:
+            # A default that is a tensor is one tensor in all groups, which could not hold an LR for each.
+            if isinstance(group["lr"], Tensor) and id(group["lr"]) in found:
+                group["lr"] = _copy(group["lr"])
+            found.add(id(group["lr"]))
+        self._rates = rates_of(groups, bare)
+        self._factors = ()
+        self._on_gpu = any(isinstance(lr, Tensor) and lr.is_cuda for lr in self._lrs())
+
+    def _lrs(self) -> list[float | Tensor]:
+        return [group["lr"] for group in self._optimizer.param_groups]
 
     def _warn(self, at: int) -> None:
         if self._warned:
@@ -186,54 +210,31 @@ class Shadow:
     # --- the optimizer's hooks ---
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if not self._stepping:
-            self.settle()
+        if not self._stepping and not self._rates.is_untouched():
+            self._take_in()
         self._stepping += 1
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._stepping = max(self._stepping - 1, 0)
-        if self._stepping:
+        self._stepping -= 1
+        if self._stepping > 0:
             return
-        self._notice()
+        self._stepping = 0
         for climb in self._climbs:
             climb.advance()
-        self.show()
+        self.turn()
 
     def _save(self, optimizer: Optimizer, state: dict[str, Any]) -> None:
-        if self._hidden:
+        if self.bare.depth:
             return
-        self._notice()
-        for group, bare in zip(state["param_groups"], self._bare, strict=True):
+        if not self._rates.is_untouched():
+            self._take_in()
+        for group, bare in zip(state["param_groups"], self._rates.bare, strict=True):
             group["lr"] = _copy(bare)
 
     def _loaded(self, optimizer: Optimizer) -> None:
-        self._adopt()
-        self.show()
-
-
-def _write(group: dict[str, Any], bare: float | Tensor, factor: float) -> None:
-    lr = group["lr"]
-    if isinstance(lr, Tensor) and isinstance(bare, Tensor):
-        # In place and on the device: a captured CUDA graph or a compiled step keeps reading the same tensor.
-        torch.mul(bare, factor, out=lr.detach())
-    elif isinstance(lr, Tensor):
-        lr.fill_(bare * factor)
-    else:
-        group["lr"] = bare * factor
+        self._bind(self._lrs())
+        self.turn()
 
 
 def _copy(lr: float | Tensor) -> float | Tensor:
     return lr.detach().clone() if isinstance(lr, Tensor) else lr
-
-
-def _mark(group: dict[str, Any]) -> tuple[object, int]:
-    """What tells a write apart: the number, or the tensor and how often it was written to (reading it would wait)."""
-    lr = group["lr"]
-    return lr, lr._version if isinstance(lr, Tensor) else 0
-
-
-def _is_same(one: tuple[object, int], other: tuple[object, int]) -> bool:
-    (lr, version), (before, earlier) = one, other
-    if isinstance(lr, Tensor) or isinstance(before, Tensor):
-        return lr is before and version == earlier
-    return lr is before or lr == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,9 +16,9 @@ class Doubling:
     def __init__(self) -> None:
         self.now = 0.125
 
-    def factor(self, at: int, group: dict[str, Any]) -> float:
+    def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
         """The factor of the first group, 1 of the others."""
-        return self.now if at == 0 else 1.0
+        return (self.now, *[1.0] * (len(groups) - 1))
 
     def advance(self) -> None:
         """Double."""

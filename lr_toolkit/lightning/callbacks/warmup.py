@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -14,13 +13,13 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.callbacks.ascent import Ascent
 from lr_toolkit.lightning.callbacks.companions import refuse_companions
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.optim import ScheduledLR
-from lr_toolkit.optim.shadow import Shadow
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.durations import shorten
-from lr_toolkit.schedules.ramps import SHAPES, UNTUNED, Ramp, ramp, untuned_ramp
+from lr_toolkit.schedules.ramps import SHAPES, UNTUNED
 from lr_toolkit.schedules.shapes import Warmup, round_half_up
 
 if TYPE_CHECKING:
@@ -112,8 +111,7 @@ class LRWarmup(Callback):
         self.horizon = horizon
         self._refuse()
         self._saved: dict[str, Any] | None = None
-        self._courses: list[_Course] = []
-        self._began = 0
+        self._ascents: list[Ascent] | None = None
 
     def _refuse(self) -> None:
         """Refuse arguments that do not go together."""
@@ -173,42 +171,50 @@ class LRWarmup(Callback):
         # A checkpoint's state comes after this hook; what an earlier run left behind is not this run's.
         if stage == "fit":
             self._end()
-            self._saved, self._courses = None, []
+            self._saved = self._ascents = None
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Not before: by now the checkpoint is restored, and LearningRateFinder has had its runs and chosen the LR.
-        chosen = self._optimizers(trainer)
-        horizon = self._horizon_of(trainer)
-        length = self._length(horizon)
-        saved = self._saved or {}
-        self._began = saved.get("began", trainer.current_epoch)
-        self._fit(trainer, horizon, length)
-        refuse_companions(trainer, repr(self), self._end_epoch(horizon, length))
         schedulers = list(_schedulers(trainer, pl_module))
-        taken = _counts(saved, len(chosen), self)
-        courses = [_Course(self, one, length, done) for one, done in zip(chosen, taken, strict=True)]
-        for course in courses:
-            for at, group in enumerate(course.optimizer.param_groups):
-                course.factor(at, group)  # what it refuses, it refuses before anything is written
-        self._courses = courses
-        self._count_epochs(trainer.current_epoch)
-        for course in courses:
-            own = [one for one in schedulers if one.optimizer is course.optimizer]
-            course.begin(own)
+        ascents = self.ascents(trainer)
+        for one in ascents:
+            own = [scheduler for scheduler in schedulers if scheduler.optimizer is one.optimizer]
+            one.begin(own)
             if trainer.global_step == 0:
-                with course.shadow.bare():
+                with one.shadow.bare:
                     self._warn_of_others(own)
         self._retire()
 
+    def ascents(self, trainer: Trainer) -> list[Ascent]:
+        """How the LR of each chosen optimizer is going to climb in the run that begins, after what a checkpoint says.
+
+        Asked by ``on_train_start``, or by who stands before this callback in the Trainer's list and wants to know then.
+        """
+        if self._ascents is None:
+            chosen = self._optimizers(trainer)
+            horizon = self._horizon_of(trainer)
+            length = self._length(horizon)
+            saved = self._saved or {}
+            began = saved.get("began", trainer.current_epoch)
+            self._fit(trainer, horizon, length)
+            refuse_companions(trainer, repr(self), self._end_epoch(horizon, length, began))
+            taken = _counts(saved, len(chosen), self)
+            made = [Ascent(self, one, length, began, done) for one, done in zip(chosen, taken, strict=True)]
+            for one in made:
+                one.enter(trainer.current_epoch)
+            self._ascents = made
+        return self._ascents
+
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._count_epochs(trainer.current_epoch)
+        self._enter(trainer.current_epoch)
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        for course in self._running():
-            course.shadow.settle()
+        for one in self._ascents or ():
+            if one.is_running:
+                one.shadow.settle()
 
     @override
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
@@ -216,7 +222,7 @@ class LRWarmup(Callback):
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._count_epochs(trainer.current_epoch + 1)
+        self._enter(trainer.current_epoch + 1)
         self._retire()
 
     @override
@@ -227,24 +233,19 @@ class LRWarmup(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._end()
 
-    def _running(self) -> list[_Course]:
-        return [one for one in self._courses if one.is_running]
-
-    def _count_epochs(self, epoch: int) -> None:
-        if self.interval == "epoch":
-            for course in self._courses:
-                course.taken = epoch - self._began
-                if course.is_running:
-                    course.shadow.settle()
+    def _enter(self, epoch: int) -> None:
+        for one in self._ascents or ():
+            one.enter(epoch)
 
     def _retire(self) -> None:
-        for course in self._running():
-            if course.is_over:
-                course.end()
+        for one in self._ascents or ():
+            if one.is_over and one.is_running:
+                one.end()
 
     def _end(self) -> None:
-        for course in self._running():
-            course.end()
+        for one in self._ascents or ():
+            if one.is_running:
+                one.end()
 
     # --- checkpoints ---
 
@@ -256,13 +257,14 @@ class LRWarmup(Callback):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        if self._saved is not None and not self._courses:
+        if self._saved is not None and self._ascents is None:
             return self._saved  # LearningRateFinder saves and restores everything before training starts
+        ascents = self._ascents or []
         return {
             "format": _FORMAT,
             "ramp": repr(self),
-            "began": self._began,
-            "taken": [course.taken for course in self._courses],
+            "began": ascents[0].began if ascents else 0,
+            "taken": [one.taken for one in ascents],
         }
 
     @override
@@ -347,15 +349,15 @@ class LRWarmup(Callback):
             raise ScheduleError(f"{misfit}. Write a shorter one, for example over='5%', or a longer run.")
         warnings.warn(f"fast_dev_run cuts the ramp: {misfit}.", UserWarning, stacklevel=2)
 
-    def _end_epoch(self, horizon: Horizon | None, length: int) -> Fraction | None:
+    def _end_epoch(self, horizon: Horizon | None, length: int, began: int) -> Fraction | None:
         """The epoch at which the ramp ends; ``None`` where it has no end, or no known one."""
         if self.shape in UNTUNED or self.shape == "exponential":
             return None
         if self.interval == "epoch":
-            return Fraction(self._began + length)
+            return Fraction(began + length)
         if horizon is None or horizon.epoch_steps is None:
             return None
-        return horizon.epoch_at(horizon.step_at(Fraction(self._began)) + length)
+        return horizon.epoch_at(horizon.step_at(Fraction(began)) + length)
 
     def _warn_of_others(self, schedulers: list[Any]) -> None:
         """Say where a schedule warms up by itself."""
@@ -367,62 +369,6 @@ class LRWarmup(Callback):
                     UserWarning,
                     stacklevel=2,
                 )
-
-
-@final
-@dataclass(eq=False)
-class _Course:
-    """One optimizer on its way up the ramp: ``taken`` updates (or epochs) of it lie behind."""
-
-    warmup: LRWarmup
-    optimizer: Optimizer
-    length: int
-    taken: int
-    is_running: bool = False
-    _ramps: dict[float | None, Ramp] = field(default_factory=dict)
-
-    @property
-    def shadow(self) -> Shadow:
-        return Shadow.of(self.optimizer)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all factors are 1, from where no ramp falls again."""
-        return all(self.factor(at, group) == 1.0 for at, group in enumerate(self.optimizer.param_groups))
-
-    def begin(self, schedulers: list[Any]) -> None:
-        for scheduler in schedulers:
-            self.shadow.guard(scheduler)
-        self.shadow.add(self)
-        self.is_running = True
-
-    def end(self) -> None:
-        self.is_running = False
-        self.shadow.remove(self)
-
-    def advance(self) -> None:
-        if self.warmup.interval == "step":
-            self.taken += 1
-
-    def factor(self, at: int, group: dict[str, Any]) -> float:
-        groups = self.warmup.groups
-        if groups is not None and at not in groups and group.get("name") not in groups:
-            return 1.0
-        return self._ramp(group)(self.taken)
-
-    def _ramp(self, group: dict[str, Any]) -> Ramp:
-        shape = self.warmup.shape
-        betas = group.get("betas")
-        if shape in UNTUNED and not (isinstance(betas, (tuple, list)) and len(betas) > 1):
-            raise ScheduleError(
-                f"{self.warmup!r}: {type(self.optimizer).__name__} has no betas to take the length from. Write LRWarmup('500 steps')."
-            )
-        beta2 = float(betas[1]) if betas and shape in UNTUNED else None
-        found = self._ramps.get(beta2)
-        if found is None:
-            found = ramp(shape, self.length, self.warmup.start) if beta2 is None else untuned_ramp(shape, beta2)
-            self._ramps[beta2] = found
-        return found
 
 
 def _schedulers(trainer: Trainer, pl_module: LightningModule) -> Iterator[Any]:

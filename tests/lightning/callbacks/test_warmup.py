@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +26,8 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.optim import SGD, AdamW, Optimizer, lr_scheduler
 
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, ReduceOnPlateau, ScheduleError, configure_optimizers
-from lr_toolkit.optim.guarded import guard, is_guarded
+from lr_toolkit.optim.guarded import is_guarded
+from lr_toolkit.optim.shadow import Shadow
 from tests.lightning.runs import BASES, Net, loader, stream, trainer
 
 Answer = Callable[[Net, Optimizer], Any]
@@ -639,13 +639,10 @@ def test_our_monitor_sees_no_departure_from_the_plan() -> None:
 
 def test_a_scheduler_that_cannot_be_kept_apart_is_refused() -> None:
     """An object whose class cannot be exchanged says what to do instead."""
-
-    @contextmanager
-    def nothing() -> Iterator[None]:
-        yield
+    optimizer = SGD([torch.nn.Parameter(torch.ones(1))])
 
     with pytest.raises(ScheduleError, match=r"SimpleNamespace cannot be kept apart.*Wrap it"):
-        guard(SimpleNamespace(), nothing)
+        Shadow.of(optimizer).guard(SimpleNamespace())
 
 
 # --- what does not fit the run ----------------------------------------------------------------------------------------

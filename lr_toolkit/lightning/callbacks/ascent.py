@@ -1,0 +1,144 @@
+"""One optimizer on its way up a warmup ramp: where it stands, and what multiplies its LRs now and later."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.shadow import Shadow
+from lr_toolkit.schedules.ramps import UNTUNED, Ramp, ramp, untuned_ramp
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch.optim import Optimizer
+
+    from lr_toolkit.lightning.callbacks.warmup import LRWarmup
+
+__all__ = ["Ascent"]
+
+
+@final
+class Ascent:
+    """One optimizer on its way up the ramp of an ``LRWarmup``: ``taken`` updates (or epochs) of it lie behind.
+
+    Groups that share a ramp share its factor, which is computed once for each update.
+
+    Args:
+        warmup: the callback that says which ramp, and for which groups.
+        optimizer: whose LRs are multiplied.
+        length: of the ramp, in updates or epochs; 0 for the untuned shapes.
+        began: the epoch at which the ramp began.
+        taken: where it stands.
+
+    Raises:
+        ScheduleError: for an optimizer without the betas that an untuned shape takes its length from.
+    """
+
+    def __init__(self, warmup: LRWarmup, optimizer: Optimizer, length: int, began: int, taken: int) -> None:
+        self.warmup = warmup
+        self.optimizer = optimizer
+        self.length = length
+        self.began = began
+        self.taken = taken
+        self.is_running = False
+        self._choose(optimizer.param_groups)
+
+    def _choose(self, groups: Sequence[dict[str, Any]]) -> None:
+        """Find the ramp of each group."""
+        ramps = [self._ramp(at, group) for at, group in enumerate(groups)]
+        self._ramps = list(dict.fromkeys(ramps))
+        self._places = [self._ramps.index(one) for one in ramps]
+        self.move(self.taken)
+
+    def _ramp(self, at: int, group: dict[str, Any]) -> Ramp | None:
+        groups, shape = self.warmup.groups, self.warmup.shape
+        if groups is not None and at not in groups and group.get("name") not in groups:
+            return None
+        if shape not in UNTUNED:
+            return ramp(shape, self.length, self.warmup.start)
+        betas = group.get("betas")
+        if not (isinstance(betas, (tuple, list)) and len(betas) > 1):
+            raise ScheduleError(
+                f"{self.warmup!r}: {type(self.optimizer).__name__} has no betas to take the length from. Write LRWarmup('500 steps')."
+            )
+        return untuned_ramp(shape, float(betas[1]))
+
+    # --- as the shadow asks ---
+
+    def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+        """The factor of each group for the update to come."""
+        if len(groups) != len(self._places):
+            self._choose(groups)
+        return self._factors
+
+    def advance(self) -> None:
+        """An update was taken."""
+        if self.warmup.interval == "step":
+            self.move(self.taken + 1)
+
+    def move(self, taken: int) -> None:
+        """Stand after ``taken`` updates, or epochs."""
+        self.taken = taken
+        values = [1.0 if one is None else one(taken) for one in self._ramps]
+        self.is_over = values.count(1.0) == len(values)  # from there no ramp falls again
+        if len(values) == 1:
+            self._factors: tuple[float, ...] = (values[0],) * len(self._places)
+        else:
+            self._factors = tuple([values[place] for place in self._places])
+
+    # --- on an optimizer ---
+
+    @property
+    def shadow(self) -> Shadow:
+        """Where the optimizer's LRs are multiplied."""
+        return Shadow.of(self.optimizer)
+
+    def begin(self, schedulers: Sequence[Any]) -> None:
+        """Multiply the optimizer's LRs from now on, beneath these schedulers."""
+        for scheduler in schedulers:
+            self.shadow.guard(scheduler)
+        self.shadow.add(self)
+        self.is_running = True
+
+    def end(self) -> None:
+        """Multiply them no longer."""
+        self.is_running = False
+        self.shadow.remove(self)
+
+    def enter(self, epoch: int) -> None:
+        """An epoch is going to begin."""
+        if self.warmup.interval == "epoch":
+            self.move(epoch - self.began)
+            if self.is_running:
+                self.shadow.turn()
+
+    # --- what is to come ---
+
+    def left(self, most: int) -> int:
+        """How many of the next ``most`` updates are ramped, where the ramp climbs at each."""
+        now = self.taken
+        return bisect_left(
+            range(most), True, key=lambda k: all(one is None or one(now + k) == 1.0 for one in self._ramps)
+        )
+
+    def ahead(self, updates: NDArray[np.int64], epochs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The factors of the updates to come, a row for each, a column for each group.
+
+        Args:
+            updates: for each, how many updates from now on lie before it.
+            epochs: the epoch of each.
+        """
+        taken = self.taken + updates if self.warmup.interval == "step" else epochs - self.began
+        counts, at = np.unique(taken, return_inverse=True)
+        columns = np.ones((len(self._ramps), len(counts)))
+        for column, one in zip(columns, self._ramps, strict=True):
+            for row, count in enumerate(counts.tolist()):
+                factor = 1.0 if one is None else one(count)
+                if factor == 1.0:
+                    break
+                column[row] = factor
+        return columns[self._places][:, at].T
