@@ -99,12 +99,10 @@ class Report:
             return
         console = Console(width=width, highlight=False)
         shown = Text(self.text(width))
-        shown.highlight_regex(r"(?m)^\s+! .*(\n    .*)*", "bold red")  # red, blue and dim read on both backgrounds
+        # Bold and red read on every background; blue is lost on black, and dim on whatever is pale already.
+        shown.highlight_regex(r"(?m)^\s+! .*(\n    .*)*", "bold red")
+        shown.highlight_words([one.text(width - 2).splitlines()[0].strip() for one in self.tables], "bold")
         shown.highlight_regex(r"^[^\n]*", "bold")
-        shown.highlight_regex("[▁▂▃▄▅▆▇█]+", "blue")
-        for table in self.tables:
-            heading = table.text(width - 2).splitlines()[0]
-            shown.highlight_words([heading.strip()], "dim underline")
         console.print(shown, end="\n\n")
 
 

@@ -92,6 +92,15 @@ def test_rich_says_what_plain_text_says(capsys: pytest.CaptureFixture[str]) -> N
     assert [line.rstrip() for line in with_rich.splitlines()] == capsys.readouterr().out.splitlines()
 
 
+def test_colours_read_on_light_and_dark(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich adds bold and red alone: blue is lost on black, yellow and cyan on white, dim on a pale theme."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    REPORT.show()
+
+    assert set(re.findall(r"\x1b\[([\d;]*)m", capsys.readouterr().out)) == {"0", "1", "1;31"}
+
+
 def test_a_terminal_without_blocks() -> None:
     """What an encoding cannot print is known before it is printed."""
 
