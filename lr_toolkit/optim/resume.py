@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from fractions import Fraction
 from itertools import pairwise
@@ -174,21 +174,30 @@ def _agree(before: Route, asked: Plan, at: int) -> bool:
     if not isinstance(before, Plan) or len(before.base_lrs) != len(asked.base_lrs):
         return False
     pairs = set(zip(before.base_lrs, asked.base_lrs, strict=True))
-    segments = before.timeline.segments + asked.timeline.segments
-    edges = {0, at, *(min(edge, at) for one in segments for edge in (one.start, one.end))}
+    edges = {0, at, *(min(edge, at) for line in (before.timeline, asked.timeline) for edge in _edges(line))}
     return all(_agree_between(before.timeline, asked.timeline, pairs, *piece) for piece in pairwise(sorted(edges)))
 
 
+def _edges(line: Timeline) -> Iterator[int]:
+    """Where a phase begins or ends, or a milestone in it is reached."""
+    for one in line.segments:
+        yield from (one.start, one.end)
+        if isinstance(one.shape, MultiStep):
+            yield from (round_half_up(line.horizon.after(one.position, each)) for each in one.shape.at)
+
+
 def _agree_between(one: Timeline, two: Timeline, bases: set[tuple[float, float]], start: int, end: int) -> bool:
-    """Whether two timelines give the same LRs from ``start`` to ``end``, between which each is in one phase."""
-    if all(old == new for old, new in bases) and _same_curve(one, two, start):
-        return True
+    """Whether two timelines give the same LRs from ``start`` to ``end``, between which there are no edges."""
     was, now = one.segment(start), two.segment(start)
 
     def alike(ks: NDArray[np.int64]) -> bool:
         (a, b), (c, d) = was.affine(ks), now.affine(ks)
         return all(np.allclose(old * a + b, new * c + d, rtol=1e-12, atol=0.0) for old, new in bases)
 
+    if all(isinstance(each.shape, (Hold, MultiStep)) for each in (was, now)):
+        return alike(np.array([start]))  # constant up to the next edge
+    if all(old == new for old, new in bases) and _same_curve(one, two, start):
+        return True
     # Curves that differ do so nearly everywhere, and a few points show it.
     few = np.linspace(start, end - 1, min(end - start, 64)).astype(np.int64)
     return alike(few) and all(alike(np.arange(k, min(k + _CHUNK, end))) for k in range(start, end, _CHUNK))
@@ -197,11 +206,9 @@ def _agree_between(one: Timeline, two: Timeline, bases: set[tuple[float, float]]
 def _same_curve(one: Timeline, two: Timeline, k: int) -> bool:
     """Whether the phases around update ``k`` are one formula with the same numbers, so that no value need be compared."""
     was, now = one.segment(k), two.segment(k)
-    if isinstance(was.shape, Hold) and isinstance(now.shape, Hold):
-        return was.level == now.level
     if was.start != now.start or _but_its_length(was.shape) != _but_its_length(now.shape):
         return False
-    if not isinstance(was.shape, (Custom, Exponential, MultiStep, Step)):
+    if not isinstance(was.shape, (Custom, Exponential, Step)):
         return was.end == now.end
     old, new = one.horizon, two.horizon
     same = {"steps": True, "epochs": old.epoch_steps == new.epoch_steps, "%": old.steps == new.steps}

@@ -26,7 +26,10 @@ from torch.optim import SGD, Adam, Optimizer
 from torch.optim import lr_scheduler as torch_lr
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup, get_wsd_schedule
 
-from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR, ScheduleError, Timeline, cosine, custom
+from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, Timeline, cosine, custom
+from lr_toolkit.optim.resume import _agree, route_after
+from lr_toolkit.schedules.routes import plan_of
+from lr_toolkit.schedules.timeline import Segment
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -847,6 +850,70 @@ def test_a_resume_far_along_computes_no_more_than_one_at_the_start(monkeypatch: 
         return len(points)
 
     assert evaluated(10**7) == evaluated(10)
+
+
+EXTENDED = {
+    "wsd(2000, '5%')": "wsd(2000, '30%')",
+    "warmup(5) >> hold()": "warmup(5) >> hold() >> linear(over='10%')",
+    "multistep([1000, 2000])": "multistep([1000, 2000, 95_000_000])",
+    "step(1000, gamma=0.999)": "step(1000, gamma=0.999)",
+    "exponential(0.99, every='1 epoch')": "exponential(0.99, every='1 epoch')",
+    "warmup(5) >> step('100 epochs') >> hold(100)": "warmup(5) >> step('100 epochs') >> hold(200)",
+    "cosine()": "cosine()",
+    "linear(end=0.1)": "polynomial(2.0, end=0.1)",
+}
+
+
+@pytest.mark.parametrize("text", EXTENDED)
+def test_a_changed_plan_far_along_is_compared_in_few_points(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is extended after ninety million updates: a few hundred points of both plans tell whether their past is the same."""
+    points: list[int] = []
+    counted = Segment.affine
+
+    def affine(self: Segment, k: Any) -> Any:
+        points.append(np.size(k))
+        return counted(self, k)
+
+    at = 9 * 10**7
+    old = plan_of(Schedule.parse(text), Horizon(10**8, 10**4), [1.0, 0.1])
+    state = {"asked": old.to_state(), "route": old.to_state(), "last_epoch": at, "lrs": old.lrs(at), "gains": [1.0] * 2}
+    new = plan_of(Schedule.parse(EXTENDED[text]), Horizon(2 * 10**8, 10**4), [1.0, 0.1])
+    monkeypatch.setattr(Segment, "affine", affine)
+    route = route_after(state, new, on_change="keep")
+
+    assert (route == new) == (text not in ("cosine()", "linear(end=0.1)"))
+    assert sum(points) < 300
+
+
+STAIRS = [
+    *FORMULAS,
+    "warmup('10%') >> step('1 epoch', gamma=0.5)",
+    "warmup('10%') >> exponential(0.9)",
+    "exponential(0.9, every=3, over=10) >> hold()",
+    "multistep(at=[6], gamma=0.5)",
+    "multistep(at=['2 epochs', '4 epochs'], gamma=0.5)",
+    "hold(6) >> hold(over='50%')",
+    "linear(end_lr=0.01, over=8) >> hold()",
+]
+horizons = st.builds(Horizon, st.integers(16, 60), st.sampled_from([4, 5, [4, 4, 4, 5], [4, 7, 4]]))
+
+
+@given(st.sampled_from(STAIRS), st.sampled_from(STAIRS), horizons, horizons, st.booleans(), st.integers(0, 70))
+@settings(max_examples=300)
+def test_the_same_past_is_known_by_its_formulas(
+    one: str, two: str, old: Horizon, new: Horizon, alike: bool, at: int
+) -> None:
+    """Plans that are compared by their formulas agree where all of their LRs do, and nowhere else."""
+    bases = [0.5, 0.1]
+    try:
+        before = plan_of(Schedule.parse(one), old, bases)
+        asked = plan_of(Schedule.parse(one if alike else two), new, bases)
+    except ScheduleError:
+        return  # too long for that run
+    same = all(before.lrs(k) == pytest.approx(asked.lrs(k), rel=1e-12, abs=0.0) for k in range(at))
+    event(f"same: {same}")
+
+    assert _agree(before, asked, at) == same
 
 
 def test_adam_goes_on_with_its_moments() -> None:
