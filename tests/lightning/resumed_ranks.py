@@ -35,20 +35,24 @@ class Ranked(Net):
 
     def on_train_end(self) -> None:
         # What came after the checkpoint is lost, as where a machine is taken away.
-        told = {"lrs": self.lrs[: self.save], "weights": [weight.tolist() for weight in self.parameters()]}
+        begun = self.trainer.global_step - len(self.lrs)
+        told = {
+            "lrs": self.lrs[: self.save and self.save - begun],
+            "weights": [weight.tolist() for weight in self.parameters()],
+        }
         Path(sys.argv[1], f"{self.name}-{self.global_rank}.json").write_text(json.dumps(told))
 
 
-def run(name: str, ranks: int, *, save: int | None = None, after: str | None = None) -> None:
-    """Twenty updates on so many ranks, from the checkpoint of another run if one is named."""
+def run(name: str, ranks: int, *, save: int | None = None, after: str | None = None, **limit: int) -> None:
+    """Twenty updates (or what ``limit`` says) on so many ranks, from the checkpoint of another run if one is named."""
     torch.manual_seed(1)
     options: dict[str, Any] = {"devices": 2, "strategy": "ddp_fork"} if ranks == 2 else {}
     checkpoint = Path(sys.argv[1], f"{after}.ckpt") if after else None
-    trainer(max_steps=20, **options).fit(Ranked(name, save), loader(12), ckpt_path=checkpoint)
+    trainer(**(limit or {"max_steps": 20}), **options).fit(Ranked(name, save), loader(12), ckpt_path=checkpoint)
 
 
 def main() -> None:
-    """Two ranks without and with an interruption, and from one rank to two."""
+    """Two ranks without and with an interruption, from one rank to two, and in epochs from two ranks to one and back."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -57,6 +61,9 @@ def main() -> None:
     run("second", 2, after="first")
     run("alone", 1, save=9)
     run("joined", 2, after="alone")
+    run("pair", 2, save=9, max_epochs=4)
+    run("single", 1, save=21, after="pair", max_epochs=4)
+    run("paired", 2, after="single", max_epochs=4)
 
 
 if __name__ == "__main__":

@@ -365,7 +365,7 @@ def test_killed_twenty_times_the_run_is_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ranks_go_on_alike(tmp_path: Path) -> None:
-    """Two ranks resume exactly; from one rank to two, with ``max_steps``, the schedule goes on without a question."""
+    """Two ranks resume exactly; from one to two and back the schedule goes on without a question, and ends with the run."""
     told_by("tests.lightning.resumed_ranks", tmp_path)
     told = {path.stem: json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.json")}
     whole = told["whole-0"]["lrs"]
@@ -376,6 +376,14 @@ def test_ranks_go_on_alike(tmp_path: Path) -> None:
         assert told[f"first-{rank}"]["lrs"] + told[f"second-{rank}"]["lrs"] == whole
         assert told["alone-0"]["lrs"] + told[f"joined-{rank}"]["lrs"] == whole
     assert told["second-0"]["weights"] == told["second-1"]["weights"]
+    # In epochs: nine of 24 updates on two ranks, in the middle of the second epoch. On one rank 33 are left, of which twelve
+    # are taken, to the middle of the third; on two ranks again nine are left.
+    places = [9 + 15 * i / 33 for i in range(12)] + [24 - 15 * 21 / 33 * (9 - i) / 9 for i in range(9)]
+    factors = scheduled_factors("warmup(3) >> cosine(end=0.1)", 24)
+    for rank in (0, 1):
+        used = told["single-0"]["lrs"] + told[f"paired-{rank}"]["lrs"]
+
+        assert used == [pytest.approx([0.1 * factors(x), 0.02 * factors(x)]) for x in places]
 
 
 # --- updates that did not happen ------------------------------------------------------------------------------------------
