@@ -102,11 +102,25 @@ def lost_reading(scene: Scene) -> Iterator[str]:
             )
 
 
-# Words that say of a metric which way is better, and words that turn it round.
+# Words that say of a metric which way is better, and words that turn it round or make another quantity of it.
 _HIGHER = {"acc", "accuracy", "auc", "auroc", "bleu", "dice", "f1", "iou", "map", "miou", "precision", "psnr", "r2"}
 _HIGHER |= {"recall", "rouge", "rouge1", "rouge2", "rougel", "ssim"}
 _LOWER = {"cer", "err", "error", "loss", "mae", "mse", "nll", "perplexity", "ppl", "rmse", "wer"}
-_TURNED = {"1", "gap", "inv", "inverse", "minus", "neg", "negative", "one"}
+_TURNED = {
+    "1",
+    "decrease",
+    "delta",
+    "diff",
+    "difference",
+    "drop",
+    "gain",
+    "gap",
+    "improvement",
+    "increase",
+    "inv",
+    "inverse",
+}
+_TURNED |= {"minus", "neg", "negative", "one", "ratio", "reduction", "std", "var", "variance"}
 
 
 def wrong_mode(scene: Scene) -> Iterator[str]:

@@ -1,4 +1,10 @@
-"""Mistakes that let a run train for hours at the wrong learning rate, seen before its first update."""
+"""Mistakes that let a run train for hours at the wrong learning rate, seen before its first update.
+
+``watch.py`` sees those that only the run shows. Out of reach of both are a length that is inside a user's function
+(``LambdaLR(optimizer, lambda k: 1 - k / 100)``; its plan is in the table), the metric of a plateau that the module steps itself,
+a metric that resembles none (it may be logged later; Lightning raises after the first epoch), and what fused optimizers skip
+inside of their step under a ``GradScaler``.
+"""
 
 from __future__ import annotations
 

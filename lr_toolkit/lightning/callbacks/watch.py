@@ -204,8 +204,8 @@ def _steps(scheduler: Any) -> int | None:
 
 def _counted_too_many(account: _Account) -> str:
     steps, updates = account.steps, account.updates
-    if (steps - updates) * 100 <= updates:
-        return ""
+    if not updates or (steps - updates) * 100 <= updates:
+        return ""  # where none at all was seen, the optimizer hides them
     name = type(account.config.scheduler).__name__
     return (
         f"{name} was stepped {plural(steps, 'time')} in {plural(updates, 'update')} of its optimizer: Lightning steps it also "

@@ -401,6 +401,7 @@ MODES = [
     ("accuracy_loss", "max", False),
     ("1-acc", "min", False),
     ("neg_loss", "max", False),
+    ("acc_drop", "min", False),
     ("accumulated", "min", False),
     ("score", "min", False),
     ("score", "max", False),

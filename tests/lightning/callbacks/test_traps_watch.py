@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -311,6 +312,32 @@ def test_gradients_that_the_optimizer_takes_away() -> None:
 
     def answer(net: Probe) -> Any:
         optimizer = Forgetful(net.parameters(), lr=0.1)
+        return {"optimizer": optimizer, "lr_scheduler": declared(net, optimizer)}
+
+    monitor = LRMonitor()
+    fit(Probe(answer), monitor, max_epochs=2)
+
+    assert monitor.findings == ()
+
+
+class Wrapper(torch.optim.Optimizer):
+    """Hands its steps on to another optimizer, as Lookahead does; its own hooks are never called."""
+
+    def __init__(self, inner: torch.optim.Optimizer) -> None:
+        vars(self).update(vars(inner))
+        self._optimizer_step_post_hooks: Any = OrderedDict()
+        self.inner = inner
+
+    def step(self, closure: Any = None) -> Any:
+        """Of the other."""
+        return self.inner.step(closure)
+
+
+def test_an_optimizer_without_hooks() -> None:
+    """Where no update at all is seen it is the optimizer that hides them, and nothing is said."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = Wrapper(torch.optim.SGD(net.parameters(), lr=0.1))
         return {"optimizer": optimizer, "lr_scheduler": declared(net, optimizer)}
 
     monitor = LRMonitor()
