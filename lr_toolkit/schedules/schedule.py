@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeAlias, final
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.schedules.calls import refusing_foreign_arguments
 from lr_toolkit.schedules.durations import shorten
 from lr_toolkit.schedules.shapes import Custom, Shape
 from lr_toolkit.schedules.text import LONGEST, evaluate, spell
@@ -91,13 +92,9 @@ class Schedule:
         return Schedule(self.phases + Schedule.parse(following).phases)
 
     def __rshift__(self, following: ScheduleLike) -> Schedule:
-        if not isinstance(following, (Schedule, str)):
-            return NotImplemented
         return self.then(following)
 
     def __rrshift__(self, before: str) -> Schedule:
-        if not isinstance(before, str):
-            return NotImplemented
         return Schedule.parse(before).then(self)
 
     def resolve(self, horizon: Horizon) -> Timeline:
@@ -139,9 +136,9 @@ def parse(text: str) -> Schedule:
 
 
 def builder(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
-    """Let the text form call ``function`` by its name."""
-    _BUILDERS[function.__name__] = function
-    return function
+    """Let the text form call ``function`` by its name, and refuse arguments that it does not have."""
+    build = _BUILDERS[function.__name__] = refusing_foreign_arguments(function)
+    return build
 
 
 def _with_length(call: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
@@ -58,18 +57,19 @@ def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]
     given: object = text
     if not isinstance(given, str):
         called = getattr(text, "__name__", None)
-        cure = (
-            f"Write {called}(), with its arguments."
-            if called in builders
-            else f"Write a schedule, or its text: {_EXAMPLE}."
-        )
+        cure = f"Write a schedule, or its text: {_EXAMPLE}."
+        if called in builders:
+            cure = f"Write {called}(), with its arguments."
+        elif type(text).__name__ == "ReduceOnPlateau":  # by name: schedules are below the reactions to them
+            cure = "A reaction stands beside it: configure_optimizers(optimizer, schedule, trainer, plateau=ReduceOnPlateau(...))."
         raise ScheduleError(f"Schedule.parse({shorten(text)}): is no schedule; phases are joined by >>. {cure}")
     if len(text) > LONGEST:
         raise ScheduleError(
             f"Schedule.parse(text of {len(text)} characters): at most {LONGEST} are read. Write a text such as {_EXAMPLE}."
         )
+    text = text.replace("\r", "\n").replace("\n", " ").strip()  # it may be a block of a YAML file
     try:
-        root = ast.parse(text.strip(), mode="eval").body
+        root = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         cure = _NO_FUNCTION if "custom(" in text else f"Write calls joined by >>, such as {_EXAMPLE}."
         raise ScheduleError(f"Schedule.parse({shorten(text)}): not the text of a schedule. {cure}") from None
@@ -104,13 +104,7 @@ def _call(node: ast.expr, text: str, builders: Mapping[str, Callable[..., Any]])
         raise _foreign(node, text, f"Write the arguments out, each once, as in {_EXAMPLE}.")
     positional = [_value(one, text) for one in node.args]
     named = {str(one.arg): _value(one.value, text) for one in node.keywords}
-    build = builders[name]
-    try:
-        inspect.signature(build).bind(*positional, **named)
-    except TypeError as error:
-        shown = ", ".join(str(one).split(":")[0] for one in inspect.signature(build).parameters.values())
-        raise _foreign(node, text, f"{error}. Its arguments are {name}({shown}).") from None
-    return build(*positional, **named)
+    return builders[name](*positional, **named)
 
 
 def _value(node: ast.expr, text: str) -> Any:
@@ -130,5 +124,5 @@ def _value(node: ast.expr, text: str) -> Any:
 
 
 def _foreign(node: ast.expr, text: str, cure: str) -> ScheduleError:
-    part = ast.get_source_segment(text.strip(), node) or text
+    part = ast.get_source_segment(text, node) or text
     return ScheduleError(f"Schedule.parse({shorten(text)}): cannot read {shorten(part)}. {cure}")

@@ -7,6 +7,7 @@ import functools
 import os
 import pickle
 import pickletools
+import re
 from dataclasses import FrozenInstanceError
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from lr_toolkit import (
     Duration,
     Horizon,
+    ReduceOnPlateau,
     Schedule,
     ScheduleError,
     cosine,
@@ -64,13 +66,43 @@ def test_joining_takes_text_on_either_side(a: Schedule, b: Schedule) -> None:
     assert (repr(a), repr(b)) == before
 
 
-@pytest.mark.parametrize("other", [5, None, cosine, ["cosine()"], b"cosine()"])
-def test_joining_with_something_else_is_a_type_error(other: Any) -> None:
-    """``>>`` with what is neither a schedule nor a text is Python's TypeError, on either side."""
-    with pytest.raises(TypeError, match="unsupported operand"):
+@pytest.mark.parametrize(
+    ("other", "cure"),
+    [
+        (cosine, "Write cosine(), with its arguments."),
+        (ReduceOnPlateau(monitor="val_loss"), "plateau=ReduceOnPlateau(...)"),
+        (5, "warmup('5%') >> cosine(end=0.1)"),
+        (None, "warmup('5%') >> cosine(end=0.1)"),
+        (["cosine()"], "warmup('5%') >> cosine(end=0.1)"),
+        (b"cosine()", "warmup('5%') >> cosine(end=0.1)"),
+    ],
+)
+def test_joining_with_something_else_says_what_to_write(other: Any, cure: str) -> None:
+    """``>>`` with what is neither a schedule nor a text is refused on either side, with the call that was meant."""
+    with pytest.raises(ScheduleError, match=re.escape(cure)):
         warmup(5) >> other
-    with pytest.raises(TypeError, match="unsupported operand"):
+    with pytest.raises(ScheduleError, match=re.escape(cure)):
         other >> warmup(5)
+
+
+@pytest.mark.parametrize(
+    ("call", "cure"),
+    [
+        (lambda: cosine(T_max=100), "T_max is called over here. Write cosine(over=100)."),
+        (lambda: cosine(eta_min=1e-5), "Write cosine(end_lr=1e-05)."),
+        (lambda: step(step_size=30), "Write step(every=30)."),
+        (lambda: multistep(milestones=[3]), "Write multistep(at=[3])."),
+        (lambda: warmup(num_warmup_steps=5), "Write warmup(over=5)."),
+        (lambda: linear(end_factor=0.1), "Write linear(end=0.1)."),
+        (lambda: Schedule.parse("cosine(T_max=100)"), "Write cosine(over=100)."),
+        (warmup, "missing a required argument: 'over'. Its arguments are warmup(over, start)."),
+        (lambda: cosine(0.1, 100), "too many positional arguments. Its arguments are cosine(end, end_lr, over)."),
+    ],
+)
+def test_arguments_of_another_library_are_translated(call: Any, cure: str) -> None:
+    """What torch, transformers or optax call an argument is answered with our name and the call to write."""
+    with pytest.raises(ScheduleError, match=re.escape(cure)):
+        call()
 
 
 # --- a value ----------------------------------------------------------------------------------------------------------
