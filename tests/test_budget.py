@@ -85,6 +85,22 @@ def test_an_update_is_noticed_within_its_budget() -> None:
     assert added[0] == added[1] <= 12
 
 
+def test_frozen_parameters_are_not_walked_through_at_every_update() -> None:
+    """Where an update counts only with a gradient, a frozen backbone before the head costs no calls."""
+    seen = []
+    for frozen in (1, 1000):
+        optimizer = optimizer_of(2, "float")
+        backbone, head = optimizer.param_groups
+        backbone["params"] = [torch.nn.Parameter(torch.zeros(1), requires_grad=False) for _ in range(frozen)]
+        head["params"][0].grad = torch.ones(1)
+        scheduler = ScheduledLR(optimizer, PLANS["factor"], Horizon(1000))
+        scheduler.needs_gradient = True
+        optimizer.step()
+        seen.append(calls_of(optimizer.step))
+
+    assert seen[0] == seen[1]
+
+
 def test_the_budget_is_the_same_for_one_group_and_for_a_hundred() -> None:
     """The file itself promises that the number of groups costs no calls."""
     assert {what: calls for what, calls in STEPS.items() if what.endswith("1 group")} == {

@@ -6,7 +6,7 @@ import math
 import operator
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, final
 
@@ -299,6 +299,7 @@ class ScheduledLR(LRScheduler):
 
     def _watch(self) -> None:
         me = weakref.ref(self)  # the optimizer must not keep a scheduler alive that its owner has dropped
+        has_gradient = _Witness()
 
         def before(*_: Any) -> None:
             scheduler = me()
@@ -307,10 +308,10 @@ class ScheduledLR(LRScheduler):
 
         def after(optimizer: Optimizer, *_: Any) -> None:
             scheduler = me()
-            if scheduler is not None and (not scheduler.needs_gradient or _has_gradient(optimizer)):
+            if scheduler is not None and (not scheduler.needs_gradient or has_gradient(optimizer)):
                 scheduler._updated = True
                 # A CUDA graph replays this update without coming here again: every step() counts until the next call.
-                on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+                on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch has not typed it
                 scheduler._captured = on_gpu and torch.cuda.is_current_stream_capturing()
 
         self.optimizer.register_step_pre_hook(before)
@@ -408,5 +409,21 @@ def _refuse_start(last_epoch: object, optimizer: Optimizer) -> None:
         )
 
 
-def _has_gradient(optimizer: Optimizer) -> bool:
-    return any(parameter.grad is not None for group in optimizer.param_groups for parameter in group["params"])
+class _Witness:
+    """Says whether some parameter of an optimizer has a gradient, by asking the one that had it last time first.
+
+    A frozen backbone may stand before it, with more parameters than should be walked through at every update.
+    """
+
+    def __init__(self) -> None:
+        self._parameter: Callable[[], Tensor | None] = lambda: None
+
+    def __call__(self, optimizer: Optimizer) -> bool:
+        known = self._parameter()
+        if known is not None and known.grad is not None:
+            return True
+        parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+        found = next((one for one in parameters if one.grad is not None), None)
+        if found is not None:
+            self._parameter = weakref.ref(found)
+        return found is not None
