@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,8 +17,9 @@ from lr_toolkit.optim.resume import CLASS
 from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
 from lr_toolkit.schedules.durations import shorten
 from lr_toolkit.schedules.recipes import COOLDOWNS
-from lr_toolkit.schedules.routes import horizon_from
+from lr_toolkit.schedules.routes import Route, horizon_from, plan_from
 from lr_toolkit.schedules.shapes import round_half_up
+from lr_toolkit.schedules.text import spell
 
 __all__ = ["Branch", "branch"]
 
@@ -64,6 +66,10 @@ def branch(
         shape: the cooldown, one of the decays by name.
         end: the floor as a factor of the base LR.
 
+    Warns:
+        UserWarning: where the LR is moving at that update, in a warmup or a decay: what was measured of cooldowns is of those
+            from a constant LR.
+
     Raises:
         ScheduleError: where the file holds no scheduler of this package or more than can be read without executing code,
             several that have come to different updates, or one that counts epochs; for a duration or a shape that is none.
@@ -87,6 +93,7 @@ def branch(
     held = _read(checkpoint)
     state = _ours(held)
     at = state["last_epoch"]
+    _caution(state, at)
     updates = _updates(Duration.of(over, "branch"), at, state["asked"])
     cooldown = COOLDOWNS[shape](end, over=updates)
     # Lightning's counter runs on where a GradScaler skips an update, and counts those of several optimizers together.
@@ -142,6 +149,25 @@ def _ours(held: Mapping[str, Any]) -> Mapping[str, Any]:
             "one_minus_sqrt(), with interval='epoch' and on_change='continue', and a larger Trainer(max_epochs=...)."
         )
     return states[0]
+
+
+def _caution(state: Mapping[str, Any], at: int) -> None:
+    """Warn where the LR is the same neither as before this update nor as after it."""
+    try:
+        plan = plan_from(state["asked"])
+        route = Route.from_state(state["route"], plan)
+    except (KeyError, ScheduleError):  # a state that does not say it, or a Python function that it cannot say
+        return
+    before, now, after = (route.lrs(k) for k in (max(at - 1, 0), at, at + 1))
+    if at and before != now != after:
+        phase = plan.timeline.segment(at).shape
+        lr, base = max(zip((lr * gain for lr, gain in zip(now, state["gains"], strict=True)), route.bases, strict=True))
+        warnings.warn(
+            f"branch: update {at} lies in {spell(phase)}, where the LR is not constant: {lr:.3g} of a base LR of {base:.3g}. Hägele "
+            "et al. describe cooldowns from a stable phase; branch from a checkpoint of one, as of warmup('500 steps') >> hold().",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _updates(over: Duration, at: int, saved: Mapping[str, Any]) -> int:

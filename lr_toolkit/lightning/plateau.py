@@ -108,7 +108,8 @@ class _PlateauReader(Callback):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        # A checkpoint at an epoch's end asks for this before it asks for the scheduler's state.
+        # A checkpoint at an epoch's end asks for this before it asks for the scheduler's state. The ranks' mean is taken
+        # here: Lightning makes a checkpoint's contents on every rank, and lets rank 0 alone write them.
         self._read_late()
         return {}
 

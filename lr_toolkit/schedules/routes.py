@@ -18,7 +18,17 @@ from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.timeline import Timeline
 
-__all__ = ["Continued", "Plan", "Rewarmed", "Route", "Stretched", "horizon_from", "horizon_state", "plan_of"]
+__all__ = [
+    "Continued",
+    "Plan",
+    "Rewarmed",
+    "Route",
+    "Stretched",
+    "horizon_from",
+    "horizon_state",
+    "plan_from",
+    "plan_of",
+]
 
 
 def horizon_state(horizon: Horizon) -> dict[str, Any]:
@@ -107,13 +117,17 @@ class Plan(Route):
     def _from_state(cls, state: Mapping[str, Any], asked: Plan) -> Plan:
         if {**asked.to_state(), "base_lrs": None} == {**state, "base_lrs": None}:
             return replace(asked, base_lrs=tuple(state["base_lrs"]))
-        timeline = Schedule.parse(state["schedule"]).resolve(horizon_from(state))
-        return cls(timeline, tuple(state["base_lrs"]))
+        return plan_from(state)
 
 
 def plan_of(schedule: Schedule, horizon: Horizon, base_lrs: Sequence[float]) -> Plan:
     """The plan of a schedule on a run of that length."""
     return Plan(schedule.resolve(horizon), tuple(base_lrs))
+
+
+def plan_from(state: Mapping[str, Any]) -> Plan:
+    """The plan that its ``to_state`` described; a ``ScheduleError`` where its text holds a Python function."""
+    return plan_of(Schedule.parse(state["schedule"]), horizon_from(state), state["base_lrs"])
 
 
 @final

@@ -67,7 +67,8 @@ def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]
         raise ScheduleError(
             f"Schedule.parse(text of {len(text)} characters): at most {LONGEST} are read. Write a text such as {_EXAMPLE}."
         )
-    text = text.replace("\r", "\n").replace("\n", " ").strip()  # it may be a block of a YAML file
+    # It may be a block of a YAML file; a comment ends with its line.
+    text = " ".join(line.partition("#")[0] for line in text.replace("\r", "\n").split("\n")).strip()
     try:
         root = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

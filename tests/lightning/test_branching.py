@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import pickle
 from pathlib import Path
@@ -206,6 +207,49 @@ def test_the_command_prints_lines_that_run(capsys: pytest.CaptureFixture[str]) -
     exec(printed, {"model": model, "L": Quiet})
 
     assert [lrs[0] for lrs in model.lrs] == pytest.approx([0.1 * (1 - i / 6) for i in range(6)])
+
+
+# A trunk that is in its warmup, or in a decay, and what is said; the stable phase, its first update and its last are silent.
+MOVING = {
+    (
+        "warmup(12) >> hold()",
+        10,
+    ): r"update 10 lies in warmup\(12\), where the LR is not constant: 0.0846 of a base LR of 0.1",
+    ("cosine()", 10): r"update 10 lies in cosine\(\)",
+    ("warmup(4) >> linear(end=0.1)", 20): r"update 20 lies in linear\(end=0.1\).*Hägele",
+    ("exponential(0.9)", 16): r"update 16 lies in exponential\(0.9\)",
+    ("warmup(10) >> hold()", 10): "",
+    ("hold(10) >> linear()", 10): "",
+    ("step('1 epoch', gamma=0.5)", 20): "",
+    ("warmup(4) >> cosine(over=6) >> hold()", 20): "",
+}
+
+
+@pytest.mark.parametrize(("schedule", "at"), MOVING)
+def test_a_branch_from_a_moving_lr_is_cautioned(
+    schedule: str, at: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a warmup or a decay a warning names the phase and the LR; the command prints it above its lines."""
+    net, path, said = Stable(), str(tmp_path / "some.ckpt"), MOVING[schedule, at]
+    net.schedule, net.on_change = schedule, "keep"
+    made = trainer(max_epochs=3)
+    made.fit(net, loader(8))
+    held = torch.load(save(made, path), weights_only=True)
+    scheduler = made.lr_scheduler_configs[0].scheduler
+    scheduler.step(at)
+    torch.save(held | {"global_step": at, "lr_schedulers": [scheduler.state_dict()]}, path)
+    with pytest.warns(UserWarning, match=said) if said else contextlib.nullcontext():
+        branch(path, 5)
+    main(["branch", path, "--over", "5"])
+    printed = capsys.readouterr().out
+
+    assert printed.startswith(f"# Caution: branch: update {at} lies in " if said else f"# {path} was saved")
+
+
+def save(made: Any, path: str) -> str:
+    """A checkpoint of that Trainer, and its name."""
+    made.save_checkpoint(path)
+    return path
 
 
 @pytest.mark.parametrize(

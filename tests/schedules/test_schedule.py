@@ -233,11 +233,13 @@ def test_the_text_gives_the_schedule_back(schedule: Schedule) -> None:
         ("multistep(at=(3, '50%'))", multistep([3, "50%"])),
         ("cosine(end=1e-2, end_lr=None, over=None)", cosine(0.01)),
         ('hold("5%")  # a comment', hold("5%")),
+        ("warmup('5%')\n  >> cosine(\n    end=0.1,\n  )\n", warmup("5%") >> cosine(0.1)),
+        ("warmup(5)  # climb\r\n>> linear()  # fall\n", warmup(5) >> linear()),
         ("wsd('5%', '20%')", warmup("5%") >> hold() >> one_minus_sqrt(over="20%")),
     ],
 )
 def test_text_may_be_written_as_code_would_be(text: str, schedule: Schedule) -> None:
-    """Positional and named arguments, brackets, tuples, signs, blanks and comments are read as Python reads them."""
+    """Positional and named arguments, brackets, tuples, signs, blanks, lines and comments are read as Python reads them."""
     assert Schedule.parse(text) == schedule
 
 
