@@ -48,8 +48,9 @@ def scheduler_config(
         name: the curve's name in the logs.
         horizon: the length of the run, instead of what the Trainer says.
         on_change: how to go on from a checkpoint that was saved under another plan: ``"error"``, ``"replan"``, ``"keep"``,
-            ``"stretch"`` or ``"continue"``, as for ``ScheduledLR``.
-        rewarm: how long to warm up again then.
+            ``"stretch"`` or ``"continue"``, as for ``ScheduledLR``. Other devices, another batch size or accumulation are no
+            such change by default: what was left of the schedule is spread over the updates that are left.
+        rewarm: how long to warm up again then, and only then.
 
     Returns:
         ``{"scheduler", "interval", "frequency", "monitor", "strict", "name"}``; ``monitor`` is the plateau's.

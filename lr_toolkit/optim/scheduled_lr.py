@@ -39,9 +39,9 @@ class ScheduledLR(LRScheduler):
     reaction lowered it. Computed afresh at every step, so it neither drifts nor needs replaying.
 
     A ``step()`` counts only where an optimizer update really happened since the last one: updates that a ``GradScaler``
-    skipped move nothing. A parameter group that is added later brings its base LR as its ``lr`` and follows the timeline
-    from its first update on. Once an update was captured in a CUDA graph, whose replays call no ``optimizer.step()``, every
-    ``step()`` counts.
+    skipped move nothing. A parameter group that is added later (unfreezing) brings its base LR as its ``lr`` and joins the
+    timeline where the run is, not at its beginning: added at update 500, it begins at base * a(500) + b(500). Once an
+    update was captured in a CUDA graph, whose replays call no ``optimizer.step()``, every ``step()`` counts.
 
     Args:
         optimizer: a torch optimizer; each group's base LR is its ``initial_lr``, or its ``lr`` where there is none.
@@ -53,8 +53,9 @@ class ScheduledLR(LRScheduler):
             ``"error"`` (default) shows where each of the others leads; ``"replan"`` follows the new plan at the same
             update, ``"keep"`` the saved plan to its end and its last LR after that, ``"stretch"`` spreads what is left of
             the saved plan over the updates that are left, ``"continue"`` runs the new plan's remaining decay from the LR in
-            use. The LR is continuous under the last two.
-        rewarm: how long to warm up again where the plan has changed, in front of whichever of these.
+            use. The LR is continuous under the last two. Where nothing has changed, or nothing that the updates already
+            taken would show, none of them acts.
+        rewarm: how long to warm up again where the plan has changed, in front of whichever of these, and only there.
 
     Raises:
         ScheduleError: where the schedule does not fit the horizon, ``end_lr`` lies above a group's base LR, or the
