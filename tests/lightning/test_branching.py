@@ -16,7 +16,10 @@ from lr_toolkit import Branch, ScheduleError, ScheduleMixin, branch, configure_o
 from lr_toolkit.cli import main
 from tests.lightning.runs import Net, loader, trainer
 
-pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
+    pytest.mark.needs("lightning>=2.6", "fit takes weights_only"),
+]
 
 
 class Stable(ScheduleMixin, Net):

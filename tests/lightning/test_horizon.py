@@ -247,6 +247,7 @@ def resumed(answer: Any, folder: Path) -> list[float]:
     return net.seen
 
 
+@pytest.mark.needs("lightning>=2.6", "fit takes weights_only")
 def test_a_resumable_loader_goes_on_where_it_was(tmp_path: Path) -> None:
     """After a resume in mid-epoch the loader goes on at the next sample, as it does where nobody asks for the horizon."""
     expected = resumed(lambda net, optimizer: optimizer, tmp_path)
@@ -255,6 +256,7 @@ def test_a_resumable_loader_goes_on_where_it_was(tmp_path: Path) -> None:
     assert resumed(asks, tmp_path) == expected
 
 
+@pytest.mark.needs("lightning>=2.6", "fit takes weights_only")
 def test_lightnings_own_estimate_makes_it_start_over(tmp_path: Path) -> None:
     """The test above can fail: with ``estimated_stepping_batches`` the first samples are seen a second time (#20550).
 
@@ -268,6 +270,7 @@ def test_lightnings_own_estimate_makes_it_start_over(tmp_path: Path) -> None:
     assert resumed(estimates, tmp_path)[0] == 1
 
 
+@pytest.mark.needs("lightning>=2.6", "fit takes weights_only")
 def test_a_plain_loader_resumes_too(tmp_path: Path) -> None:
     """A resume at an epoch's end trains the epochs that are left, and the horizon is that of the whole run."""
 

@@ -405,6 +405,7 @@ RESUMED: dict[str, tuple[Callable[[Callable[..., Any]], Net], str, dict[str, Any
     "ignore:You're resuming from a checkpoint that ended before the epoch ended",  # LRs don't depend on the data here
 )
 @pytest.mark.parametrize("name", RESUMED)
+@pytest.mark.needs("lightning>=2.6", "fit takes weights_only")
 def test_a_resumed_run_equals_the_uninterrupted_one(name: str, tmp_path: Path) -> None:
     """From each checkpoint in turn, saved at validation end or at epoch end, the LRs go on as in the uninterrupted run."""
     module, monitor, options, saving = RESUMED[name]

@@ -37,7 +37,10 @@ DATA = ROOT / "tests" / "data"
 LONG = Horizon(32, 8)
 
 # Lightning says so of a plain loader in mid-epoch; what the tests look at is the LR.
-pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
+    pytest.mark.needs("lightning>=2.6", "fit takes weights_only"),
+]
 
 
 class Unplugged(Exception):

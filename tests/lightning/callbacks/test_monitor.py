@@ -215,6 +215,7 @@ def test_a_group_that_joins_gets_its_own_curve() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+@pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
 def test_resume_in_mid_epoch_goes_on_with_the_curve(tmp_path: Path) -> None:
     """Two halves of a run, cut in mid-epoch, give the rows of the whole at the same steps."""
     whole = Probe(scheduled())

@@ -79,6 +79,7 @@ def test_a_printed_line_stays_a_line(lrs: list[float], line: str, capsys: pytest
 
 
 @pytest.mark.parametrize("bar", [RichProgressBar, TQDMProgressBar])
+@pytest.mark.needs("lightning>=2.6", "before it, Rich's bar breaks with the newest Rich")
 def test_the_progress_bar_of_many_groups(bar: Any) -> None:
     """Of a hundred groups the bar shows one number, the highest."""
     shown = []
@@ -165,6 +166,7 @@ def resumed(folder: Path, monitor: LRMonitor, **options: Any) -> Probe:
 @pytest.mark.filterwarnings("ignore:Be aware that when using .ckpt_path., callbacks used to create the checkpoint")
 @pytest.mark.parametrize("rewarm", [None, "3 steps"])
 @pytest.mark.parametrize("policy", SAID)
+@pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
 def test_the_plan_that_is_followed_is_the_one_that_is_shown(
     policy: Any, rewarm: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

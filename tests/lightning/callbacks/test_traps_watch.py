@@ -256,7 +256,11 @@ def skipping(net: Skips, *callbacks: Callback, **options: Any) -> None:
     [
         ("scaler", "ExponentialLR was stepped 8 times in 5 updates of its optimizer"),
         ("None", "ExponentialLR was stepped 8 times in 5 updates"),
-        ("-1", "ExponentialLR was stepped 2 times in 1 update of"),
+        pytest.param(
+            "-1",
+            "ExponentialLR was stepped 2 times in 1 update of",
+            marks=pytest.mark.needs("lightning>=2.6", "before it, the batch that -1 skips steps no scheduler"),
+        ),
     ],
 )
 def test_updates_that_did_not_happen_are_counted(how: str, says: str) -> None:

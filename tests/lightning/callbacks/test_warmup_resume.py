@@ -78,6 +78,7 @@ def run(answer: Any, *callbacks: L.Callback, ckpt: Path | None = None) -> list[l
 @pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
 @pytest.mark.parametrize("name", SCHEDULERS)
 @pytest.mark.parametrize("ramp", WARMUPS)
+@pytest.mark.needs("lightning>=2.6", "fit takes weights_only")
 def test_resumed_from_every_point_of_the_ramp(name: str, ramp: str, tmp_path: Path) -> None:
     """From every update, validation and epoch: with the callback as uninterrupted, without it as without it."""
     answer, warmup = SCHEDULERS[name], WARMUPS[ramp]
