@@ -73,6 +73,7 @@ def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) 
     if not has_matplotlib():
         raise ImportError("Pictures are drawn by matplotlib. Write: pip install 'lr_toolkit[plot]'")
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8, 4), dpi=120, layout="constrained", facecolor="white")
     axes = figure.add_subplot(facecolor="white")
@@ -92,7 +93,7 @@ def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) 
     axes.set(xlabel="update", ylabel="learning rate", title=title)
     _scale(axes, [one.peak for one in shown if one.peak > 0])
     axes.margins(x=0.02)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     _name(figure, shown, looks, len(different))
