@@ -7,7 +7,7 @@ from copyreg import __newobj__  # type: ignore[attr-defined]  # what object.__re
 from functools import wraps
 from inspect import getattr_static
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Any
 
 from lr_toolkit.errors import ScheduleError
 
@@ -16,21 +16,10 @@ __all__ = ["guard", "is_guarded", "release"]
 _ORIGINAL = "_lr_toolkit_original"
 
 
-class Inside(Protocol):
-    """A context that may be entered again and again."""
+def guard(scheduler: Any, enter: Callable[[], bool], leave: Callable[[], None]) -> None:
+    """Run each method of ``scheduler`` between ``enter()`` and ``leave()``, until it is released.
 
-    @property
-    def depth(self) -> int:
-        """How often it is entered and not yet left."""
-        ...
-
-    def __enter__(self) -> object: ...
-
-    def __exit__(self, *raised: Any) -> None: ...
-
-
-def guard(scheduler: Any, inside: Inside) -> None:
-    """Run each method of ``scheduler`` within ``inside``, until it is released.
+    Where ``enter()`` says that this is within already, there is nothing to leave.
 
     The class of the object is exchanged for a subclass of its own: whoever holds the scheduler goes through it, and nothing
     enters its ``__dict__``, which is what torch's schedulers save. Copies and pickles are of the original class.
@@ -52,7 +41,7 @@ def guard(scheduler: Any, inside: Inside) -> None:
         return (_new, *made[1:]) if made[0] is __newobj__ else made
 
     methods = {
-        name: _within(inside, method)
+        name: _between(enter, leave, method, original)
         for name in dir(original)
         if not name.startswith("__") and isinstance(method := getattr_static(original, name), FunctionType)
     }
@@ -82,12 +71,20 @@ def _new(cls: type, *args: Any) -> Any:
     return cls.__new__(cls, *args)
 
 
-def _within(inside: Inside, method: FunctionType) -> Callable[..., Any]:
+def _between(
+    enter: Callable[[], bool], leave: Callable[[], None], method: FunctionType, original: type
+) -> Callable[..., Any]:
     @wraps(method)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        if inside.depth:  # a method calls others, several a step
-            return method(*args, **kwargs)
-        with inside:
-            return method(*args, **kwargs)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not enter():
+            return method(self, *args, **kwargs)
+        # The methods that this one calls, several a step, need no guard of their own.
+        guarded = self.__class__
+        self.__class__ = original
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            self.__class__ = guarded
+            leave()
 
     return run

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from operator import mul
 from typing import Any, Protocol, final
 
@@ -31,27 +32,6 @@ class Climb(Protocol):
 
 
 @final
-class _Bare:
-    """Within, ``group["lr"]`` is the bare LR, and what is written to it becomes the bare LR; may be entered again within."""
-
-    __slots__ = ("_shadow", "depth")
-
-    def __init__(self, shadow: Shadow) -> None:
-        self._shadow = shadow
-        self.depth = 0
-
-    def __enter__(self) -> None:
-        if not self.depth:
-            self._shadow._hide()
-        self.depth += 1
-
-    def __exit__(self, *raised: object) -> None:
-        self.depth -= 1
-        if not self.depth:
-            self._shadow._show()
-
-
-@final
 class Shadow:
     """Keeps each group's *bare* LR, and ``group["lr"]`` at bare LR x factor.
 
@@ -71,7 +51,7 @@ class Shadow:
         self._stepping = 0  # how many optimizer.step() are running: a subclass that calls super().step() makes it two
         self._warned = False
         self._guarded: list[Any] = []
-        self.bare = _Bare(self)
+        self._is_hidden = False
         self._bind(self._lrs())
         self.turn()
         self._handles = [
@@ -83,7 +63,7 @@ class Shadow:
         add = optimizer.add_param_group
 
         def add_param_group(param_group: dict[str, Any]) -> None:
-            with self.bare:
+            with self.bare():
                 add(param_group)
 
         # An attribute of the instance does no harm to pickles: torch's optimizers pickle their groups and state alone.
@@ -131,7 +111,7 @@ class Shadow:
     def guard(self, scheduler: Any) -> None:
         """Let ``scheduler``, with those that it steps itself, see and write the bare LR alone."""
         if not is_guarded(scheduler):
-            guard(scheduler, self.bare)
+            guard(scheduler, self._hide, self._show)
             self._guarded.append(scheduler)
 
     def settle(self) -> None:
@@ -143,32 +123,49 @@ class Shadow:
     def turn(self) -> None:
         """A climb has moved, or the groups have changed: multiply by what the climbs say now."""
         groups = self._optimizer.param_groups
-        factors: tuple[float, ...] | None = None
-        for climb in self._climbs:
-            more = climb.factors(groups)
-            factors = more if factors is None else tuple(map(mul, factors, more))
-        if factors is None:
+        if len(self._climbs) == 1:
+            factors = self._climbs[0].factors(groups)
+        else:
             factors = (1.0,) * len(groups)
-        moved = factors is not self._factors
+            for climb in self._climbs:
+                factors = tuple(map(mul, factors, climb.factors(groups)))
+        if factors is self._factors:
+            self.settle()
+            return
         self._factors = factors
-        if not self.bare.depth and not (self._rates.show(factors) if moved else self._rates.is_untouched()):
+        if not self._is_hidden and not self._rates.show(factors):
             self._take_in()
 
     # --- the two worlds ---
 
-    def _hide(self) -> None:
+    @contextmanager
+    def bare(self) -> Iterator[None]:
+        """Within, ``group["lr"]`` is the bare LR, and what is written to it becomes the bare LR."""
+        is_outermost = self._hide()
+        try:
+            yield
+        finally:
+            if is_outermost:
+                self._show()
+
+    def _hide(self) -> bool:
+        if self._is_hidden:
+            return False
         if not self._rates.hide():
             self._take_in()
             self._rates.hide()
+        self._is_hidden = True
+        return True
 
     def _show(self) -> None:
+        self._is_hidden = False
         if not self._rates.renew(self._factors):
             self._bind(self._lrs())
             self.turn()
 
     def _take_in(self) -> None:
         """Adopt what somebody else wrote, as the bare LR, and say so; groups that are new bring theirs."""
-        if self.bare.depth:
+        if self._is_hidden:
             return
         lrs, bare = self._lrs(), self._rates.bare
         for at, is_touched in enumerate(self._rates.touched()):
@@ -224,7 +221,7 @@ class Shadow:
         self.turn()
 
     def _save(self, optimizer: Optimizer, state: dict[str, Any]) -> None:
-        if self.bare.depth:
+        if self._is_hidden:
             return
         if not self._rates.is_untouched():
             self._take_in()

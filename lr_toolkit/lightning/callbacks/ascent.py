@@ -44,7 +44,8 @@ class Ascent:
         self.length = length
         self.began = began
         self.taken = taken
-        self.is_running = False
+        self.shadow: Shadow | None = None  # while it climbs
+        self._factors: tuple[float, ...] = ()
         self._choose(optimizer.param_groups)
 
     def _choose(self, groups: Sequence[dict[str, Any]]) -> None:
@@ -54,10 +55,10 @@ class Ascent:
         self._places = [self._ramps.index(one) for one in ramps]
         self.move(self.taken)
 
-    def _ramp(self, at: int, group: dict[str, Any]) -> Ramp | None:
+    def _ramp(self, at: int, group: dict[str, Any]) -> Ramp:
         groups, shape = self.warmup.groups, self.warmup.shape
         if groups is not None and at not in groups and group.get("name") not in groups:
-            return None
+            return ramp("constant", 0)
         if shape not in UNTUNED:
             return ramp(shape, self.length, self.warmup.start)
         betas = group.get("betas")
@@ -83,37 +84,35 @@ class Ascent:
     def move(self, taken: int) -> None:
         """Stand after ``taken`` updates, or epochs."""
         self.taken = taken
-        values = [1.0 if one is None else one(taken) for one in self._ramps]
-        self.is_over = values.count(1.0) == len(values)  # from there no ramp falls again
-        if len(values) == 1:
-            self._factors: tuple[float, ...] = (values[0],) * len(self._places)
+        if len(self._ramps) == 1:
+            factor = self._ramps[0](taken)
+            self._factors = (factor,) * len(self._places)
+            self.is_over = factor == 1.0
         else:
-            self._factors = tuple([values[place] for place in self._places])
+            factors = [one(taken) for one in self._ramps]
+            self._factors = tuple([factors[at] for at in self._places])
+            self.is_over = set(factors) == {1.0}  # from there no ramp falls again
 
     # --- on an optimizer ---
 
-    @property
-    def shadow(self) -> Shadow:
-        """Where the optimizer's LRs are multiplied."""
-        return Shadow.of(self.optimizer)
-
     def begin(self, schedulers: Sequence[Any]) -> None:
         """Multiply the optimizer's LRs from now on, beneath these schedulers."""
+        self.shadow = Shadow.of(self.optimizer)
         for scheduler in schedulers:
             self.shadow.guard(scheduler)
         self.shadow.add(self)
-        self.is_running = True
 
     def end(self) -> None:
         """Multiply them no longer."""
-        self.is_running = False
-        self.shadow.remove(self)
+        if self.shadow is not None:
+            self.shadow.remove(self)
+            self.shadow = None
 
     def enter(self, epoch: int) -> None:
         """An epoch is going to begin."""
         if self.warmup.interval == "epoch":
             self.move(epoch - self.began)
-            if self.is_running:
+            if self.shadow is not None:
                 self.shadow.turn()
 
     # --- what is to come ---
@@ -121,9 +120,7 @@ class Ascent:
     def left(self, most: int) -> int:
         """How many of the next ``most`` updates are ramped, where the ramp climbs at each."""
         now = self.taken
-        return bisect_left(
-            range(most), True, key=lambda k: all(one is None or one(now + k) == 1.0 for one in self._ramps)
-        )
+        return bisect_left(range(most), True, key=lambda k: all(one(now + k) == 1.0 for one in self._ramps))
 
     def ahead(self, updates: NDArray[np.int64], epochs: NDArray[np.int64]) -> NDArray[np.float64]:
         """The factors of the updates to come, a row for each, a column for each group.
@@ -137,7 +134,7 @@ class Ascent:
         columns = np.ones((len(self._ramps), len(counts)))
         for column, one in zip(columns, self._ramps, strict=True):
             for row, count in enumerate(counts.tolist()):
-                factor = 1.0 if one is None else one(count)
+                factor = one(count)
                 if factor == 1.0:
                     break
                 column[row] = factor

@@ -17,6 +17,7 @@ from lr_toolkit.lightning.callbacks.ascent import Ascent
 from lr_toolkit.lightning.callbacks.companions import refuse_companions
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.optim.shadow import Shadow
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.durations import shorten
 from lr_toolkit.schedules.ramps import SHAPES, UNTUNED
@@ -182,9 +183,10 @@ class LRWarmup(Callback):
             own = [scheduler for scheduler in schedulers if scheduler.optimizer is one.optimizer]
             one.begin(own)
             if trainer.global_step == 0:
-                with one.shadow.bare:
+                with Shadow.of(one.optimizer).bare():
                     self._warn_of_others(own)
-        self._retire()
+            if one.is_over:
+                one.end()
 
     def ascents(self, trainer: Trainer) -> list[Ascent]:
         """How the LR of each chosen optimizer is going to climb in the run that begins, after what a checkpoint says.
@@ -208,22 +210,29 @@ class LRWarmup(Callback):
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._enter(trainer.current_epoch)
+        for one in self._ascents or ():
+            one.enter(trainer.current_epoch)
 
     @override
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         for one in self._ascents or ():
-            if one.is_running:
+            if one.shadow is not None:
                 one.shadow.settle()
 
     @override
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        self._retire()
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        for one in self._ascents or ():
+            if one.is_over:
+                one.end()
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._enter(trainer.current_epoch + 1)
-        self._retire()
+        for one in self._ascents or ():
+            one.enter(trainer.current_epoch + 1)
+            if one.is_over:
+                one.end()
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -233,19 +242,9 @@ class LRWarmup(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._end()
 
-    def _enter(self, epoch: int) -> None:
-        for one in self._ascents or ():
-            one.enter(epoch)
-
-    def _retire(self) -> None:
-        for one in self._ascents or ():
-            if one.is_over and one.is_running:
-                one.end()
-
     def _end(self) -> None:
         for one in self._ascents or ():
-            if one.is_running:
-                one.end()
+            one.end()
 
     # --- checkpoints ---
 
