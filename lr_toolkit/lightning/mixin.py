@@ -65,7 +65,7 @@ class ScheduleMixin:
         """The optimizer, with each group's base LR as its ``lr``. Write it in your module."""
         build = getattr(super(), "build_optimizer", None)  # of a class that this one stands before
         if build is not None:
-            return build()  # type: ignore[no-any-return]
+            return build()  # type: ignore[no-any-return]  # found by name
         raise ScheduleError(
             f"{type(self).__name__} has no optimizer. Write def build_optimizer(self): return "
             "torch.optim.AdamW(self.parameters(), lr=3e-4)."
@@ -88,8 +88,8 @@ class ScheduleMixin:
         if frame is None:
             here = inspect.currentframe()
             frame = here.f_back if here else None
-        super().save_hyperparameters(*args, frame=frame, **kwargs)  # type: ignore[misc]
-        for kept in (self._hparams, self._hparams_initial):  # type: ignore[attr-defined]
+        super().save_hyperparameters(*args, frame=frame, **kwargs)  # type: ignore[misc]  # LightningModule's
+        for kept in (self._hparams, self._hparams_initial):  # type: ignore[attr-defined]  # as above
             schedules = {key: value for key, value in kept.items() if isinstance(value, Schedule)}
             if "schedule" in schedules and not schedules["schedule"].has_text:
                 self.__dict__.setdefault("schedule", schedules["schedule"])
@@ -104,4 +104,4 @@ class ScheduleMixin:
                 f"{type(self).__name__} has no schedule. Write schedule = warmup('5%') >> cosine() in the class, or "
                 "self.schedule = ... in its __init__."
             )
-        return found  # type: ignore[no-any-return]
+        return found  # type: ignore[no-any-return]  # whatever it is, Schedule.parse looks at it

@@ -68,7 +68,7 @@ class _PlateauReader(Callback):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         # A reader is made after this hook of its own fit, so here a later run begins, which brings its own.
-        trainer.callbacks = [one for one in trainer.callbacks if one is not self]  # type: ignore[attr-defined]
+        trainer.callbacks = [one for one in trainer.callbacks if one is not self]  # type: ignore[attr-defined]  # set by its callback connector
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

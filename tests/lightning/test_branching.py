@@ -17,6 +17,7 @@ from lr_toolkit.cli import main
 from tests.lightning.runs import Net, loader, trainer
 
 pytestmark = [
+    # Lightning starts a plain loader over, which is meant.
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
     pytest.mark.needs("lightning>=2.6", "fit takes weights_only"),
 ]

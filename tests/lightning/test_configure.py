@@ -31,6 +31,7 @@ from lr_toolkit import (
 )
 from tests.lightning.runs import BASES, RUNS, Net, Run, loader, trainer
 
+# A loader whose length is known is one of the cases.
 pytestmark = pytest.mark.filterwarnings("ignore:Your `IterableDataset` has `__len__` defined")
 
 # It fits every run of the table, and its value differs from update to update.
@@ -173,7 +174,7 @@ def test_scheduler_config_is_the_dict_alone() -> None:
     assert net.lrs == planned(SCHEDULE, RUNS["accumulate 3, ragged"].horizon)
 
 
-@pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers")
+@pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers")  # Lightning's advice on speed
 @pytest.mark.parametrize("name", [None, "curve"])
 def test_lightnings_own_monitor_shows_it(name: str | None, tmp_path: Any) -> None:
     """Lightning's ``LearningRateMonitor`` logs the LR that each update used, under the given name."""
@@ -202,6 +203,7 @@ def test_updates_that_happen_without_a_gradient_do_not_count() -> None:
 
     net = Skipping(lambda net, optimizer: configure_optimizers(optimizer, "linear()", net.trainer))
     with warnings.catch_warnings():
+        # The skipped update that is tested.
         warnings.filterwarnings("ignore", message=".*training_step.* returned .?None")
         trainer(max_epochs=1).fit(net, loader(6))
 

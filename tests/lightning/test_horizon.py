@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from lr_toolkit import Horizon, ScheduleError, horizon_of
 from tests.lightning.runs import RUNS, Net, Run, loader, stream, trainer
 
+# A loader whose length is known is one of the cases.
 pytestmark = pytest.mark.filterwarnings("ignore:Your `IterableDataset` has `__len__` defined")
 
 
@@ -76,6 +77,7 @@ REFUSED: dict[str, tuple[Run, str]] = {
 }
 
 
+# Runs without an end, and without data, are among the cases.
 @pytest.mark.filterwarnings("ignore:`max_epochs` was not set", "ignore:Total length of .* across ranks is zero")
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_known_is_refused(name: str) -> None:

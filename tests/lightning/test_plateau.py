@@ -426,6 +426,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(name: str, tmp_path: Path) -
         assert resumed.lrs == net.lrs[done:], file.name
 
 
+# The callback is left out on purpose.
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks used to create the checkpoint")
 def test_the_other_lightning_saves_after_reading_too(tmp_path: Path) -> None:
     """With ``pytorch_lightning``'s ModelCheckpoint at validation end nothing is lost either."""

@@ -38,6 +38,7 @@ LONG = Horizon(32, 8)
 
 # Lightning says so of a plain loader in mid-epoch; what the tests look at is the LR.
 pytestmark = [
+    # Lightning starts a plain loader over, which is meant.
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
     pytest.mark.needs("lightning>=2.6", "fit takes weights_only"),
 ]
@@ -404,7 +405,7 @@ class Skipping(Mortal):
         return super().training_step(batch, batch_idx)
 
 
-@pytest.mark.filterwarnings("ignore:`training_step` returned `None`")
+@pytest.mark.filterwarnings("ignore:`training_step` returned `None`")  # the skipped update that is tested
 @pytest.mark.parametrize("cut", [None, 10, 13])
 def test_what_was_skipped_moves_nothing(cut: int | None, tmp_path: Path) -> None:
     """An epoch that ends early and a batch without a loss: each real update has the next LR, resumed in between or not."""

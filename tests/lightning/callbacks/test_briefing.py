@@ -50,7 +50,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "config", [{"interval": "step"}, {"interval": "epoch"}, {"interval": "step", "frequency": 4}], ids=repr
 )
 @pytest.mark.parametrize("made", MADE)
-@pytest.mark.filterwarnings("ignore:A `OneCycleLR` scheduler is using")
+@pytest.mark.filterwarnings("ignore:A `OneCycleLR` scheduler is using")  # torch's class is stepped per epoch on purpose
 def test_a_third_partys_scheduler_is_foretold(made: str, config: dict[str, Any], options: str) -> None:
     """The forecast of a torch scheduler is, to the last bit, what its run then uses; the run is the one without asking."""
 

@@ -214,6 +214,7 @@ def test_a_group_that_joins_gets_its_own_curve() -> None:
     assert [value for value in history["lr/late"] if not math.isnan(value)] == [0.5, 0.5]
 
 
+# Lightning starts a plain loader over, which is meant.
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 @pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
 def test_resume_in_mid_epoch_goes_on_with_the_curve(tmp_path: Path) -> None:
@@ -382,6 +383,7 @@ def test_strict_raises() -> None:
         fit(Probe(scheduled(hold())), Writes(), LRMonitor(strict=True), batches=6, log_every_n_steps=1)
 
 
+# The trap is what makes the departure.
 @pytest.mark.filterwarnings("ignore:ScheduledLR and ExponentialLR drive one optimizer")
 def test_a_second_scheduler_is_named_as_the_cause() -> None:
     """Where two schedulers drive one optimizer, the departure says which other one."""

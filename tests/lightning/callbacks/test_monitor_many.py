@@ -162,7 +162,9 @@ def resumed(folder: Path, monitor: LRMonitor, **options: Any) -> Probe:
     return net
 
 
+# Lightning starts a plain loader over, which is meant.
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+# The callback is left out on purpose.
 @pytest.mark.filterwarnings("ignore:Be aware that when using .ckpt_path., callbacks used to create the checkpoint")
 @pytest.mark.parametrize("rewarm", [None, "3 steps"])
 @pytest.mark.parametrize("policy", SAID)

@@ -14,6 +14,7 @@ from tests.lightning.callbacks.fits import Probe, Recorder, fit
 
 # Lightning starts a plain loader over, which is not what these tests are about.
 pytestmark = [
+    # Lightning starts a plain loader over, which is meant.
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
     pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch"),
 ]

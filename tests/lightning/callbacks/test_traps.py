@@ -288,6 +288,7 @@ def run(make: Make, options: dict[str, Any]) -> LRMonitor:
 
 
 @pytest.mark.parametrize("name", TRAPS)
+# Lightning's own say on the mistake that is made here.
 @pytest.mark.filterwarnings("ignore:ReduceLROnPlateau conditioned on metric:RuntimeWarning")
 def test_the_mistake_is_warned_of(name: str) -> None:
     """The mistake gives its warning before the first update, with the cure."""
@@ -300,6 +301,7 @@ def test_the_mistake_is_warned_of(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TRAPS)
+# Lightning's own say on the mistake that is made here.
 @pytest.mark.filterwarnings("ignore:ReduceLROnPlateau conditioned on metric:RuntimeWarning")
 def test_the_correct_twin_is_quiet(name: str) -> None:
     """What the cure says gives no warning."""
@@ -323,7 +325,7 @@ def test_schedules_of_this_package_are_quiet(schedule: Any, interval: Any) -> No
     reaction = ReduceOnPlateau(monitor="val_loss", patience=9)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", module="lightning")  # Lightning's own say on the mistake that is made here
         fit(
             Probe(
                 lambda net: configure_optimizers(net.sgd(), schedule, net.trainer, interval=interval, plateau=reaction)
@@ -438,39 +440,64 @@ def test_a_plateau_in_the_wrong_mode(monitor: str, mode: Any, wrong: bool, packa
 
 
 class Saves(Checkpoint):
-    """Saves where Lightning's own does, at the end of every epoch, without its state."""
+    """Saves at all the places where Lightning's own does, without its state."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def _save(self, trainer: Trainer, where: str) -> None:
+        trainer.save_checkpoint(self.folder / f"{where}{trainer.current_epoch}.ckpt")
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """In mid-epoch, and at its last batch."""
+        if batch_idx in (3, 7):
+            self._save(trainer, f"batch{batch_idx}-")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """After validation."""
+        if not trainer.sanity_checking:
+            self._save(trainer, "validation")
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """One file for each epoch."""
-        trainer.save_checkpoint(self.folder / f"{trainer.current_epoch}.ckpt")
+        """When the epoch ends."""
+        self._save(trainer, "epoch")
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """When all is over."""
+        self._save(trainer, "end")
 
 
+@pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("package", ["torch", "ours"])
-def test_a_reading_that_a_resume_loses(package: str, tmp_path: Path) -> None:
-    """Lightning saves an epoch's checkpoint before its plateau steps: a resumed run is told, and ours loses nothing."""
+def test_a_reading_that_a_resume_loses(package: str, every: int, tmp_path: Path) -> None:
+    """The resumes that are warned of are those after which torch's plateau has read less than without; ours loses nothing."""
 
     def answer(net: Probe) -> Any:
         optimizer = net.sgd()
         if package == "ours":
             return configure_optimizers(optimizer, hold(), net.trainer, plateau=ReduceOnPlateau(monitor="val_loss"))
-        return {"optimizer": optimizer, "lr_scheduler": plateau()(optimizer)}
+        return {"optimizer": optimizer, "lr_scheduler": plateau(frequency=every)(optimizer)}
 
-    def run_to(epochs: int, ckpt_path: Path | None = None) -> tuple[Trainer, LRMonitor]:
+    def run_to(epochs: int, *callbacks: Any, ckpt_path: Path | None = None) -> tuple[Any, LRMonitor]:
         monitor = LRMonitor()
-        options: dict[str, Any] = {"max_epochs": epochs, "validate": True, "enable_checkpointing": True}
-        return fit(Probe(answer), Saves(tmp_path), monitor, ckpt_path=ckpt_path, **options), monitor
+        options: dict[str, Any] = {"max_epochs": epochs, "validate": True, "check_val_every_n_epoch": every}
+        options |= {"enable_checkpointing": bool(callbacks), "ckpt_path": ckpt_path}
+        return fit(Probe(answer), *callbacks, monitor, **options).lr_scheduler_configs[0].scheduler, monitor
 
-    run_to(3)[0].save_checkpoint(tmp_path / "whole.ckpt")
+    run_to(4, Saves(tmp_path))
+    all_late = set()
+    for checkpoint in sorted(tmp_path.glob("*.ckpt")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scheduler, monitor = run_to(6, ckpt_path=checkpoint)
 
-    lost = package == "torch"
-    with pytest.warns(UserWarning, match="read 'val_loss' 1 time in 2 epochs") if lost else nullcontext():
-        monitor = run_to(4, tmp_path / "1.ckpt")[1]
-    assert len(monitor.findings) == lost
+        late = package == "torch" and scheduler.last_epoch < 6 // every
+        assert bool(monitor.findings) is late, checkpoint.name
+        assert all("loses a reading of 'val_loss'" in one for one in monitor.findings)
+        all_late |= {checkpoint.stem} if late else set()
 
-    assert run_to(4, tmp_path / "whole.ckpt")[1].findings == ()
+    assert ("epoch3" in all_late) is (package == "torch")
+    assert "end4" not in all_late
 
 
 # --- attributes that nothing reads ------------------------------------------------------------------------------------

@@ -63,5 +63,5 @@ def test_a_group_that_is_only_added_follows_its_schedule() -> None:
     """The cure departs from nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", module="lightning")  # Lightning's own say on the mistake that is made here
         fit(Tuned(), Unfreezes(), LRMonitor(strict=True), max_epochs=4, log_every_n_steps=1)

@@ -247,6 +247,7 @@ def skipping(net: Skips, *callbacks: Callback, **options: Any) -> None:
         scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
         options["plugins"] = [MixedPrecision("16-mixed", "cpu", scaler)]
     with warnings.catch_warnings():
+        # The skipped update that is tested.
         warnings.filterwarnings("ignore", message="`training_step` returned `None`")
         fit(net, *callbacks, **options)
 

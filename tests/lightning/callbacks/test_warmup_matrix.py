@@ -102,8 +102,9 @@ def test_the_matrix_has_every_scheduler_of_torch() -> None:
 
 
 # A OneCycleLR stepped per epoch, which Lightning warns of, is tested all the same.
+# Torch's class is stepped per epoch on purpose.
 @pytest.mark.filterwarnings("ignore:A `OneCycleLR` scheduler is using 'interval. epoch'")
-@pytest.mark.filterwarnings("ignore:.*OneCycleLR.*:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:.*OneCycleLR.*:RuntimeWarning")  # as above
 @pytest.mark.parametrize("accumulate", [1, 3])
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 @pytest.mark.parametrize("name", MAKERS)

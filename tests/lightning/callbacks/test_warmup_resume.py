@@ -74,7 +74,8 @@ def run(answer: Any, *callbacks: L.Callback, ckpt: Path | None = None) -> list[l
 
 
 # Lightning says so of every callback that is gone, and of an epoch that it goes on with in its middle.
-@pytest.mark.filterwarnings("ignore:Be aware that when using .ckpt_path")
+@pytest.mark.filterwarnings("ignore:Be aware that when using .ckpt_path")  # the callback is left out on purpose
+# Lightning's, on a plain loader.
 @pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
 @pytest.mark.parametrize("name", SCHEDULERS)
 @pytest.mark.parametrize("ramp", WARMUPS)
@@ -91,6 +92,7 @@ def test_resumed_from_every_point_of_the_ramp(name: str, ramp: str, tmp_path: Pa
         assert run(answer, ckpt=ckpt) == plain[at:], ckpt.stem
 
 
+# Lightning's, on a plain loader.
 @pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
 def test_a_plateau_resumes_from_an_epochs_end_as_without_a_ramp(tmp_path: Path) -> None:
     """Torch's plateau loses the step that Lightning takes after saving; the ramp adds nothing to that."""
@@ -122,6 +124,7 @@ def test_the_checkpoint_is_plain_data(tmp_path: Path) -> None:
     assert [group["lr"] for group in saved["optimizer_states"][0]["param_groups"]] == BASES
 
 
+# Lightning's, on a plain loader.
 @pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
 def test_another_ramp_goes_on_after_as_many_updates(tmp_path: Path) -> None:
     """A ramp that was changed does not begin anew, and a warning names both."""
@@ -133,6 +136,7 @@ def test_another_ramp_goes_on_after_as_many_updates(tmp_path: Path) -> None:
     assert lrs[0] == pytest.approx([base * 4 / 8 for base in BASES])
 
 
+# Lightning's, on a plain loader.
 @pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
 def test_a_ramp_that_is_new_at_resume_begins_there(tmp_path: Path) -> None:
     """Where the checkpoint knows of no ramp, it begins with the resumed run, per update or per epoch."""

@@ -23,6 +23,7 @@ from tests.lightning.callbacks.test_monitor_resume import Keep
 from tests.lightning.tracking.offline import read
 
 # Lightning starts a plain loader over, which is not what these tests are about.
+# Lightning starts a plain loader over, which is meant.
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
 Rows = dict[int, dict[str, float]]
