@@ -111,6 +111,8 @@ class LRWarmup(Callback):
         self.groups = _chosen("groups", groups)
         self.horizon = horizon
         self._refuse()
+        # What is ramped, not how: a ramp that was changed between two runs still finds its place. Lightning asks at every hook.
+        self._state_key = self._generate_state_key(interval=interval, optimizers=self.optimizers, groups=self.groups)
         self._saved: dict[str, Any] | None = None
         self._ascents: list[Ascent] | None = None
 
@@ -251,8 +253,7 @@ class LRWarmup(Callback):
     @property
     @override
     def state_key(self) -> str:
-        # What is ramped, not how: a ramp that was changed between two runs still finds its place.
-        return self._generate_state_key(interval=self.interval, optimizers=self.optimizers, groups=self.groups)
+        return self._state_key
 
     @override
     def state_dict(self) -> dict[str, Any]:
