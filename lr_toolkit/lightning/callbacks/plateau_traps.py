@@ -90,15 +90,19 @@ def plateau_metric(scene: Scene) -> Iterator[str]:
 
 
 def lost_reading(scene: Scene) -> Iterator[str]:
-    """A resume from a checkpoint that was saved before the plateau had read the metric of its epoch."""
-    epochs = scene.trainer.current_epoch
-    for config in _plateaus(scene) if scene.trainer.ckpt_path else ():
+    """A resume that loses a reading: from a checkpoint that an epoch saved before its plateau stepped, or in mid-epoch."""
+    trainer = scene.trainer
+    for config in _plateaus(scene) if trainer.ckpt_path else ():
+        epochs, every = trainer.current_epoch, config.frequency
         read = getattr(config.scheduler, "last_epoch", None)
-        if config.interval == "epoch" and config.strict and read is not None and read < epochs // config.frequency:
+        if config.interval != "epoch" or not config.strict or read is None:
+            continue
+        # Lightning steps no plateau at the end of an epoch that it has begun again.
+        if read < epochs // every or (trainer.fit_loop.restarting and (epochs + 1) % every == 0):
             yield (
-                f"The plateau has read {config.monitor!r} {plural(read, 'time')} in {plural(epochs, 'epoch')}: Lightning saves the "
-                "checkpoint of an epoch before the plateau steps, so with each resume a reading is lost. "
-                "plateau=ReduceOnPlateau(...) of this package reads it before the checkpoint is saved."
+                f"This resume loses a reading of {config.monitor!r}, so the plateau reduces the learning rate later than it would "
+                "have: Lightning saves the checkpoint of an epoch before the plateau steps, and leaves out its step in an epoch "
+                "that is resumed. plateau=ReduceOnPlateau(...) of this package loses none."
             )
 
 

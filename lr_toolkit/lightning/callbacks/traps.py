@@ -90,7 +90,10 @@ def _two_owners(scene: Scene) -> Iterator[str]:
 
 
 def _unused_schedule(scene: Scene) -> Iterator[str]:
-    """The mixin's attributes, where the module's own ``configure_optimizers`` has left them aside."""
+    """The mixin's attributes, where the module's own ``configure_optimizers`` has left them aside.
+
+    Who overrides the hook in a subclass of the one that has the schedule means to replace it.
+    """
     module: Any = scene.module
     hook = getattr(module.configure_optimizers, "__func__", None)
     if not isinstance(module, ScheduleMixin) or hook is ScheduleMixin.configure_optimizers:
@@ -105,13 +108,20 @@ def _unused_schedule(scene: Scene) -> Iterator[str]:
         "plateau": module.plateau is None or any(one.plateau == module.plateau for one in ours),
     }
     for name, value in (("schedule", schedule), ("plateau", module.plateau)):
-        if not used[name]:
+        if not used[name] and _depth(module, name) <= _depth(module, "configure_optimizers"):
             yield (
                 f"{type(module).__name__}.{name} is {value!r}, and nothing follows it: the module has a configure_optimizers "
                 "of its own, which hides the one of ScheduleMixin. Remove it and write build_optimizer(self), or let it "
                 "return configure_optimizers(optimizer, self.schedule, self.trainer, plateau=self.plateau)."
             )
             return
+
+
+def _depth(module: Any, name: str) -> int:
+    """In which class an attribute is defined, counted from the module's own; -1 where it is the instance's."""
+    if name in vars(module) or name in getattr(module, "hparams", {}):
+        return -1
+    return next(at for at, one in enumerate(type(module).__mro__) if name in vars(one))
 
 
 def _shared_steps(scene: Scene) -> Iterator[str]:

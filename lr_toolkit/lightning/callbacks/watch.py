@@ -142,33 +142,26 @@ class Watch:
             return True  # it counts updates
         if ended:
             dev_run: bool = trainer.fast_dev_run  # type: ignore[attr-defined]  # set by Lightning's debugging setup
-            return not dev_run and (epochs > 1 or trainer.fit_loop.epoch_loop.batch_progress.is_last_batch)
+            return not dev_run and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
         return bool(epochs >= max(self._epochs / 2, account.config.frequency))
 
 
 class _Updates:
-    """How often an optimizer was stepped, and with a gradient."""
+    """How often an optimizer was stepped with a gradient; 0 where it takes its gradients away itself."""
 
     def __init__(self, optimizer: Optimizer, *, is_whole: bool) -> None:
-        self._calls = 0
-        self._real = 0
+        self.count = 0
         self._is_whole = is_whole
         self._witness: Tensor | None = None  # a parameter that had a gradient last time: it is asked first
         self._handle = optimizer.register_step_post_hook(self._after)
 
-    @property
-    def count(self) -> int:
-        """Updates that happened; where none ever had a gradient it is the optimizer that takes them away."""
-        return self._real or self._calls
-
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._calls += 1
         if self._is_whole and (self._witness is None or self._witness.grad is None):
             every = (one for group in optimizer.param_groups for one in group["params"])
             self._witness = next((one for one in every if one.grad is not None), None)
             if self._witness is None:
                 return
-        self._real += 1
+        self.count += 1
 
     def close(self) -> None:
         self._handle.remove()
@@ -205,7 +198,7 @@ def _steps(scheduler: Any) -> int | None:
 def _counted_too_many(account: _Account) -> str:
     steps, updates = account.steps, account.updates
     if not updates or (steps - updates) * 100 <= updates:
-        return ""  # where none at all was seen, the optimizer hides them
+        return ""  # where none was seen, the optimizer hides them
     name = type(account.config.scheduler).__name__
     return (
         f"{name} was stepped {plural(steps, 'time')} in {plural(updates, 'update')} of its optimizer: Lightning steps it also "

@@ -368,6 +368,11 @@ def test_an_early_drop_may_be_meant(make: Make) -> None:
     assert run(make, {"batches": 40}).findings == ()
 
 
+def test_milestones_of_a_short_run_may_be_meant() -> None:
+    """Where epochs have few updates, what would be early in epochs is not early in updates: 2 of 24."""
+    assert run(step(lambda one: torch_lr.MultiStepLR(one, [1, 2])), {}).findings == ()
+
+
 def test_the_warning_comes_once_and_the_table_keeps_the_facts(capsys: pytest.CaptureFixture[str]) -> None:
     """A trap is a warning, with the table or without; the table shows the plan."""
     for table in (True, False):
@@ -538,6 +543,25 @@ def test_attributes_of_the_mixin_that_are_hidden(name: str) -> None:
         fit(net, monitor, validate=True)
 
     assert len(monitor.findings) == bool(says)
+
+
+class Replaced(Mixed):
+    """Derived from a module with a schedule, to train it otherwise."""
+
+    def configure_optimizers(self) -> Any:
+        """No schedule."""
+        return self.sgd()
+
+
+def test_a_hook_of_a_subclass_is_meant() -> None:
+    """A subclass that overrides the hook replaces the schedule of its base; one that is given to it as well is hidden."""
+    net, monitor = Replaced(lambda net: None), LRMonitor()
+    fit(net, monitor)
+    assert monitor.findings == ()
+
+    net.schedule = hold()
+    with pytest.warns(UserWarning, match=r"Replaced.schedule is hold\(\)"):
+        fit(net, LRMonitor())
 
 
 # --- several optimizers and max_steps ---------------------------------------------------------------------------------
