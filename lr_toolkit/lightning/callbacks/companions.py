@@ -48,7 +48,7 @@ def _begins(callback: Callback) -> tuple[int, str] | None:
     # By name: the same class may come from lightning or from pytorch_lightning.
     names = {one.__name__ for one in type(callback).__mro__}
     if "StochasticWeightAveraging" in names:
-        return callback.swa_start, "swa_epoch_start={epoch} + 1"  # type: ignore[attr-defined]
+        return callback.swa_start, "swa_epoch_start={epoch} + 1"  # type: ignore[attr-defined]  # seen by name
     if "BackboneFinetuning" in names:
-        return callback.unfreeze_backbone_at_epoch, "unfreeze_backbone_at_epoch={epoch}"  # type: ignore[attr-defined]
+        return callback.unfreeze_backbone_at_epoch, "unfreeze_backbone_at_epoch={epoch}"  # type: ignore[attr-defined]  # seen by name
     return None

@@ -6,7 +6,8 @@ import copy
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -19,12 +20,14 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.warmup import LRWarmup
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.optim.shadow import Shadow
 from lr_toolkit.preview.legs import legs_of
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
     from numpy.typing import NDArray
 
+    from lr_toolkit.lightning.callbacks.ascent import Ascent
     from lr_toolkit.schedules import Horizon
 
 __all__ = ["Course", "Forecast", "course_of", "forecast"]
@@ -132,9 +135,10 @@ def course_of(trainer: Trainer) -> Course:
         last = max(by_epoch.scheduling)
         accumulations = tuple(by_epoch.get_accumulate_grad_batches(epoch) for epoch in range(last + 1))
     stepped = trainer.fit_loop.epoch_loop._batches_that_stepped
-    start, before = (0, stepped) if trainer.ckpt_path is None else (stepped, 0)
+    # Lightning counts a batch only after the checkpoints of its end were saved; its one optimizer's updates it has counted.
+    done = trainer.global_step if trainer.lightning_module.automatic_optimization else stepped
+    start, before = (0, stepped) if trainer.ckpt_path is None else (done, 0)
     for config in trainer.lr_scheduler_configs if start else ():
-        # Lightning counts a batch only after the checkpoints of its end were saved; the scheduler has counted it.
         if isinstance(config.scheduler, ScheduledLR) and config.scheduler.horizon.unit == "step":
             start = config.scheduler.last_epoch
             horizon = config.scheduler.horizon if config.scheduler.host else horizon  # with its past at another rate
@@ -142,17 +146,60 @@ def course_of(trainer: Trainer) -> Course:
 
 
 def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, course: Course) -> Forecast:
-    """The LRs that ``optimizer`` is going to use from here on; the run is not touched."""
-    configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
+    """The LRs that ``optimizer`` is going to use from here on, under the ramps of ``LRWarmup`` too; the run is not touched.
+
+    Raises:
+        ScheduleError: for a ramp that does not fit the run, as it does itself when it begins.
+    """
     if not course.updates:
         return Forecast.none("the run's length is not known")
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
     ramps = [one for one in callbacks if isinstance(one, LRWarmup)]
-    if ramps:  # which may begin only after the monitor, and may be over already
-        return Forecast.none(f"{' and '.join(map(repr, ramps))} multiplies what the scheduler says")
+    ascents = [one for ramp in ramps for one in ramp.ascents(trainer) if one.optimizer is optimizer and not one.is_over]
+    shadow = Shadow.around(optimizer)
+    with shadow.bare() if shadow else nullcontext():
+        alone = _alone(trainer, module, optimizer, course, _corners(ascents, course))
+    if alone.why_not or not ascents:
+        return alone
+    starts = _starts(course)
+    ahead = alone.updates - course.start
+    # A resumed run's epochs are those of its course; a later fit of the same Trainer has a course of its own.
+    epochs = np.searchsorted(starts, alone.updates, side="right") - 1 + (0 if course.start else trainer.current_epoch)
+    lrs = alone.lrs
+    for one in ascents:
+        lrs = lrs * one.ahead(ahead, epochs)
+    return replace(alone, lrs=lrs)
+
+
+def _corners(ascents: Sequence[Ascent], course: Course) -> NDArray[np.int64]:
+    """Updates at which ramps are to be seen."""
+    found: list[NDArray[Any]] = [np.empty(0)]
+    for one in ascents:
+        if one.warmup.interval == "step":
+            end = course.start + one.left(course.updates - course.start)
+            found.append(np.linspace(course.start, end, min(end - course.start + 1, _POINTS)))
+        else:
+            starts = _starts(course)
+            climbs = starts[starts > course.start]
+            climbs = climbs[: one.left(len(climbs)) + 1]
+            found += [climbs - 1, climbs]
+    updates = np.unique(np.concatenate(found).round().astype(np.int64))
+    return updates[(course.start <= updates) & (updates < course.updates)]
+
+
+def _starts(course: Course) -> NDArray[np.int64]:
+    """The first update of each epoch."""
+    return np.cumsum([0, *course.lengths()])[:-1]
+
+
+def _alone(
+    trainer: Trainer, module: LightningModule, optimizer: Optimizer, course: Course, wanted: NDArray[np.int64]
+) -> Forecast:
+    """What the schedulers alone would say, at these updates in any case; to be asked where no ramp is to be seen."""
+    configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
     ours = [one.scheduler for one in configs if isinstance(one.scheduler, ScheduledLR)]
     if len(configs) == len(ours) == 1:
-        return _closed_form(ours[0], course)
+        return _closed_form(ours[0], course, wanted)
     if not module.automatic_optimization and configs:
         return Forecast.none("the module steps its scheduler itself")
     if is_overridden("lr_scheduler_step", module):
@@ -160,25 +207,26 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
     return _stepped(trainer, module, optimizer, configs, course)
 
 
-def _closed_form(scheduler: ScheduledLR, course: Course) -> Forecast:
-    """The plan at its phases' boundaries and at points between them."""
+def _closed_form(scheduler: ScheduledLR, course: Course, wanted: NDArray[np.int64]) -> Forecast:
+    """The plan at its phases' boundaries, at points between them, and where it is wanted."""
     steps = course.updates
     edges = {0, steps - 1}
     for leg in legs_of(scheduler.route):
         edges |= {leg.start, leg.end - 1, leg.end}
     points = np.linspace(course.start, steps - 1, min(steps, _POINTS)).round().astype(np.int64)
+    points = np.union1d(points, wanted)
     if scheduler.horizon.unit == "epoch":
-        starts = np.cumsum([0, *course.lengths()])[:-1]
+        starts = _starts(course)
         updates = np.union1d(points, starts[starts >= course.start])
         counts = np.searchsorted(starts, updates, side="right") - 1
     else:
-        wanted = [edge for edge in edges if course.start <= edge < steps]
-        updates = np.union1d(points, np.array(wanted, np.int64))
+        ahead = [edge for edge in edges if course.start <= edge < steps]
+        updates = np.union1d(points, np.array(ahead, np.int64))
         counts = updates
     return Forecast(updates, np.array([scheduler.planned(int(k)) for k in counts]))
 
 
-class _Shadow(Optimizer):
+class _StandIn(Optimizer):
     """Parameter groups with the options of another optimizer's and nothing to train."""
 
     def __init__(self, real: Optimizer) -> None:
@@ -190,7 +238,7 @@ class _Shadow(Optimizer):
             groups.append({**options, "params": [weight]})
         super().__init__(groups, dict(real.defaults))
 
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # torch has overloads
         """An update that changes nothing."""
 
 
@@ -201,26 +249,26 @@ def _cloned(value: Any) -> Any:
 def _stepped(
     trainer: Trainer, module: LightningModule, optimizer: Optimizer, configs: Sequence[Any], course: Course
 ) -> Forecast:
-    shadow = _Shadow(optimizer)
+    stand_in = _StandIn(optimizer)
     # What a scheduler's functions hold of the run is shared with the copy, not copied with it.
-    memo: dict[int, Any] = {id(optimizer): shadow, id(trainer): trainer, id(module): module}
+    memo: dict[int, Any] = {id(optimizer): stand_in, id(trainer): trainer, id(module): module}
     try:
         copies = [(one, copy.deepcopy(one.scheduler, memo)) for one in configs if not one.reduce_on_plateau]
     except Exception as error:  # whatever a third party's scheduler holds
         return Forecast.none(f"the scheduler cannot be copied ({type(error).__name__})")
-    room = max(_STEPS // max(len(shadow.param_groups), 1), 1000)
+    room = max(_STEPS // max(len(stand_in.param_groups), 1), 1000)
     last = min(course.updates, course.start + room)
     rows: list[list[float]] = []
     failed = ""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the shadow, which is stepped as no optimizer is
+        warnings.simplefilter("ignore")  # about the stand-in, which is stepped as no optimizer is
         for update, (epoch, batch, done) in enumerate(course.ends()):
             if update < course.start:
                 continue
             if update >= last or failed:
                 break
-            rows.append([float(group["lr"]) for group in shadow.param_groups])
-            shadow.step()
+            rows.append([float(group["lr"]) for group in stand_in.param_groups])
+            stand_in.step()
             for config, scheduler in copies:
                 if config.interval == "step" or done:
                     at = batch if config.interval == "step" else epoch + 1

@@ -209,14 +209,15 @@ def test_a_picture_that_cannot_be_written_is_refused_at_once(path: Any) -> None:
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["monitor first", "warmup first"])
-def test_a_plan_under_a_warmup_callback_is_not_foretold(first: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where LRWarmup multiplies the LRs the table shows no plan that it would falsify, in either order of the callbacks."""
+def test_a_plan_under_a_warmup_callback_is_shown_with_its_ramp(first: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where LRWarmup multiplies the LRs the table and the picture show what it makes of them, in either order."""
     monitor, ramp = LRMonitor(table=True), LRWarmup("3 steps")
     net = Probe(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
     fit(net, *((monitor, ramp) if first else (ramp, monitor)), batches=10)
 
-    shown = capsys.readouterr().out
-    assert "not known: LRWarmup(3) multiplies" in " ".join(shown.split())
+    (row,) = [line.split() for line in capsys.readouterr().out.splitlines() if "e-0" in line]
+    assert [float(row[2]), float(row[3]), int(row[4])] == [0.025, pytest.approx(net.used[3][1][0], rel=0.05), 3]
+    assert dict(zip(*monitor._planned[0].planned, strict=True)) == {x: lrs[0] for x, lrs in net.used}
 
 
 def test_a_second_fit_is_foretold_from_its_own_beginning() -> None:
