@@ -46,7 +46,8 @@ def main() -> None:
         "Medians of interleaved repetitions in one process (`python -m benchmarks`). A ratio below 1 says that lr_toolkit is"
     )
     print(
-        "faster. *Floor* is the least that must be done: a cosine, and a write to each group (`fill_` for a tensor).\n"
+        "faster. *Floor* is the least that must be done: a cosine and a write to each group (`fill_` for a tensor) for a scheduler;\n"
+        "reading each LR and handing a row of them to the logger for a monitor.\n"
     )
     print("| what | lr_toolkit | beside | asked for |\n| --- | ---: | --- | --- |")
     for section in asked:

@@ -87,6 +87,28 @@ def trainer_of(callbacks: list[L.Callback], logger: Logger | bool, **options: An
     )
 
 
+class Least:
+    """What any monitor has to do: read each LR when it is used, and at the cadence hand a row of them to each logger."""
+
+    def __init__(self, count: int) -> None:
+        self.names = [f"lr/pg{at + 1}" for at in range(count)]
+        self.rows: list[dict[str, float]] = []
+        self.lrs: list[float] = []
+
+    def capture(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        """A hook of the optimizer."""
+        self.lrs = [group["lr"] for group in optimizer.param_groups]
+
+    def on_train_batch_end(self, trainer: L.Trainer) -> None:
+        """A hook of the Trainer."""
+        step = trainer.fit_loop.epoch_loop._batches_that_stepped
+        if (step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set by its logger connector
+            row = dict(zip(self.names, self.lrs, strict=True))
+            self.rows.append(row)
+            for logger in trainer.loggers:
+                logger.log_metrics(row, step=step)
+
+
 def monitor_row(count: int, logger: Logger, limit: float | None) -> Row:
     """All that a logged step makes of either monitor do: its hooks of the Trainer and of the optimizer."""
     mine, theirs = LRMonitor(), LearningRateMonitor()
@@ -106,7 +128,15 @@ def monitor_row(count: int, logger: Logger, limit: float | None) -> Row:
             loop._batches_that_stepped += 1
             theirs.on_train_batch_start(trainer)
 
-        return {"ours": ours, "LearningRateMonitor": lightnings}
+        least = Least(count)
+
+        def floor() -> None:
+            loop._batches_that_stepped += 1
+            least.capture(optimizer, (), {})
+            least.on_train_batch_end(trainer)
+
+        is_bare = not isinstance(logger, TensorBoardLogger)
+        return {"ours": ours, "LearningRateMonitor": lightnings, **({"floor": floor} if is_bare else {})}
 
     seconds = in_a_run(calls, [mine, theirs], Model(count, by_us), logger)
     name = "TensorBoard" if isinstance(logger, TensorBoardLogger) else "a logger that does nothing"
