@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from operator import mul
 from typing import Any, Protocol, final
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -186,7 +187,7 @@ class Shadow:
             found.add(id(group["lr"]))
         self._rates = rates_of(groups, bare)
         self._factors = ()
-        self._on_gpu = any(isinstance(lr, Tensor) and lr.is_cuda for lr in self._lrs())
+        self._has_tensors = any(isinstance(lr, Tensor) for lr in self._lrs())
 
     def _lrs(self) -> list[float | Tensor]:
         return [group["lr"] for group in self._optimizer.param_groups]
@@ -206,14 +207,30 @@ class Shadow:
 
     # --- the optimizer's hooks ---
 
+    def _is_captured(self) -> bool:
+        """Whether this update is recorded in a CUDA graph, and not taken: nothing of the ramp may get into it."""
+        on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch has not annotated it
+        return on_gpu and torch.cuda.is_current_stream_capturing()
+
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self._has_tensors and self._is_captured():
+            warnings.warn(
+                f"An update of {type(optimizer).__name__} is captured in a CUDA graph, whose replays call no optimizer.step(): the "
+                "warmup ramp stands still in them. Leave optimizer.step() out of the graph, or write the warmup into the "
+                "schedule, warmup('500 steps') >> cosine().",
+                UserWarning,
+                stacklevel=2,
+            )
+            return
         if not self._stepping and not self._rates.is_untouched():
             self._take_in()
         self._stepping += 1
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._stepping -= 1
-        if self._stepping > 0:
+        if self._has_tensors and self._is_captured():
+            return
+        if self._stepping > 1:
+            self._stepping -= 1
             return
         self._stepping = 0
         for climb in self._climbs:

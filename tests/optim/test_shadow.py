@@ -12,6 +12,7 @@ from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from lr_toolkit.optim.shadow import Shadow
+from tests.test_budget import calls_of
 
 BASES = [0.1, 0.05, 0.02]
 
@@ -223,6 +224,49 @@ def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, climb: type[Do
         shadow.settle()
         optimizer.step()
         scheduler.step()
+
+
+@pytest.mark.parametrize("kind", ["number", "tensor"])
+def test_an_update_takes_as_many_calls_for_all_groups_as_for_a_few(kind: str) -> None:
+    """No function, of Python or C, is called for each group from Python, and no operation of torch is run for each."""
+    calls = []
+    for count in (2, 200):
+        lrs = list(torch.rand(count).unbind()) if kind == "tensor" else [0.1] * count
+        optimizer = sgd(lrs)
+        shadow = Shadow.of(optimizer)
+        shadow.add(Alike())
+
+        def update(shadow: Shadow = shadow, optimizer: SGD = optimizer) -> None:
+            shadow.settle()
+            shadow._before_step(optimizer, (), {})
+            shadow._after_step(optimizer, (), {})
+            with shadow.bare():
+                pass
+
+        update()
+        calls.append(calls_of(update))
+
+    assert calls[0] == calls[1]
+
+
+def test_a_captured_update_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recorded in a CUDA graph it is not taken: nothing of the ramp gets into the graph, and a warning says what follows."""
+    optimizer = sgd([tensor(0.5)])
+    shadow = Shadow.of(optimizer)
+    shadow.add(Alike())
+    optimizer.step()
+    version = optimizer.param_groups[0]["lr"]._version
+
+    with monkeypatch.context() as capture:  # there is none without a GPU
+        capture.setattr(torch.cuda, "is_initialized", lambda: True)
+        capture.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+        with pytest.warns(UserWarning, match=r"SGD is captured in a CUDA graph.*warmup\('500 steps'\) >> cosine\(\)"):
+            optimizer.step()
+    assert optimizer.param_groups[0]["lr"]._version == version
+    assert lrs_of(optimizer) == [0.5 * 0.25]
+
+    optimizer.step()
+    assert lrs_of(optimizer) == [0.5 * 0.5]
 
 
 def test_an_lr_that_is_no_number_is_written_as_it_is() -> None:

@@ -58,7 +58,8 @@ class LRWarmup(Callback):
     W is ``over`` in updates (in epochs with ``interval="epoch"``); the first three are 1 from k = W on. The last three take
     Adam's second beta from each parameter group, as the decimal that it is written as.
 
-    An update counts when ``optimizer.step()`` ran: not one that a ``GradScaler`` skips. A group that is added in mid-ramp
+    An update counts when ``optimizer.step()`` ran: not one that a ``GradScaler`` skips, nor the replay of a CUDA graph, in which
+    the ramp stands still (a warning says so at the capture). A group that is added in mid-ramp
     brings its LR without the ramp, and is ramped too. Somebody who writes to ``group["lr"]`` during the ramp is reported, and
     what was written is taken as the LR without the ramp from the next update on. ``StochasticWeightAveraging`` and
     ``BackboneFinetuning``, which move the LR themselves, have to begin after the ramp.
