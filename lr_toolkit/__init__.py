@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
     from lr_toolkit.lightning.horizon import horizon_of as horizon_of
     from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
+    from lr_toolkit.optim.greedy import GreedyLR as GreedyLR
     from lr_toolkit.optim.plateau import ReduceOnPlateau as ReduceOnPlateau
     from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR
     from lr_toolkit.schedules.builders import cosine as cosine
@@ -62,7 +63,7 @@ _ROOMS = {
         "warmup",
         "wsd",
     ),
-    "optim": ("ReduceOnPlateau", "ScheduledLR"),
+    "optim": ("GreedyLR", "ReduceOnPlateau", "ScheduledLR"),
     "lightning": (
         "Branch",
         "LRMonitor",

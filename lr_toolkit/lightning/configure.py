@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLR
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.horizon import TrainerHost, horizon_of
 from lr_toolkit.lightning.plateau import attach_plateau
-from lr_toolkit.optim import OnChange, ReduceOnPlateau, ScheduledLR
+from lr_toolkit.optim import OnChange, Reaction, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def scheduler_config(
     trainer: Trainer | None = None,
     *,
     interval: Literal["step", "epoch"] = "step",
-    plateau: ReduceOnPlateau | None = None,
+    plateau: Reaction | None = None,
     name: str | None = None,
     horizon: Horizon | None = None,
     on_change: OnChange = "error",
@@ -79,7 +79,7 @@ def scheduler_config(
         _refuse_steps(schedule)
         if plateau is not None and plateau.every is not None:
             raise ScheduleError(
-                f"ReduceOnPlateau(every={plateau.every}) with interval='epoch': the scheduler counts no updates then. Write "
+                f"{type(plateau).__name__}(every={plateau.every}) with interval='epoch': the scheduler counts no updates then. Write "
                 "interval='step', or leave out every= to read the metric where it is produced."
             )
     length = _length(schedule, trainer, interval, horizon)
@@ -108,7 +108,7 @@ def configure_optimizers(
     trainer: Trainer | None = None,
     *,
     interval: Literal["step", "epoch"] = "step",
-    plateau: ReduceOnPlateau | None = None,
+    plateau: Reaction | None = None,
     name: str | None = None,
     horizon: Horizon | None = None,
     on_change: OnChange = "error",

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.configure import configure_optimizers
-from lr_toolkit.optim import OnChange, ReduceOnPlateau
+from lr_toolkit.optim import OnChange, Reaction
 from lr_toolkit.schedules import DurationLike, Schedule, ScheduleLike
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class ScheduleMixin:
     Attributes:
         schedule: a ``Schedule`` or its text.
         interval: ``"step"`` (default) or ``"epoch"``, as for ``scheduler_config``.
-        plateau: a ``ReduceOnPlateau``, or ``None``.
+        plateau: a ``ReduceOnPlateau`` or ``GreedyLR``, or ``None``.
         on_change: how to go on from a checkpoint that was saved under another plan, as for ``ScheduledLR``.
         rewarm: how long to warm up again then.
 
@@ -48,7 +48,7 @@ class ScheduleMixin:
 
     schedule: ScheduleLike
     interval: Literal["step", "epoch"] = "step"
-    plateau: ReduceOnPlateau | None = None
+    plateau: Reaction | None = None
     on_change: OnChange = "error"
     rewarm: DurationLike | None = None
 

@@ -61,6 +61,10 @@ class _PlateauReader(Callback):
         return plateau.every if plateau else None
 
     @property
+    def _kind(self) -> str:
+        return type(self._scheduler.plateau).__name__
+
+    @property
     def _monitor(self) -> str:
         plateau = self._scheduler.plateau
         return plateau.monitor if plateau else ""
@@ -124,7 +128,7 @@ class _PlateauReader(Callback):
         self._refuse_missing(trainer)
         if not self._readings and trainer.ckpt_path is None:
             warnings.warn(
-                f"ReduceOnPlateau(monitor={self._monitor!r}) was never read: the run ended before its first validation. Validate "
+                f"{self._kind}(monitor={self._monitor!r}) was never read: the run ended before its first validation. Validate "
                 "earlier, for example with Trainer(check_val_every_n_epoch=1).",
                 UserWarning,
                 stacklevel=2,
@@ -143,7 +147,7 @@ class _PlateauReader(Callback):
         near = get_close_matches(self._monitor, names, n=1)
         cure = f"Did you mean monitor={near[0]!r}?" if near else f"Log it: self.log({self._monitor!r}, value)."
         raise ScheduleError(
-            f"ReduceOnPlateau(monitor={self._monitor!r}): no such metric was logged by the end of the first epoch in which it "
+            f"{self._kind}(monitor={self._monitor!r}): no such metric was logged by the end of the first epoch in which it "
             f"could be. The metrics are {', '.join(names) or 'none'}. {cure}"
         )
 

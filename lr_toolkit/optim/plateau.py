@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, final
+from dataclasses import dataclass, replace
+from typing import final
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.reaction import Reaction, ReactionState
 
-__all__ = ["PlateauState", "ReduceOnPlateau"]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class PlateauState:
-    """What a plateau reaction has seen: the best value, bad readings since, readings of cooldown left, and the latest."""
-
-    best: float
-    bad: int = 0
-    cooldown: int = 0
-    recent: tuple[float, ...] = ()
+__all__ = ["ReduceOnPlateau"]
 
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
-class ReduceOnPlateau:
+class ReduceOnPlateau(Reaction):
     """Lower the learning rate when a metric has stopped improving, whatever the schedule says.
 
         lr(k) = base_lr * timeline(k) * gain,    gain starts at 1 and is multiplied by ``factor`` at each reduction
@@ -63,88 +51,15 @@ class ReduceOnPlateau:
         torch's ``ReduceLROnPlateau``. A NaN reading, which torch counts as bad, is reported and otherwise ignored.
     """
 
-    monitor: str = ""
-    mode: Literal["min", "max"] = "min"
-    factor: float = 0.1
-    patience: int = 10
-    threshold: float = 1e-4
-    threshold_mode: Literal["rel", "abs"] = "rel"
-    cooldown: int = 0
-    min_lr: float | tuple[float, ...] = 0.0
-    eps: float = 1e-8
-    smooth: int = 1
-    every: int | None = None
-
-    def __post_init__(self) -> None:
-        given: Any = self.min_lr
-        floors = tuple(given) if isinstance(given, (list, tuple)) else (given,)
-        checks = {
-            "monitor": (_text(self.monitor), "names the metric that is read", "'val_loss'"),
-            "mode": (self.mode in ("min", "max"), "is 'min' or 'max'", "'min'"),
-            "factor": (_number(self.factor) and 0 < self.factor < 1, "lies between 0 and 1", "0.1"),
-            "patience": (_count(self.patience), "is a whole number of readings, zero or more", "5"),
-            "threshold": (_number(self.threshold), "is a number, zero or more", "1e-4"),
-            "threshold_mode": (self.threshold_mode in ("rel", "abs"), "is 'rel' or 'abs'", "'rel'"),
-            "cooldown": (_count(self.cooldown), "is a whole number of readings, zero or more", "5"),
-            "min_lr": (floors and all(map(_number, floors)), "is an LR, zero or more, or one for each group", "1e-6"),
-            "eps": (_number(self.eps), "is a number, zero or more", "1e-8"),
-            "smooth": (_count(self.smooth) and self.smooth, "is a number of readings, one or more", "5"),
-            "every": (self.every is None or (_count(self.every) and self.every), "is a number of updates", "100"),
-        }
-        for name, (good, what, spelling) in checks.items():
-            if not good:
-                value = getattr(self, name)
-                raise ScheduleError(
-                    f"ReduceOnPlateau({name}={value!r}): {name} {what}. Write ReduceOnPlateau(..., {name}={spelling})."
-                )
-        if isinstance(given, list):
-            object.__setattr__(self, "min_lr", floors)
-
-    def __repr__(self) -> str:
-        said = (f"{one.name}={value!r}" for one in fields(self) if (value := getattr(self, one.name)) != one.default)
-        return f"ReduceOnPlateau({', '.join(said)})"
-
-    @property
-    def start(self) -> PlateauState:
-        """The state before the first reading."""
-        return PlateauState(best=math.inf if self.mode == "min" else -math.inf)
-
-    def read(self, state: PlateauState, value: float) -> tuple[PlateauState, bool]:
-        """The state after a reading, and whether it calls for a reduction."""
-        recent = (*state.recent, value)[-self.smooth :]
-        state, value = replace(state, recent=recent), sum(recent) / len(recent)
-        if self._better(value, state.best):
+    def read(self, state: ReactionState, value: float) -> tuple[ReactionState, int]:
+        """The state after a reading, and -1 where it calls for a reduction."""
+        state, value = self.smoothed(state, value)
+        if self.is_better(value, state.best):
             after = replace(state, best=value, bad=0)
         else:
             after = replace(state, bad=state.bad + 1)
         if after.cooldown > 0:
             after = replace(after, bad=0, cooldown=after.cooldown - 1)
         if after.bad > self.patience:
-            return replace(after, bad=0, cooldown=self.cooldown), True
-        return after, False
-
-    def reduced(self, level: float, group: int) -> float:
-        """Base LR x gain of a parameter group after a reduction from ``level``."""
-        floor = self.min_lr[group] if isinstance(self.min_lr, tuple) else self.min_lr
-        lower = max(level * self.factor, floor)
-        return lower if level - lower > self.eps else level
-
-    def _better(self, value: float, best: float) -> bool:
-        sign = 1.0 if self.mode == "max" else -1.0
-        if self.threshold_mode == "rel":
-            bar = best * (1.0 + sign * self.threshold)
-        else:
-            bar = best + sign * self.threshold
-        return value > bar if self.mode == "max" else value < bar
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
-
-
-def _count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+            return replace(after, bad=0, cooldown=self.cooldown), -1
+        return after, 0

@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.groups import GroupWriter
-from lr_toolkit.optim.plateau import PlateauState, ReduceOnPlateau
+from lr_toolkit.optim.reaction import Reaction, ReactionState
 from lr_toolkit.optim.resume import CLASS, FORMAT, Host, OnChange, check_policy, refuse_foreign, route_after
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.routes import Plan, Route, horizon_from
@@ -94,7 +94,7 @@ class ScheduledLR(LRScheduler):
         horizon: Horizon,
         *,
         last_epoch: int = -1,
-        plateau: ReduceOnPlateau | None = None,
+        plateau: Reaction | None = None,
         on_change: OnChange = "error",
         rewarm: DurationLike | None = None,
     ) -> None:
@@ -110,7 +110,7 @@ class ScheduledLR(LRScheduler):
         self.on_change: OnChange = on_change
         self.rewarm = None if rewarm is None else Duration.of(rewarm, "ScheduledLR", "rewarm")
         check_policy(self.on_change, self.rewarm)
-        if plateau is not None and not isinstance(plateau, ReduceOnPlateau):
+        if plateau is not None and not isinstance(plateau, Reaction):
             raise ScheduleError(
                 f"ScheduledLR(plateau={plateau!r}): must be a reaction. Write plateau=ReduceOnPlateau(monitor='val_loss', patience=5)."
             )
@@ -137,12 +137,13 @@ class ScheduledLR(LRScheduler):
                     f"ScheduledLR: end_lr={floor!r} lies above the base LR {base!r} of parameter group {at}, whose LR would "
                     "climb. Write a lower end_lr, or a floor relative to each group's base LR: end=0.1."
                 )
-        floors = self.plateau.min_lr if self.plateau else 0.0
-        if isinstance(floors, tuple) and len(floors) != len(bases):
-            raise ScheduleError(
-                f"ReduceOnPlateau(min_lr={floors!r}): {len(floors)} values for {len(bases)} parameter groups. Write one number, "
-                "or one for each group."
-            )
+        for name in ("min_lr", "max_lr"):
+            bound = getattr(self.plateau, name, None)
+            if isinstance(bound, tuple) and len(bound) != len(bases):
+                raise ScheduleError(
+                    f"{type(self.plateau).__name__}({name}={bound!r}): {len(bound)} values for {len(bases)} parameter groups. "
+                    "Write one number, or one for each group."
+                )
 
     # --- following the plan ---
 
@@ -176,7 +177,7 @@ class ScheduledLR(LRScheduler):
         self._write()
 
     def observe(self, value: float | Tensor) -> None:
-        """Give the plateau reaction a new reading of its metric; a reduction acts from the next update on.
+        """Give the plateau reaction a new reading of its metric; what it does acts from the next update on.
 
         Raises:
             ScheduleError: where this scheduler was made without ``plateau=``.
@@ -191,14 +192,14 @@ class ScheduledLR(LRScheduler):
                 f"{self.plateau.monitor!r} is NaN: the plateau reaction ignores it.", UserWarning, stacklevel=2
             )
             return
-        self._reaction, reduce = self.plateau.read(self._reaction, reading)
-        if reduce:
+        self._reaction, way = self.plateau.read(self._reaction, reading)
+        if way:
             self._adopt_groups()
             for at, base in enumerate(self._route.bases):
                 level = base * self._gains[at]
-                lower = self.plateau.reduced(level, at)
-                if lower != level:
-                    self._gains[at] = lower / base
+                moved = self.plateau.moved(level, way, at)
+                if moved != level:
+                    self._gains[at] = moved / base
             self._writer.relevel(self._route.bases, self._gains)
             self._write()
 
@@ -366,7 +367,7 @@ class ScheduledLR(LRScheduler):
         self._gains = list(state_dict["gains"])
         if self.plateau is not None:
             self._reaction = (
-                PlateauState(**{**saved, "recent": tuple(saved.get("recent", ()))}) if saved else self.plateau.start
+                ReactionState(**{**saved, "recent": tuple(saved.get("recent", ()))}) if saved else self.plateau.start
             )
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.
         self._follow(route)

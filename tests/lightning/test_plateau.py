@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Stochast
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, configure_optimizers
+from lr_toolkit import GreedyLR, Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, configure_optimizers
 from tests.lightning.runs import BASES, Net, loader, trainer
 
 # The metric of each validation in turn: ties, improvements and rises.
@@ -181,6 +181,34 @@ def test_a_training_metric_is_read_every_n_updates(accumulate: int) -> None:
 
     assert len(net.used) == 24
     assert same(net.lrs, simulated(SCHEDULE, Horizon(24, 8), told, 24))
+
+
+@pytest.mark.needs("transformers>=5", "it brings GreedyLR")
+def test_a_greedy_reaction_is_read_alike() -> None:
+    """``GreedyLR`` in the place of ``ReduceOnPlateau``: the LRs are the timeline's times the gain of transformers' class."""
+    from transformers.optimization import GreedyLR as Theirs
+
+    options: dict[str, Any] = {"factor": 0.5, "patience": 0, "max_lr": 4.0, "min_lr": 0.0}
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        greedy = GreedyLR(monitor="loss", every=3, **options | {"max_lr": [base * 4.0 for base in BASES]})
+        return configure_optimizers(optimizer, SCHEDULE, net.trainer, plateau=greedy)
+
+    net = Stepwise(answer)
+    trainer(max_epochs=3).fit(net, loader(8))
+
+    gain = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = Theirs(gain, **options)
+    timeline = Schedule.parse(SCHEDULE).resolve(Horizon(24, 8))
+    rows, gains = [], set()
+    for k in range(24):
+        if k and k % 3 == 0:
+            theirs.step(LOSSES[k - 1])
+        gains.add(gain.param_groups[0]["lr"])
+        rows.append([timeline(k, base_lr=base) * gain.param_groups[0]["lr"] for base in BASES])
+
+    assert same(net.lrs, rows)
+    assert max(gains) > 1 > min(gains)
 
 
 def test_a_training_metric_is_read_once_for_its_update(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

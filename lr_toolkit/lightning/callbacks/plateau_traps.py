@@ -143,12 +143,10 @@ def wrong_mode(scene: Scene) -> Iterator[str]:
         against, others = (_HIGHER, _LOWER) if mode == "min" else (_LOWER, _HIGHER)
         if words & against and not words & (others | _TURNED):
             better, other = ("higher", "max") if mode == "min" else ("lower", "min")
-            ours = isinstance(scheduler, ScheduledLR)
-            call = (
-                f"ReduceOnPlateau(monitor={monitor!r}, mode={other!r})"
-                if ours
-                else f"ReduceLROnPlateau(..., mode={other!r})"
-            )
+            if isinstance(scheduler, ScheduledLR):
+                call = f"{type(scheduler.plateau).__name__}(monitor={monitor!r}, mode={other!r})"
+            else:
+                call = f"ReduceLROnPlateau(..., mode={other!r})"
             yield (
                 f"The plateau has mode={mode!r}, and of {monitor!r} a {better} value is better: it is going to reduce the "
                 f"learning rate while the metric improves. Write {call}."
