@@ -84,7 +84,7 @@ def scheduler_config(
             )
     length = _length(schedule, trainer, interval, horizon)
     scheduler = ScheduledLR(optimizer, schedule, length, plateau=plateau, on_change=on_change, rewarm=rewarm)
-    if horizon is None and trainer is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning's debugging setup
+    if horizon is None and trainer is not None:
         scheduler.host = TrainerHost(trainer, length)
     # Lightning steps the optimizer also where training_step returned None. A sharded optimizer may hold no gradient on some
     # rank, and all ranks must count alike.
@@ -194,20 +194,28 @@ def _fitting(schedule: Schedule, horizon: Horizon, trainer: Trainer) -> Horizon:
     try:
         schedule.resolve(horizon)
     except ScheduleError as misfit:
-        if trainer.ckpt_path is not None:
-            raise ScheduleError(
-                f"{misfit} Where the checkpoint's run took more updates in an epoch it is longer than that: say how long with "
-                "horizon=Horizon(steps=..., steps_per_epoch=[...])."
-            ) from None
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning's debugging setup
+        longer = _long_enough(schedule, horizon)
+        if longer is None:
             raise
-        for doublings in range(1, 40):
-            longer = Horizon(horizon.steps << doublings, horizon.steps_per_epoch, horizon.unit)
-            try:
-                schedule.resolve(longer)
-            except ScheduleError:
-                continue
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning's debugging setup
             warnings.warn(f"fast_dev_run cuts the schedule: {misfit}", UserWarning, stacklevel=5)
             return longer
-        raise
+        if trainer.ckpt_path is None or horizon.unit == "epoch":
+            raise
+        raise ScheduleError(
+            f"{misfit} Where the checkpoint's run took more updates in an epoch it is longer than that: say how long with "
+            "horizon=Horizon(steps=..., steps_per_epoch=[...])."
+        ) from None
     return horizon
+
+
+def _long_enough(schedule: Schedule, horizon: Horizon) -> Horizon | None:
+    """The first doubling of ``horizon`` on which the schedule fits; ``None`` where no length would help."""
+    for doublings in range(1, 40):
+        longer = Horizon(horizon.steps << doublings, horizon.steps_per_epoch, horizon.unit)
+        try:
+            schedule.resolve(longer)
+        except ScheduleError:
+            continue
+        return longer
+    return None

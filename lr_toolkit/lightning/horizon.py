@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules import Horizon
-from lr_toolkit.schedules.routes import horizon_state
+from lr_toolkit.schedules.routes import horizon_from, horizon_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,24 +105,24 @@ class TrainerHost:
 
     def kept(self, said: Mapping[str, Any]) -> Literal["steps", "epochs"] | None:
         """In what the run is as long as the one that ``said`` this; ``None`` where it is of another length."""
-        if any(said[name] != self.said[name] for name in ("max_epochs", "max_steps")):
-            return None
-        return "epochs" if said["max_steps"] == -1 else "steps"
+        was, now = _end(said), _end(self.said)
+        return now[0] if was == now else None
 
     def horizon_after(self, saved: Horizon, taken: int) -> Horizon:
         """The length of this run, of which so many steps were taken on the way to the horizon ``saved``."""
         trainer = self._trainer
         epochs, steps = _limits(trainer)
+        first, done = _reached(trainer)
+        over = 0 <= epochs <= first or 0 <= steps <= trainer.global_step
+        if over or trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning's debugging setup
+            return saved  # nothing is left to train, or the run is cut on purpose: what was planned is not in question
         if steps == -1 and saved.unit == "epoch":
             return Horizon(epochs, unit="epoch")
         if math.isinf(trainer.fit_loop.max_batches):
-            return Horizon(max(taken + steps - trainer.global_step, 1))
-        first, done = _reached(trainer)
+            return Horizon(taken + steps - trainer.global_step)
         total, lengths = _ahead(trainer, first, trainer.global_step, done)
         if saved.unit == "epoch":
             return Horizon(taken + len(lengths), unit="epoch")
-        if not total:
-            return saved
         old = saved.epoch_steps or (lengths[-1],)
         past = [old[min(epoch, len(old) - 1)] for epoch in range(first)]
         lengths[0] += max(taken - sum(past), 0)
@@ -132,6 +132,13 @@ class TrainerHost:
 def _limits(trainer: Trainer) -> tuple[int, int]:
     """``max_epochs`` and ``max_steps``, each -1 where it sets no limit."""
     return -1 if trainer.max_epochs is None else trainer.max_epochs, trainer.max_steps
+
+
+def _end(said: Mapping[str, Any]) -> tuple[Literal["steps", "epochs"], int]:
+    """The limit that ends a run, of which there may be two."""
+    if said["max_steps"] == -1 or horizon_from(said).epochs == said["max_epochs"]:
+        return "epochs", said["max_epochs"]
+    return "steps", said["max_steps"]
 
 
 _BY_HAND = "say it yourself: configure_optimizers(..., horizon=Horizon(steps=10_000, steps_per_epoch=500))."
@@ -179,7 +186,7 @@ def _reached(trainer: Trainer) -> tuple[int, int]:
     """The epoch in which a run goes on from the checkpoint that was read, and the batches of it that Lightning takes as done."""
     epochs: Any = trainer.fit_loop.epoch_progress.current
     batch: Any = trainer.fit_loop.epoch_loop.batch_progress
-    epoch, done = epochs.processed, batch.current.ready
+    epoch, done = epochs.processed, batch.current.processed
     if epoch == epochs.ready:
         return epoch, 0
     whole = done >= trainer.fit_loop.max_batches

@@ -28,6 +28,7 @@ from lr_toolkit import (
     ScheduleMixin,
     configure_optimizers,
     cosine,
+    custom,
 )
 from tests.lightning.runs import Net, loader, trainer
 from tests.optim.test_resume import FORMULAS, Course, after, course
@@ -311,6 +312,92 @@ def test_epochs_that_are_counted_are_the_same_at_every_rate(tmp_path: Path, monk
 
     assert scheduler.horizon == Horizon(6, unit="epoch")
     assert [lrs[0] for lrs in used] == pytest.approx([0.1 / 3 * (1 - i // 2 / 4) for i in range(8)])
+
+
+def test_a_run_that_has_nothing_left_to_train_is_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where ``max_steps`` or ``max_epochs`` is reached already, or ``fast_dev_run`` cuts the run short, the saved plan goes on."""
+    monkeypatch.chdir(tmp_path)
+    limits: dict[str, list[dict[str, Any]]] = {
+        "step": [{"max_steps": 5}, {"max_steps": 10}, {"max_epochs": 1}, {"fast_dev_run": 3}],
+        "epoch": [{"max_steps": 5}, {"max_epochs": 1}, {"fast_dev_run": 3}],
+    }
+    for interval in ("step", "epoch"):
+        answer = scheduled("linear()", interval=interval)
+        for at in cut_runs(answer, 8, 1, max_epochs=3):
+            if at == 10:
+                break
+        for limit in limits[interval]:
+            used, scheduler = resumed(answer, 8, 1, **limit)
+
+            assert not used, limit
+            assert scheduler.horizon.steps == (24 if interval == "step" else 3), limit
+
+
+def test_fast_dev_run_goes_on_where_the_checkpoint_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dev run of three batches resumes a run whose warmup alone takes ten."""
+    monkeypatch.chdir(tmp_path)
+    answer = scheduled("warmup(10) >> linear()")
+    next(cut_runs(answer, 8, 1, max_epochs=3))
+    with pytest.warns(UserWarning, match="fast_dev_run cuts the schedule: "):
+        used, _ = resumed(answer, 8, 1, fast_dev_run=3)
+
+    assert [lrs[0] for lrs in used] == pytest.approx([0.2 / 11, 0.3 / 11])
+
+
+def test_a_schedule_that_fits_no_run_is_refused_without_advice_on_its_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function that gives a negative factor is wrong on every horizon, from a checkpoint too."""
+    monkeypatch.chdir(tmp_path)
+    next(cut_runs(scheduled("linear()"), 8, 1, max_epochs=3))
+    with pytest.raises(ScheduleError, match=r"gave -\d+ for step") as caught:
+        resumed(
+            lambda net, optimizer: configure_optimizers(optimizer, custom(lambda i: 1 - i), net.trainer),
+            8,
+            1,
+            max_epochs=3,
+        )
+
+    assert "horizon=" not in str(caught.value)
+
+
+def test_of_two_limits_the_one_that_ends_the_run_says_what_it_has_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Epochs end this run, whatever ``max_steps`` is beside them: steps to come are a question, and shares of the run are none."""
+    monkeypatch.chdir(tmp_path)
+    in_steps, in_shares = scheduled("warmup('25%') >> linear(over=8) >> hold()"), scheduled("linear()")
+    for answer in (in_steps, in_shares):
+        for at in cut_runs(answer, 8, 1, max_epochs=3, max_steps=1000):
+            if at == 10:
+                break
+        if answer is in_steps:
+            with pytest.raises(ScheduleError, match="The plan is not the one in the checkpoint"):
+                resumed(answer, 8, 2, max_epochs=3, max_steps=1000)
+    for limit in ({"max_steps": 1000}, {"max_steps": 900}, {}):
+        used, _ = resumed(in_shares, 8, 2, max_epochs=3, **limit)
+
+        assert [lrs[0] for lrs in used] == pytest.approx([0.1 / 12 * (1 - i / 7) * 7 for i in range(7)])
+
+
+def test_an_update_that_an_exception_broke_off_is_still_to_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint that was saved in the middle of a batch does not count it: at another rate, too, schedule and run end as one."""
+    monkeypatch.chdir(tmp_path)
+    answer = scheduled("linear()")
+
+    class Broken(Cut):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            self._end("training")
+            return super().training_step(batch, batch_idx)
+
+    for at in range(1, 23):
+        with pytest.raises(Unplugged):
+            trainer(max_epochs=3).fit(Broken(answer, "training", at), loader(8))
+        used, scheduler = resumed(answer, 8, 3, max_epochs=3)
+
+        assert scheduler.horizon.steps == at + len(used), at
 
 
 # The skipped update that is tested; Lightning says so once in a process.
