@@ -72,7 +72,8 @@ def branch(
 
     Raises:
         ScheduleError: where the file holds no scheduler of this package or more than can be read without executing code,
-            several that have come to different updates, or one that counts epochs; for a duration or a shape that is none.
+            several that have come to different updates, one that counts epochs, or one whose LR is zero; for a duration or a
+            shape that is none.
 
     Example:
         >>> state = {"class": "lr_toolkit.ScheduledLR", "last_epoch": 8000}
@@ -93,7 +94,7 @@ def branch(
     held = _read(checkpoint)
     state = _ours(held)
     at = state["last_epoch"]
-    _caution(state, at)
+    _check_lr(state, at)
     updates = _updates(Duration.of(over, "branch"), at, state["asked"])
     cooldown = COOLDOWNS[shape](end, over=updates)
     # Lightning's counter runs on where a GradScaler skips an update, and counts those of several optimizers together.
@@ -151,14 +152,18 @@ def _ours(held: Mapping[str, Any]) -> Mapping[str, Any]:
     return states[0]
 
 
-def _caution(state: Mapping[str, Any], at: int) -> None:
-    """Warn where the LR is the same neither as before this update nor as after it."""
+def _check_lr(state: Mapping[str, Any], at: int) -> None:
+    """Refuse an LR of zero; warn where it is the same neither as before this update nor as after it."""
     try:
         plan = plan_from(state["asked"])
         route = Route.from_state(state["route"], plan)
     except (KeyError, ScheduleError):  # a state that does not say it, or a Python function that it cannot say
         return
     before, now, after = (route.lrs(k) for k in (max(at - 1, 0), at, at + 1))
+    if not any(now):
+        raise ScheduleError(
+            f"branch: at update {at}, the LR is 0, from which there is no way down. Branch from an earlier checkpoint."
+        )
     if at and before != now != after:
         phase = plan.timeline.segment(at).shape
         lr, base = max(zip((lr * gain for lr, gain in zip(now, state["gains"], strict=True)), route.bases, strict=True))

@@ -354,8 +354,8 @@ class ScheduledLR(LRScheduler):
         open ``hold`` around this update is longer, is followed without asking.
 
         Raises:
-            ScheduleError: for a changed plan without a policy, the state of another class, of an optimizer with other
-                groups, or of a newer version. Nothing is changed then.
+            ScheduleError: for a changed plan without a policy or with one that leads nowhere, the state of another class,
+                of an optimizer with other groups, or of a newer version. Nothing is changed then.
         """
         self._adopt_groups()
         refuse_foreign(state_dict, len(self._gains), self.horizon.unit)

@@ -143,7 +143,7 @@ class Stretched(Route):
         if not self.at < min(self.until, self.of.steps):
             raise ScheduleError(
                 f"on_change='stretch' at update {self.at}: the saved plan ends at {self.of.steps} and the new one at "
-                f"{self.until}, so there is nothing to stretch. Write on_change='continue' or on_change='keep'."
+                f"{self.until}, so there is nothing to stretch. Write on_change='continue' or on_change='replan'."
             )
 
     @property
@@ -187,6 +187,11 @@ class Continued(Route):
 
     def __post_init__(self) -> None:
         now = self.plan.lrs(self.at)
+        if any(now) and not any(self.start):
+            raise ScheduleError(
+                f"on_change='continue' at update {self.at}: the LR in use is 0, from which nothing decays. Write "
+                "on_change='replan'."
+            )
         for segment in self.plan.timeline.segments:
             for k in (segment.start, segment.end - 1):
                 if k > self.at and any(

@@ -164,6 +164,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda: branch(made(asked={"unit": "epoch"}), 5),
         r"hold\('20 epochs'\) >> one_minus_sqrt\(\), with interval='epoch'",
     ),
+    "an LR of zero": (
+        lambda: branch(made(route=made()["lr_schedulers"][0]["route"] | {"schedule": "linear(over=20)"}), 5),
+        "update 20, the LR is 0",
+    ),
     "two counters": (
         lambda: branch({"lr_schedulers": [*made()["lr_schedulers"], *made(last_epoch=7)["lr_schedulers"]]}, 5),
         "different updates, 7, 20",
@@ -225,7 +229,7 @@ MOVING = {
     ("warmup(10) >> hold()", 10): "",
     ("hold(10) >> linear()", 10): "",
     ("step('1 epoch', gamma=0.5)", 20): "",
-    ("warmup(4) >> cosine(over=6) >> hold()", 20): "",
+    ("warmup(4) >> cosine(over=6, end=0.1) >> hold()", 20): "",
 }
 
 

@@ -154,6 +154,8 @@ def continued(old: Course, new: Course, at: int) -> Course | None:
     if climbs(new, at):
         return None
     start, first, last = old.lrs(Fraction(at)), new.lrs(Fraction(at)), new.lrs(Fraction(max(at, new.end)))
+    if any(first) and not any(start):
+        return None
 
     def there(x: Fraction) -> list[float]:
         return [
@@ -235,7 +237,7 @@ def test_an_interrupted_run_follows_the_specified_sequence(made: list[Leg], plat
             too_long = asks and leg.rewarm is not None and counter + leg.rewarm > steps
             if follow is None or too_long:
                 event("not possible")
-                with pytest.raises(ScheduleError, match=r"nothing to stretch|still climbs|Write a shorter one"):
+                with pytest.raises(ScheduleError, match=r"nothing to stretch|still climbs|is 0|Write a shorter one"):
                     resume(optimizer, scheduler, states)
                 return
             event("changed" if changed else "unchanged")
@@ -303,7 +305,7 @@ def test_every_pair_of_plans_under_every_policy(old: tuple[str, int], policy: st
                 optimizer = sgd(bases)
                 scheduler = ScheduledLR(optimizer, text, Horizon(steps), on_change=policy)
                 if route is None:
-                    with pytest.raises(ScheduleError, match=r"nothing to stretch|still climbs"):
+                    with pytest.raises(ScheduleError, match=r"nothing to stretch|still climbs|is 0"):
                         resume(optimizer, scheduler, states)
                     continue
                 resume(optimizer, scheduler, states)
@@ -345,6 +347,8 @@ CASES = {
         (0.0, 0.0, 0.0), (0.4, 0.2, 0.0), None, (0.4, 0.4, 0.4)),
     "finished, then longer": Case(("linear(end=0.1)", 60), ("linear()", 200),
         (0.7, 0.6, 0.25), (0.1, 0.1, 0.1), None, (0.1, 0.6 / 7, 0.25 / 7)),
+    "finished at zero, then longer": Case(("linear()", 60), ("linear()", 200),
+        (0.7, 0.6, 0.25), (0.0, 0.0, 0.0), None, None),
     "another shape": Case(("linear()", 100), ("polynomial(2.0)", 100),
         (0.16, 0.04, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.1, 0.0)),
     "half the base LR": Case(("linear()", 100), ("linear()", 100),
