@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import mul
@@ -15,7 +16,7 @@ from torch.optim import Optimizer
 from lr_toolkit.optim.guarded import guard, is_guarded, release
 from lr_toolkit.optim.rates import rates_of
 
-__all__ = ["Climb", "Shadow"]
+__all__ = ["Climb", "Shadow", "steppers"]
 
 _ATTRIBUTE = "_lr_toolkit_shadow"
 
@@ -49,17 +50,22 @@ class Shadow:
         self._optimizer = optimizer
         self._climbs: list[Climb] = []
         self._factors: tuple[float, ...] = ()
-        self._stepping = 0  # how many optimizer.step() are running: a subclass that calls super().step() makes it two
+        # How many optimizer.step() are running: a subclass that calls super().step(), or another optimizer's, makes it two.
+        self._stepping = 0
         self._warned = False
         self._guarded: list[Any] = []
         self._is_hidden = False
         self._bind(self._lrs())
         self.turn()
         self._handles = [
-            optimizer.register_step_pre_hook(self._before_step),
-            optimizer.register_step_post_hook(self._after_step),
-            optimizer.register_state_dict_post_hook(self._save),
-            optimizer.register_load_state_dict_post_hook(self._loaded),
+            handle
+            for one in steppers(optimizer)
+            for handle in (
+                one.register_step_pre_hook(self._before_step),
+                one.register_step_post_hook(self._after_step),
+                one.register_state_dict_post_hook(self._save),
+                one.register_load_state_dict_post_hook(self._loaded),
+            )
         ]
         add = optimizer.add_param_group
 
@@ -179,12 +185,15 @@ class Shadow:
 
     def _bind(self, bare: Sequence[float | Tensor]) -> None:
         groups = self._optimizer.param_groups
-        found: set[int] = set()
+        found: set[tuple[int, int]] = set()
         for group in groups:
-            # A default that is a tensor is one tensor in all groups, which could not hold an LR for each.
-            if isinstance(group["lr"], Tensor) and id(group["lr"]) in found:
-                group["lr"] = _copy(group["lr"])
-            found.add(id(group["lr"]))
+            lr = group["lr"]
+            if isinstance(lr, Tensor):
+                # A default that is a tensor is one tensor in all groups, which could not hold an LR for each.
+                place = lr.untyped_storage()._cdata, int(lr.storage_offset())
+                if place in found:
+                    group["lr"] = _copy(lr)
+                found.add(place)
         self._rates = rates_of(groups, bare)
         self._factors = ()
         self._has_tensors = any(isinstance(lr, Tensor) for lr in self._lrs())
@@ -248,6 +257,17 @@ class Shadow:
     def _loaded(self, optimizer: Optimizer) -> None:
         self._bind(self._lrs())
         self.turn()
+
+
+def steppers(optimizer: Optimizer) -> list[Optimizer]:
+    """Whose hooks tell of this optimizer's updates: its own, and those of one that it steps on the same groups.
+
+    SAM and Lookahead step another optimizer, the one by ``second_step()``, past their own ``step()``; the other often without
+    hooks of its own, as its ``__init__`` does not call torch's.
+    """
+    groups = optimizer.param_groups
+    inner = [one for one in vars(optimizer).values() if isinstance(one, Optimizer) and one.param_groups is groups]
+    return [one for one in (optimizer, *inner) if isinstance(vars(one).get("_optimizer_step_post_hooks"), OrderedDict)]
 
 
 def _copy(lr: float | Tensor) -> float | Tensor:

@@ -71,6 +71,7 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "views of a part of a buffer": lambda: list(torch.tensor([*BASES, 1.0], dtype=torch.float64).unbind())[:3],
     "views in another order": lambda: list(torch.tensor(BASES, dtype=torch.float64).unbind())[::-1],
     "one tensor for all": lambda: [tensor(0.1)] * 3,
+    "one place for all": lambda: list(tensor(0.1).expand(3).unbind()),
     "mixed": lambda: [0.1, tensor(0.05), 0.02, tensor(0.01)],
 }
 

@@ -98,9 +98,9 @@ class Ascent:
     def begin(self, schedulers: Sequence[Any]) -> None:
         """Multiply the optimizer's LRs from now on, beneath these schedulers."""
         self.shadow = Shadow.of(self.optimizer)
+        self.shadow.add(self)
         for scheduler in schedulers:
             self.shadow.guard(scheduler)
-        self.shadow.add(self)
 
     def end(self) -> None:
         """Multiply them no longer."""

@@ -1,23 +1,64 @@
-"""Lightning's callbacks that move the learning rate themselves, and may not do so in the middle of a warmup ramp."""
+"""Who else moves the learning rate during a warmup ramp: hooks that must not see the ramp, a callback that has to wait for its end."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.shadow import Shadow
 
 if TYPE_CHECKING:
-    from lightning.pytorch import Callback, Trainer
+    from lightning.pytorch import Callback, LightningModule, Trainer
+    from torch.optim import Optimizer
 
-__all__ = ["refuse_companions"]
+__all__ = ["hide_ramp", "refuse_companions"]
+
+# Hooks that move an optimizer's LR, and how it is found in what Lightning hands them.
+_MOVERS: dict[str, Callable[[tuple[Any, ...]], Optimizer]] = {
+    "lr_scheduler_step": lambda handed: handed[0].optimizer,
+    "finetune_function": lambda handed: handed[-1],
+}
+
+
+def hide_ramp(trainer: Trainer, module: LightningModule) -> Callable[[], None]:
+    """Let ``lr_scheduler_step`` and finetuning callbacks see and write the LR without the ramp; the answer undoes it.
+
+    A scheduler is guarded itself; what is written past it, in a hook of the module's own, would be taken for a direct write.
+    ``BaseFinetuning`` gives a group that it adds a share of the LR that it finds, and ``BackboneFinetuning`` writes in every
+    epoch.
+    """
+    owners: list[tuple[Any, str]] = [
+        (one, "finetune_function") for one in _callbacks(trainer) if _is(one, "BaseFinetuning")
+    ]
+    if is_overridden("lr_scheduler_step", module):
+        owners.append((module, "lr_scheduler_step"))
+    # Another LRWarmup may have been here.
+    hidden = [(owner, name) for owner, name in owners if name not in vars(owner)]
+    for owner, name in hidden:
+        # A partial of a bound method, unlike a function, goes along with a copy or a pickle of its owner.
+        vars(owner)[name] = partial(_without_ramp, name, getattr(owner, name))
+
+    def undo() -> None:
+        for owner, name in hidden:
+            vars(owner).pop(name, None)
+
+    return undo
+
+
+def _without_ramp(name: str, hook: Callable[..., Any], *args: Any) -> Any:
+    shadow = Shadow.around(_MOVERS[name](args))
+    with shadow.bare() if shadow else nullcontext():
+        return hook(*args)
 
 
 def refuse_companions(trainer: Trainer, call: str, ends: Fraction | None) -> None:
-    """Refuse a callback that begins to move the LR before the ramp ends.
-
-    ``StochasticWeightAveraging`` reads ``group["lr"]`` to anneal from it and ``BackboneFinetuning`` writes to it in every
-    epoch. Both are at home after the ramp, when nothing of it is left.
+    """Refuse ``StochasticWeightAveraging`` before the ramp ends: it replaces the schedulers, and anneals from the LR it finds.
 
     Args:
         trainer: whose callbacks are looked at.
@@ -27,28 +68,28 @@ def refuse_companions(trainer: Trainer, call: str, ends: Fraction | None) -> Non
     Raises:
         ScheduleError: which names the callback, and the epoch from which it may begin.
     """
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
-    for one in callbacks:
-        found = _begins(one)
-        if found is None:
+    for one in _callbacks(trainer):
+        if not _is(one, "StochasticWeightAveraging"):
             continue
-        epoch, cure = found
-        if ends is not None and epoch >= ends:
+        epoch: int = one.swa_start  # type: ignore[attr-defined]  # seen by name
+        if ends is None:
+            until, cure = "has no known end in epochs", "a ramp in epochs, or leave one of the two out"
+        elif epoch < ends:
+            first = -(-ends.numerator // ends.denominator)
+            until = f"lasts until epoch {float(ends):g}"
+            cure = f"swa_epoch_start={first} + 1 or later, or a shorter ramp"
+        else:
             continue
-        until = "has no known end in epochs" if ends is None else f"lasts until epoch {float(ends):g}"
-        first = "in epochs, or leave one of the two out" if ends is None else f"{cure} or later, or a shorter ramp"
-        later = f"a ramp {first}" if ends is None else first.format(epoch=-(-ends.numerator // ends.denominator))
         raise ScheduleError(
-            f"{call}: {type(one).__name__} moves the learning rate from epoch {epoch} on, and the ramp {until}. Write {later}."
+            f"{call}: {type(one).__name__} moves the learning rate from epoch {epoch} on, and the ramp {until}. Write {cure}."
         )
 
 
-def _begins(callback: Callback) -> tuple[int, str] | None:
-    """The epoch, counted from 0, from which a callback moves the LR, and the argument that puts it off."""
-    # By name: the same class may come from lightning or from pytorch_lightning.
-    names = {one.__name__ for one in type(callback).__mro__}
-    if "StochasticWeightAveraging" in names:
-        return callback.swa_start, "swa_epoch_start={epoch} + 1"  # type: ignore[attr-defined]  # seen by name
-    if "BackboneFinetuning" in names:
-        return callback.unfreeze_backbone_at_epoch, "unfreeze_backbone_at_epoch={epoch}"  # type: ignore[attr-defined]  # seen by name
-    return None
+def _callbacks(trainer: Trainer) -> list[Callback]:
+    found: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    return found
+
+
+def _is(callback: Callback, name: str) -> bool:
+    """By name: the same class may come from lightning or from pytorch_lightning."""
+    return name in (one.__name__ for one in type(callback).__mro__)

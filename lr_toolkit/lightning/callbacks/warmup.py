@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -14,10 +14,10 @@ from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.ascent import Ascent
-from lr_toolkit.lightning.callbacks.companions import refuse_companions
+from lr_toolkit.lightning.callbacks.companions import hide_ramp, refuse_companions
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.optim import ScheduledLR
-from lr_toolkit.optim.shadow import Shadow
+from lr_toolkit.optim.shadow import Shadow, steppers
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.durations import shorten
 from lr_toolkit.schedules.ramps import SHAPES, UNTUNED
@@ -58,11 +58,13 @@ class LRWarmup(Callback):
     W is ``over`` in updates (in epochs with ``interval="epoch"``); the first three are 1 from k = W on. The last three take
     Adam's second beta from each parameter group, as the decimal that it is written as.
 
-    An update counts when ``optimizer.step()`` ran: not one that a ``GradScaler`` skips, nor the replay of a CUDA graph, in which
-    the ramp stands still (a warning says so at the capture). A group that is added in mid-ramp
-    brings its LR without the ramp, and is ramped too. Somebody who writes to ``group["lr"]`` during the ramp is reported, and
-    what was written is taken as the LR without the ramp from the next update on. ``StochasticWeightAveraging`` and
-    ``BackboneFinetuning``, which move the LR themselves, have to begin after the ramp.
+    An update counts when ``optimizer.step()`` ran: not one that a ``GradScaler`` skips (a fused optimizer skips inside of its
+    step, which counts), nor the replay of a CUDA graph, in which the ramp stands still (a warning says so at the capture). An
+    optimizer that steps another one on the same groups, as SAM does, may leave the count to that one. A group that is added
+    in mid-ramp brings its LR without the ramp, and is ramped too. Somebody who writes to ``group["lr"]`` during the ramp is
+    reported, and what was written is taken as the LR without the ramp from the next update on. Who may write without being
+    reported are schedulers, the module's ``lr_scheduler_step``, and ``BackboneFinetuning`` or another ``BaseFinetuning``: they
+    see and leave the LR without the ramp. ``StochasticWeightAveraging`` has to begin after it.
 
     Args:
         over: how long the ramp lasts: ``"500 steps"``, ``"5%"``, ``"2 epochs"``. Not given for the untuned shapes.
@@ -116,6 +118,7 @@ class LRWarmup(Callback):
         self._state_key = self._generate_state_key(interval=interval, optimizers=self.optimizers, groups=self.groups)
         self._saved: dict[str, Any] | None = None
         self._ascents: list[Ascent] | None = None
+        self._unhide: Callable[[], None] = _nothing
 
     def _refuse(self) -> None:
         """Refuse arguments that do not go together."""
@@ -182,6 +185,7 @@ class LRWarmup(Callback):
         # Not before: by now the checkpoint is restored, and LearningRateFinder has had its runs and chosen the LR.
         schedulers = list(_schedulers(trainer, pl_module))
         ascents = self.ascents(trainer)
+        self._unhide = hide_ramp(trainer, pl_module)
         for one in ascents:
             own = [scheduler for scheduler in schedulers if scheduler.optimizer is one.optimizer]
             one.begin(own)
@@ -248,6 +252,8 @@ class LRWarmup(Callback):
     def _end(self) -> None:
         for one in self._ascents or ():
             one.end()
+        self._unhide()
+        self._unhide = _nothing
 
     # --- checkpoints ---
 
@@ -298,6 +304,11 @@ class LRWarmup(Callback):
                 raise ScheduleError(
                     f"{self!r}: {type(one).__name__} is no torch optimizer with an lr in each parameter group, so there is "
                     "nothing to ramp. Write optimizers=[...] for those that have one, or warm up in the strategy's own configuration."
+                )
+            if not steppers(one):
+                raise ScheduleError(
+                    f"{self!r}: {type(one).__name__} is not made as torch's optimizers are, so its updates cannot be seen. Let its "
+                    "__init__ call super().__init__(...), or write the warmup into the schedule, warmup('500 steps') >> cosine()."
                 )
             self._refuse_groups(one)
         return list(chosen)
@@ -370,6 +381,10 @@ class LRWarmup(Callback):
                     UserWarning,
                     stacklevel=2,
                 )
+
+
+def _nothing() -> None:
+    """There is nobody to give the ramp back to."""
 
 
 def _schedulers(trainer: Trainer, pl_module: LightningModule) -> Iterator[Any]:

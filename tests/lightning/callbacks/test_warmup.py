@@ -99,6 +99,15 @@ class TimmNet(Net):
         scheduler.step_update(self.global_step)
 
 
+class WritingNet(Net):
+    """Moves the LR itself, from where it finds it."""
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """A step of its own, which asks the scheduler for nothing."""
+        for group in scheduler.optimizer.param_groups:
+            group["lr"] *= 0.9
+
+
 class Logging(Net):
     """Logs a metric for the plateau, which never improves."""
 
@@ -135,6 +144,7 @@ def held(net: Net, optimizer: Optimizer) -> Any:
 SCHEDULERS: dict[str, Callable[[], Net]] = {
     "none": lambda: Net(alone),
     "a timm-like object": lambda: TimmNet(per_step(TimmLike)),
+    "a hook that writes": lambda: WritingNet(per_step(cosine)),
     "ours": lambda: Net(lambda net, o: configure_optimizers(o, "cosine(end=0.1)", net.trainer)),
     "ours per epoch": lambda: Net(lambda net, o: configure_optimizers(o, "cosine()", net.trainer, interval="epoch")),
     "ours with a plateau": lambda: Logging(
@@ -334,7 +344,7 @@ def test_everyone_reads_the_lr_of_a_group_added_in_mid_ramp() -> None:
             read.append(trainer.optimizers[0].param_groups[-1]["lr"])
 
     net = OneGroup(alone)
-    fit(net, Last(), Adding(), LRWarmup(5), batches=3)
+    fit(net, Last(), Adding(0.02), LRWarmup(5), batches=3)
 
     assert read == [lrs[-1] for lrs in net.lrs]
 
@@ -464,6 +474,107 @@ def test_nested_steps_count_once() -> None:
     assert net.lrs == times([[0.1]] * 12, FIVE)
 
 
+class Sharp(Optimizer):
+    """Sharpness-aware minimisation as most people have it: two steps, of which the second is another optimizer's."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, {"lr": 0.1})
+        self.base_optimizer = SGD(self.param_groups)
+        self.param_groups = self.base_optimizer.param_groups
+
+    def first_step(self) -> None:
+        """Climb."""
+        for group in self.param_groups:
+            for one in group["params"]:
+                one.data.add_(one.grad, alpha=1e-3)
+
+    def second_step(self) -> None:
+        """Take the update."""
+        self.base_optimizer.step()
+
+    def step(self, closure: Any = None) -> Any:
+        """Both."""
+        loss = closure()
+        self.first_step()
+        closure()
+        self.second_step()
+        return loss
+
+
+class SharpNet(Net):
+    """Takes both steps itself, or leaves them to Lightning."""
+
+    def __init__(self, manual: bool) -> None:
+        super().__init__(alone)
+        self.automatic_optimization = not manual
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """An update of the own making under manual optimization."""
+        loss = super().training_step(batch, batch_idx)
+        if not self.automatic_optimization:
+            optimizer: Any = self.optimizers()
+            for step in (optimizer.first_step, optimizer.second_step):
+                optimizer.zero_grad()
+                self.manual_backward(super().training_step(batch, batch_idx))
+                step()
+        return loss
+
+    def optimizer(self) -> Optimizer:
+        """Counted where the weights are updated."""
+        optimizer = Sharp(self.parameters())
+        optimizer.base_optimizer.register_step_post_hook(self._record)
+        return optimizer
+
+
+class Wrapper(Optimizer):
+    """Steps another optimizer, without having been made as one of torch's, as many a Lookahead does."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.param_groups, self.state, self.defaults = optimizer.param_groups, optimizer.state, optimizer.defaults
+        # Enough for torch to step it, and nothing that torch can register a hook in.
+        self._optimizer_step_pre_hooks = self._optimizer_step_post_hooks = {}  # type: ignore[assignment]  # OrderedDicts in torch
+
+    def step(self, closure: Any = None) -> Any:
+        """The other's."""
+        return self.optimizer.step(closure)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The other's."""
+        return self.optimizer.state_dict()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: SharpNet(True), lambda: SharpNet(False), lambda: Net(lambda _, o: Wrapper(o))]
+)
+def test_updates_that_another_optimizer_takes_are_counted(make: Callable[[], Net]) -> None:
+    """An optimizer that steps another one, with the same groups, moves on whichever of the two is stepped."""
+    net = make()
+    saved: list[float] = []
+
+    class Saver(L.Callback):
+        def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+            saved.append(trainer.optimizers[0].state_dict()["param_groups"][0]["lr"])
+
+    made = fit(net, LRWarmup(5), Saver())
+
+    assert net.lrs == times([[0.1, *net.lrs[-1][1:]]] * 12, FIVE)
+    assert saved == [0.1] * 12
+    assert Shadow.around(made.optimizers[0]) is None
+
+
+def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
+    """Its ramp would stand still at its foot for ever."""
+
+    class Hidden(Wrapper):
+        def __init__(self, optimizer: Optimizer) -> None:
+            super().__init__(optimizer)
+            self.optimizer = None  # type: ignore[assignment]  # it is stepped by some other way
+
+    with pytest.raises(ScheduleError, match=r"Hidden .* updates cannot be seen.*super\(\).__init__"):
+        fit(Net(lambda _, o: Hidden(o)), LRWarmup(5))
+
+
 def test_durations_in_every_unit() -> None:
     """Shares and epochs are of the run that the Trainer is going to make; ``horizon=`` overrides it."""
     for over, length in {"25%": 3, "1 epoch": 6, "0.5 epochs": 3, 3: 3, "100%": 12, "1%": 0}.items():
@@ -496,7 +607,11 @@ def test_untuned_shapes_read_the_betas() -> None:
 
 
 class Adding(BaseFinetuning):
-    """Unfreezes the second layer at epoch 1, with an LR of its own."""
+    """Unfreezes the second layer at epoch 1, with an LR of its own or a tenth of the first group's."""
+
+    def __init__(self, lr: float | None) -> None:
+        super().__init__()
+        self.lr = lr
 
     def freeze_before_training(self, pl_module: Any) -> None:
         """All but the first layer."""
@@ -505,7 +620,7 @@ class Adding(BaseFinetuning):
     def finetune_function(self, pl_module: Any, epoch: int, optimizer: Optimizer) -> None:
         """Add the group."""
         if epoch == 1:
-            self.unfreeze_and_add_param_group(pl_module.two, optimizer, lr=0.02)
+            self.unfreeze_and_add_param_group(pl_module.two, optimizer, lr=self.lr)
 
 
 class OneGroup(Net):
@@ -518,18 +633,19 @@ class OneGroup(Net):
         return optimizer
 
 
+@pytest.mark.parametrize("lr", [0.02, None])
 @pytest.mark.parametrize("ours", [True, False])
 @pytest.mark.parametrize("last", [True, False])
-def test_a_group_added_in_mid_ramp_is_ramped(ours: bool, last: bool) -> None:
+def test_a_group_added_in_mid_ramp_is_ramped(lr: float | None, ours: bool, last: bool) -> None:
     """It brings its LR without the ramp, and is ramped like the others from its first update on."""
 
     def answer(net: Net, o: Optimizer) -> Any:
         return configure_optimizers(o, "cosine()", net.trainer) if ours else o
 
     plain, warm = OneGroup(answer), OneGroup(answer)
-    fit(plain, Adding(), batches=3, max_epochs=3)
+    fit(plain, Adding(lr), batches=3, max_epochs=3)
 
-    callbacks = [LRWarmup(5), Adding()]
+    callbacks = [LRWarmup(5), Adding(lr)]
     fit(warm, *(callbacks if last else callbacks[::-1]), batches=3, max_epochs=3)
 
     assert len(warm.lrs[3]) == 2
@@ -585,22 +701,18 @@ class Pretrained(OneGroup):
         return self.two
 
 
-def test_backbone_finetuning_begins_after_the_ramp() -> None:
-    """In mid-ramp it is refused by name; after the ramp its LRs are those of a run without one."""
-    with pytest.raises(ScheduleError, match=r"BackboneFinetuning .* from epoch 1 on.*unfreeze_backbone_at_epoch=2"):
-        fit(
-            Pretrained(alone),
-            LRWarmup("2 epochs", interval="epoch"),
-            BackboneFinetuning(1, verbose=False),
-            max_epochs=4,
-        )
-
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("at", [1, 2])
+def test_backbone_finetuning_never_sees_the_ramp(at: int, last: bool) -> None:
+    """What it reads and writes in every epoch is the LR without the ramp, in mid-ramp and after it."""
     plain, warm = Pretrained(alone), Pretrained(alone)
-    fit(plain, BackboneFinetuning(2), max_epochs=5, batches=3)
-    fit(warm, LRWarmup("2 epochs", interval="epoch"), BackboneFinetuning(2), max_epochs=5, batches=3)
+    fit(plain, BackboneFinetuning(at), max_epochs=5, batches=3)
+    callbacks = [LRWarmup("2 epochs", interval="epoch"), BackboneFinetuning(at)]
+    made = fit(warm, *(callbacks if last else callbacks[::-1]), max_epochs=5, batches=3)
 
     assert len(warm.lrs[-1]) == 2
     assert warm.lrs == times(plain.lrs, [1 / 3] * 3 + [2 / 3] * 3)
+    assert all("finetune_function" not in vars(one) for one in made.callbacks)  # type: ignore[attr-defined]  # set by its callback connector
 
 
 @pytest.mark.needs("lightning>=2.6", "before it, no update follows the finder in so short a run")
@@ -639,11 +751,34 @@ def test_our_monitor_sees_no_departure_from_the_plan() -> None:
 
 
 def test_a_scheduler_that_cannot_be_kept_apart_is_refused() -> None:
-    """An object whose class cannot be exchanged says what to do instead."""
-    optimizer = SGD([torch.nn.Parameter(torch.ones(1))])
+    """An object whose class cannot be exchanged says what to do instead; the optimizer is as it was."""
+
+    def holder(optimizer: Optimizer) -> Any:
+        def nothing(*_: Any) -> dict[str, Any]:
+            return {}
+
+        return SimpleNamespace(optimizer=optimizer, step=nothing, state_dict=nothing, load_state_dict=nothing)
+
+    net = TimmNet(per_step(holder))
+    optimizers: list[Optimizer] = []
 
     with pytest.raises(ScheduleError, match=r"SimpleNamespace cannot be kept apart.*Wrap it"):
-        Shadow.of(optimizer).guard(SimpleNamespace())
+        fit(net, LRWarmup(5), SeesOptimizers(optimizers))
+
+    assert net.used == []
+    assert [group["lr"] for group in optimizers[0].param_groups] == BASES
+    assert Shadow.around(optimizers[0]) is None
+
+
+class SeesOptimizers(L.Callback):
+    """Keeps the Trainer's optimizers."""
+
+    def __init__(self, seen: list[Optimizer]) -> None:
+        self.seen = seen
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """They are there by now."""
+        self.seen += trainer.optimizers
 
 
 # --- what does not fit the run ----------------------------------------------------------------------------------------
