@@ -283,15 +283,17 @@ def _undecided(state: Mapping[str, Any], asked: Plan, ways: Mapping[str, Callabl
         f"{unit.title()} {at} comes next; its LR was to be {state['lrs'][group] * gain:.6g}{which}. How shall it go on?",
         f"  at {unit:<19}" + "".join(f"{k:<11}" for k in columns).rstrip(),
     ]
+    example = "replan"  # which is always possible
     for name, way in ways.items():
         try:
             route = way()
             shown = "".join(f"{route.lrs(k)[group] * gain:<11.4g}" for k in columns) + _MEANINGS[name]
             lines.append(f"  on_change={name!r:<12}{shown}")
+            example = "continue" if name == "continue" else example
         except ScheduleError as error:
             lines.append(_wrapped(f"  on_change={name!r:<12}", f"not possible: {_reason(error)}"))
     advice = (
-        "Write one of them: on_change='continue' is an argument of configure_optimizers(...) and of ScheduledLR(...), and an "
+        f"Write one of them: on_change={example!r} is an argument of configure_optimizers(...) and of ScheduledLR(...), and an "
         "attribute of a ScheduleMixin's class."
     )
     if end - at > 1:

@@ -143,7 +143,8 @@ class Stretched(Route):
         if not self.at < min(self.until, self.of.steps):
             raise ScheduleError(
                 f"on_change='stretch' at update {self.at}: the saved plan ends at {self.of.steps} and the new one at "
-                f"{self.until}, so there is nothing to stretch. Write on_change='continue' or on_change='replan'."
+                f"{self.until}, so there is nothing to stretch. Write on_change='replan', or leave it out to see "
+                "where each policy leads."
             )
 
     @property

@@ -465,6 +465,24 @@ def test_a_function_that_has_changed_is_said_where_the_texts_are_alike() -> None
     assert "on_change='keep'      not possible: the saved plan holds a Python function" in message
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_the_policy_that_the_question_says_to_write_is_possible(name: str) -> None:
+    """The last lines name a policy as an example, and written as it stands it is followed."""
+    if is_a_question(CASES[name]):
+        (policy,) = re.findall(r"Write one of them: on_change='(\w+)'", refused(CASES[name]))
+
+        assert CASES[name].ways()[policy] is not None
+
+
+def test_a_stretch_that_is_not_possible_is_no_dead_end() -> None:
+    """What the error says to write is possible wherever it comes from."""
+    (policy,) = re.findall(
+        r"Write on_change='(\w+)'", refused(CASES["finished at zero, then longer"], on_change="stretch")
+    )
+
+    assert turned(CASES["finished at zero, then longer"], on_change=policy) == (0.7, 0.6, 0.25)
+
+
 def test_a_run_that_is_already_over_is_said() -> None:
     """Where the run as it is now ends before the checkpoint, the message says so, what makes it longer, and shows no update."""
     message = refused(CASES["shorter than what was taken"])

@@ -130,7 +130,7 @@ def test_a_plan_that_climbs_cannot_be_continued(text: str) -> None:
 @pytest.mark.parametrize(("at", "until"), [(60, 90), (70, 90), (30, 30), (30, 20)])
 def test_nothing_left_cannot_be_stretched(at: int, until: int) -> None:
     """Where the old plan or the new run is over there is nothing to stretch, and the message says where both end."""
-    with pytest.raises(ScheduleError, match=rf"ends at 60(?s:.*){until}(?s:.*)Write on_change='continue'"):
+    with pytest.raises(ScheduleError, match=rf"ends at 60(?s:.*){until}(?s:.*)Write on_change='replan'"):
         Stretched(plan("cosine()", 60), at, until)
 
 
