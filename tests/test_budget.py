@@ -148,4 +148,4 @@ def test_an_update_is_monitored_within_its_budget(what: str, every: int, groups:
 @pytest.mark.parametrize("callback", [LRMonitor(), LRWarmup(5)], ids=["LRMonitor", "LRWarmup"])
 def test_a_callback_knows_its_key_by_heart(callback: L.Callback) -> None:
     """Lightning asks each callback for its ``state_key`` at every hook of every batch; making it anew took 10 us a batch."""
-    assert calls_of(lambda: callback.state_key) == 1
+    assert calls_of(lambda: callback.state_key) <= 1
