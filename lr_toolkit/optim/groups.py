@@ -22,8 +22,8 @@ class _Block:
 
     def __init__(self, members: Sequence[int], lrs: Sequence[Tensor]) -> None:
         self.members = members
-        self.buffer = torch.stack([lr.detach() for lr in lrs])
-        self.views = self.buffer.unbind()
+        self.buffer = torch.stack([lr.detach().reshape(()) for lr in lrs])
+        self.views = [one.view_as(lr) for one, lr in zip(self.buffer.unbind(), lrs, strict=True)]
         # Apple's GPUs have no float64.
         exact = torch.float32 if self.buffer.device.type == "mps" else torch.float64
         self.levels = torch.zeros(len(lrs), dtype=exact, device=self.buffer.device)

@@ -212,6 +212,22 @@ def test_floats_and_tensors_of_several_dtypes_may_be_mixed() -> None:
     assert values(optimizer) == [0.25] * 5
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_tensor_lr_of_one_element_keeps_its_shape(schedule: str) -> None:
+    """torch's optimizers take ``tensor(0.1)`` and ``tensor([0.1])`` alike, also beside each other."""
+    optimizer = optimizer_of([torch.tensor([0.5]), torch.tensor(0.5), torch.tensor([[0.5]]), 0.5])
+    scheduler = ScheduledLR(optimizer, schedule, Horizon(10), plateau=ReduceOnPlateau(monitor="loss", patience=0))
+    before = held(optimizer)[:3]
+
+    for metric in (1.0, 2.0):
+        scheduler.observe(metric)
+        move(optimizer, scheduler, 3)
+        assert values(optimizer) == pytest.approx([values(optimizer)[3]] * 4, rel=1e-6)
+
+    assert are_same(held(optimizer)[:3], before)
+    assert [lr.shape for lr in held(optimizer)[:3]] == [(1,), (), (1, 1)]
+
+
 def test_a_late_group_joins_without_moving_the_others() -> None:
     """Unfreezing: a group that is added later follows from its first update on, and the older tensors stay."""
     optimizer = optimizer_of(tensors([0.1, 0.3]))
