@@ -86,6 +86,9 @@ def _kind(of: Any) -> str:
 
 
 def _logs_next(trainer: Trainer) -> bool:
-    """Whether Lightning is going to log this batch's metrics, once the hooks at its end are done."""
+    """Whether Lightning is going to log this batch's metrics at the same x, once the hooks at its end are done."""
     connector = trainer._logger_connector
-    return bool((connector.should_update_logs or getattr(trainer, "fast_dev_run", False)) and connector.metrics["log"])
+    if not (connector.should_update_logs or getattr(trainer, "fast_dev_run", False)):
+        return False
+    metrics = connector.metrics["log"]
+    return bool(metrics) and "step" not in metrics  # a metric of that name takes the place of x
