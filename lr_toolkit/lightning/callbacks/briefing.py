@@ -34,9 +34,9 @@ def brief(
     curves: Sequence[Curve],
     course: Course,
     forecasts: Sequence[Forecast],
-    warnings: Sequence[str],
+    notes: Sequence[str],
 ) -> list[Report]:
-    """One report for each optimizer; the warnings stand under the last."""
+    """One report for each optimizer; the notes stand under the last."""
     reports = []
     for at, (optimizer, forecast) in enumerate(zip(optimizers, forecasts, strict=True)):
         configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
@@ -60,7 +60,7 @@ def brief(
                 f"LR schedule: {_schedule(configs)} ({type(optimizer).__name__})",
                 tuple(fact for fact in facts if fact),
                 tuple(tables),
-                tuple(warnings) if last else (),
+                tuple(notes) if last else (),
             )
         )
     return reports

@@ -37,7 +37,6 @@ class Capture:
         scheduler: the one of this package that drives it; its count is kept with the values.
 
     Attributes:
-        updates: how many updates were seen.
         fresh: whether there was an update since this was last set to ``False``.
         counted: the scheduler's count at the latest update.
         factors: what warmup callbacks multiplied each group's LR by at the latest update, ``None`` where there is none.
@@ -55,7 +54,6 @@ class Capture:
     ) -> None:
         self.optimizer = optimizer
         self.scheduler = scheduler
-        self.updates = 0
         self.fresh = False
         self.counted = -1
         self.factors: tuple[float, ...] | None = None
@@ -90,7 +88,6 @@ class Capture:
             self._lrs = lrs
         else:
             self._keep(optimizer, lrs)
-        self.updates += 1
         self.fresh = True
         scheduler = self.scheduler
         if scheduler is not None:

@@ -17,23 +17,23 @@ from lr_toolkit.lightning.callbacks.departure import find_departure
 from lr_toolkit.lightning.callbacks.forecast import course_of, forecast
 from lr_toolkit.lightning.callbacks.history import History
 from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optimizers_of
+from lr_toolkit.lightning.callbacks.outcome import Outcome
 from lr_toolkit.lightning.callbacks.parity import Readings, check_logger, put_metrics, warn_about_momentum
 from lr_toolkit.lightning.callbacks.progress import BarEntry
 from lr_toolkit.lightning.callbacks.scene import Scene
 from lr_toolkit.lightning.callbacks.track import Strand, Track
 from lr_toolkit.lightning.callbacks.traps import find_traps, invisible_warmups
 from lr_toolkit.lightning.callbacks.watch import Watch
-from lr_toolkit.lightning.tracking.rows import Plan, has_tensorboard, log_outcome, log_plan, log_row
+from lr_toolkit.lightning.tracking.rows import Plan, log_plan, log_row
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.legs import legs_of
 from lr_toolkit.preview.names import in_a_line
-from lr_toolkit.preview.picture import Line, draw, has_matplotlib, save
+from lr_toolkit.preview.picture import Line, has_matplotlib
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lightning.pytorch import LightningModule, Trainer
-    from matplotlib.figure import Figure
 
 __all__ = ["LRMonitor"]
 
@@ -142,11 +142,11 @@ class LRMonitor(Callback):
         self._readings = Readings()
         self._tracks: list[Track] = []
         self._bar: BarEntry | None = None
-        self._validated: frozenset[str] = frozenset()
-        self._saved: dict[str, Any] | None = None
         self._forget()
 
     def _forget(self) -> None:
+        self._validated: frozenset[str] = frozenset()
+        self._saved: dict[str, Any] | None = None
         self._curves: list[Curve] = []
         self._history = History()
         self._next: dict[str, float] = {}
@@ -201,8 +201,10 @@ class LRMonitor(Callback):
     # --- the run begins ---
 
     @override
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._validated = frozenset()
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "fit":  # before a checkpoint is read, also before LearningRateFinder saves its own
+            self._close()
+            self._forget()
 
     @override
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -210,8 +212,6 @@ class LRMonitor(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._close()
-        self._forget()
         if self.names == "lightning":
             check_logger(trainer)
         optimizers = optimizers_of(trainer)
@@ -282,6 +282,8 @@ class LRMonitor(Callback):
     @override
     def state_dict(self) -> dict[str, Any]:
         """The history, and where each optimizer stands on the x axis: a resumed run goes on at the same cadence."""
+        if self._saved is not None:  # training has not gone on with it yet
+            return self._saved
         tracks = [one.state() for one in self._tracks]
         return {"format": _FORMAT, "history": self._history.state(), "tracks": tracks or self._ended}
 
@@ -373,6 +375,7 @@ class LRMonitor(Callback):
             if self.strict:
                 raise ScheduleError(f"LRMonitor(strict=True): {found}")
             if trainer.is_global_zero:
+                self._findings += (str(found),)
                 warnings.warn(str(found), UserWarning, stacklevel=2)
 
     # --- what a person sees ---
@@ -414,7 +417,8 @@ class LRMonitor(Callback):
             for curve in self._curves
             if curve.group < len(lrs := self._tracks[curve.optimizer].capture.lrs)
         }
-        trainer.print(f"epoch {trainer.current_epoch}: {in_a_line(used)}")
+        if used:
+            trainer.print(f"epoch {trainer.current_epoch}: {in_a_line(used)}")
 
     # --- the run ends ---
 
@@ -433,6 +437,8 @@ class LRMonitor(Callback):
             return
         left: dict[int, list[Strand]] = {}
         for track in self._tracks:
+            if track.capture.fresh:  # something raised between the update and the end of its batch
+                track.step, track.epoch = trainer.fit_loop.epoch_loop._batches_that_stepped, trainer.current_epoch
             for strand in track.strands:
                 if track.step > strand.logged:
                     left.setdefault(track.step, []).append(strand)
@@ -442,52 +448,27 @@ class LRMonitor(Callback):
             groups = self._tracks[curve.optimizer].capture.optimizer.param_groups
             if curve.group < len(groups):
                 self._next[curve.name] = number(groups[curve.group]["lr"])
-        self._report_outcome(trainer)
+        outcome = self._outcome()
+        if trainer.is_global_zero and any(one.used[1] for one in outcome.lines):
+            outcome.report(trainer, self.log_key_prefix or "", self.save_plot)
         self._close()
 
-    def _report_outcome(self, trainer: Trainer) -> None:
-        """Tell trackers how it went, and draw the picture."""
-        if not trainer.is_global_zero:
-            return
-        used = {one.name: self._history.series(one.name) for one in self._curves}
-        values = [lr for _, lrs in used.values() for lr in lrs]
-        if not values:
-            return
-        prefix = self.log_key_prefix or ""
-        updates = max(one.step for one in self._tracks) + 1
-        summary = {
-            f"{prefix}lr/peak": max(values),
-            f"{prefix}lr/final": max(lrs[-1] for _, lrs in used.values() if lrs),
-            f"{prefix}lr/next": max(self._next.values()),
-            f"{prefix}lr/total_updates": updates,
-        }
-        figure = None
-        try:
-            if self.save_plot is not None or (has_tensorboard(trainer) and has_matplotlib()):
-                figure = self._draw(used)
-            if self.save_plot is not None and figure is not None:
-                save(figure, self.save_plot)
-        except Exception as error:  # the training is done, and its logs must not be lost for a picture
-            warnings.warn(
-                f"The picture of the learning rates could not be made ({type(error).__name__}: {error}). The rows are in "
-                "monitor.history.",
-                UserWarning,
-                stacklevel=2,
-            )
-        log_outcome(trainer, summary, figure)
-
-    def _draw(self, used: Mapping[str, tuple[list[int], list[float]]]) -> Figure:
-        """Planned and used learning rates in one picture."""
+    def _outcome(self) -> Outcome:
         planned = {one.name: one.planned for one in self._planned}
-        lines = [Line(name, planned.get(name, ((), ())), points) for name, points in used.items()]
-        begins = {
+        used = {one.name: self._history.series(one.name) for one in self._curves}
+        phases = {
             k + self._before
             for one in self._tracks
             if (ours := one.capture.scheduler) is not None and ours.horizon.unit == "step"
             for k in one.begins
             if k
         }
-        return draw(lines, title="Learning rate, planned and used", phases=sorted(begins))
+        return Outcome(
+            [Line(name, planned.get(name, ((), ())), points) for name, points in used.items()],
+            self._next,
+            max(one.step for one in self._tracks) + 1,
+            sorted(phases),
+        )
 
     def _close(self) -> None:
         self._ended = [one.state() for one in self._tracks]

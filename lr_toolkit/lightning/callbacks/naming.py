@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
@@ -70,7 +70,7 @@ def owners_of(trainer: Trainer, optimizers: Sequence[Optimizer]) -> list[Owner]:
 
 def curves_of(trainer: Trainer, optimizers: Sequence[Optimizer], names: Names, prefix: str) -> list[Curve]:
     """The curves of a run, with ``prefix`` before each of their names."""
-    groups = [[group.get("name") for group in one.param_groups] for one in optimizers]
+    groups = [[_given(group) for group in one.param_groups] for one in optimizers]
     owners = owners_of(trainer, optimizers)
     if names == "lightning":
         curves = lightning_curves(groups, [type(one) for one in optimizers], owners)
@@ -91,6 +91,11 @@ def curves_of(trainer: Trainer, optimizers: Sequence[Optimizer], names: Names, p
         )
         for one in curves
     ]
+
+
+def _given(group: Mapping[str, Any]) -> str | None:
+    name = group.get("name")
+    return None if name is None else str(name)
 
 
 def stable_curves(groups: GroupNames, owners: Iterable[Owner]) -> list[Curve]:

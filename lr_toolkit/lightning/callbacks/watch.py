@@ -105,7 +105,8 @@ class Watch:
                 )
 
     def close(self) -> None:
-        """Stop counting."""
+        """Stop counting, and have nothing more to say."""
+        self._by_hand, self._by_lightning, self._plateaus = [], [], []
         for updates in self._updates.values():
             updates.close()
 

@@ -90,7 +90,7 @@ def test_tensors_are_copied_by_one_operation_and_never_read() -> None:
         optimizer.step()
 
     assert [one for one in counting.seen if one.startswith("aten.")] == ["aten.stack.default"]
-    assert capture.updates == 2
+    assert capture.fresh
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
         _ = capture.lrs
 
@@ -102,5 +102,4 @@ def test_a_closed_capture_sees_nothing() -> None:
     capture.close()
     optimizer.step()
 
-    assert capture.updates == 0
     assert not capture.fresh

@@ -197,6 +197,19 @@ def test_ten_groups(tmp_path: Path) -> None:
     assert [len(row) for _, row in recorder.lrs()] == [10, 10, 10]
 
 
+@pytest.mark.parametrize("names", ["stable", "lightning"])
+def test_a_group_may_be_named_by_a_number(names: Any) -> None:
+    """As Lightning's monitor takes it: whatever has a text."""
+
+    def answer(net: Probe) -> Any:
+        return SGD([{"params": [weight], "name": at} for at, weight in enumerate(net.weights)], lr=0.1)
+
+    monitor = LRMonitor(names=names)
+    fit(Probe(answer, groups=2), monitor, logger=Recorder())
+
+    assert list(monitor.lrs) == {"stable": ["lr/0", "lr/1"], "lightning": ["lr-SGD/0", "lr-SGD/1"]}[names]
+
+
 def test_a_group_that_joins_gets_its_own_curve() -> None:
     """A group added on the way is logged from its first update on; the others keep their names."""
     monitor = LRMonitor()
@@ -327,6 +340,20 @@ def test_printing(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines == ["epoch 0: lr/optimizer 1.000e-01", "epoch 1: lr/optimizer 5.000e-02"]
 
 
+def test_an_epoch_without_an_update_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """There is no LR that was used."""
+
+    class Idle(Probe):
+        automatic_optimization = False
+
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            """No update."""
+
+    fit(Idle(lambda net: net.sgd()), LRMonitor(print_lr=True))
+
+    assert "epoch" not in capsys.readouterr().out
+
+
 def test_a_second_fit_starts_afresh() -> None:
     """The history is that of the latest fit, and no hook of an earlier one is left on its optimizer."""
     monitor = LRMonitor()
@@ -352,6 +379,25 @@ def test_an_interrupted_run_keeps_its_last_update() -> None:
         fit(Dies(scheduled()), LRMonitor(), logger=recorder)
 
     assert [step for step, _ in recorder.lrs()] == [0, 2]
+
+
+@pytest.mark.parametrize("every", [1, 3, 50])
+def test_an_update_whose_batch_does_not_end_is_logged_as_its_own(every: int) -> None:
+    """Where something raises between an update and the end of its batch, that update is the last row, at its own x."""
+
+    class Dies(Callback):
+        def on_train_batch_end(self, trainer: Any, net: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            if batch_idx == 4:
+                raise RuntimeError("disk full")
+
+    recorder = Recorder()
+    net = Probe(scheduled())
+    with pytest.raises(RuntimeError, match="disk full"):
+        fit(net, Dies(), LRMonitor(), logger=recorder, log_every_n_steps=every)
+
+    used = {x: lrs[0] for x, lrs in net.used}
+    assert recorder.lrs()[-1] == (4, {"lr/optimizer": used[4]})
+    assert all(row["lr/optimizer"] == used[x] for x, row in recorder.lrs() if x is not None)
 
 
 # --- plan against fact ------------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path: Path, monkeypatch
     def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError("no font")
 
-    monkeypatch.setattr("lr_toolkit.lightning.callbacks.monitor.draw", fails)
+    monkeypatch.setattr("lr_toolkit.lightning.callbacks.outcome.draw", fails)
     with pytest.warns(UserWarning, match="could not be made .RuntimeError: no font"):
         fit(Probe(named([0.1])), LRMonitor(save_plot=tmp_path / "lr.png"), batches=2)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, LearningRateFinder
 
 from lr_toolkit import LRMonitor, configure_optimizers, hold, linear, warmup
-from tests.lightning.callbacks.fits import Probe, Recorder, fit
+from tests.lightning.callbacks.fits import Probe, Recorder, data, fit
 
 # Lightning starts a plain loader over, which is not what these tests are about.
 pytestmark = [
@@ -93,3 +93,41 @@ def test_two_monitors_of_one_trainer_keep_apart(tmp_path: Path) -> None:
 
     assert by_step.history["step"] == [0, 2, 5, 7, 8, 11]
     assert by_epoch.history["step"] == [0, 2, 6, 7, 11]
+
+
+def scanned(folder: Path) -> LRMonitor:
+    """A fit whose finder saves a checkpoint of its own before it, and goes back to it."""
+    monitor = LRMonitor()
+    net = Probe(lambda net: net.sgd())
+    net.lr = 0.1
+    finder = LearningRateFinder(num_training_steps=2, update_attr=False)
+    trainer = fit(net, monitor, finder, default_root_dir=folder)
+    trainer.fit_loop.max_epochs = 2
+    trainer.fit(net, data(8))
+    return monitor
+
+
+# Lightning's finder says so of any scan this short.
+@pytest.mark.filterwarnings("ignore:Failed to compute suggestion")
+def test_a_checkpoint_between_two_fits_brings_nothing_of_the_first(tmp_path: Path) -> None:
+    """What Lightning's finder saves and loads before the second fit begins has no row of the first."""
+    monitor = scanned(tmp_path)
+
+    assert monitor.history["step"] == [8, 15]
+    assert monitor.history["epoch"] == [1, 1]
+
+
+def test_what_a_checkpoint_brought_is_in_one_that_is_saved_before_training(tmp_path: Path) -> None:
+    """Saved again before its first update, a resumed run keeps its history."""
+
+    class Again(Callback):
+        def on_fit_start(self, trainer: Any, net: Any) -> None:
+            """Save the state that was loaded."""
+            trainer.save_checkpoint(tmp_path / "again.ckpt")
+
+    whole, resumed = LRMonitor(), LRMonitor()
+    run(whole, Keep(tmp_path))
+    run(LRMonitor(), Again(), begin=tmp_path / "5.ckpt")
+
+    saved = torch.load(tmp_path / "again.ckpt", weights_only=True)["callbacks"][resumed.state_key]
+    assert saved["history"]["step"].tolist() == [one for one in whole.history["step"] if one < 5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -56,7 +57,9 @@ class Hand(Callback):
 def test_the_callback_is_named(callback: Callback, says: str) -> None:
     """A callback of Lightning that is known to write LRs, or one of the user's own."""
     with pytest.warns(UserWarning, match=says):
-        fit(Tuned(), callback, LRMonitor(), max_epochs=4, log_every_n_steps=1)
+        fit(Tuned(), callback, monitor := LRMonitor(), max_epochs=4, log_every_n_steps=1)
+
+    assert [re.search(says, one) is not None for one in monitor.findings] == [True]
 
 
 def test_a_group_that_is_only_added_follows_its_schedule() -> None:

@@ -21,7 +21,7 @@ from lightning.pytorch.plugins import MixedPrecision
 from torch.optim import lr_scheduler as torch_lr
 
 from lr_toolkit import LRMonitor, LRWarmup, ScheduleError, configure_optimizers, cosine
-from tests.lightning.callbacks.fits import Probe, fit
+from tests.lightning.callbacks.fits import Probe, data, fit
 
 ROOT = Path(__file__).parents[3]
 
@@ -191,6 +191,15 @@ def test_a_trial_says_nothing() -> None:
     """``fast_dev_run`` ends before anything could be known of a scheduler that does not say what it counts."""
     monitor = LRMonitor()
     fit(Manual(answer_of(decay)), monitor, fast_dev_run=True)
+
+    assert monitor.findings == ()
+
+
+def test_what_comes_after_the_run_says_nothing() -> None:
+    """``validate`` after a trial is no later point of it."""
+    net, monitor = Manual(answer_of(decay)), LRMonitor()
+    trainer = fit(net, monitor, fast_dev_run=True)
+    trainer.validate(net, data(1), verbose=False)
 
     assert monitor.findings == ()
 
