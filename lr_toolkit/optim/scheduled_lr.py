@@ -344,6 +344,7 @@ class ScheduledLR(LRScheduler):
             "lrs": self._route.lrs(self.last_epoch),
             "gains": list(self._gains),
             "plateau": asdict(self._reaction) if self._reaction else None,
+            "metric": self._metric,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -366,6 +367,8 @@ class ScheduledLR(LRScheduler):
         self.last_epoch = state_dict["last_epoch"]
         self._gains = list(state_dict["gains"])
         if self.plateau is not None:
+            # What was best of one metric says nothing of another.
+            saved = saved if state_dict.get("metric", self._metric) == self._metric else None
             self._reaction = (
                 ReactionState(**{**saved, "recent": tuple(saved.get("recent", ()))}) if saved else self.plateau.start
             )
@@ -373,6 +376,11 @@ class ScheduledLR(LRScheduler):
         self._follow(route)
         self._updated = False
         self._write()
+
+    @property
+    def _metric(self) -> list[str] | None:
+        """What the reaction reads, and which way is better."""
+        return [self.plateau.monitor, self.plateau.mode] if self.plateau else None
 
     def _asked_after(self, state: Mapping[str, Any]) -> tuple[Plan, Literal["steps", "epochs"] | None]:
         """The plan that is asked for, on the run as its checkpoint leaves it, and in what a run at another rate is as long."""

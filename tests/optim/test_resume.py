@@ -697,6 +697,25 @@ def test_a_rebase_survives_a_resume() -> None:
     assert its.base_lrs == [0.5, 0.2]
 
 
+@pytest.mark.parametrize(
+    ("monitor", "mode", "gain"), [("loss", "min", 0.25), ("accuracy", "max", 0.5), ("loss", "max", 0.5)]
+)
+def test_a_reaction_to_another_metric_keeps_the_gain_and_not_the_best(monitor: str, mode: Any, gain: float) -> None:
+    """The best loss says nothing of an accuracy: a reaction that reads something else begins anew, from the LR in use."""
+    optimizer = sgd([0.1])
+    scheduler = ScheduledLR(optimizer, "hold()", Horizon(10), plateau=ReduceOnPlateau("loss", factor=0.5, patience=0))
+    for reading in (1.0, 2.0):
+        scheduler.observe(reading)
+    states = saved(optimizer, scheduler)
+    optimizer = sgd([0.1])
+    plateau = ReduceOnPlateau(monitor, mode=mode, factor=0.5, patience=0)
+    scheduler = ScheduledLR(optimizer, "hold()", Horizon(10), plateau=plateau)
+    resume(optimizer, scheduler, states)
+    scheduler.observe(1.0 if mode == "min" else 0.5)
+
+    assert lrs(optimizer) == [pytest.approx(0.1 * gain)]
+
+
 def test_a_state_of_another_number_of_groups_is_refused() -> None:
     """The message says how many groups both have, and what to do first."""
     state = ScheduledLR(sgd([1.0, 0.1]), "linear()", Horizon(10)).state_dict()
