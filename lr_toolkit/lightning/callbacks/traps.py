@@ -18,6 +18,7 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.plateau_traps import lost_reading, plateau_cadence, plateau_metric, wrong_mode
 from lr_toolkit.lightning.callbacks.scene import Scene
 from lr_toolkit.lightning.callbacks.unit_traps import length_of, steps_and_lengths
+from lr_toolkit.lightning.callbacks.warmup import LRWarmup
 from lr_toolkit.lightning.mixin import ScheduleMixin
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
@@ -57,18 +58,25 @@ def find_traps(scene: Scene) -> list[str]:
 
 
 def invisible_warmups(scene: Scene, every: int) -> Iterator[str]:
-    """Warmups of this package's schedules that have few points in the logs."""
+    """Warmups of this package's schedules and ramps that have few points in the logs."""
+    for length in dict.fromkeys(_warmups(scene)):
+        if 2 < length <= every < scene.course.updates:
+            yield (
+                f"The warmup of {plural(length, 'update')} shows in the logs as its first point and the one after it: "
+                f"log_every_n_steps is {every}. To see its shape: Trainer(log_every_n_steps={max(length // 5, 1)})."
+            )
+
+
+def _warmups(scene: Scene) -> Iterator[int]:
+    """How many updates each takes, where it climbs at each."""
     for config in scene.configs:
         scheduler = config.scheduler
-        if not isinstance(scheduler, ScheduledLR) or scheduler.horizon.unit == "epoch":
-            continue
-        for part in scheduler.timeline.segments:
-            length = part.end - part.start
-            if isinstance(part.shape, Warmup) and 2 < length <= every < scene.course.updates:
-                yield (
-                    f"The warmup of {plural(length, 'update')} shows in the logs as its first point and the one after it: "
-                    f"log_every_n_steps is {every}. To see its shape: Trainer(log_every_n_steps={max(length // 5, 1)})."
-                )
+        if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
+            yield from (part.end - part.start for part in scheduler.timeline.segments if isinstance(part.shape, Warmup))
+    callbacks: list[Any] = scene.trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    for ramp in callbacks:
+        if isinstance(ramp, LRWarmup) and ramp.interval == "step":
+            yield from (one.left(scene.course.updates) for one in ramp.ascents(scene.trainer))
 
 
 # --- schedulers and their optimizers ----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from transformers import get_linear_schedule_with_warmup
 from lr_toolkit import (
     Horizon,
     LRMonitor,
+    LRWarmup,
     ReduceOnPlateau,
     ScheduledLR,
     ScheduleMixin,
@@ -338,16 +339,21 @@ def test_schedules_of_this_package_are_quiet(schedule: Any, interval: Any) -> No
     assert monitor.findings == ()
 
 
-def test_a_short_warmup_is_noted_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    """A warmup between two logged points is a line of the table, with the cadence that would show it."""
+@pytest.mark.parametrize("ramped", [False, True])
+def test_a_short_warmup_is_noted_in_the_table(ramped: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """A warmup between two logged points, in the schedule or on it, is a line of the table, with the cadence that would show it."""
 
     def answer(net: Probe) -> Any:
-        return configure_optimizers(net.sgd(), warmup(10) >> cosine(), net.trainer)
+        return configure_optimizers(net.sgd(), cosine() if ramped else warmup(10) >> cosine(), net.trainer)
 
-    fit(Probe(answer), LRMonitor(table=True), batches=60)
-    assert "Trainer(log_every_n_steps=2)" in capsys.readouterr().out
+    def ramps() -> list[LRWarmup]:
+        return [LRWarmup(10)] if ramped else []
 
-    fit(Probe(answer), LRMonitor(table=True), batches=60, log_every_n_steps=2)
+    fit(Probe(answer), LRMonitor(table=True), *ramps(), batches=60)
+    assert "warmup of 10 updates" in (shown := capsys.readouterr().out)
+    assert "Trainer(log_every_n_steps=2)" in shown
+
+    fit(Probe(answer), LRMonitor(table=True), *ramps(), batches=60, log_every_n_steps=2)
     assert "!" not in capsys.readouterr().out
 
 
