@@ -50,10 +50,12 @@ def find_traps(scene: Scene) -> list[str]:
         _will_raise,
         wrong_mode,
     ]
-    if scene.module.automatic_optimization:
-        finders += [steps_and_lengths, plateau_cadence, plateau_metric, lost_reading]
-    else:  # Lightning steps no scheduler, and the module may step them as it likes
-        finders += [_shared_steps]
+    # Under manual optimization Lightning steps no scheduler, and the module may step them as it likes.
+    is_automatic = scene.module.automatic_optimization
+    if is_automatic:
+        finders += [plateau_cadence, plateau_metric, lost_reading]
+    if not scene.is_trial:
+        finders += [steps_and_lengths if is_automatic else _shared_steps]
     return [text for finder in finders for text in finder(scene)]
 
 

@@ -634,6 +634,28 @@ def test_max_steps_counts_the_updates_of_all_optimizers(answer: Any, options: di
     assert len(monitor.findings) == bool(says)
 
 
+# --- trials -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+@pytest.mark.parametrize(
+    "make",
+    [step(cosine_of(500)), epoch(cosine_of(90)), epoch(exponential, frequency=2), epoch(milestones(30, 60))],
+    ids=["in steps", "in epochs", "every second epoch", "milestones"],
+)
+def test_a_trial_is_no_run_that_is_too_short(make: Make, batches: int) -> None:
+    """``fast_dev_run`` cuts the run on purpose: nothing is said of how much of a schedule it sees."""
+    assert run(make, {"fast_dev_run": batches}).findings == ()
+
+
+def test_a_trial_of_two_optimizers_says_nothing() -> None:
+    """The ``max_steps`` that it sets is not the user's."""
+    monitor = LRMonitor()
+    fit(Pair(pair_of()), monitor, fast_dev_run=True)
+
+    assert monitor.findings == ()
+
+
 # --- what cannot be seen ----------------------------------------------------------------------------------------------
 
 
