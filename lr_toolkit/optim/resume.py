@@ -147,8 +147,9 @@ def _length(rewarm: Duration, at: int, asked: Plan) -> int:
     """The updates of a second warmup, which has to end within the run."""
     over = max(round_half_up(asked.timeline.horizon.after(Fraction(at), rewarm)) - at, 1)
     if at + over > asked.steps:
+        unit = _counted(asked.timeline.horizon.unit)
         raise ScheduleError(
-            f"rewarm={str(rewarm)!r} takes {over} updates from update {at} on, and the run ends at {asked.steps}. Write a shorter "
+            f"rewarm={str(rewarm)!r} takes {over} {unit}s from {unit} {at} on, and the run ends at {asked.steps}. Write a shorter "
             "one, for example rewarm='1%'."
         )
     return over
@@ -268,7 +269,7 @@ def _ways(before: Route | None, asked: Plan, at: int, lrs: tuple[float, ...]) ->
 
 def _undecided(state: Mapping[str, Any], asked: Plan, ways: Mapping[str, Callable[[], Route]]) -> ScheduleError:
     """The question that a changed plan is, with the LRs to which each answer leads."""
-    at, end, unit = state["last_epoch"], asked.steps, "epoch" if state["asked"]["unit"] == "epoch" else "update"
+    at, end, unit = state["last_epoch"], asked.steps, _counted(state["asked"]["unit"])
     saved, now = _told(state["asked"]), _told(asked.to_state())
     group = _most_moved(state["lrs"], asked.lrs(at))
     gain, which = state["gains"][group], f" in parameter group {group}" if len(state["lrs"]) > 1 else ""
@@ -301,6 +302,11 @@ def _undecided(state: Mapping[str, Any], asked: Plan, ways: Mapping[str, Callabl
         over -= over % 10 ** (len(str(over)) - 1)  # a round number
         advice += f" With rewarm='{over} {unit.replace('update', 'step')}{'s' * (over > 1)}' beside it the LR warms up again first."
     return ScheduleError("\n".join([*lines, _wrapped("", advice)]))
+
+
+def _counted(unit: str) -> str:
+    """What a scheduler of this unit counts, in words."""
+    return "epoch" if unit == "epoch" else "update"
 
 
 def _wrapped(label: str, text: str) -> str:

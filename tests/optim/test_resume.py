@@ -610,10 +610,17 @@ def test_a_second_warmup_goes_on_after_another_interruption() -> None:
 
 
 def test_a_second_warmup_longer_than_the_run_is_refused() -> None:
-    """A second warmup that would not end within the run is an error that says how long both are."""
+    """A second warmup that would not end within the run is an error that says how long both are, and in what."""
     assert "takes 500 updates from update 60 on, and the run ends at 200" in refused(
         CASES["longer"], on_change="replan", rewarm=500
     )
+    states = ScheduledLR(sgd([1.0]), "linear()", Horizon(9, unit="epoch")).state_dict() | {
+        "last_epoch": 2,
+        "lrs": [7 / 9],
+    }
+    longer = ScheduledLR(sgd([1.0]), "linear()", Horizon(20, unit="epoch"), on_change="replan", rewarm="19 epochs")
+    with pytest.raises(ScheduleError, match="takes 19 epochs from epoch 2 on, and the run ends at 20"):
+        longer.load_state_dict(states)
 
 
 @pytest.mark.parametrize(
