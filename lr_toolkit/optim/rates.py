@@ -107,7 +107,7 @@ class _Numbers:
 
 @final
 class _Number:
-    """The Python number of a single group, which most optimizers have: a third of the time that lists take."""
+    """The Python number of a single group, which most optimizers have: a fifth of the time that lists take."""
 
     def __init__(self, groups: list[Group], bare: Sequence[Any]) -> None:
         self._groups = groups
