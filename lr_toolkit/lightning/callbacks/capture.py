@@ -37,6 +37,7 @@ class Capture:
         scheduler: the one of this package that drives it; its count is kept with the values.
 
     Attributes:
+        groups: how many groups the latest update had.
         fresh: whether there was an update since this was last set to ``False``.
         counted: the scheduler's count at the latest update.
         factors: what warmup callbacks multiplied each group's LR by at the latest update, ``None`` where there is none.
@@ -54,6 +55,7 @@ class Capture:
     ) -> None:
         self.optimizer = optimizer
         self.scheduler = scheduler
+        self.groups = 0
         self.fresh = False
         self.counted = -1
         self.factors: tuple[float, ...] | None = None
@@ -88,6 +90,7 @@ class Capture:
             self._lrs = lrs
         else:
             self._keep(optimizer, lrs)
+        self.groups = len(lrs)
         self.fresh = True
         scheduler = self.scheduler
         if scheduler is not None:

@@ -336,7 +336,7 @@ class LRMonitor(Callback):
             capture = track.capture
             if capture.fresh:
                 capture.fresh = False
-                if track.has_new_groups:
+                if capture.groups != track.groups:  # one that has joined since is in no update yet
                     self._adopt_groups(trainer)
                 step = trainer.fit_loop.epoch_loop._batches_that_stepped
                 due += track.due(step, trainer.current_epoch, self.logging_interval, _every(trainer))

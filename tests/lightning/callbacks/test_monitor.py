@@ -197,6 +197,24 @@ def test_ten_groups(tmp_path: Path) -> None:
     assert [len(row) for _, row in recorder.lrs()] == [10, 10, 10]
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("names", ["stable", "lightning"])
+def test_the_first_update_of_a_group_is_logged(names: Any, first: bool) -> None:
+    """Also of one that joined at the end of a batch, before the monitor looked at it."""
+
+    class Adds(Callback):
+        def on_train_batch_end(self, trainer: Any, net: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            if batch_idx == 1:
+                trainer.optimizers[0].add_param_group({"params": [net.late], "lr": 0.5, "name": "late"})
+
+    recorder, monitor = Recorder(), LRMonitor(names=names)
+    net = Probe(scheduled(hold()))
+    net.late = torch.nn.Parameter(torch.ones(1))
+    fit(net, *((Adds(), monitor) if first else (monitor, Adds())), logger=recorder)
+
+    assert [x for x, row in recorder.lrs() if any("late" in name for name in row)] == [2, 7]
+
+
 @pytest.mark.parametrize("names", ["stable", "lightning"])
 def test_a_group_may_be_named_by_a_number(names: Any) -> None:
     """As Lightning's monitor takes it: whatever has a text."""
