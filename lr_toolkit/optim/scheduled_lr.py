@@ -19,6 +19,7 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.groups import GroupWriter
 from lr_toolkit.optim.reaction import Reaction, ReactionState
 from lr_toolkit.optim.resume import CLASS, FORMAT, Host, OnChange, check_policy, refuse_foreign, route_after
+from lr_toolkit.optim.steppers import steppers
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.routes import Plan, Route, horizon_from
 from lr_toolkit.schedules.shapes import Hold
@@ -316,8 +317,9 @@ class ScheduledLR(LRScheduler):
                 on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch has not typed it
                 scheduler._captured = on_gpu and torch.cuda.is_current_stream_capturing()
 
-        self.optimizer.register_step_pre_hook(before)
-        self.optimizer.register_step_post_hook(after)
+        for one in steppers(self.optimizer):
+            one.register_step_pre_hook(before)
+            one.register_step_post_hook(after)
 
     def __getstate__(self) -> dict[str, Any]:
         # A bound phase holds functions, and is found again at the next step; the host is not this scheduler's to copy.

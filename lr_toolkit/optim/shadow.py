@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import mul
@@ -15,8 +14,9 @@ from torch.optim import Optimizer
 
 from lr_toolkit.optim.guarded import guard, is_guarded, release
 from lr_toolkit.optim.rates import rates_of
+from lr_toolkit.optim.steppers import steppers
 
-__all__ = ["Climb", "Shadow", "steppers"]
+__all__ = ["Climb", "Shadow"]
 
 _ATTRIBUTE = "_lr_toolkit_shadow"
 
@@ -257,17 +257,6 @@ class Shadow:
     def _loaded(self, optimizer: Optimizer) -> None:
         self._bind(self._lrs())
         self.turn()
-
-
-def steppers(optimizer: Optimizer) -> list[Optimizer]:
-    """Whose hooks tell of this optimizer's updates: its own, and those of one that it steps on the same groups.
-
-    SAM and Lookahead step another optimizer, the one by ``second_step()``, past their own ``step()``; the other often without
-    hooks of its own, as its ``__init__`` does not call torch's.
-    """
-    groups = optimizer.param_groups
-    inner = [one for one in vars(optimizer).values() if isinstance(one, Optimizer) and one.param_groups is groups]
-    return [one for one in (optimizer, *inner) if isinstance(vars(one).get("_optimizer_step_post_hooks"), OrderedDict)]
 
 
 def _copy(lr: float | Tensor) -> float | Tensor:

@@ -17,7 +17,7 @@ from lr_toolkit.lightning.callbacks.ascent import Ascent
 from lr_toolkit.lightning.callbacks.companions import hide_ramp, refuse_companions
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.optim import ScheduledLR
-from lr_toolkit.optim.shadow import Shadow, steppers
+from lr_toolkit.optim.shadow import Shadow
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.durations import shorten
 from lr_toolkit.schedules.ramps import SHAPES, UNTUNED
@@ -80,8 +80,8 @@ class LRWarmup(Callback):
     Raises:
         ScheduleError: for arguments out of range; and, when training starts, for a ramp longer than the run (under
             ``fast_dev_run`` a warning; under manual optimization the number of updates is not known), a relative duration
-            where the run's length cannot be known, an optimizer without betas for an untuned shape, groups that
-            do not exist, and callbacks that move the LR in mid-ramp.
+            where the run's length cannot be known, an optimizer without betas for an untuned shape or whose updates cannot
+            be seen, groups that do not exist, and ``StochasticWeightAveraging`` in mid-ramp.
 
     Example:
         >>> import lightning as L
@@ -304,11 +304,6 @@ class LRWarmup(Callback):
                 raise ScheduleError(
                     f"{self!r}: {type(one).__name__} is no torch optimizer with an lr in each parameter group, so there is "
                     "nothing to ramp. Write optimizers=[...] for those that have one, or warm up in the strategy's own configuration."
-                )
-            if not steppers(one):
-                raise ScheduleError(
-                    f"{self!r}: {type(one).__name__} is not made as torch's optimizers are, so its updates cannot be seen. Let its "
-                    "__init__ call super().__init__(...), or write the warmup into the schedule, warmup('500 steps') >> cosine()."
                 )
             self._refuse_groups(one)
         return list(chosen)

@@ -29,6 +29,7 @@ from lr_toolkit import Horizon, LRMonitor, LRWarmup, ReduceOnPlateau, ScheduleEr
 from lr_toolkit.optim.guarded import is_guarded
 from lr_toolkit.optim.shadow import Shadow
 from tests.lightning.runs import BASES, Net, loader, stream, trainer
+from tests.optim.stepping_others import Sharp, Wrapper
 
 Answer = Callable[[Net, Optimizer], Any]
 
@@ -474,33 +475,6 @@ def test_nested_steps_count_once() -> None:
     assert net.lrs == times([[0.1]] * 12, FIVE)
 
 
-class Sharp(Optimizer):
-    """Sharpness-aware minimisation as most people have it: two steps, of which the second is another optimizer's."""
-
-    def __init__(self, params: Any) -> None:
-        super().__init__(params, {"lr": 0.1})
-        self.base_optimizer = SGD(self.param_groups)
-        self.param_groups = self.base_optimizer.param_groups
-
-    def first_step(self) -> None:
-        """Climb."""
-        for group in self.param_groups:
-            for one in group["params"]:
-                one.data.add_(one.grad, alpha=1e-3)
-
-    def second_step(self) -> None:
-        """Take the update."""
-        self.base_optimizer.step()
-
-    def step(self, closure: Any = None) -> Any:
-        """Both."""
-        loss = closure()
-        self.first_step()
-        closure()
-        self.second_step()
-        return loss
-
-
 class SharpNet(Net):
     """Takes both steps itself, or leaves them to Lightning."""
 
@@ -521,27 +495,9 @@ class SharpNet(Net):
 
     def optimizer(self) -> Optimizer:
         """Counted where the weights are updated."""
-        optimizer = Sharp(self.parameters())
+        optimizer = Sharp(self.parameters(), lr=0.1)
         optimizer.base_optimizer.register_step_post_hook(self._record)
         return optimizer
-
-
-class Wrapper(Optimizer):
-    """Steps another optimizer, without having been made as one of torch's, as many a Lookahead does."""
-
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-        self.param_groups, self.state, self.defaults = optimizer.param_groups, optimizer.state, optimizer.defaults
-        # Enough for torch to step it, and nothing that torch can register a hook in.
-        self._optimizer_step_pre_hooks = self._optimizer_step_post_hooks = {}  # type: ignore[assignment]  # OrderedDicts in torch
-
-    def step(self, closure: Any = None) -> Any:
-        """The other's."""
-        return self.optimizer.step(closure)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The other's."""
-        return self.optimizer.state_dict()
 
 
 @pytest.mark.parametrize(
@@ -569,7 +525,7 @@ def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
     class Hidden(Wrapper):
         def __init__(self, optimizer: Optimizer) -> None:
             super().__init__(optimizer)
-            self.optimizer = None  # type: ignore[assignment]  # it is stepped by some other way
+            del self.optimizer
 
     with pytest.raises(ScheduleError, match=r"Hidden .* updates cannot be seen.*super\(\).__init__"):
         fit(Net(lambda _, o: Hidden(o)), LRWarmup(5))
