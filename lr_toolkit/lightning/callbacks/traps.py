@@ -163,12 +163,18 @@ def _lr_of_zero(scene: Scene) -> Iterator[str]:
         highest = one.lrs.max(axis=1)
         moving = np.flatnonzero(highest > 0)
         first = int(one.updates[moving[0]]) if moving.size else scene.course.updates
-        if moving.size and first > 1:
+        is_blamed = moving.size or (not one.cut and any(map(_has_base, scene.configs)))
+        if first > 1 and is_blamed:
+            which = "The first" if moving.size else "All"
             yield (
-                f"The first {plural(first, 'update')} have a learning rate of 0 and teach nothing. If the scheduler was "
-                "meant to move per step, return {'scheduler': ..., 'interval': 'step'}; warmup(...) of this package "
-                "starts above 0."
+                f"{which} {plural(first, 'update')} have a learning rate of 0 and teach nothing. If the scheduler was meant to "
+                "move per step, return {'scheduler': ..., 'interval': 'step'}; warmup(...) of this package starts above 0."
             )
+
+
+def _has_base(config: Any) -> bool:
+    """Whether a scheduler was given anything but 0 to start from."""
+    return any(float(lr) > 0 for lr in getattr(config.scheduler, "base_lrs", ()))
 
 
 def _dead_end(scene: Scene) -> Iterator[str]:

@@ -138,6 +138,12 @@ TRAPS = {
         "The first 8 updates have a learning rate of 0",
         step(lambda one: get_linear_schedule_with_warmup(one, 2, 24)),
     ),
+    "a warmup from 0, bare, in a run of one epoch": Trap(
+        lambda one: torch_lr.LambdaLR(one, lambda k: min(k / 4, 1)),
+        "All 8 updates have a learning rate of 0",
+        step(lambda one: torch_lr.LambdaLR(one, lambda k: min(k / 4, 1))),
+        {"max_epochs": 1},
+    ),
     "SequentialLR in steps, stepped per epoch": Trap(
         sequence, "milestones and last length=24, and gets 3 steps", step(sequence)
     ),
@@ -632,6 +638,19 @@ def test_max_steps_counts_the_updates_of_all_optimizers(answer: Any, options: di
         fit(Pair(answer), monitor, **options)
 
     assert len(monitor.findings) == bool(says)
+
+
+def test_a_learning_rate_of_zero_may_be_meant() -> None:
+    """Where the optimizer itself was given 0, no schedule is to blame."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd(lr=0.0)
+        return [optimizer], [{"scheduler": torch_lr.ExponentialLR(optimizer, 0.9), "interval": "step"}]
+
+    monitor = LRMonitor()
+    fit(Probe(answer), monitor)
+
+    assert monitor.findings == ()
 
 
 # --- trials -----------------------------------------------------------------------------------------------------------
