@@ -51,7 +51,8 @@ class LRMonitor(Callback):
     mistakes that would spoil the run (a schedule in the wrong unit, a scheduler that never steps, ...).
 
     Curves are called ``lr/<scheduler or group name>`` (``lr/optimizer`` where nobody gave a name), whatever the
-    optimizer's class. Works without scheduler and logger.
+    optimizer's class. Works without scheduler and logger. On several devices every rank needs it, as it needs most
+    callbacks: they compare a plateau's metric; the first rank alone logs, prints and warns.
 
     Args:
         logging_interval: ``"step"``, ``"epoch"``, or ``None`` for the interval of each scheduler (per step where an
