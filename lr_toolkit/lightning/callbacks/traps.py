@@ -178,6 +178,9 @@ def _has_base(config: Any) -> bool:
 
 
 def _dead_end(scene: Scene) -> Iterator[str]:
+    horizons = [one.scheduler.horizon for one in scene.configs if isinstance(one.scheduler, ScheduledLR)]
+    if not scene.module.automatic_optimization and any(one != scene.course.horizon for one in horizons):
+        return  # given by hand for a module that makes fewer updates than it has batches
     for one in scene.forecasts:
         if one.why_not or not len(one.updates) or not scene.course.updates:
             continue

@@ -675,6 +675,25 @@ def test_a_trial_of_two_optimizers_says_nothing() -> None:
     assert monitor.findings == ()
 
 
+class Accumulates(Pair):
+    """Makes an update of four batches by hand."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Step both at every fourth batch."""
+        if (batch_idx + 1) % 4 == 0:
+            super().training_step(batch, batch_idx)
+
+
+def test_a_horizon_by_hand_is_that_of_a_module_with_updates_of_its_own() -> None:
+    """Under manual optimization nobody but the module knows that two updates are the whole run of eight batches."""
+    monitor = LRMonitor()
+    fit(Accumulates(pair_of(Horizon(2))), monitor)
+    assert monitor.findings == ()
+
+    with pytest.warns(UserWarning, match="From update 2 of 8 on the learning rate is less than a millionth"):
+        fit(Probe(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer, horizon=Horizon(2))), LRMonitor())
+
+
 # --- what cannot be seen ----------------------------------------------------------------------------------------------
 
 
