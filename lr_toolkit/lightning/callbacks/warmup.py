@@ -39,10 +39,10 @@ class LRWarmup(Callback):
 
     for the k-th update of each optimizer since the ramp began, k = 0 for the first. Works with every scheduler of torch,
     with plateaus, with those of other packages, with a ``ScheduledLR``, with none; with one or several optimizers; under
-    manual optimization; with tensor LRs. Everyone who reads ``group["lr"]`` sees the LR in use; ``get_last_lr()`` of a
-    scheduler, and the checkpoint, hold the LR without the ramp. So a run resumed without this callback goes on as if it had
-    never been there, and one resumed with it goes on at the same point of the ramp. Once the ramp is over, and when
-    training ends, nothing of it is left.
+    manual optimization; with tensor LRs (groups that share one get one each, for good). Everyone who reads ``group["lr"]``
+    sees the LR in use; ``get_last_lr()`` of a scheduler, and the checkpoint, hold the LR without the ramp. So a run resumed
+    without this callback goes on as if it had never been there, and one resumed with it goes on at the same point of the
+    ramp. Once the ramp is over, and when training ends, nothing of it is left.
 
     =========================== ==================================================================================
     ``"linear"``                (k + 1) / (W + 1), or start + (1 - start) k / W
