@@ -226,7 +226,7 @@ class LRMonitor(Callback):
             begins = frozenset(leg.start for leg in legs_of(scheduler.route)) if scheduler else frozenset[int]()
             self._tracks.append(Track(capture, begins))
         self._braid()
-        self._go_on()
+        self._go_on(trainer.fit_loop.epoch_loop._batches_that_stepped)
         if self.progress_bar:
             self._bar = BarEntry(trainer, self._bar_text)
         self._brief(trainer, pl_module)
@@ -292,11 +292,11 @@ class LRMonitor(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._saved = state_dict if state_dict.get("format") == _FORMAT else None
 
-    def _go_on(self) -> None:
-        """Go on with what a checkpoint has brought."""
+    def _go_on(self, step: int) -> None:
+        """Go on at ``step`` with what a checkpoint has brought."""
         saved, self._saved = self._saved, None
-        if saved is None:
-            return
+        if saved is None or any(one["step"] > step for one in saved["tracks"]):
+            return  # with LearningRateFinder, Lightning begins a resumed run anew
         self._history = History.of(saved["history"])
         if len(saved["tracks"]) == len(self._tracks):
             for track, state in zip(self._tracks, saved["tracks"], strict=True):

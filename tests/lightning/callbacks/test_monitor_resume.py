@@ -117,6 +117,22 @@ def test_a_checkpoint_between_two_fits_brings_nothing_of_the_first(tmp_path: Pat
     assert monitor.history["epoch"] == [1, 1]
 
 
+# Lightning's finder says so of any scan this short.
+@pytest.mark.filterwarnings("ignore:Failed to compute suggestion")
+def test_a_resume_that_starts_over_brings_no_history(tmp_path: Path) -> None:
+    """Lightning's finder lets a resumed run begin at its first update again: no update has two rows."""
+    run(LRMonitor(), Keep(tmp_path))
+    monitor, net = LRMonitor(), Probe(scheduled, groups=2)
+    net.lr = 0.1
+    finder = LearningRateFinder(num_training_steps=2, update_attr=False)
+    options: dict[str, Any] = {"batches": 6, "max_epochs": 2, "log_every_n_steps": 3, "default_root_dir": tmp_path}
+    fit(net, monitor, finder, ckpt_path=tmp_path / "5.ckpt", **options)
+
+    steps = monitor.history["step"]
+    assert steps == sorted(set(steps))
+    assert steps[0] == net.used[2][0]  # after the two updates of the scan
+
+
 def test_what_a_checkpoint_brought_is_in_one_that_is_saved_before_training(tmp_path: Path) -> None:
     """Saved again before its first update, a resumed run keeps its history."""
 
