@@ -42,6 +42,7 @@ def brief(
         configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
         names = {one.group: one.name for one in reversed(curves) if one.optimizer == at}
         facts = [_cadence(configs), _arithmetic(trainer, course)]
+        facts += [f"times {ramp}" for ramp in forecast.ramps]
         if course.start:
             facts.append(f"resumes at update {count(course.start)}")
         if forecast.why_not:
@@ -81,10 +82,12 @@ def planned_lines(curves: Sequence[Curve], forecasts: Sequence[Forecast], course
     return tuple(lines)
 
 
-def config_of(trainer: Trainer, optimizers: Sequence[Optimizer], course: Course) -> dict[str, Any]:
+def config_of(
+    trainer: Trainer, optimizers: Sequence[Optimizer], course: Course, forecasts: Sequence[Forecast]
+) -> dict[str, Any]:
     """The schedules in plain nested data; where there are several optimizers, each under its number."""
     many = {}
-    for at, optimizer in enumerate(optimizers, start=1):
+    for at, (optimizer, forecast) in enumerate(zip(optimizers, forecasts, strict=True), start=1):
         configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
         said: dict[str, Any] = {
             "optimizer": type(optimizer).__name__,
@@ -92,6 +95,8 @@ def config_of(trainer: Trainer, optimizers: Sequence[Optimizer], course: Course)
             "interval": configs[0].interval if configs else None,
             "total_updates": course.updates or None,
         }
+        if forecast.ramps:
+            said["times"] = list(forecast.ramps)
         for config in configs:
             if isinstance(config.scheduler, ScheduledLR):
                 legs = legs_of(config.scheduler.route)

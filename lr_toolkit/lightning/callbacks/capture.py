@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.optim.shadow import Shadow
+from lr_toolkit.optim.steppers import steppers
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -70,10 +71,14 @@ class Capture:
         if type(optimizer).__name__.endswith("ScheduleFree"):
             self._more["effective"] = _scheduled_lr
         self._estimates: list[Any] = []
-        self._handles: list[RemovableHandle] = [optimizer.register_step_post_hook(self._after)]
-        hooks = getattr(optimizer, "_optimizer_step_post_hooks", None)
-        if hooks is not None:  # a warmup's hook may write the next LR: it has to come after this one
-            hooks.move_to_end(self._handles[0].id, last=False)
+        self._handles: list[RemovableHandle] = []
+        for one in steppers(optimizer):
+            handle = one.register_step_post_hook(self._after)
+            hooks: Any = one._optimizer_step_post_hooks
+            hooks.move_to_end(
+                handle.id, last=False
+            )  # a warmup's hook may write the next LR: it has to come after this one
+            self._handles.append(handle)
         self._estimating = all("d" in group for group in optimizer.param_groups)
         if self._estimating:
             self._handles.append(optimizer.register_step_pre_hook(self._before))
@@ -82,8 +87,9 @@ class Capture:
         # Prodigy and D-Adaptation move with their estimate d of before the step, and renew it in the step.
         self._estimates = [_copied(group["d"]) for group in optimizer.param_groups]
 
-    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def _after(self, stepped: Optimizer, args: Any, kwargs: Any) -> None:
         # Every update comes here, also those that nobody logs: one pass, and references alone where LRs are floats.
+        optimizer = self.optimizer
         lrs: list[Any] = list(map(_LR, optimizer.param_groups))
         # As soon as one of them is no Python number, neither is their sum.
         if self.is_plain and type(sum(lrs)) is float:

@@ -105,7 +105,8 @@ class Course:
 class Forecast:
     """The LRs of an optimizer's groups: row i is used by update ``updates[i]``.
 
-    ``why_not`` says why there is none, ``error`` what a scheduler is going to raise, ``cut`` that it ends before the run.
+    ``why_not`` says why there is none, ``error`` what a scheduler is going to raise, ``cut`` that it ends before the run,
+    ``ramps`` which warmup callbacks multiply what the scheduler alone would use.
     """
 
     updates: NDArray[np.int64]
@@ -113,6 +114,7 @@ class Forecast:
     why_not: str = ""
     error: str = ""
     cut: bool = False
+    ramps: tuple[str, ...] = ()
 
     @classmethod
     def none(cls, why_not: str) -> Forecast:
@@ -159,6 +161,7 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
     shadow = Shadow.around(optimizer)
     with shadow.bare() if shadow else nullcontext():
         alone = _alone(trainer, module, optimizer, course, _corners(ascents, course))
+    alone = replace(alone, ramps=tuple(repr(one.warmup) for one in ascents))
     if alone.why_not or not ascents:
         return alone
     starts = _starts(course)

@@ -252,7 +252,7 @@ class LRMonitor(Callback):
         self._before = course.before
         table = "\n\n".join(one.text() for one in reports)
         pattern = f"{self.log_key_prefix or ''}{'lr/' if self.names == 'stable' else 'lr-'}"
-        log_plan(trainer, Plan(self._planned, config_of(trainer, optimizers, course), table, pattern))
+        log_plan(trainer, Plan(self._planned, config_of(trainer, optimizers, course, forecasts), table, pattern))
         for text in self._findings:
             warnings.warn(text, UserWarning, stacklevel=2)
 

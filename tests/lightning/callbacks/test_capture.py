@@ -103,3 +103,28 @@ def test_a_closed_capture_sees_nothing() -> None:
     optimizer.step()
 
     assert not capture.fresh
+
+
+def test_an_optimizer_that_steps_another_on_the_same_groups_is_seen() -> None:
+    """SAM's ``second_step`` updates through an inner optimizer, past its own ``step``: what that used is what was used."""
+
+    class Sam(Optimizer):
+        def __init__(self, lr: float) -> None:
+            super().__init__([torch.nn.Parameter(torch.zeros(1))], {"lr": lr})
+            self.base_optimizer = still(lr)
+            self.base_optimizer.param_groups = self.param_groups
+
+        def second_step(self) -> None:
+            self.base_optimizer.step()
+
+    optimizer = Sam(0.5)
+    capture = Capture(optimizer)
+    optimizer.param_groups[0]["lr"] = 0.25
+    optimizer.second_step()
+
+    assert capture.fresh
+    assert capture.lrs == [0.25]
+    capture.close()
+    optimizer.param_groups[0]["lr"] = 0.125
+    optimizer.second_step()
+    assert capture.lrs == [0.25]
