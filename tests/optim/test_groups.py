@@ -212,6 +212,7 @@ def test_floats_and_tensors_of_several_dtypes_may_be_mixed() -> None:
     assert values(optimizer) == [0.25] * 5
 
 
+@pytest.mark.needs("torch>=2.6", "its SGD takes an LR with dimensions")
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_tensor_lr_of_one_element_keeps_its_shape(schedule: str) -> None:
     """torch's optimizers take ``tensor(0.1)`` and ``tensor([0.1])`` alike, also beside each other."""
