@@ -41,7 +41,10 @@ def brief(
     for at, (optimizer, forecast) in enumerate(zip(optimizers, forecasts, strict=True)):
         configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
         names = {one.group: one.name for one in reversed(curves) if one.optimizer == at}
-        facts = [_cadence(configs), _arithmetic(trainer, course)]
+        length = _arithmetic(trainer, course)
+        if not forecast.is_on_axis:
+            length = f"{count(int(forecast.updates[-1]) + 1)} updates by the module itself, as horizon= says"
+        facts = [_cadence(configs), length]
         facts += [f"times {ramp}" for ramp in forecast.ramps]
         if course.start:
             facts.append(f"resumes at update {count(course.start)}")
@@ -72,7 +75,7 @@ def planned_lines(curves: Sequence[Curve], forecasts: Sequence[Forecast], course
     lines = []
     for curve in curves:
         forecast = forecasts[curve.optimizer]
-        if forecast.why_not or curve.group >= forecast.lrs.shape[1]:
+        if forecast.why_not or not forecast.is_on_axis or curve.group >= forecast.lrs.shape[1]:
             continue
         last = len(forecast.updates) - 1
         picked = np.unique(np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int))

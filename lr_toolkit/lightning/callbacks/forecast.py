@@ -106,7 +106,8 @@ class Forecast:
     """The LRs of an optimizer's groups: row i is used by update ``updates[i]``.
 
     ``why_not`` says why there is none, ``error`` what a scheduler is going to raise, ``cut`` that it ends before the run,
-    ``ramps`` which warmup callbacks multiply what the scheduler alone would use.
+    ``ramps`` which warmup callbacks multiply what the scheduler alone would use, ``is_on_axis`` whether the updates are known to
+    lie one by one on the loggers' x axis.
     """
 
     updates: NDArray[np.int64]
@@ -115,6 +116,7 @@ class Forecast:
     error: str = ""
     cut: bool = False
     ramps: tuple[str, ...] = ()
+    is_on_axis: bool = True
 
     @classmethod
     def none(cls, why_not: str) -> Forecast:
@@ -155,13 +157,16 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
     """
     if not course.updates:
         return Forecast.none("the run's length is not known")
+    by_hand = _by_hand(trainer, module, optimizer, course)
+    if by_hand is not None:
+        course = replace(course, horizon=by_hand)
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
     ramps = [one for one in callbacks if isinstance(one, LRWarmup)]
     ascents = [one for ramp in ramps for one in ramp.ascents(trainer) if one.optimizer is optimizer and not one.is_over]
     shadow = Shadow.around(optimizer)
     with shadow.bare() if shadow else nullcontext():
         alone = _alone(trainer, module, optimizer, course, _corners(ascents, course))
-    alone = replace(alone, ramps=tuple(repr(one.warmup) for one in ascents))
+    alone = replace(alone, ramps=tuple(repr(one.warmup) for one in ascents), is_on_axis=by_hand is None)
     if alone.why_not or not ascents:
         return alone
     starts = _starts(course)
@@ -172,6 +177,17 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
     for one in ascents:
         lrs = lrs * one.ahead(ahead, epochs)
     return replace(alone, lrs=lrs)
+
+
+def _by_hand(trainer: Trainer, module: LightningModule, optimizer: Optimizer, course: Course) -> Horizon | None:
+    """The length that a module says which steps its optimizers itself, where that is not the Trainer's number of batches."""
+    if module.automatic_optimization:
+        return None
+    for config in trainer.lr_scheduler_configs:
+        one = config.scheduler
+        if isinstance(one, ScheduledLR) and one.optimizer is optimizer and one.horizon.unit == "step":
+            return one.horizon if one.horizon.steps != course.updates else None
+    return None
 
 
 def _corners(ascents: Sequence[Ascent], course: Course) -> NDArray[np.int64]:

@@ -234,3 +234,29 @@ def nothing_is_left() -> Iterator[None]:
     yield
     Optimizer.__init__ = before  # type: ignore[method-assign]  # as above
     assert not any(Shadow.around(one) for one in made)
+
+
+class ByItself(Net):
+    """Takes an update at every second batch, and says how many that makes."""
+
+    automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Half as many updates as batches."""
+        self.manual_backward(super().training_step(batch, batch_idx))
+        if batch_idx % 2:
+            self.optimizers().step()
+            self.lr_schedulers().step()
+
+
+def test_a_module_that_steps_by_itself_is_foretold_on_its_own_axis(capsys: pytest.CaptureFixture[str]) -> None:
+    """With ``horizon=`` given by hand its updates are foretold, and not laid over the loggers' axis of batches."""
+    asks, monitor = Asks(), LRMonitor(table=True)
+    net = ByItself(lambda net, o: configure_optimizers(o, "cosine()", net.trainer, horizon=Horizon(10)))
+    trainer(max_epochs=1, callbacks=[asks, monitor]).fit(net, loader(20))
+
+    assert asks.result.updates.tolist() == list(range(10))
+    assert np.allclose(np.array(net.lrs), asks.result.lrs, rtol=1e-12, atol=0)
+    assert not asks.result.is_on_axis
+    assert monitor._planned == ()
+    assert "10 updates by the module itself, as horizon= says" in capsys.readouterr().out
