@@ -354,7 +354,8 @@ class ScheduledLR(LRScheduler):
 
         Where the schedule, the horizon or a base LR is not what it was, ``on_change`` decides; by default that is an error
         which shows where each policy leads. A new plan that agrees with the old one on all updates already taken, or whose
-        open ``hold`` around this update is longer, is followed without asking.
+        open ``hold`` around this update is longer, is followed without asking. Gains that a reaction has brought about stay also
+        where there is no ``plateau`` any more, with a warning.
 
         Raises:
             ScheduleError: for a changed plan without a policy or with one that leads nowhere, the state of another class,
@@ -373,6 +374,14 @@ class ScheduledLR(LRScheduler):
             saved = saved if state_dict.get("metric", self._metric) == self._metric else None
             self._reaction = (
                 ReactionState(**{**saved, "recent": tuple(saved.get("recent", ()))}) if saved else self.plateau.start
+            )
+        elif saved and any(gain != 1.0 for gain in self._gains):
+            warnings.warn(
+                f"The checkpoint's reaction to {state_dict.get('metric', ['a metric'])[0]!r} had brought the learning rate to "
+                f"{', '.join(f'{gain:g}' for gain in dict.fromkeys(self._gains))} of the schedule's, where it stays: this run has no "
+                "reaction. To go on with it pass plateau= as before.",
+                UserWarning,
+                stacklevel=2,
             )
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.
         self._follow(route)

@@ -275,3 +275,27 @@ def test_a_monitor_is_required() -> None:
     """Without a metric to read there is no reaction."""
     with pytest.raises(ScheduleError, match=r"monitor='val_loss'"):
         ReduceOnPlateau()
+
+
+def test_a_reaction_that_is_left_out_at_a_resume_is_missed() -> None:
+    """What it had brought the LR to stays, which is said once; without a reduction, or at the next resume, there is nothing to say."""
+    for metrics, gain in (([1.0, 0.5, 0.2], 1.0), ([1.0, 1.0, 1.0], 0.5)):
+        optimizer = sgd([0.1])
+        plateau = ReduceOnPlateau(monitor="loss", factor=0.5, patience=1)
+        scheduler = ScheduledLR(optimizer, hold(), Horizon(10), plateau=plateau)
+        for value in metrics:
+            scheduler.observe(value)
+        state = scheduler.state_dict()
+
+        for resumes in (1, 2):
+            resumed = ScheduledLR(sgd([0.1]), hold(), Horizon(10))
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                resumed.load_state_dict(state)
+            said = [str(one.message) for one in caught]
+            assert resumed.get_last_lr() == [0.1 * gain]
+            if gain == 1.0 or resumes == 2:
+                assert said == []
+            else:
+                assert "'loss' had brought the learning rate to 0.5 of the schedule's" in said[0]
+            state = resumed.state_dict()
