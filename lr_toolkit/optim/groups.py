@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, final
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -13,7 +14,6 @@ from torch.optim import Optimizer
 __all__ = ["GroupWriter"]
 
 
-@final
 class _Block:
     """Groups whose tensor LRs are views of one buffer: one operation fills them all, in place.
 
@@ -33,6 +33,12 @@ class _Block:
         self._send(self.gains, [gains[at] for at in self.members])
         self._send(self.levels, [bases[at] * gains[at] for at in self.members])
 
+    def scale(self, a: float) -> None:
+        torch.mul(self.levels, a, out=self.buffer)
+
+    def write(self, a: float, b: float) -> None:
+        torch.add(self.levels * a, self.gains, alpha=b, out=self.buffer)
+
     def write_each(self, lrs: Sequence[float]) -> None:
         self._send(self.buffer, [lrs[at] for at in self.members])
 
@@ -40,6 +46,28 @@ class _Block:
     def _send(to: Tensor, values: list[float]) -> None:
         # A blocking copy would make the host wait for all that the device still has to do.
         to.copy_(torch.tensor(values, dtype=torch.float64), non_blocking=True)
+
+
+@final
+class _HostBlock(_Block):
+    """A block in the host's memory, where NumPy, on the same memory, multiplies in half the time."""
+
+    def __init__(self, members: Sequence[int], lrs: Sequence[Tensor]) -> None:
+        super().__init__(members, lrs)
+        self._exact = torch.zeros_like(self.levels)
+        self._lrs, self._levels, self._gains = (one.numpy() for one in (self._exact, self.levels, self.gains))
+
+    def scale(self, a: float) -> None:
+        np.multiply(self._levels, a, out=self._lrs)
+        self.buffer.copy_(self._exact)
+
+    def write(self, a: float, b: float) -> None:
+        np.add(self._levels * a, self._gains * b, out=self._lrs)
+        self.buffer.copy_(self._exact)
+
+
+def _block_of(members: Sequence[int], lrs: Sequence[Tensor]) -> _Block:
+    return (_HostBlock if lrs[0].device.type == "cpu" else _Block)(members, lrs)
 
 
 @final
@@ -77,7 +105,7 @@ class GroupWriter:
         for at in range(self.count, len(groups)):
             if isinstance(groups[at]["lr"], Tensor):
                 late[groups[at]["lr"].device, groups[at]["lr"].dtype].append(at)
-        self._blocks += [_Block(members, [groups[at]["lr"] for at in members]) for members in late.values()]
+        self._blocks += [_block_of(members, [groups[at]["lr"] for at in members]) for members in late.values()]
         self.groups, self.count = groups, len(groups)
         for block in self._blocks:
             for at, view in zip(block.members, block.views, strict=True):
@@ -108,7 +136,7 @@ class GroupWriter:
             for group in groups:
                 group["lr"] = lr
         for block in self._blocks:
-            torch.mul(block.levels, a, out=block.buffer)
+            block.scale(a)
 
     def write(self, a: float, b: float) -> None:
         """Write lr = (base * a + b) * gain to every group."""
@@ -119,7 +147,7 @@ class GroupWriter:
             for group in groups:
                 group["lr"] = lr
         for block in self._blocks:
-            torch.add(block.levels * a, block.gains, alpha=b, out=block.buffer)
+            block.write(a, b)
 
     def write_each(self, lrs: Sequence[float]) -> None:
         """Write one LR to each group."""

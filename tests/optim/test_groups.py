@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.optim import SGD, AdamW, Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR
+from lr_toolkit.optim.groups import _Block, _HostBlock
 
 RUN = Horizon(10**6)
 HALF_ULP = 6.0e-8  # of float32: one rounding, and no more
@@ -289,14 +292,42 @@ def test_a_captured_update_counts_at_every_replay(monkeypatch: pytest.MonkeyPatc
 # --- cost -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("schedule", "most"), [("cosine()", 1), ("cosine(end_lr=1e-06)", 2)])
-def test_all_groups_take_one_operation(schedule: str, most: int) -> None:
-    """The number of operations of a step does not depend on the number of groups: one, or two for a floor in LR units."""
-    counts = [
-        len(operations_of_a_step(optimizer_of(tensors([0.1 + at for at in range(n)])), schedule)) for n in (1, 10, 200)
-    ]
+@pytest.mark.parametrize(
+    ("device", "schedule", "most"),
+    [
+        ("cpu", "cosine()", 1),
+        ("cpu", "cosine(end_lr=1e-06)", 1),
+        ("meta", "cosine()", 1),
+        ("meta", "cosine(end_lr=1e-06)", 2),
+    ],
+)
+def test_all_groups_take_one_operation(device: str, schedule: str, most: int) -> None:
+    """The number of operations of a step does not depend on that of groups: one, or two for a floor in LR units on a device."""
+    counts = []
+    for n in (1, 10, 200):
+        optimizer = optimizer_of(tensors([0.1 + at for at in range(n)], device=device), device, Still)
+        for group in optimizer.param_groups:
+            group["initial_lr"] = 0.1
+        counts.append(len(operations_of_a_step(optimizer, schedule)))
 
     assert counts == [most] * 3
+
+
+@given(st.floats(0, 1), st.floats(0, 1e-3), st.sampled_from([torch.float32, torch.float64]))
+def test_what_a_device_computes_is_what_the_host_computes(a: float, b: float, dtype: torch.dtype) -> None:
+    """The two ways to fill a buffer, of which a device takes torch's and the host NumPy's, give the same numbers."""
+    bases, gains = [0.1, 3e-4, 7.0], [1.0, 0.5, 0.25]
+    filled = []
+    for kind in (_Block, _HostBlock):
+        block = kind([0, 1, 2], tensors([0.0] * 3, dtype))
+        block.relevel(bases, gains)
+        block.scale(a)
+        scaled = block.buffer.tolist()
+        block.write(a, b)
+        filled.append((scaled, block.buffer.tolist()))
+
+    assert filled[0][0] == filled[1][0]
+    assert filled[0][1] == pytest.approx(filled[1][1], rel=HALF_ULP * 2)
 
 
 def test_a_route_of_its_own_takes_as_many_operations_for_one_group_as_for_many() -> None:
