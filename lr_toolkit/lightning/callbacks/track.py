@@ -45,7 +45,7 @@ class Strand:
 class Track:
     """One optimizer and where its latest update stands: on the x axis, in its epoch, in its scheduler's count.
 
-    ``begins`` are the counts at which a phase of the schedule begins.
+    ``begins`` are the counts at which a phase of the schedule begins; ``is_new`` says that some strand may never have been logged.
     """
 
     capture: Capture
@@ -55,10 +55,12 @@ class Track:
     step: int = -1
     epoch: int = -1
     counted: int = -1
+    is_new: bool = True
 
     def braid(self, curves: Iterable[Curve]) -> None:
         """Sort the optimizer's curves by interval; a strand in which a curve is new is logged at the next update."""
         self.groups = len(self.capture.optimizer.param_groups)
+        self.is_new = True
         curves = sorted(curves, key=lambda one: one.group)
         logged = {one.names: one.logged for one in self.strands}
         self.strands = []
@@ -81,12 +83,15 @@ class Track:
         self.counted = counted
         # Under manual optimization the batch at the cadence may have no update: the next one that has is logged.
         is_turn = every > 0 and (step + 1) // every > (before + 1) // every
-        due = []
+        due: list[Strand] = []
+        if not (is_turn or is_epoch or is_phase or self.is_new):
+            return due
         for one in self.strands:
             kind = interval or one.interval
             by_cadence = (is_turn and kind != "epoch") or (is_epoch and kind != "step")
             if by_cadence or is_phase or one.logged < 0:
                 due.append(one)
+        self.is_new = False
         return due
 
     def state(self) -> dict[str, Any]:
