@@ -144,6 +144,12 @@ class _PlateauReader(Callback):
         if not self._expected or self._readings:
             return
         names = sorted(trainer.callback_metrics)
+        if self._every and self._monitor in names:
+            raise ScheduleError(
+                f"{self._kind}(monitor={self._monitor!r}, every={self._every}): every= reads what training_step logs for each step, "
+                f"and {self._monitor!r} is not logged so. Leave out every= to read it where it is produced, or write "
+                f"self.log({self._monitor!r}, value) in training_step."
+            )
         near = get_close_matches(self._monitor, names, n=1)
         cure = f"Did you mean monitor={near[0]!r}?" if near else f"Log it: self.log({self._monitor!r}, value)."
         raise ScheduleError(

@@ -395,6 +395,22 @@ def test_a_metric_that_never_comes_is_an_error(name: str) -> None:
     assert len(net.used) == updates
 
 
+def test_every_with_a_metric_of_validation_is_an_error_that_says_so() -> None:
+    """``every=`` reads what is logged for each step: where only validation logs the metric, the message does not ask for its name."""
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        plateau = ReduceOnPlateau(monitor="val_loss", every=2)
+        return configure_optimizers(optimizer, SCHEDULE, net.trainer, plateau=plateau)
+
+    with pytest.raises(ScheduleError) as error:
+        trainer(max_epochs=3).fit(Validated(answer), loader(4), loader(2))
+
+    assert str(error.value) == (
+        "ReduceOnPlateau(monitor='val_loss', every=2): every= reads what training_step logs for each step, and 'val_loss' is not "
+        "logged so. Leave out every= to read it where it is produced, or write self.log('val_loss', value) in training_step."
+    )
+
+
 def test_a_run_too_short_for_a_validation_says_so() -> None:
     """Where the run ends before its first validation, a warning says that the metric was never read."""
     made = trainer(max_epochs=2, check_val_every_n_epoch=5)
