@@ -70,11 +70,12 @@ def invisible_warmups(scene: Scene, every: int) -> Iterator[str]:
 
 
 def _warmups(scene: Scene) -> Iterator[int]:
-    """How many updates each takes, where it climbs at each."""
+    """How many updates each still takes, where it climbs at each."""
     for config in scene.configs:
         scheduler = config.scheduler
         if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
-            yield from (part.end - part.start for part in scheduler.timeline.segments if isinstance(part.shape, Warmup))
+            climbs = [part for part in scheduler.timeline.segments if isinstance(part.shape, Warmup)]
+            yield from (part.end - max(part.start, scheduler.last_epoch) for part in climbs)
     callbacks: list[Any] = scene.trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
     for ramp in callbacks:
         if isinstance(ramp, LRWarmup) and ramp.interval == "step":

@@ -363,6 +363,27 @@ def test_a_short_warmup_is_noted_in_the_table(ramped: bool, capsys: pytest.Captu
     assert "!" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("ramped", [False, True])
+def test_a_warmup_that_is_over_is_noted_no_more(
+    ramped: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that is resumed after its warmup is not told how to see it."""
+
+    def answer(net: Probe) -> Any:
+        schedule = cosine() if ramped else warmup(10) >> cosine()
+        return configure_optimizers(net.sgd(), schedule, net.trainer, on_change="replan")
+
+    def callbacks() -> list[Any]:
+        return [LRMonitor(table=True), *([LRWarmup(10)] if ramped else [])]
+
+    fit(Probe(answer), *callbacks(), batches=60).save_checkpoint(tmp_path / "first.ckpt")
+    capsys.readouterr()
+    fit(Probe(answer), *callbacks(), batches=60, max_epochs=2, ckpt_path=tmp_path / "first.ckpt")
+
+    assert "resumes at update 60" in (shown := capsys.readouterr().out)
+    assert "!" not in shown
+
+
 @pytest.mark.parametrize(
     "make",
     [
