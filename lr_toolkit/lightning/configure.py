@@ -44,7 +44,8 @@ def scheduler_config(
         interval: ``"step"`` to move after every optimizer update, ``"epoch"`` to move once per epoch, with durations in
             epochs or shares of the run.
         plateau: a reaction to a metric, on top of the schedule. It reads the metric once each time that it is produced:
-            after a validation, or at the end of a training epoch. Nothing else has to be added to the Trainer.
+            after a validation, or at the end of a training epoch; or every so many updates, with its ``every``. Nothing else
+            has to be added to the Trainer.
         name: the curve's name in the logs.
         horizon: the length of the run, instead of what the Trainer says.
         on_change: how to go on from a checkpoint that was saved under another plan: ``"error"``, ``"replan"``, ``"keep"``,

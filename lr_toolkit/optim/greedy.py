@@ -33,8 +33,8 @@ class GreedyLR(Reaction):
         smooth: compare the mean of so many latest readings, for a noisy metric; 1 compares each reading.
         every: read a training metric (``self.log`` in ``training_step``) every so many updates. By default a metric is
             read each time that a validation, or a training epoch, has produced it.
-        max_lr: base LR x gain is never raised above it; one number, or one for each parameter group. It has to be given:
-            how far an LR may rise without harm only you can know.
+        max_lr: base LR x gain is never raised above it; one number, or one for each parameter group. What lies above it
+            already can only fall. It has to be given: how far an LR may rise without harm only you can know.
         warmup: readings after a rise that do not count.
 
     Raises:
@@ -54,8 +54,9 @@ class GreedyLR(Reaction):
         [0.2, 0.3, 0.15, 0.075]
 
     Reference:
-        GreedyLR, https://arxiv.org/abs/2512.14527, and transformers' class of that name. Its ``reset_start``, which begins anew
-        after a long time at ``min_lr``, is left out. A NaN reading is reported and otherwise ignored.
+        GreedyLR, https://arxiv.org/abs/2512.14527, and transformers' class of that name, whose ``min_lr`` is 1e-3 by default and
+        whose ``smooth=True, window_size=50`` is ``smooth=50`` here. Its ``reset_start``, which begins anew after a long time at
+        ``min_lr``, is left out. A NaN reading is reported and otherwise ignored.
     """
 
     factor: float = 0.95

@@ -36,8 +36,8 @@ class ScheduledLR(LRScheduler):
 
         lr(k) = (base_lr * a(k) + b(k)) * gain
 
-    for the k-th update, k = 0 for the first, with (a, b) from the schedule's timeline and gain = 1 unless a plateau
-    reaction lowered it. Computed afresh at every step, so it neither drifts nor needs replaying.
+    for the k-th update, k = 0 for the first, with (a, b) from the schedule's timeline and gain = 1 unless a reaction
+    to a metric moved it. Computed afresh at every step, so it neither drifts nor needs replaying.
 
     A ``step()`` counts only where an optimizer update really happened since the last one: updates that a ``GradScaler``
     skipped move nothing. A parameter group that is added later (unfreezing) brings its base LR as its ``lr`` and joins the
@@ -178,7 +178,7 @@ class ScheduledLR(LRScheduler):
         self._write()
 
     def observe(self, value: float | Tensor) -> None:
-        """Give the plateau reaction a new reading of its metric; what it does acts from the next update on.
+        """Give the reaction a new reading of its metric; what it does acts from the next update on.
 
         Raises:
             ScheduleError: where this scheduler was made without ``plateau=``.
@@ -355,7 +355,8 @@ class ScheduledLR(LRScheduler):
         Where the schedule, the horizon or a base LR is not what it was, ``on_change`` decides; by default that is an error
         which shows where each policy leads. A new plan that agrees with the old one on all updates already taken, or whose
         open ``hold`` around this update is longer, is followed without asking. Gains that a reaction has brought about stay also
-        where there is no ``plateau`` any more, with a warning.
+        where there is no ``plateau`` any more, with a warning. Another ``plateau`` on the same metric goes on from them and from the
+        best value; on another metric it begins anew, from the gains.
 
         Raises:
             ScheduleError: for a changed plan without a policy or with one that leads nowhere, the state of another class,
