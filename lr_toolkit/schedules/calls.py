@@ -31,16 +31,19 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "milestones": ("at",),
     "min_lr": ("end_lr",),
     "min_lr_rate": ("end",),
+    "num_decay_steps": ("decay",),
     "num_steps": ("over",),
     "num_training_steps": ("over",),
-    "num_warmup_steps": ("over",),
+    "num_warmup_steps": ("warmup", "over"),
     "start_factor": ("start",),
     "step_size": ("every",),
     "total_iters": ("over",),
     "transition_steps": ("every", "over"),
-    "warmup_ratio": ("over",),
-    "warmup_steps": ("over",),
+    "warmup_ratio": ("warmup", "over"),
+    "warmup_steps": ("warmup", "over"),
 }
+# What they call the length and the beginning of a climb, which theirs have within a decay. A start of 1 is none.
+_CLIMBS = frozenset({"num_warmup_steps", "start_factor", "warmup_ratio", "warmup_steps"})
 
 
 def refusing_foreign_arguments(function: Callable[P, R]) -> Callable[P, R]:
@@ -63,6 +66,10 @@ def _refusal(
 ) -> str:
     call = f"{name}({', '.join([*map(shorten, args), *(f'{key}={shorten(value)}' for key, value in given.items())])})"
     known = list(signature.parameters)
+    climb = next((key for key in given if key in _CLIMBS and given[key] != 1), None)
+    if climb is not None and not {"start", "warmup"} & set(known):
+        write = f"warmup('500 steps') >> {name}(...), with the length of yours"
+        return f"{call}: {climb} belongs to a phase of its own here. Write {write}. Its arguments are {name}({', '.join(known)})."
     for key in given:
         ours = next((one for one in _ELSEWHERE.get(key, ()) if one in known), None)
         if ours is not None and key not in known:

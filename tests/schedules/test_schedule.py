@@ -31,6 +31,7 @@ from lr_toolkit import (
     polynomial,
     step,
     warmup,
+    wsd,
 )
 from tests.schedules.strategies import NAMES, build, durations, phases, schedules
 
@@ -94,6 +95,21 @@ def test_joining_with_something_else_says_what_to_write(other: Any, cure: str) -
         (lambda: multistep(milestones=[3]), "Write multistep(at=[3])."),
         (lambda: warmup(num_warmup_steps=5), "Write warmup(over=5)."),
         (lambda: linear(end_factor=0.1), "Write linear(end=0.1)."),
+        (lambda: linear(start_factor=1.0, end_factor=0.1), "Write linear(end=0.1)."),
+        (
+            lambda: linear(start_factor=0.1, total_iters=5),
+            "start_factor belongs to a phase of its own here. Write warmup(",
+        ),
+        (
+            lambda: cosine(num_warmup_steps=500),
+            "here. Write warmup('500 steps') >> cosine(...), with the length of yours.",
+        ),
+        (lambda: polynomial(2.0, warmup_ratio=0.1), "Write warmup('500 steps') >> polynomial(...)"),
+        (
+            lambda: wsd(num_warmup_steps=5, num_decay_steps=9),
+            "num_warmup_steps is called warmup here. Write wsd(warmup=5).",
+        ),
+        (lambda: wsd("5%", num_decay_steps=9), "num_decay_steps is called decay here. Write wsd(decay=9)."),
         (lambda: Schedule.parse("cosine(T_max=100)"), "Write cosine(over=100)."),
         (warmup, "missing a required argument: 'over'. Its arguments are warmup(over, start)."),
         (lambda: cosine(0.1, 100), "too many positional arguments. Its arguments are cosine(end, end_lr, over)."),
