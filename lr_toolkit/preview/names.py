@@ -59,7 +59,7 @@ def in_a_line(values: Mapping[str, float]) -> str:
         >>> in_a_line({f"lr/pg{at}": 1e-3 for at in range(1, 11)})
         'lr/pg1 and 9 alike 1.000e-03'
         >>> in_a_line({f"lr/layer{at}": at / 1000 for at in range(10)})
-        '10 from 0.000e+00 (lr/layer0) to 9.000e-03 (lr/layer9)'
+        '10 LRs from 0.000e+00 (lr/layer0) to 9.000e-03 (lr/layer9)'
     """
     alike: dict[float, list[str]] = {}
     for name, value in values.items():
@@ -69,4 +69,4 @@ def in_a_line(values: Mapping[str, float]) -> str:
     if len(alike) <= _FEW:
         return "; ".join(f"{together(names)} {value:.3e}" for value, names in alike.items())
     low, high = min(alike), max(alike)
-    return f"{len(values)} from {low:.3e} ({together(alike[low])}) to {high:.3e} ({together(alike[high])})"
+    return f"{len(values)} LRs from {low:.3e} ({together(alike[low])}) to {high:.3e} ({together(alike[high])})"

@@ -67,7 +67,7 @@ def test_the_table_of_many_groups(lrs: list[float], rows: int, capsys: pytest.Ca
         (EQUAL, "lr/backbone.layers.0.attention.decay and 99 alike 1.000e-01"),
         (
             LAYERS,
-            "30 from 4.710e-03 (lr/backbone.layers.14.attention.no_decay) to 1.000e-01 (lr/backbone.layers.0.attention.decay)",
+            "30 LRs from 4.710e-03 (lr/backbone.layers.14.attention.no_decay) to 1.000e-01 (lr/backbone.layers.0.attention.decay)",
         ),
     ],
 )  # fmt: skip
