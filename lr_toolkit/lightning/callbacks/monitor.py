@@ -54,6 +54,9 @@ class LRMonitor(Callback):
     optimizer's class. Works without scheduler and logger. On several devices every rank needs it, as it needs most
     callbacks: they compare a plateau's metric; the first rank alone logs, prints and warns.
 
+    TensorBoard also gets the plan, under ``lr_plan/``: its curves, a chart of planned and used, the table, and with matplotlib
+    the picture. Weights & Biases gets a chart of the plan, ``lr_schedule`` in the run's config, and values in its summary.
+
     Args:
         logging_interval: ``"step"``, ``"epoch"``, or ``None`` for the interval of each scheduler (per step where an
             optimizer has none, or optimization is manual).
