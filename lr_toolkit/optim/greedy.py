@@ -66,9 +66,15 @@ class GreedyLR(Reaction):
     warmup: int = 0
 
     def _checks(self) -> dict[str, tuple[object, str, str]]:
+        high, low = self.max_lr, self.min_lr
+        is_above = not (isinstance(high, float) and isinstance(low, float)) or low <= high
         return {
             **Reaction._checks(self),
-            "max_lr": (is_bound(self.max_lr), "is the highest LR that may be reached, or one for each group", "1e-2"),
+            "max_lr": (
+                is_bound(high) and is_above,
+                "is the highest LR that may be reached, not below min_lr, or one for each group",
+                "1e-2",
+            ),
             "warmup": (is_count(self.warmup), "is a whole number of readings, zero or more", "5"),
         }
 

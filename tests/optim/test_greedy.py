@@ -123,6 +123,12 @@ def test_a_bad_argument_is_named(name: str, value: Any, spelling: str) -> None:
     assert f"Write GreedyLR(..., {spelling})." in str(error.value)
 
 
+def test_bounds_that_leave_nothing_between_them_are_refused() -> None:
+    """A highest LR below the lowest would let nothing move."""
+    with pytest.raises(ScheduleError, match=r"max_lr=0.001\): max_lr is the highest .* not below min_lr"):
+        GreedyLR(monitor="loss", min_lr=1e-2, max_lr=1e-3)
+
+
 @pytest.mark.parametrize("name", ["min_lr", "max_lr"])
 def test_bounds_are_for_each_group_there_is(name: str) -> None:
     """One bound for each group means as many as there are groups."""
