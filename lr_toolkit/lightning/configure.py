@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLR
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.horizon import TrainerHost, horizon_of
 from lr_toolkit.lightning.plateau import attach_plateau
+from lr_toolkit.lightning.settings import is_trial
 from lr_toolkit.optim import OnChange, Reaction, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 
@@ -198,7 +199,7 @@ def _fitting(schedule: Schedule, horizon: Horizon, trainer: Trainer) -> Horizon:
         longer = _long_enough(schedule, horizon)
         if longer is None:
             raise
-        if trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning's debugging setup
+        if is_trial(trainer):
             warnings.warn(f"fast_dev_run cuts the schedule: {misfit}", UserWarning, stacklevel=5)
             return longer
         if trainer.ckpt_path is None or horizon.unit == "epoch":

@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.settings import callbacks_of, is_trial
 from lr_toolkit.schedules import Horizon
 from lr_toolkit.schedules.routes import horizon_from, horizon_state
 
@@ -114,7 +115,7 @@ class TrainerHost:
         epochs, steps = _limits(trainer)
         first, done = _reached(trainer)
         over = 0 <= epochs <= first or 0 <= steps <= trainer.global_step
-        if over or trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by Lightning's debugging setup
+        if over or is_trial(trainer):
             return saved  # nothing is left to train, or the run is cut on purpose: what was planned is not in question
         if steps == -1 and saved.unit == "epoch":
             return Horizon(epochs, unit="epoch")
@@ -204,7 +205,7 @@ def _ahead(trainer: Trainer, first: int, updates: int, done: int = 0) -> tuple[i
     left = math.inf if steps == -1 else steps - updates
     # DeepSpeed's engine counts on beyond the last batch of an epoch, where Lightning's own accumulation steps.
     strategy_accumulates = trainer.strategy.handles_gradient_accumulation
-    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by Lightning's callback connector
+    callbacks = callbacks_of(trainer)
     schedulers = [one for one in callbacks if hasattr(one, "get_accumulate_grad_batches")]
 
     def length(epoch: int) -> int:

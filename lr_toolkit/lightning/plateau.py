@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.settings import callbacks_of
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -27,7 +28,7 @@ def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
         raise ScheduleError(
             "plateau=ReduceOnPlateau(...) needs the Trainer that produces its metric: pass self.trainer."
         )
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    callbacks: list[Callback] = callbacks_of(trainer)
     before = next((at for at, one in enumerate(callbacks) if _saves(one)), len(callbacks))
     callbacks.insert(before, _PlateauReader(scheduler))
 
@@ -72,7 +73,9 @@ class _PlateauReader(Callback):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         # A reader is made after this hook of its own fit, so here a later run begins, which brings its own.
-        trainer.callbacks = [one for one in trainer.callbacks if one is not self]  # type: ignore[attr-defined]  # set by its callback connector
+        # Another list, because Lightning is walking through this one.
+        left = [one for one in callbacks_of(trainer) if one is not self]
+        trainer.callbacks = left  # type: ignore[attr-defined]  # set by its callback connector
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

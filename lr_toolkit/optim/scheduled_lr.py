@@ -6,11 +6,10 @@ import math
 import operator
 import warnings
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, final
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -19,7 +18,7 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.groups import GroupWriter
 from lr_toolkit.optim.reaction import Reaction, ReactionState
 from lr_toolkit.optim.resume import CLASS, FORMAT, Host, OnChange, check_policy, refuse_foreign, route_after
-from lr_toolkit.optim.steppers import steppers
+from lr_toolkit.optim.updates import Witness, is_captured, steppers
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.routes import Plan, Route, horizon_from
 from lr_toolkit.schedules.shapes import Hold
@@ -302,7 +301,7 @@ class ScheduledLR(LRScheduler):
 
     def _watch(self) -> None:
         me = weakref.ref(self)  # the optimizer must not keep a scheduler alive that its owner has dropped
-        has_gradient = _Witness()
+        has_gradient = Witness()
 
         def before(*_: Any) -> None:
             scheduler = me()
@@ -314,8 +313,7 @@ class ScheduledLR(LRScheduler):
             if scheduler is not None and (not scheduler.needs_gradient or has_gradient(optimizer)):
                 scheduler._updated = True
                 # A CUDA graph replays this update without coming here again: every step() counts until the next call.
-                on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch has not typed it
-                scheduler._captured = on_gpu and torch.cuda.is_current_stream_capturing()
+                scheduler._captured = is_captured()
 
         for one in steppers(self.optimizer):
             one.register_step_pre_hook(before)
@@ -429,23 +427,3 @@ def _refuse_start(last_epoch: object, optimizer: Optimizer) -> None:
             f"ScheduledLR(last_epoch={last_epoch}): to begin later, each group's base LR has to be known. Write it as "
             "group['initial_lr'], or go on from a checkpoint: scheduler.load_state_dict(state)."
         )
-
-
-class _Witness:
-    """Says whether some parameter of an optimizer has a gradient, by asking the one that had it last time first.
-
-    A frozen backbone may stand before it, with more parameters than should be walked through at every update.
-    """
-
-    def __init__(self) -> None:
-        self._parameter: Callable[[], Tensor | None] = lambda: None
-
-    def __call__(self, optimizer: Optimizer) -> bool:
-        known = self._parameter()
-        if known is not None and known.grad is not None:
-            return True
-        parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
-        found = next((one for one in parameters if one.grad is not None), None)
-        if found is not None:
-            self._parameter = weakref.ref(found)
-        return found is not None

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from operator import mul
 from typing import Any, Protocol, final
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.optim.guarded import guard, is_guarded, release
 from lr_toolkit.optim.rates import rates_of
-from lr_toolkit.optim.steppers import steppers
+from lr_toolkit.optim.updates import is_captured, steppers
 
 __all__ = ["Climb", "Shadow"]
 
@@ -216,13 +215,8 @@ class Shadow:
 
     # --- the optimizer's hooks ---
 
-    def _is_captured(self) -> bool:
-        """Whether this update is recorded in a CUDA graph, and not taken: nothing of the ramp may get into it."""
-        on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch has not annotated it
-        return on_gpu and torch.cuda.is_current_stream_capturing()
-
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._has_tensors and self._is_captured():
+        if self._has_tensors and is_captured():  # nothing of the ramp may get into the graph
             warnings.warn(
                 f"An update of {type(optimizer).__name__} is captured in a CUDA graph, whose replays call no optimizer.step(): the "
                 "warmup ramp stands still in them. Leave optimizer.step() out of the graph, or write the warmup into the "
@@ -236,7 +230,7 @@ class Shadow:
         self._stepping += 1
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._has_tensors and self._is_captured():
+        if self._has_tensors and is_captured():
             return
         if self._stepping > 1:
             self._stepping -= 1

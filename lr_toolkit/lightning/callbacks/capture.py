@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.optim.shadow import Shadow
-from lr_toolkit.optim.steppers import steppers
+from lr_toolkit.optim.updates import steppers
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle

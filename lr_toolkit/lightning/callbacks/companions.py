@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.settings import callbacks_of
 from lr_toolkit.optim.shadow import Shadow
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def hide_ramp(trainer: Trainer, module: LightningModule) -> Callable[[], None]:
     epoch.
     """
     owners: list[tuple[Any, str]] = [
-        (one, "finetune_function") for one in _callbacks(trainer) if _is(one, "BaseFinetuning")
+        (one, "finetune_function") for one in callbacks_of(trainer) if _is(one, "BaseFinetuning")
     ]
     if is_overridden("lr_scheduler_step", module):
         owners.append((module, "lr_scheduler_step"))
@@ -68,10 +69,10 @@ def refuse_companions(trainer: Trainer, call: str, ends: Fraction | None) -> Non
     Raises:
         ScheduleError: which names the callback, and the epoch from which it may begin.
     """
-    for one in _callbacks(trainer):
+    for one in callbacks_of(trainer):
         if not _is(one, "StochasticWeightAveraging"):
             continue
-        epoch: int = one.swa_start  # type: ignore[attr-defined]  # seen by name
+        epoch: int = one.swa_start
         if ends is None:
             until, cure = "has no known end in epochs", "a ramp in epochs, or leave one of the two out"
         elif epoch < ends:
@@ -83,11 +84,6 @@ def refuse_companions(trainer: Trainer, call: str, ends: Fraction | None) -> Non
         raise ScheduleError(
             f"{call}: {type(one).__name__} moves the learning rate from epoch {epoch} on, and the ramp {until}. Write {cure}."
         )
-
-
-def _callbacks(trainer: Trainer) -> list[Callback]:
-    found: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
-    return found
 
 
 def _is(callback: Callback, name: str) -> bool:

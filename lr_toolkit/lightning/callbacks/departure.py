@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
+
+from lr_toolkit.lightning.settings import callbacks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +80,7 @@ def _causes(trainer: Trainer, scheduler: ScheduledLR) -> tuple[str, ...]:
     ]
     if others:
         return (f"{' and '.join(others)} drives the same optimizer. Keep one scheduler for each optimizer",)
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    callbacks = callbacks_of(trainer)
     for callback in callbacks:
         for name in (one.__name__ for one in type(callback).__mro__):
             if name in _WRITERS:

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.warmup import LRWarmup
 from lr_toolkit.lightning.horizon import horizon_of
+from lr_toolkit.lightning.settings import callbacks_of
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.shadow import Shadow
 from lr_toolkit.preview.legs import legs_of
@@ -132,7 +133,7 @@ def course_of(trainer: Trainer) -> Course:
         horizon = horizon_of(trainer)
     except ScheduleError as error:
         unknown = str(error)
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    callbacks = callbacks_of(trainer)
     by_epoch = next((one for one in callbacks if hasattr(one, "get_accumulate_grad_batches")), None)
     accumulations = (trainer.accumulate_grad_batches,)
     if by_epoch is not None:
@@ -160,7 +161,7 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
     by_hand = _by_hand(trainer, module, optimizer, course)
     if by_hand is not None:
         course = replace(course, horizon=by_hand)
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    callbacks = callbacks_of(trainer)
     ramps = [one for one in callbacks if isinstance(one, LRWarmup)]
     ascents = [one for ramp in ramps for one in ramp.ascents(trainer) if one.optimizer is optimizer and not one.is_over]
     shadow = Shadow.around(optimizer)

@@ -24,6 +24,7 @@ from lr_toolkit.lightning.callbacks.scene import Scene
 from lr_toolkit.lightning.callbacks.track import Strand, Track
 from lr_toolkit.lightning.callbacks.traps import find_traps, invisible_warmups
 from lr_toolkit.lightning.callbacks.watch import Watch
+from lr_toolkit.lightning.settings import callbacks_of, logging_cadence
 from lr_toolkit.lightning.tracking.rows import Plan, log_plan, log_row
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.legs import legs_of
@@ -245,10 +246,14 @@ class LRMonitor(Callback):
         scene = Scene(trainer, pl_module, course, forecasts, self._validated)
         self._findings = tuple(find_traps(scene))
         reports = brief(
-            trainer, optimizers, self._curves, course, forecasts, list(invisible_warmups(scene, _every(trainer)))
+            trainer,
+            optimizers,
+            self._curves,
+            course,
+            forecasts,
+            list(invisible_warmups(scene, logging_cadence(trainer))),
         )
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
-        if self.table or (self.table is None and any(isinstance(one, ModelSummary) for one in callbacks)):
+        if self.table or (self.table is None and any(isinstance(one, ModelSummary) for one in callbacks_of(trainer))):
             for report in reports:
                 report.show()
         self._planned = planned_lines(self._curves, forecasts, course)
@@ -343,7 +348,7 @@ class LRMonitor(Callback):
                 if capture.groups != track.groups:  # one that has joined since is in no update yet
                     self._adopt_groups(trainer)
                 step = trainer.fit_loop.epoch_loop._batches_that_stepped
-                due += track.due(step, trainer.current_epoch, self.logging_interval, _every(trainer))
+                due += track.due(step, trainer.current_epoch, self.logging_interval, logging_cadence(trainer))
         if due:
             self._log(trainer, due, in_batch=True)
             for one in due:
@@ -496,8 +501,3 @@ def _scheduler_of(trainer: Trainer, optimizer: Any) -> ScheduledLR | None:
 
 def _logs_now(trainer: Trainer) -> bool:
     return trainer._logger_connector.should_update_logs
-
-
-def _every(trainer: Trainer) -> int:
-    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # set by its logger connector
-    return every

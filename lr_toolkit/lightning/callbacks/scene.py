@@ -26,12 +26,6 @@ class Scene:
     validated: frozenset[str]  # the metrics that sanity validation produced
 
     @property
-    def is_trial(self) -> bool:
-        """Whether the run was cut to a few batches on purpose, so that its length says nothing."""
-        cut: bool | int = self.trainer.fast_dev_run  # type: ignore[attr-defined]  # set by Lightning's debugging setup
-        return bool(cut)
-
-    @property
     def configs(self) -> list[Any]:
         """Lightning's scheduler configurations."""
         return list(self.trainer.lr_scheduler_configs)

@@ -20,6 +20,7 @@ from lr_toolkit.lightning.callbacks.scene import Scene
 from lr_toolkit.lightning.callbacks.unit_traps import length_of, steps_and_lengths
 from lr_toolkit.lightning.callbacks.warmup import LRWarmup
 from lr_toolkit.lightning.mixin import ScheduleMixin
+from lr_toolkit.lightning.settings import callbacks_of, is_trial
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
 from lr_toolkit.schedules import Schedule
@@ -54,7 +55,7 @@ def find_traps(scene: Scene) -> list[str]:
     is_automatic = scene.module.automatic_optimization
     if is_automatic:
         finders += [plateau_cadence, plateau_metric, lost_reading]
-    if not scene.is_trial:
+    if not is_trial(scene.trainer):
         finders += [steps_and_lengths if is_automatic else _shared_steps]
     return [text for finder in finders for text in finder(scene)]
 
@@ -76,7 +77,7 @@ def _warmups(scene: Scene) -> Iterator[int]:
         if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
             climbs = [part for part in scheduler.timeline.segments if isinstance(part.shape, Warmup)]
             yield from (part.end - max(part.start, scheduler.last_epoch) for part in climbs)
-    callbacks: list[Any] = scene.trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    callbacks = callbacks_of(scene.trainer)
     for ramp in callbacks:
         if isinstance(ramp, LRWarmup) and ramp.interval == "step":
             yield from (one.left(scene.course.updates) for one in ramp.ascents(scene.trainer))

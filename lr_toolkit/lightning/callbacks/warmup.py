@@ -16,6 +16,7 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.ascent import Ascent
 from lr_toolkit.lightning.callbacks.companions import hide_ramp, refuse_companions
 from lr_toolkit.lightning.horizon import horizon_of
+from lr_toolkit.lightning.settings import is_trial
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.shadow import Shadow
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
@@ -352,7 +353,7 @@ class LRWarmup(Callback):
             return
         unit = "updates" if self.interval == "step" else "epochs"
         misfit = f"{self!r}: the ramp takes {length} {unit} and the run has {horizon.steps}"
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by its debug options
+        if not is_trial(trainer):
             raise ScheduleError(f"{misfit}. Write a shorter one, for example over='5%', or a longer run.")
         warnings.warn(f"fast_dev_run cuts the ramp: {misfit}.", UserWarning, stacklevel=2)
 

@@ -13,12 +13,13 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.forecast import course_of
 from lr_toolkit.lightning.callbacks.unit_traps import length_of
 from lr_toolkit.lightning.plateau import gathered
+from lr_toolkit.lightning.settings import is_trial
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.optim.updates import Witness
 from lr_toolkit.preview.report import plural
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
-    from torch import Tensor
 
 __all__ = ["Watch"]
 
@@ -142,8 +143,7 @@ class Watch:
         if account.config.interval == "step" or as_long:
             return True  # it counts updates
         if ended:
-            dev_run: bool = trainer.fast_dev_run  # type: ignore[attr-defined]  # set by Lightning's debugging setup
-            return not dev_run and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+            return not is_trial(trainer) and trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
         return bool(epochs >= max(self._epochs / 2, account.config.frequency))
 
 
@@ -153,20 +153,15 @@ class _Updates:
     def __init__(self, optimizer: Optimizer, *, is_whole: bool) -> None:
         self.count = 0
         self._is_whole = is_whole
-        self._witness: Tensor | None = None  # a parameter that had a gradient last time: it is asked first
+        self._has_gradient = Witness()
         self._handle = optimizer.register_step_post_hook(self._after)
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._is_whole and (self._witness is None or self._witness.grad is None):
-            every = (one for group in optimizer.param_groups for one in group["params"])
-            self._witness = next((one for one in every if one.grad is not None), None)
-            if self._witness is None:
-                return
-        self.count += 1
+        if not self._is_whole or self._has_gradient(optimizer):
+            self.count += 1
 
     def close(self) -> None:
         self._handle.remove()
-        self._witness = None
 
 
 class _Account:

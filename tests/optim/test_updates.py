@@ -10,7 +10,7 @@ import torch
 from torch.optim import SGD, Optimizer
 
 from lr_toolkit import Horizon, ScheduledLR, ScheduleError
-from lr_toolkit.optim.steppers import steppers
+from lr_toolkit.optim.updates import steppers
 from tests.optim.stepping_others import Sharp, Wrapper
 
 
