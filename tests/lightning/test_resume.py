@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +28,7 @@ from lr_toolkit import (
     custom,
 )
 from tests.lightning.runs import Net, loader, trainer
+from tests.lightning.script import run_script
 from tests.optim.test_resume import FORMULAS, Course, after, course
 
 ROOT = Path(__file__).parents[2]
@@ -425,25 +423,10 @@ def test_updates_that_were_skipped_are_not_waited_for_at_another_rate(
 # --- killed -----------------------------------------------------------------------------------------------------------
 
 
-def told_by(module: str, folder: Path, *arguments: str) -> None:
-    """Run one of the scripts beside this file."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, str(folder), *arguments],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
 @pytest.mark.slow
 def test_killed_twenty_times_the_run_is_the_same(tmp_path: Path) -> None:
     """SIGKILL at twenty random moments, in training and while a checkpoint is written: all LRs and the weights are equal."""
-    told_by("tests.lightning.killed", tmp_path, "20")
+    run_script("tests.lightning.killed", tmp_path, "20")
     told = json.loads((tmp_path / "told.json").read_text("utf-8"))
     whole, torn = told["lrs"]
 
@@ -459,7 +442,7 @@ def test_killed_twenty_times_the_run_is_the_same(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ranks_go_on_alike(tmp_path: Path) -> None:
     """Two ranks resume exactly; from one to two and back the schedule goes on without a question, and ends with the run."""
-    told_by("tests.lightning.resumed_ranks", tmp_path)
+    run_script("tests.lightning.resumed_ranks", tmp_path)
     told = {path.stem: json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.json")}
     whole = told["whole-0"]["lrs"]
 

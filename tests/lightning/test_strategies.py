@@ -6,9 +6,6 @@ DDP in Lightning itself, on two ranks, is tested with the helpers, the horizon a
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +16,15 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from lr_toolkit import Horizon, Schedule, ScheduledLR, ScheduleMixin
+from tests.lightning.script import run_script
 from tests.lightning.sharded import PLAN, STEPS
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of two gloo ranks saw under each wrapper."""
     folder = tmp_path_factory.mktemp("sharded")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.lightning.sharded", str(folder)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_script("tests.lightning.sharded", folder)
     return [json.loads((folder / f"{rank}.json").read_text("utf-8")) for rank in (0, 1)]
 
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +18,7 @@ from torch.optim import lr_scheduler as torch_lr
 
 from lr_toolkit import LRMonitor, LRWarmup, ScheduleError, configure_optimizers, cosine
 from tests.lightning.callbacks.fits import Probe, data, fit
-
-ROOT = Path(__file__).parents[3]
+from tests.lightning.script import run_script
 
 Make = Callable[[Any, Any], Any]
 
@@ -386,17 +381,7 @@ def test_the_watch_ends_with_the_run() -> None:
 def drifting(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the monitor said on each of two gloo ranks in each of the runs of ``drifting_ranks.py``."""
     folder = tmp_path_factory.mktemp("drifting")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.lightning.callbacks.drifting_ranks", str(folder)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_script("tests.lightning.callbacks.drifting_ranks", folder)
 
     return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
 
