@@ -2,7 +2,8 @@
 
 torch.compile takes a float LR for a constant and compiles again when it changes, several times. Write the base LR as a tensor,
 ``lr=torch.tensor(3e-4)``: ScheduledLR fills it in place and never replaces it. A captured CUDA graph reads it at each
-replay, too: capture ``optimizer.step()`` once, then call ``graph.replay()`` and ``scheduler.step()`` in turn.
+replay, too, where it is on the GPU, ``lr=torch.tensor(3e-4, device="cuda")``, and the optimizer is ``capturable=True``:
+capture ``optimizer.step()`` once, then call ``graph.replay()`` and ``scheduler.step()`` in turn.
 
 Run it: python examples/compiled.py
 """

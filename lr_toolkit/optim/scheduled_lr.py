@@ -18,7 +18,7 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.groups import GroupWriter
 from lr_toolkit.optim.reaction import Reaction, ReactionState
 from lr_toolkit.optim.resume import CLASS, FORMAT, Host, OnChange, check_policy, refuse_foreign, route_after
-from lr_toolkit.optim.updates import Witness, is_captured, steppers
+from lr_toolkit.optim.updates import Witness, is_captured, steppers, warn_of_constants
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.routes import Plan, Route, horizon_from
 from lr_toolkit.schedules.shapes import Hold
@@ -41,7 +41,8 @@ class ScheduledLR(LRScheduler):
     A ``step()`` counts only where an optimizer update really happened since the last one: updates that a ``GradScaler``
     skipped move nothing. A parameter group that is added later (unfreezing) brings its base LR as its ``lr`` and joins the
     timeline where the run is, not at its beginning: added at update 500, it begins at base * a(500) + b(500). Once an
-    update was captured in a CUDA graph, whose replays call no ``optimizer.step()``, every ``step()`` counts.
+    update was captured in a CUDA graph, whose replays call no ``optimizer.step()``, every ``step()`` counts; an LR in the
+    host's memory (a number, a CPU tensor) is a constant of the graph, and a warning says so at the capture.
 
     Args:
         optimizer: a torch optimizer; each group's base LR is its ``initial_lr``, or its ``lr`` where there is none.
@@ -314,6 +315,8 @@ class ScheduledLR(LRScheduler):
                 scheduler._updated = True
                 # A CUDA graph replays this update without coming here again: every step() counts until the next call.
                 scheduler._captured = is_captured()
+                if scheduler._captured:
+                    warn_of_constants(optimizer)
 
         for one in steppers(self.optimizer):
             one.register_step_pre_hook(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError
 
-__all__ = ["Witness", "is_captured", "steppers"]
+__all__ = ["Witness", "is_captured", "steppers", "warn_of_constants"]
 
 
 def steppers(optimizer: Optimizer) -> list[Optimizer]:
@@ -62,3 +63,18 @@ def is_captured() -> bool:
     """Whether what runs now is recorded in a CUDA graph, and not done."""
     on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch has not typed it
     return on_gpu and torch.cuda.is_current_stream_capturing()
+
+
+def warn_of_constants(optimizer: Optimizer) -> None:
+    """Say so where a CUDA graph that is being captured takes a learning rate from the host, which no replay does again."""
+    lrs = [group["lr"] for group in optimizer.param_groups]
+    at = next((at for at, lr in enumerate(lrs) if not isinstance(lr, Tensor) or lr.device.type == "cpu"), None)
+    if at is not None:
+        kind = "a tensor in the host's memory" if isinstance(lrs[at], Tensor) else "a number"
+        warnings.warn(
+            f"An update of {type(optimizer).__name__} is captured in a CUDA graph, and the lr of parameter group {at} is {kind}: "
+            f"every replay uses what it is now ({float(lrs[at]):g}), whatever the schedule says. Give the optimizer a tensor on "
+            "the GPU: lr=torch.tensor(3e-4, device='cuda').",
+            UserWarning,
+            stacklevel=2,
+        )

@@ -270,7 +270,8 @@ def test_a_copy_has_tensors_of_its_own(duplicate: Callable[[Any], Any]) -> None:
 
 def test_a_captured_update_counts_at_every_replay(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CUDA graph replays an update without calling ``optimizer.step()``: every ``step()`` counts from the capture on."""
-    optimizer = optimizer_of(tensors([0.1]))
+    optimizer = optimizer_of(tensors([0.1], device="meta"), "meta", Still)
+    optimizer.param_groups[0]["initial_lr"] = 0.1
     scheduler = ScheduledLR(optimizer, "linear()", Horizon(10))
     move(optimizer, scheduler, 2)
     scheduler.step()
@@ -287,6 +288,26 @@ def test_a_captured_update_counts_at_every_replay(monkeypatch: pytest.MonkeyPatc
     move(optimizer, scheduler)
     scheduler.step()
     assert scheduler.last_epoch == 7
+
+
+@pytest.mark.parametrize(("lr", "kind"), [(0.2, "a number"), (torch.tensor(0.2), "a tensor in the host's memory")])
+def test_an_lr_that_a_graph_would_not_read_again_is_reported(
+    lr: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A learning rate in the host's memory is a constant of the CUDA graph that is captured, whatever is written to it later."""
+    optimizer = optimizer_of(tensors([0.1], device="meta"), "meta", Still)
+    optimizer.param_groups[0]["initial_lr"] = 0.1
+    optimizer.add_param_group({"params": [parameter("meta")], "lr": lr})
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(10))
+    move(optimizer, scheduler, 2)
+
+    with monkeypatch.context() as capture:
+        capture.setattr(torch.cuda, "is_initialized", lambda: True)
+        capture.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+        with pytest.warns(
+            UserWarning, match=rf"group 1 is {kind}: .*\(0\.16\).*lr=torch\.tensor\(3e-4, device='cuda'\)"
+        ):
+            optimizer.step()
 
 
 # --- cost -------------------------------------------------------------------------------------------------------------
