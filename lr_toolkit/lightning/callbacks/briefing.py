@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lr_toolkit.lightning.callbacks.forecast import Course, Forecast
+from lr_toolkit.lightning.callbacks.course import Course
+from lr_toolkit.lightning.callbacks.forecast import Forecast
 from lr_toolkit.lightning.callbacks.naming import Curve
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview import Report, Table, sparkline

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
@@ -16,9 +15,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.warmup import LRWarmup
-from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.lightning.settings import callbacks_of
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.shadow import Shadow
@@ -29,76 +26,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lr_toolkit.lightning.callbacks.ascent import Ascent
+    from lr_toolkit.lightning.callbacks.course import Course
     from lr_toolkit.schedules import Horizon
 
-__all__ = ["Course", "Forecast", "course_of", "forecast"]
+__all__ = ["Forecast", "forecast"]
 
 _POINTS = 400  # of a schedule in closed form
 _STEPS = 500_000  # parameter groups x updates that are stepped through, about a second
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How a run is divided: its updates, and the batches and updates of its epochs; ``None`` where that is not known.
-
-    It begins at update ``start``, after a resume; ``before`` are the updates that an earlier fit of the same Trainer took,
-    which are on the x axis of its loggers and not in the count of this run's schedulers.
-    """
-
-    horizon: Horizon | None
-    unknown: str
-    batches: float
-    accumulations: tuple[int, ...]
-    start: int
-    before: int
-
-    @property
-    def updates(self) -> int:
-        """Optimizer updates of the whole run, 0 where they are not known."""
-        return self.horizon.steps if self.horizon else 0
-
-    @property
-    def epochs(self) -> int:
-        """Epochs that begin."""
-        return sum(1 for _ in self.lengths())
-
-    def accumulation(self, epoch: int) -> int:
-        """Batches for an update in ``epoch``."""
-        return self.accumulations[min(epoch, len(self.accumulations) - 1)]
-
-    def lengths(self) -> Iterator[int]:
-        """The updates of each epoch in turn; the last may be cut short."""
-        left, epoch = self.updates, 0
-        per_epoch = (self.horizon.epoch_steps if self.horizon else None) or (left,)
-        while left > 0:
-            length = min(per_epoch[min(epoch, len(per_epoch) - 1)], left)
-            yield length
-            left -= length
-            epoch += 1
-
-    def ends(self) -> Iterator[tuple[int, int, bool]]:
-        """For each update in turn: its epoch, the batches of it that are done, and whether that was all of them."""
-        for epoch, length in enumerate(self.lengths()):
-            every = self.accumulation(epoch)
-            for at in range(length):
-                done = min((at + 1) * every, self.batches)
-                yield epoch, int(done) if math.isfinite(done) else at + 1, done == self.batches
-
-    def steps_of(self, interval: str, frequency: int) -> int:
-        """How often Lightning is going to step a scheduler."""
-        if frequency < 1:
-            return 0
-        if interval == "epoch":
-            lengths = list(self.lengths())
-            whole = len(lengths)
-            if lengths and self.horizon and self.horizon.epoch_steps:
-                full = self.horizon.epoch_steps
-                whole -= lengths[-1] < full[min(whole, len(full)) - 1]
-            return whole // frequency
-        if frequency == 1:
-            return self.updates
-        return sum(batch % frequency == 0 for _, batch, _ in self.ends())
 
 
 @final
@@ -125,31 +59,6 @@ class Forecast:
         return cls(np.empty(0, np.int64), np.empty((0, 0)), why_not)
 
 
-def course_of(trainer: Trainer) -> Course:
-    """The course of a run that is about to begin; asks nothing of its dataloader that it has not done already."""
-    unknown = ""
-    horizon = None
-    try:
-        horizon = horizon_of(trainer)
-    except ScheduleError as error:
-        unknown = str(error)
-    callbacks = callbacks_of(trainer)
-    by_epoch = next((one for one in callbacks if hasattr(one, "get_accumulate_grad_batches")), None)
-    accumulations = (trainer.accumulate_grad_batches,)
-    if by_epoch is not None:
-        last = max(by_epoch.scheduling)
-        accumulations = tuple(by_epoch.get_accumulate_grad_batches(epoch) for epoch in range(last + 1))
-    stepped = trainer.fit_loop.epoch_loop._batches_that_stepped
-    # Lightning counts a batch only after the checkpoints of its end were saved; its one optimizer's updates it has counted.
-    done = trainer.global_step if trainer.lightning_module.automatic_optimization else stepped
-    start, before = (0, stepped) if trainer.ckpt_path is None else (done, 0)
-    for config in trainer.lr_scheduler_configs if start else ():
-        if isinstance(config.scheduler, ScheduledLR) and config.scheduler.horizon.unit == "step":
-            start = config.scheduler.last_epoch
-            horizon = config.scheduler.horizon if config.scheduler.host else horizon  # with its past at another rate
-    return Course(horizon, unknown, trainer.num_training_batches, accumulations, start, before)
-
-
 def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, course: Course) -> Forecast:
     """The LRs that ``optimizer`` is going to use from here on, under the ramps of ``LRWarmup`` too; the run is not touched.
 
@@ -170,7 +79,7 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
     alone = replace(alone, ramps=tuple(repr(one.warmup) for one in ascents), is_on_axis=by_hand is None)
     if alone.why_not or not ascents:
         return alone
-    starts = _starts(course)
+    starts = course.starts()
     ahead = alone.updates - course.start
     # A resumed run's epochs are those of its course; a later fit of the same Trainer has a course of its own.
     epochs = np.searchsorted(starts, alone.updates, side="right") - 1 + (0 if course.start else trainer.current_epoch)
@@ -199,17 +108,12 @@ def _corners(ascents: Sequence[Ascent], course: Course) -> NDArray[np.int64]:
             end = course.start + one.left(course.updates - course.start)
             found.append(np.linspace(course.start, end, min(end - course.start + 1, _POINTS)))
         else:
-            starts = _starts(course)
+            starts = course.starts()
             climbs = starts[starts > course.start]
             climbs = climbs[: one.left(len(climbs)) + 1]
             found += [climbs - 1, climbs]
     updates = np.unique(np.concatenate(found).round().astype(np.int64))
     return updates[(course.start <= updates) & (updates < course.updates)]
-
-
-def _starts(course: Course) -> NDArray[np.int64]:
-    """The first update of each epoch."""
-    return np.cumsum([0, *course.lengths()])[:-1]
 
 
 def _alone(
@@ -236,7 +140,7 @@ def _closed_form(scheduler: ScheduledLR, course: Course, wanted: NDArray[np.int6
     points = np.linspace(course.start, steps - 1, min(steps, _POINTS)).round().astype(np.int64)
     points = np.union1d(points, wanted)
     if scheduler.horizon.unit == "epoch":
-        starts = _starts(course)
+        starts = course.starts()
         updates = np.union1d(points, starts[starts >= course.start])
         counts = np.searchsorted(starts, updates, side="right") - 1
     else:

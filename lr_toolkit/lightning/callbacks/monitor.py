@@ -13,8 +13,9 @@ from typing_extensions import override
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.briefing import brief, config_of, planned_lines
 from lr_toolkit.lightning.callbacks.capture import Capture, number
+from lr_toolkit.lightning.callbacks.course import course_of
 from lr_toolkit.lightning.callbacks.departure import find_departure
-from lr_toolkit.lightning.callbacks.forecast import course_of, forecast
+from lr_toolkit.lightning.callbacks.forecast import forecast
 from lr_toolkit.lightning.callbacks.history import History
 from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optimizers_of
 from lr_toolkit.lightning.callbacks.outcome import Outcome

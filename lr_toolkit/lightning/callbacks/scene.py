@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from lr_toolkit.lightning.callbacks.forecast import Course, Forecast
+from lr_toolkit.lightning.callbacks.course import Course
+from lr_toolkit.lightning.callbacks.forecast import Forecast
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer

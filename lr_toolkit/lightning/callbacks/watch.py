@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning.callbacks.forecast import course_of
+from lr_toolkit.lightning.callbacks.course import course_of
 from lr_toolkit.lightning.callbacks.unit_traps import length_of
 from lr_toolkit.lightning.plateau import gathered
 from lr_toolkit.lightning.settings import is_trial

@@ -11,7 +11,8 @@ from lightning.pytorch.callbacks import Callback
 from torch.optim import lr_scheduler as torch_lr
 
 from lr_toolkit import LRMonitor, LRWarmup, ScheduleError, configure_optimizers, cosine, hold, warmup
-from lr_toolkit.lightning.callbacks.forecast import Forecast, course_of, forecast
+from lr_toolkit.lightning.callbacks.course import course_of
+from lr_toolkit.lightning.callbacks.forecast import Forecast, forecast
 from tests.lightning.callbacks.fits import Probe, data, fit
 
 

@@ -12,7 +12,8 @@ import pytest
 from torch.optim import SGD, AdamW, Optimizer, lr_scheduler
 
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduleError, configure_optimizers
-from lr_toolkit.lightning.callbacks.forecast import Forecast, course_of, forecast
+from lr_toolkit.lightning.callbacks.course import course_of
+from lr_toolkit.lightning.callbacks.forecast import Forecast, forecast
 from lr_toolkit.optim.shadow import Shadow
 from tests.lightning.runs import Net, loader, stream, trainer
 
