@@ -5,23 +5,18 @@ from __future__ import annotations
 import logging
 import math
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules import Duration, Horizon
+from lr_toolkit.schedules.agreement import agree, inside_same_hold
 from lr_toolkit.schedules.durations import shorten
 from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched, horizon_from
-from lr_toolkit.schedules.shapes import Custom, Exponential, Hold, MultiStep, Shape, Step, round_half_up
-from lr_toolkit.schedules.timeline import Timeline
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from lr_toolkit.schedules.shapes import Custom, round_half_up
 
 __all__ = ["CLASS", "FORMAT", "Host", "OnChange", "check_policy", "refuse_foreign", "route_after"]
 
@@ -51,7 +46,6 @@ _MEANINGS = {
     "stretch": "the saved plan over what is left",
     "continue": "from here, the new plan's decay",
 }
-_CHUNK = 1 << 20
 
 _log = logging.getLogger("lr_toolkit")
 
@@ -119,7 +113,7 @@ def route_after(
     before = _saved_route(state, asked)
     if before is not None and state["asked"] == asked.to_state():
         return before
-    if before is not None and (_agree(before, asked, at) or _inside_same_hold(before, asked, at)):
+    if before is not None and (agree(before, asked, at) or inside_same_hold(before, asked, at)):
         return asked
     if before is not None and on_change == "error" and kept and _keeps_its_units(state["asked"], asked, at, kept):
         if not at < min(before.steps, asked.steps):
@@ -168,77 +162,6 @@ def _saved_route(state: Mapping[str, Any], asked: Plan) -> Route | None:
     except ScheduleError:
         return None
     return route if np.allclose(route.lrs(state["last_epoch"]), state["lrs"], rtol=1e-9, atol=0.0) else None
-
-
-def _agree(before: Route, asked: Plan, at: int) -> bool:
-    """Whether the new plan has the saved route's LRs on all updates already taken."""
-    if not isinstance(before, Plan) or len(before.base_lrs) != len(asked.base_lrs):
-        return False
-    pairs = set(zip(before.base_lrs, asked.base_lrs, strict=True))
-    edges = {0, at, *(min(edge, at) for line in (before.timeline, asked.timeline) for edge in _edges(line))}
-    return all(_agree_between(before.timeline, asked.timeline, pairs, *piece) for piece in pairwise(sorted(edges)))
-
-
-def _edges(line: Timeline) -> Iterator[int]:
-    """Where a phase begins or ends, or a milestone in it is reached."""
-    for one in line.segments:
-        yield from (one.start, one.end)
-        if isinstance(one.shape, MultiStep):
-            yield from (round_half_up(line.horizon.after(one.position, each)) for each in one.shape.at)
-
-
-def _agree_between(one: Timeline, two: Timeline, bases: set[tuple[float, float]], start: int, end: int) -> bool:
-    """Whether two timelines give the same LRs from ``start`` to ``end``, between which there are no edges."""
-    was, now = one.segment(start), two.segment(start)
-
-    def alike(ks: NDArray[np.int64]) -> bool:
-        (a, b), (c, d) = was.affine(ks), now.affine(ks)
-        return all(np.allclose(old * a + b, new * c + d, rtol=1e-12, atol=0.0) for old, new in bases)
-
-    if all(isinstance(each.shape, (Hold, MultiStep)) for each in (was, now)):
-        return alike(np.array([start]))  # constant up to the next edge
-    if all(old == new for old, new in bases) and _same_curve(one, two, start):
-        return True
-    # Curves that differ do so nearly everywhere, and a few points show it.
-    few = np.linspace(start, end - 1, min(end - start, 64)).astype(np.int64)
-    return alike(few) and all(alike(np.arange(k, min(k + _CHUNK, end))) for k in range(start, end, _CHUNK))
-
-
-def _same_curve(one: Timeline, two: Timeline, k: int) -> bool:
-    """Whether the phases around update ``k`` are one formula with the same numbers, so that no value need be compared."""
-    was, now = one.segment(k), two.segment(k)
-    if was.start != now.start or _but_its_length(was.shape) != _but_its_length(now.shape):
-        return False
-    if not isinstance(was.shape, (Custom, Exponential, Step)):
-        return was.end == now.end
-    old, new = one.horizon, two.horizon
-    same = {"steps": True, "epochs": old.epoch_steps == new.epoch_steps, "%": old.steps == new.steps}
-    lengths = [each for each in was.shape.durations if each != was.shape.over]
-    return was.position == now.position and all(same[each.unit] for each in lengths)
-
-
-def _but_its_length(shape: Shape) -> tuple[Any, ...]:
-    names = (one.name for one in fields(shape))  # type: ignore[arg-type]  # every final shape is a dataclass
-    return (type(shape), *(getattr(shape, name) for name in names if name != "over"))
-
-
-def _inside_same_hold(before: Route, asked: Plan, at: int) -> bool:
-    """Whether this update lies in the same open ``hold`` of both plans: then only the hold has grown."""
-    if not isinstance(before, Plan):
-        return False
-    one, two = before.timeline, asked.timeline
-    places = [
-        next((j for j, seg in enumerate(line.segments) if seg.start <= at < seg.end), None) for line in (one, two)
-    ]
-    if one.schedule != two.schedule or places[0] is None or places[0] != places[1]:
-        return False
-    shape = one.schedule.phases[places[0]]
-    # A decay before the hold may end elsewhere in a run of another length.
-    return (
-        isinstance(shape, Hold)
-        and shape.over is None
-        and np.allclose(before.lrs(at), asked.lrs(at), rtol=1e-12, atol=0.0)
-    )
 
 
 def _keeps_its_units(saved: Mapping[str, Any], asked: Plan, at: int, kept: str) -> bool:

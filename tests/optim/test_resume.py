@@ -27,7 +27,8 @@ from torch.optim import lr_scheduler as torch_lr
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup, get_wsd_schedule
 
 from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, Timeline, cosine, custom
-from lr_toolkit.optim.resume import _agree, route_after
+from lr_toolkit.optim.resume import route_after
+from lr_toolkit.schedules.agreement import agree
 from lr_toolkit.schedules.routes import plan_of
 from lr_toolkit.schedules.timeline import Segment
 
@@ -962,7 +963,7 @@ def test_the_same_past_is_known_by_its_formulas(
     same = all(before.lrs(k) == pytest.approx(asked.lrs(k), rel=1e-12, abs=0.0) for k in range(at))
     event(f"same: {same}")
 
-    assert _agree(before, asked, at) == same
+    assert agree(before, asked, at) == same
 
 
 def test_adam_goes_on_with_its_moments() -> None:
