@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from lr_toolkit.lightning.callbacks.course import Course
 from lr_toolkit.lightning.callbacks.forecast import Forecast
 from lr_toolkit.lightning.callbacks.naming import Curve
+from lr_toolkit.lightning.callbacks.scene import Scene
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview import Report, Table, sparkline
 from lr_toolkit.preview.legs import change_of, legs_of
@@ -29,20 +30,14 @@ _MOST_ROWS = 12
 _MOST_POINTS = 200
 
 
-def brief(
-    trainer: Trainer,
-    optimizers: Sequence[Optimizer],
-    curves: Sequence[Curve],
-    course: Course,
-    forecasts: Sequence[Forecast],
-    notes: Sequence[str],
-) -> list[Report]:
+def brief(scene: Scene, curves: Sequence[Curve], notes: Iterable[str]) -> list[Report]:
     """One report for each optimizer; the notes stand under the last."""
+    course = scene.course
     reports = []
-    for at, (optimizer, forecast) in enumerate(zip(optimizers, forecasts, strict=True)):
-        configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
+    for at, (optimizer, forecast) in enumerate(zip(scene.optimizers, scene.forecasts, strict=True)):
+        configs = scene.configs_of(optimizer)
         names = {one.group: one.name for one in reversed(curves) if one.optimizer == at}
-        length = _arithmetic(trainer, course)
+        length = _arithmetic(scene.trainer, course)
         if not forecast.is_on_axis:
             length = f"{count(int(forecast.updates[-1]) + 1)} updates by the module itself, as horizon= says"
         facts = [_cadence(configs), length]
@@ -59,7 +54,7 @@ def brief(
         ours = [one.scheduler for one in configs if isinstance(one.scheduler, ScheduledLR)]
         facts += [change_of(one.route, one.timeline) for one in ours]
         tables += [_phases(one, course) for one in ours if len(legs_of(one.route)) > 1]
-        last = at == len(optimizers) - 1
+        last = at == len(scene.optimizers) - 1
         reports.append(
             Report(
                 f"LR schedule: {_schedule(configs)} ({type(optimizer).__name__})",
@@ -71,33 +66,31 @@ def brief(
     return reports
 
 
-def planned_lines(curves: Sequence[Curve], forecasts: Sequence[Forecast], course: Course) -> tuple[Line, ...]:
+def planned_lines(scene: Scene, curves: Sequence[Curve]) -> tuple[Line, ...]:
     """The planned curves on the loggers' x axis, thinned to what a chart can show; none where nothing is known."""
     lines = []
     for curve in curves:
-        forecast = forecasts[curve.optimizer]
+        forecast = scene.forecasts[curve.optimizer]
         if forecast.why_not or not forecast.is_on_axis or curve.group >= forecast.lrs.shape[1]:
             continue
         last = len(forecast.updates) - 1
         picked = np.unique(np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int))
-        updates = (forecast.updates[picked] + course.before).tolist()
+        updates = (forecast.updates[picked] + scene.course.before).tolist()
         lrs = forecast.lrs[picked, curve.group].tolist()
         lines.append(Line(curve.name, planned=(updates, lrs)))
     return tuple(lines)
 
 
-def config_of(
-    trainer: Trainer, optimizers: Sequence[Optimizer], course: Course, forecasts: Sequence[Forecast]
-) -> dict[str, Any]:
+def config_of(scene: Scene) -> dict[str, Any]:
     """The schedules in plain nested data; where there are several optimizers, each under its number."""
     many = {}
-    for at, (optimizer, forecast) in enumerate(zip(optimizers, forecasts, strict=True), start=1):
-        configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
+    for at, (optimizer, forecast) in enumerate(zip(scene.optimizers, scene.forecasts, strict=True), start=1):
+        configs = scene.configs_of(optimizer)
         said: dict[str, Any] = {
             "optimizer": type(optimizer).__name__,
             "schedule": _schedule(configs),
             "interval": configs[0].interval if configs else None,
-            "total_updates": course.updates or None,
+            "total_updates": scene.course.updates or None,
         }
         if forecast.ramps:
             said["times"] = list(forecast.ramps)

@@ -13,9 +13,7 @@ from typing_extensions import override
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.briefing import brief, config_of, planned_lines
 from lr_toolkit.lightning.callbacks.capture import Capture, number
-from lr_toolkit.lightning.callbacks.course import course_of
 from lr_toolkit.lightning.callbacks.departure import find_departure
-from lr_toolkit.lightning.callbacks.forecast import forecast
 from lr_toolkit.lightning.callbacks.history import History
 from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optimizers_of
 from lr_toolkit.lightning.callbacks.outcome import Outcome
@@ -241,27 +239,17 @@ class LRMonitor(Callback):
         """Show the plan, and warn of what would spoil the run."""
         if not trainer.is_global_zero:
             return
-        optimizers = [one.capture.optimizer for one in self._tracks]
-        course = course_of(trainer)
-        forecasts = [forecast(trainer, pl_module, one, course) for one in optimizers]
-        scene = Scene(trainer, pl_module, course, forecasts, self._validated)
+        scene = Scene.of(trainer, pl_module, [one.capture.optimizer for one in self._tracks], self._validated)
         self._findings = tuple(find_traps(scene))
-        reports = brief(
-            trainer,
-            optimizers,
-            self._curves,
-            course,
-            forecasts,
-            list(invisible_warmups(scene, logging_cadence(trainer))),
-        )
+        reports = brief(scene, self._curves, invisible_warmups(scene))
         if self.table or (self.table is None and any(isinstance(one, ModelSummary) for one in callbacks_of(trainer))):
             for report in reports:
                 report.show()
-        self._planned = planned_lines(self._curves, forecasts, course)
-        self._before = course.before
+        self._planned = planned_lines(scene, self._curves)
+        self._before = scene.course.before
         table = "\n\n".join(one.text() for one in reports)
         pattern = f"{self.log_key_prefix or ''}{'lr/' if self.names == 'stable' else 'lr-'}"
-        log_plan(trainer, Plan(self._planned, config_of(trainer, optimizers, course, forecasts), table, pattern))
+        log_plan(trainer, Plan(self._planned, config_of(scene), table, pattern))
         for text in self._findings:
             warnings.warn(text, UserWarning, stacklevel=2)
 

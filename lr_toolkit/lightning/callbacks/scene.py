@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from lr_toolkit.lightning.callbacks.course import Course
-from lr_toolkit.lightning.callbacks.forecast import Forecast
+from lr_toolkit.lightning.callbacks.course import Course, course_of
+from lr_toolkit.lightning.callbacks.forecast import Forecast, forecast
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
+    from torch.optim import Optimizer
 
 __all__ = ["Scene"]
 
@@ -18,15 +19,32 @@ __all__ = ["Scene"]
 @final
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is known about a run before its first update."""
+    """What is known about a run before its first update.
+
+    ``forecasts`` are those of the ``optimizers``, in their order; ``validated`` are the metrics that sanity validation produced.
+    """
 
     trainer: Trainer
     module: LightningModule
+    optimizers: Sequence[Optimizer]
     course: Course
     forecasts: Sequence[Forecast]
-    validated: frozenset[str]  # the metrics that sanity validation produced
+    validated: frozenset[str]
+
+    @classmethod
+    def of(
+        cls, trainer: Trainer, module: LightningModule, optimizers: Sequence[Optimizer], validated: frozenset[str]
+    ) -> Scene:
+        """Work out the course of the run and what each optimizer is going to use."""
+        course = course_of(trainer)
+        forecasts = [forecast(trainer, module, one, course) for one in optimizers]
+        return cls(trainer, module, optimizers, course, forecasts, validated)
 
     @property
     def configs(self) -> list[Any]:
         """Lightning's scheduler configurations."""
         return list(self.trainer.lr_scheduler_configs)
+
+    def configs_of(self, optimizer: Optimizer) -> list[Any]:
+        """Those of the schedulers that drive ``optimizer``."""
+        return [one for one in self.configs if one.scheduler.optimizer is optimizer]

@@ -20,7 +20,7 @@ from lr_toolkit.lightning.callbacks.scene import Scene
 from lr_toolkit.lightning.callbacks.unit_traps import length_of, steps_and_lengths
 from lr_toolkit.lightning.callbacks.warmup import LRWarmup
 from lr_toolkit.lightning.mixin import ScheduleMixin
-from lr_toolkit.lightning.settings import callbacks_of, is_trial
+from lr_toolkit.lightning.settings import callbacks_of, is_trial, logging_cadence
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
 from lr_toolkit.schedules import Schedule
@@ -60,8 +60,9 @@ def find_traps(scene: Scene) -> list[str]:
     return [text for finder in finders for text in finder(scene)]
 
 
-def invisible_warmups(scene: Scene, every: int) -> Iterator[str]:
+def invisible_warmups(scene: Scene) -> Iterator[str]:
     """Warmups of this package's schedules and ramps that have few points in the logs."""
+    every = logging_cadence(scene.trainer)
     for length in dict.fromkeys(_warmups(scene)):
         if 2 < length <= every < scene.course.updates:
             yield (
