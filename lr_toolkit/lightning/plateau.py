@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.kinds import is_a
 from lr_toolkit.lightning.settings import callbacks_of
 
 if TYPE_CHECKING:
@@ -29,13 +30,8 @@ def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
             "plateau=ReduceOnPlateau(...) needs the Trainer that produces its metric: pass self.trainer."
         )
     callbacks: list[Callback] = callbacks_of(trainer)
-    before = next((at for at, one in enumerate(callbacks) if _saves(one)), len(callbacks))
+    before = next((at for at, one in enumerate(callbacks) if is_a(one, "Checkpoint")), len(callbacks))
     callbacks.insert(before, _PlateauReader(scheduler))
-
-
-def _saves(callback: Callback) -> bool:
-    """Whether ``callback`` is a ``Checkpoint``, of ``lightning`` or of ``pytorch_lightning``."""
-    return "Checkpoint" in (one.__name__ for one in type(callback).__mro__)
 
 
 class _PlateauReader(Callback):

@@ -17,6 +17,8 @@ from torch.optim import SGD, Optimizer
 
 from lr_toolkit import (
     Horizon,
+    LRMonitor,
+    LRWarmup,
     ReduceOnPlateau,
     Schedule,
     ScheduledLR,
@@ -322,6 +324,31 @@ def test_the_package_pytorch_lightning_works_too(mixed: bool) -> None:
     ).fit((Mixed if mixed else Helped)(), loader(5))  # fmt: skip
 
     assert used == [lrs[0] for lrs in planned(SCHEDULE, Horizon(6, 3))]
+
+
+def test_the_callbacks_work_with_pytorch_lightning_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """``LRMonitor`` shows and logs what the updates used, and ``LRWarmup`` ramps it, under a ``pytorch_lightning`` Trainer."""
+    pl = pytest.importorskip("pytorch_lightning")
+
+    class Plain(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+            return self.layer(batch[0]).square().mean()
+
+        def configure_optimizers(self) -> Any:
+            return configure_optimizers(SGD(self.parameters(), lr=BASES[0]), hold(), self.trainer)
+
+    monitor = LRMonitor(strict=True)
+    pl.Trainer(
+        accelerator="cpu", devices=1, max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        log_every_n_steps=1, callbacks=[monitor, LRWarmup(3)],
+    ).fit(Plain(), loader(5))  # fmt: skip
+
+    assert monitor.lrs == {"lr/optimizer": [BASES[0] * factor for factor in (0.25, 0.5, 0.75, 1.0, 1.0)]}
+    assert "LR schedule: hold() (SGD)" in capsys.readouterr().out
 
 
 # --- fast_dev_run ----------------------------------------------------------------------------------------------------

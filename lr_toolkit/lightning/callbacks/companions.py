@@ -8,14 +8,13 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch.utilities.model_helpers import is_overridden
-
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.kinds import is_a, steps_schedulers_itself
 from lr_toolkit.lightning.settings import callbacks_of
 from lr_toolkit.optim.shadow import Shadow
 
 if TYPE_CHECKING:
-    from lightning.pytorch import Callback, LightningModule, Trainer
+    from lightning.pytorch import LightningModule, Trainer
     from torch.optim import Optimizer
 
 __all__ = ["hide_ramp", "refuse_companions"]
@@ -35,9 +34,9 @@ def hide_ramp(trainer: Trainer, module: LightningModule) -> Callable[[], None]:
     epoch.
     """
     owners: list[tuple[Any, str]] = [
-        (one, "finetune_function") for one in callbacks_of(trainer) if _is(one, "BaseFinetuning")
+        (one, "finetune_function") for one in callbacks_of(trainer) if is_a(one, "BaseFinetuning")
     ]
-    if is_overridden("lr_scheduler_step", module):
+    if steps_schedulers_itself(module):
         owners.append((module, "lr_scheduler_step"))
     # Another LRWarmup may have been here.
     hidden = [(owner, name) for owner, name in owners if name not in vars(owner)]
@@ -70,7 +69,7 @@ def refuse_companions(trainer: Trainer, call: str, ends: Fraction | None) -> Non
         ScheduleError: which names the callback, and the epoch from which it may begin.
     """
     for one in callbacks_of(trainer):
-        if not _is(one, "StochasticWeightAveraging"):
+        if not is_a(one, "StochasticWeightAveraging"):
             continue
         epoch: int = one.swa_start
         if ends is None:
@@ -84,8 +83,3 @@ def refuse_companions(trainer: Trainer, call: str, ends: Fraction | None) -> Non
         raise ScheduleError(
             f"{call}: {type(one).__name__} moves the learning rate from epoch {epoch} on, and the ramp {until}. Write {cure}."
         )
-
-
-def _is(callback: Callback, name: str) -> bool:
-    """By name: the same class may come from lightning or from pytorch_lightning."""
-    return name in (one.__name__ for one in type(callback).__mro__)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from lr_toolkit.lightning.kinds import is_a
 from lr_toolkit.lightning.settings import callbacks_of
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ def _causes(trainer: Trainer, scheduler: ScheduledLR) -> tuple[str, ...]:
         return (f"{' and '.join(others)} drives the same optimizer. Keep one scheduler for each optimizer",)
     callbacks = callbacks_of(trainer)
     for callback in callbacks:
-        for name in (one.__name__ for one in type(callback).__mro__):
-            if name in _WRITERS:
-                return (f"{type(callback).__name__} {_WRITERS[name]}",)
+        for name, says in _WRITERS.items():
+            if is_a(callback, name):
+                return (f"{type(callback).__name__} {says}",)
     own = ", ".join(type(one).__name__ for one in callbacks if type(one).__module__.split(".")[0] not in _PACKAGES)
     return (
         f"a callback{own and f' ({own})'} or hook writes group['lr'] (scheduler.rebase(lr) is the way to mean it)",

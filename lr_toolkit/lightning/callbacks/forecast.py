@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import torch
-from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.lightning.callbacks.warmup import LRWarmup
+from lr_toolkit.lightning.kinds import steps_schedulers_itself
 from lr_toolkit.lightning.settings import callbacks_of
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.shadow import Shadow
@@ -126,7 +126,7 @@ def _alone(
         return _closed_form(ours[0], course, wanted)
     if not module.automatic_optimization and configs:
         return Forecast.none("the module steps its scheduler itself")
-    if is_overridden("lr_scheduler_step", module):
+    if steps_schedulers_itself(module):
         return Forecast.none("the module has its own lr_scheduler_step")
     return _stepped(trainer, module, optimizer, configs, course)
 

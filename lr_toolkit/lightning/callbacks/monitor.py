@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, ModelSummary
+from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
@@ -23,6 +23,7 @@ from lr_toolkit.lightning.callbacks.scene import Scene
 from lr_toolkit.lightning.callbacks.track import Strand, Track
 from lr_toolkit.lightning.callbacks.traps import find_traps, invisible_warmups
 from lr_toolkit.lightning.callbacks.watch import Watch
+from lr_toolkit.lightning.kinds import is_a
 from lr_toolkit.lightning.settings import callbacks_of, logging_cadence
 from lr_toolkit.lightning.tracking.rows import Plan, log_plan, log_row
 from lr_toolkit.optim import ScheduledLR
@@ -242,7 +243,7 @@ class LRMonitor(Callback):
         scene = Scene.of(trainer, pl_module, [one.capture.optimizer for one in self._tracks], self._validated)
         self._findings = tuple(find_traps(scene))
         reports = brief(scene, self._curves, invisible_warmups(scene))
-        if self.table or (self.table is None and any(isinstance(one, ModelSummary) for one in callbacks_of(trainer))):
+        if self.table or (self.table is None and any(is_a(one, "ModelSummary") for one in callbacks_of(trainer))):
             for report in reports:
                 report.show()
         self._planned = planned_lines(scene, self._curves)

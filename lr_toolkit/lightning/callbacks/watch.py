@@ -6,12 +6,12 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any, final
 
-from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.course import course_of
 from lr_toolkit.lightning.callbacks.unit_traps import length_of
+from lr_toolkit.lightning.kinds import steps_schedulers_itself
 from lr_toolkit.lightning.plateau import gathered
 from lr_toolkit.lightning.settings import is_trial
 from lr_toolkit.optim import ScheduledLR
@@ -57,12 +57,12 @@ class Watch:
         self._by_lightning: list[_Account] = []
         self._plateaus: list[str] = []
         is_whole = type(trainer.strategy).__name__ in _WHOLE
-        overridden = is_overridden("lr_scheduler_step", module)
+        by_itself = steps_schedulers_itself(module)
         for config in trainer.lr_scheduler_configs:
             ours = isinstance(config.scheduler, ScheduledLR)
             if config.reduce_on_plateau and config.monitor and trainer.world_size > 1:
                 self._plateaus.append(config.monitor)
-            if self._manual or (overridden and not config.reduce_on_plateau):
+            if self._manual or (by_itself and not config.reduce_on_plateau):
                 accounts = self._by_hand
             elif not (ours or config.reduce_on_plateau) and config.interval == "step" and config.frequency == 1:
                 accounts = self._by_lightning
