@@ -205,8 +205,7 @@ def _ahead(trainer: Trainer, first: int, updates: int, done: int = 0) -> tuple[i
     left = math.inf if steps == -1 else steps - updates
     # DeepSpeed's engine counts on beyond the last batch of an epoch, where Lightning's own accumulation steps.
     strategy_accumulates = trainer.strategy.handles_gradient_accumulation
-    callbacks = callbacks_of(trainer)
-    schedulers = [one for one in callbacks if hasattr(one, "get_accumulate_grad_batches")]
+    schedulers = [one for one in callbacks_of(trainer) if hasattr(one, "get_accumulate_grad_batches")]
 
     def length(epoch: int) -> int:
         factor = schedulers[0].get_accumulate_grad_batches(epoch) if schedulers else trainer.accumulate_grad_batches

@@ -62,9 +62,9 @@ class Span:
     horizon: Horizon
     level: Level
 
-    def milestone(self, duration: Duration, times: int = 1) -> int:
-        """The first update of this phase's clock that comes ``times`` durations after its beginning."""
-        return round_half_up(self.horizon.after(self.position, duration, times)) - self.start
+    def milestone(self, duration: Duration) -> int:
+        """The first update of this phase's clock that comes ``duration`` after its beginning."""
+        return round_half_up(self.horizon.after(self.position, duration)) - self.start
 
 
 class Shape(ABC):

@@ -118,14 +118,14 @@ def runs(draw: st.DrawFn, names: list[str] = NAMES, most: int = 120) -> Run:
     for at, (name, weight) in enumerate(zip(chosen, weights, strict=True)):
         over = share(Fraction(weight, sum(weights)), draw(units), steps, epochs)
         assume(over is not None)
-        arguments = draw(fitting(name, epochs))
+        arguments = draw(fitting(name))
         plan.append((name, arguments if at == opening else arguments | {"over": over}))
     run = Run(plan, steps, lengths)
     assume(run.fits)
     return run
 
 
-def fitting(name: str, epochs: Fraction) -> st.SearchStrategy[dict[str, Any]]:
+def fitting(name: str) -> st.SearchStrategy[dict[str, Any]]:
     """Arguments of a size as people use them."""
     gamma = st.floats(0.05, 1.2)
     every = st.one_of(

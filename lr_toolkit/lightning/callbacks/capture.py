@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lr_toolkit.optim import ScheduledLR
 
-__all__ = ["Capture", "momentum_of", "number", "weight_decay_of"]
+__all__ = ["Capture", "momentum_of", "weight_decay_of"]
 
 _LR = itemgetter("lr")
 
@@ -118,7 +118,7 @@ class Capture:
     def lrs(self) -> Sequence[float]:
         """The LR that each group used in the latest update; of tensors this waits for their device."""
         if not self.is_plain:
-            self._lrs = self._lrs.tolist() if isinstance(self._lrs, Tensor) else [number(lr) for lr in self._lrs]
+            self._lrs = self._lrs.tolist() if isinstance(self._lrs, Tensor) else list(map(float, self._lrs))
         lrs: list[float] = self._lrs
         return lrs
 
@@ -141,11 +141,6 @@ def momentum_of(group: Mapping[str, Any]) -> Any:
 def weight_decay_of(group: Mapping[str, Any]) -> Any:
     """A group's weight decay, 0 where it has none."""
     return group.get("weight_decay", 0)
-
-
-def number(value: Any) -> float:
-    """A plain number; for a tensor this waits for its device."""
-    return float(value)
 
 
 def _scheduled_lr(group: Mapping[str, Any]) -> Any:

@@ -70,8 +70,7 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
     by_hand = _by_hand(trainer, module, optimizer, course)
     if by_hand is not None:
         course = replace(course, horizon=by_hand)
-    callbacks = callbacks_of(trainer)
-    ramps = [one for one in callbacks if isinstance(one, LRWarmup)]
+    ramps = [one for one in callbacks_of(trainer) if isinstance(one, LRWarmup)]
     ascents = [one for ramp in ramps for one in ramp.ascents(trainer) if one.optimizer is optimizer and not one.is_over]
     shadow = Shadow.around(optimizer)
     with shadow.bare() if shadow else nullcontext():

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.briefing import brief, config_of, planned_lines
-from lr_toolkit.lightning.callbacks.capture import Capture, number
+from lr_toolkit.lightning.callbacks.capture import Capture
 from lr_toolkit.lightning.callbacks.departure import find_departure
 from lr_toolkit.lightning.callbacks.history import History
 from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optimizers_of
@@ -412,7 +412,7 @@ class LRMonitor(Callback):
         if not self.print_lr:
             return
         used = {
-            curve.name: number(lrs[curve.group])
+            curve.name: lrs[curve.group]
             for curve in self._curves
             if curve.group < len(lrs := self._tracks[curve.optimizer].capture.lrs)
         }
@@ -446,7 +446,7 @@ class LRMonitor(Callback):
         for curve in self._curves:
             groups = self._tracks[curve.optimizer].capture.optimizer.param_groups
             if curve.group < len(groups):
-                self._next[curve.name] = number(groups[curve.group]["lr"])
+                self._next[curve.name] = float(groups[curve.group]["lr"])
         outcome = self._outcome()
         if trainer.is_global_zero and any(one.used[1] for one in outcome.lines):
             outcome.report(trainer, self.log_key_prefix or "", self.save_plot)

@@ -9,7 +9,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_warn
 
-from lr_toolkit.lightning.callbacks.capture import momentum_of, number, weight_decay_of
+from lr_toolkit.lightning.callbacks.capture import momentum_of, weight_decay_of
 from lr_toolkit.lightning.callbacks.naming import Curve
 
 if TYPE_CHECKING:
@@ -61,13 +61,12 @@ class Readings:
         groups = [one.param_groups for one in optimizers]
         for one in curves:
             group, name = groups[one.optimizer][one.group], one.name
-            lr = group["lr"]
-            values[name] = lr if type(lr) is float else number(lr)
+            values[name] = float(group["lr"])
             self.lrs[name].append(values[name])
             if momentum:
-                self.momentum[one.momentum] = values[one.momentum] = number(momentum_of(group))
+                self.momentum[one.momentum] = values[one.momentum] = float(momentum_of(group))
             if weight_decay:
-                self.weight_decay[one.weight_decay] = values[one.weight_decay] = number(weight_decay_of(group))
+                self.weight_decay[one.weight_decay] = values[one.weight_decay] = float(weight_decay_of(group))
         put_metrics(trainer, values)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
-from lr_toolkit.lightning.callbacks.capture import Capture, number
+from lr_toolkit.lightning.callbacks.capture import Capture
 
 if TYPE_CHECKING:
     from lr_toolkit.lightning.callbacks.naming import Curve
@@ -36,7 +36,7 @@ class Strand:
         for one in self.curves:
             for quantity, values in more.items():
                 if one.group < len(values):
-                    row[getattr(one, quantity)] = number(values[one.group])
+                    row[getattr(one, quantity)] = float(values[one.group])
         return tuple(row), list(row.values())
 
 

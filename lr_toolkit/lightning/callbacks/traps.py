@@ -78,8 +78,7 @@ def _warmups(scene: Scene) -> Iterator[int]:
         if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
             climbs = [part for part in scheduler.timeline.segments if isinstance(part.shape, Warmup)]
             yield from (part.end - max(part.start, scheduler.last_epoch) for part in climbs)
-    callbacks = callbacks_of(scene.trainer)
-    for ramp in callbacks:
+    for ramp in callbacks_of(scene.trainer):
         if isinstance(ramp, LRWarmup) and ramp.interval == "step":
             yield from (one.left(scene.course.updates) for one in ramp.ascents(scene.trainer))
 

@@ -426,12 +426,9 @@ def _factor(start: object) -> float:
 def _chosen(name: str, asked: Any) -> tuple[int | str, ...] | None:
     if asked is None:
         return None
-    if not isinstance(asked, (list, tuple)) or not asked:
-        raise ScheduleError(
-            f"LRWarmup({name}={shorten(asked)}): must be a list of indices. Write LRWarmup('5%', {name}=[0])."
-        )
     kinds = (int, str) if name == "groups" else (int,)
-    if not all(isinstance(one, kinds) and not isinstance(one, bool) for one in asked):
+    is_list = isinstance(asked, (list, tuple)) and len(asked) > 0
+    if not is_list or not all(isinstance(one, kinds) and not isinstance(one, bool) for one in asked):
         raise ScheduleError(
             f"LRWarmup({name}={shorten(asked)}): must be a list of indices. Write LRWarmup('5%', {name}=[0])."
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
 
+from lr_toolkit.lightning.settings import is_trial
 from lr_toolkit.lightning.tracking import tensorboard, wandb
 from lr_toolkit.preview.picture import Line
 
@@ -90,7 +91,7 @@ def _kind(of: Any) -> str:
 def _logs_next(trainer: Trainer) -> bool:
     """Whether Lightning is going to log this batch's metrics at the same x, once the hooks at its end are done."""
     connector = trainer._logger_connector
-    if not (connector.should_update_logs or getattr(trainer, "fast_dev_run", False)):
+    if not (connector.should_update_logs or is_trial(trainer)):
         return False
     metrics = connector.metrics["log"]
     return bool(metrics) and "step" not in metrics  # a metric of that name takes the place of x

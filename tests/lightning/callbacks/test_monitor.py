@@ -189,7 +189,7 @@ def test_a_run_shorter_than_the_cadence(tmp_path: Path) -> None:
     assert csv_rows(tmp_path, "lr/optimizer") == [(0, net.used[0][1][0]), (9, net.used[-1][1][0])]
 
 
-def test_ten_groups(tmp_path: Path) -> None:
+def test_ten_groups() -> None:
     """Ten groups have ten columns in one row for each update."""
     recorder = Recorder()
     fit(Probe(scheduled(), groups=10), LRMonitor(), batches=3, log_every_n_steps=1, logger=recorder)

@@ -76,7 +76,7 @@ def test_a_checkpoint_after_the_end_holds_all_rows(tmp_path: Path) -> None:
     assert {name: values.tolist() for name, values in saved["history"].items()} == monitor.history
 
 
-def test_a_new_fit_begins_a_new_history(tmp_path: Path) -> None:
+def test_a_new_fit_begins_a_new_history() -> None:
     """Without a checkpoint nothing is left of the fit before."""
     monitor = LRMonitor()
     fit(Probe(scheduled), monitor, batches=9)
