@@ -1,8 +1,8 @@
-"""The one error of the package: a leaf that imports nothing of ours."""
+"""The one error of the package, and how its messages show a value: a leaf that imports nothing of ours."""
 
 from __future__ import annotations
 
-__all__ = ["ScheduleError"]
+__all__ = ["ScheduleError", "shorten"]
 
 
 class ScheduleError(ValueError):
@@ -18,3 +18,9 @@ class ScheduleError(ValueError):
         lr_toolkit.errors.ScheduleError: warmup(over=0.05): a bare float has no unit. Write over='5%' for a share of the \
 run, over=500 or over='500 steps' for updates, over='3 epochs' for epochs.
     """
+
+
+def shorten(value: object) -> str:
+    """``repr(value)``, cut to what a message can show."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -12,13 +12,12 @@ from typing import Any, Literal, final
 
 import torch
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.optim.resume import CLASS
 from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
-from lr_toolkit.schedules.durations import shorten
+from lr_toolkit.schedules.horizon import round_half_up
 from lr_toolkit.schedules.recipes import COOLDOWNS
 from lr_toolkit.schedules.routes import Route, horizon_from, plan_from
-from lr_toolkit.schedules.shapes import round_half_up
 from lr_toolkit.schedules.text import spell
 
 __all__ = ["Branch", "branch"]

@@ -11,12 +11,12 @@ from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules import Duration, Horizon
 from lr_toolkit.schedules.agreement import agree, inside_same_hold
-from lr_toolkit.schedules.durations import shorten
+from lr_toolkit.schedules.horizon import round_half_up
 from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched, horizon_from
-from lr_toolkit.schedules.shapes import Custom, round_half_up
+from lr_toolkit.schedules.shapes import Custom
 
 __all__ = ["CLASS", "FORMAT", "Host", "OnChange", "check_policy", "refuse_foreign", "route_after"]
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lr_toolkit.schedules.horizon import round_half_up
 from lr_toolkit.schedules.routes import Plan, Route
-from lr_toolkit.schedules.shapes import Custom, Exponential, Hold, MultiStep, Shape, Step, round_half_up
+from lr_toolkit.schedules.shapes import Custom, Exponential, Hold, MultiStep, Shape, Step
 from lr_toolkit.schedules.timeline import Timeline
 
 if TYPE_CHECKING:

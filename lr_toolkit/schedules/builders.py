@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lr_toolkit.errors import ScheduleError
-from lr_toolkit.schedules.durations import Duration, DurationLike, shorten
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.schedules.durations import Duration, DurationLike
 from lr_toolkit.schedules.schedule import Schedule, builder
 from lr_toolkit.schedules.shapes import (
     Cosine,

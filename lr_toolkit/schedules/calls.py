@@ -7,8 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from lr_toolkit.errors import ScheduleError
-from lr_toolkit.schedules.durations import shorten
+from lr_toolkit.errors import ScheduleError, shorten
 
 __all__ = ["refusing_foreign_arguments"]
 

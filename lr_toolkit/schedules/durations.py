@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeAlias, final
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 
 __all__ = ["Duration", "DurationLike", "Unit"]
 
@@ -154,9 +154,3 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
 def decimal(value: float | Fraction) -> str:
     """``value`` to four decimals, as short as it can be written."""
     return f"{float(value):.4f}".rstrip("0").rstrip(".")
-
-
-def shorten(value: object) -> str:
-    """``repr(value)``, cut to what a message can show."""
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

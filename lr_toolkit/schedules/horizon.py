@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -9,15 +10,14 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, final
 
-from lr_toolkit.errors import ScheduleError
-from lr_toolkit.schedules.durations import shorten
+from lr_toolkit.errors import ScheduleError, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lr_toolkit.schedules.durations import Duration
 
-__all__ = ["Horizon"]
+__all__ = ["Horizon", "round_half_up"]
 
 
 @final
@@ -132,6 +132,11 @@ class Horizon:
                 f"steps_per_epoch=100), or give the duration in steps ('500 steps') or as a share of the run ('5%')."
             )
         return lengths, list(accumulate(lengths))
+
+
+def round_half_up(position: Fraction) -> int:
+    """The whole update at which an exact position falls; a half goes up."""
+    return math.floor(position + Fraction(1, 2))
 
 
 def _whole(name: str, value: object) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.builders import cosine, hold, linear, one_minus_sqrt, warmup
-from lr_toolkit.schedules.durations import DurationLike, shorten
+from lr_toolkit.schedules.durations import DurationLike
 from lr_toolkit.schedules.schedule import Schedule, builder
 
 __all__ = ["COOLDOWNS", "wsd"]

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeAlias, final
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.calls import refusing_foreign_arguments
-from lr_toolkit.schedules.durations import shorten
 from lr_toolkit.schedules.shapes import Custom, Shape
 from lr_toolkit.schedules.text import LONGEST, evaluate, spell
 from lr_toolkit.schedules.timeline import Timeline

@@ -20,9 +20,9 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from lr_toolkit.errors import ScheduleError
-from lr_toolkit.schedules.durations import Duration, shorten
-from lr_toolkit.schedules.horizon import Horizon
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.schedules.durations import Duration
+from lr_toolkit.schedules.horizon import Horizon, round_half_up
 
 __all__ = [
     "Cosine",
@@ -412,11 +412,6 @@ class Custom(Shape):
 
 
 # --- arithmetic -----------------------------------------------------------------------------------------------------
-
-
-def round_half_up(position: Fraction) -> int:
-    """The whole update at which an exact position falls; a half goes up."""
-    return math.floor(position + Fraction(1, 2))
 
 
 def _squared_sine(angle: Value) -> Value:

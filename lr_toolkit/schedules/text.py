@@ -8,8 +8,8 @@ from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from typing import Any
 
-from lr_toolkit.errors import ScheduleError
-from lr_toolkit.schedules.durations import Duration, shorten
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.schedules.durations import Duration
 from lr_toolkit.schedules.shapes import Custom, Shape
 
 __all__ = ["LONGEST", "evaluate", "spell"]

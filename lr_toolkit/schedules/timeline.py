@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from lr_toolkit.errors import ScheduleError
-from lr_toolkit.schedules.durations import decimal, shorten
-from lr_toolkit.schedules.horizon import Horizon
-from lr_toolkit.schedules.shapes import Curve, Hold, Index, Level, Shape, Span, Value, round_half_up
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.schedules.durations import decimal
+from lr_toolkit.schedules.horizon import Horizon, round_half_up
+from lr_toolkit.schedules.shapes import Curve, Hold, Index, Level, Shape, Span, Value
 from lr_toolkit.schedules.text import spell
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from typing_extensions import override
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning.callbacks.ascent import Ascent
 from lr_toolkit.lightning.callbacks.companions import hide_ramp, refuse_companions
 from lr_toolkit.lightning.horizon import horizon_of
@@ -20,9 +20,9 @@ from lr_toolkit.lightning.settings import is_trial
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.shadow import Shadow
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
-from lr_toolkit.schedules.durations import shorten
+from lr_toolkit.schedules.horizon import round_half_up
 from lr_toolkit.schedules.ramps import SHAPES, UNTUNED
-from lr_toolkit.schedules.shapes import Warmup, round_half_up
+from lr_toolkit.schedules.shapes import Warmup
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
