@@ -6,7 +6,7 @@ import math
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, final
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning.settings import callbacks_of, is_trial
 from lr_toolkit.schedules import Horizon
 from lr_toolkit.schedules.routes import horizon_from, horizon_state
@@ -27,9 +27,10 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
 
     Worked out from ``max_epochs``, ``max_steps``, the training dataloader, ``limit_train_batches``,
     ``accumulate_grad_batches`` (the last, shorter group of an epoch counts), ``GradientAccumulationScheduler`` (exactly,
-    epoch by epoch) and the number of devices. Early stopping and ``max_time`` may end the run before. Under manual
-    optimization one update of each optimizer per batch is assumed; where there are several and ``max_steps`` ends the run, which
-    counts the updates of all of them, pass ``horizon=``.
+    epoch by epoch) and the number of devices. Early stopping and ``max_time`` may end the run before, and so may ``max_epochs``
+    where there is ``max_steps`` too and the dataloader has no length. A dataloader that is reloaded is taken to keep its length.
+    Under manual optimization one update of each optimizer per batch is assumed; where there are several and ``max_steps`` ends
+    the run, which counts the updates of all of them, pass ``horizon=``.
 
     Call it in ``configure_optimizers``, where the helpers of this package call it for you.
 
@@ -51,32 +52,35 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
     """
     if not hasattr(trainer, "fit_loop"):
         raise ScheduleError(
-            f"horizon_of(trainer={trainer!r}): must be the Trainer. Write horizon_of(self.trainer) in configure_optimizers, or "
-            + _BY_HAND
+            f"horizon_of(trainer={shorten(trainer)}): must be the Trainer. Write horizon_of(self.trainer) in "
+            f"configure_optimizers, or {_by_hand(interval)}"
         )
     epochs, steps = _limits(trainer)
+    why = ""
     if epochs == 0 or steps == 0:
-        raise _unknown(
-            "it takes no update at all (max_epochs=0 or max_steps=0)", f"Trainer(max_epochs=10), or {_BY_HAND}"
-        )
-    if epochs == _UNSET_EPOCHS and steps == -1:
-        raise _unknown(
-            "max_epochs is not set, and Lightning puts 1000 epochs in its place",
-            f"Trainer(max_epochs=10). If 1000 epochs are meant, {_BY_HAND}",
-        )
-    if epochs == -1 and steps == -1:
-        raise _unknown(
-            "it trains without end (max_epochs=-1, or only max_time)", f"Trainer(max_epochs=10), or {_BY_HAND}"
-        )
+        why = "it takes no update at all (max_epochs=0 or max_steps=0)"
+    elif epochs == _UNSET_EPOCHS and steps == -1:
+        why = "max_epochs is not set, or 1000, which is what Lightning puts in its place"
+    elif epochs == -1 and steps == -1:
+        why = "it trains without end (max_epochs=-1, or only max_time)"
+    if why:
+        raise _unknown(why, "Trainer(max_epochs=10)", interval)
     first, updates = _behind(trainer)
     if interval == "epoch" and steps == -1:
         return Horizon(epochs - first, unit="epoch")
     batches = _batches_per_epoch(trainer)
     if math.isinf(batches):
-        if steps == -1 or interval == "epoch":
+        if interval == "epoch":
+            raise _unknown(
+                "the training dataloader has no length, so max_steps ends it in an unknown epoch",
+                "Trainer(max_epochs=10), Trainer(limit_train_batches=500)",
+                interval,
+            )
+        if steps == -1:
             raise _unknown(
                 "the training dataloader has no length",
-                f"Trainer(max_steps=10_000), Trainer(limit_train_batches=500), or {_BY_HAND}",
+                "Trainer(max_steps=10_000), Trainer(limit_train_batches=500)",
+                interval,
             )
         return Horizon(steps - updates)
     total, lengths = _ahead(trainer, first, updates)
@@ -142,11 +146,18 @@ def _end(said: Mapping[str, Any]) -> tuple[Literal["steps", "epochs"], int]:
     return "steps", said["max_steps"]
 
 
-_BY_HAND = "say it yourself: configure_optimizers(..., horizon=Horizon(steps=10_000, steps_per_epoch=500))."
+def _unknown(why: str, cure: str, interval: str) -> ScheduleError:
+    return ScheduleError(
+        f"horizon_of(trainer): the length of this run cannot be known: {why}. Write {cure}, or {_by_hand(interval)}"
+    )
 
 
-def _unknown(why: str, cure: str) -> ScheduleError:
-    return ScheduleError(f"horizon_of(trainer): the length of this run cannot be known: {why}. Write {cure}")
+def _by_hand(interval: str) -> str:
+    horizon = "steps=10, unit='epoch'" if interval == "epoch" else "steps=10_000, steps_per_epoch=500"
+    return (
+        f"say it yourself: horizon=Horizon({horizon}) is an argument of configure_optimizers(...), and an attribute of a "
+        "ScheduleMixin's class."
+    )
 
 
 def _batches_per_epoch(trainer: Trainer) -> float:
@@ -166,7 +177,10 @@ def _batches_per_epoch(trainer: Trainer) -> float:
             loop._combined_loader = None
     batches: float = loop.max_batches
     if batches == 0:
-        raise _unknown("an epoch has no training batches", "a larger dataset or limit_train_batches.")
+        raise ScheduleError(
+            "horizon_of(trainer): an epoch has no training batches. Write a larger limit_train_batches, a smaller batch_size, or "
+            "drop_last=False."
+        )
     return batches
 
 

@@ -1,4 +1,4 @@
-"""Schedules in ``save_hyperparameters``: plain text in YAML files, safe in checkpoints."""
+"""What this package's values are in ``save_hyperparameters``: plain text in YAML files, safe in checkpoints."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from typing import Any
 import yaml
 from torch.serialization import add_safe_globals
 
-from lr_toolkit.schedules import Schedule
+from lr_toolkit.optim import GreedyLR, ReduceOnPlateau
+from lr_toolkit.schedules import Duration, Horizon, Schedule
 from lr_toolkit.schedules.schedule import parse
 
 __all__ = ["register"]
 
+_VALUES = (Duration, GreedyLR, Horizon, ReduceOnPlateau)
+
 
 def register() -> None:
-    """Let ``torch.load(weights_only=True)`` read a pickled ``Schedule``, and ``yaml.dump`` write one as its text."""
+    """Let ``torch.load(weights_only=True)`` read these values, and ``yaml.dump`` write each as its text."""
     # A schedule pickles as a call of parse on its text, which reads a whitelist and evaluates nothing.
-    add_safe_globals([parse])
-    yaml.add_representer(Schedule, _as_text)
+    add_safe_globals([parse, *_VALUES])
+    for kind in (Schedule, *_VALUES):
+        yaml.add_representer(kind, _as_text)
 
 
-def _as_text(dumper: Any, schedule: Schedule) -> Any:
-    return dumper.represent_str(repr(schedule))
+def _as_text(dumper: Any, value: object) -> Any:
+    return dumper.represent_str(str(value))

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.configure import configure_optimizers
 from lr_toolkit.optim import OnChange, Reaction
-from lr_toolkit.schedules import DurationLike, Schedule, ScheduleLike
+from lr_toolkit.schedules import DurationLike, Horizon, Schedule, ScheduleLike
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -29,6 +29,7 @@ class ScheduleMixin:
         schedule: a ``Schedule`` or its text.
         interval: ``"step"`` (default) or ``"epoch"``, as for ``scheduler_config``.
         plateau: a ``ReduceOnPlateau`` or ``GreedyLR``, or ``None``.
+        horizon: the length of the run, instead of what the Trainer says.
         on_change: how to go on from a checkpoint that was saved under another plan, as for ``ScheduledLR``.
         rewarm: how long to warm up again then.
 
@@ -49,6 +50,7 @@ class ScheduleMixin:
     schedule: ScheduleLike
     interval: Literal["step", "epoch"] = "step"
     plateau: Reaction | None = None
+    horizon: Horizon | None = None
     on_change: OnChange = "error"
     rewarm: DurationLike | None = None
 
@@ -79,6 +81,7 @@ class ScheduleMixin:
             self.trainer,  # type: ignore[attr-defined]  # LightningModule's, which this class stands before
             interval=self.interval,
             plateau=self.plateau,
+            horizon=self.horizon,
             on_change=self.on_change,
             rewarm=self.rewarm,
         )
@@ -98,7 +101,8 @@ class ScheduleMixin:
     def _find_schedule(self) -> ScheduleLike:
         own = self.__dict__.get("schedule")
         asked: Any = getattr(self, "hparams", {}).get("schedule")
-        found = own if own is not None else asked if asked is not None else getattr(type(self), "schedule", None)
+        # Asked of the instance, for a property: torch's modules take an attribute of the class before one of their own.
+        found = own if own is not None else asked if asked is not None else getattr(self, "schedule", None)
         if found is None:
             raise ScheduleError(
                 f"{type(self).__name__} has no schedule. Write schedule = warmup('5%') >> cosine() in the class, or "

@@ -14,6 +14,8 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from torch.optim import Optimizer
 
 from lr_toolkit import (
+    Duration,
+    GreedyLR,
     Horizon,
     ReduceOnPlateau,
     Schedule,
@@ -85,6 +87,15 @@ class InstanceOverHyper(Hyper):
         self.schedule = SCHEDULE
 
 
+class Property(Base):
+    """A property."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """Made when it is asked for."""
+        return SCHEDULE
+
+
 class HyperNone(Hyper):
     """A hyperparameter that was not given leaves the class attribute."""
 
@@ -104,6 +115,7 @@ WAYS: dict[str, Callable[[], Net]] = {
     "hyperparameter over class, text": lambda: HyperOverClass(TEXT),
     "instance over hyperparameter": InstanceOverHyper,
     "class, where the hyperparameter is None": HyperNone,
+    "property": Property,
 }
 
 
@@ -138,6 +150,23 @@ def test_interval_and_plateau_are_attributes() -> None:
     assert isinstance(config.scheduler, ScheduledLR)
     assert config.scheduler.horizon == Horizon(5, unit="epoch")
     assert config.scheduler.plateau == Whole.plateau
+
+
+@pytest.mark.parametrize("options", [{"max_epochs": 1000, "limit_train_batches": 1}, {"max_epochs": -1}])
+def test_a_horizon_by_hand_is_an_attribute(options: dict[str, int]) -> None:
+    """``horizon`` in the class is the length of the run where the Trainer does not say one."""
+
+    class Short(InClass):
+        horizon = Horizon(3)
+
+        def on_train_batch_end(self, *_: Any) -> None:
+            self.trainer.should_stop = self.trainer.global_step == 3
+
+    net = Short()
+    trainer(**options).fit(net, loader(3))
+    timeline = SCHEDULE.resolve(Horizon(3))
+
+    assert [lrs[0] for lrs in net.lrs] == [timeline(k, base_lr=0.1) for k in range(3)]
 
 
 def test_an_optimizer_of_a_base_behind_the_mixin_is_found() -> None:
@@ -235,6 +264,32 @@ def test_torch_load_alone_reads_the_mixins_checkpoint(tmp_path: Path) -> None:
     foreign = [name for name in get_unsafe_globals_in_checkpoint(tmp_path / "last.ckpt") if "lr_toolkit" in name]
     assert foreign == []
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["hyper_parameters"]["schedule"] == TEXT
+
+
+VALUES = {
+    "ReduceOnPlateau": ReduceOnPlateau(monitor="val_loss", min_lr=[1e-5, 1e-6]),
+    "GreedyLR": GreedyLR(monitor="val_loss", max_lr=0.1),
+    "Horizon": Horizon(10, [4, 4, 2]),
+    "Duration": Duration("5%"),
+}
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=list(VALUES))
+def test_other_values_survive_as_hyperparameters_too(value: Any, tmp_path: Path) -> None:
+    """A reaction, a horizon or a duration comes back equal from a checkpoint that is read safely, and reads as text in YAML."""
+
+    class Keeps(InClass):
+        def __init__(self, kept: Any = None) -> None:
+            super().__init__()
+            self.save_hyperparameters()
+
+    made = trainer(max_epochs=1, logger=CSVLogger(tmp_path, name="", version=""), log_every_n_steps=1)
+    made.fit(Keeps(value), loader(5))
+    made.save_checkpoint(tmp_path / "last.ckpt")
+
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["hyper_parameters"]["kept"] == value
+    assert Keeps.load_from_checkpoint(tmp_path / "last.ckpt").hparams["kept"] == value
+    assert yaml.safe_load((tmp_path / "hparams.yaml").read_text("utf-8")) == {"kept": str(value)}
 
 
 @pytest.mark.parametrize("module", [Hyper, Plain])
