@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lr_toolkit.optim import ScheduledLR
 
-__all__ = ["attach_plateau", "gathered"]
+__all__ = ["attach_plateau", "gathered", "has_reader"]
 
 
 def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
@@ -34,6 +34,11 @@ def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
     callbacks.insert(before, _PlateauReader(scheduler))
 
 
+def has_reader(trainer: Trainer, scheduler: ScheduledLR) -> bool:
+    """Whether ``trainer`` feeds the plateau reaction of ``scheduler``."""
+    return any(isinstance(one, _PlateauReader) and one.scheduler is scheduler for one in callbacks_of(trainer))
+
+
 class _PlateauReader(Callback):
     """Hands each new value of the metric to the scheduler, which keeps all state.
 
@@ -44,7 +49,7 @@ class _PlateauReader(Callback):
     """
 
     def __init__(self, scheduler: ScheduledLR) -> None:
-        self._scheduler = scheduler
+        self.scheduler = scheduler
         self._before: Tensor | None = None
         self._ending: Trainer | None = None  # from the end of an epoch to the beginning of the next
         self._logged = False
@@ -54,16 +59,16 @@ class _PlateauReader(Callback):
 
     @property
     def _every(self) -> int | None:
-        plateau = self._scheduler.plateau
+        plateau = self.scheduler.plateau
         return plateau.every if plateau else None
 
     @property
     def _kind(self) -> str:
-        return type(self._scheduler.plateau).__name__
+        return type(self.scheduler.plateau).__name__
 
     @property
     def _monitor(self) -> str:
-        plateau = self._scheduler.plateau
+        plateau = self.scheduler.plateau
         return plateau.monitor if plateau else ""
 
     @override
@@ -76,7 +81,7 @@ class _PlateauReader(Callback):
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # What was logged for this update was read before the checkpoint was saved; before the first one there is nothing.
-        self._read_at = self._scheduler.last_epoch
+        self._read_at = self.scheduler.last_epoch
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -92,7 +97,7 @@ class _PlateauReader(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        updates = self._scheduler.last_epoch
+        updates = self.scheduler.last_epoch
         if self._every and updates != self._read_at and updates % self._every == 0:
             self._read_at = updates
             self._expected = True
@@ -126,9 +131,17 @@ class _PlateauReader(Callback):
         self._read_late()
         self._refuse_missing(trainer)
         if not self._readings and trainer.ckpt_path is None:
+            why, cure = "first validation", "Trainer(check_val_every_n_epoch=1)"
+            if self._every:
+                why, cure = (
+                    f"update {self._every}",
+                    f"{self._kind}(..., every={max(self.scheduler.last_epoch // 10, 1)})",
+                )
+            elif trainer.fit_loop.epoch_progress.current.completed == 0:
+                cure = "Trainer(val_check_interval=0.25)"
             warnings.warn(
-                f"{self._kind}(monitor={self._monitor!r}) was never read: the run ended before its first validation. Validate "
-                "earlier, for example with Trainer(check_val_every_n_epoch=1).",
+                f"{self._kind}(monitor={self._monitor!r}) was never read: the run ended before its {why}. Read it earlier, for "
+                f"example with {cure}.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -151,6 +164,8 @@ class _PlateauReader(Callback):
             )
         near = get_close_matches(self._monitor, names, n=1)
         cure = f"Did you mean monitor={near[0]!r}?" if near else f"Log it: self.log({self._monitor!r}, value)."
+        if not trainer.enable_validation:
+            cure = f"This run does not validate: give trainer.fit(...) a validation dataloader, or log it in training. {cure}"
         raise ScheduleError(
             f"{self._kind}(monitor={self._monitor!r}): no such metric was logged by the end of the first epoch in which it "
             f"could be. The metrics are {', '.join(names) or 'none'}. {cure}"
@@ -165,12 +180,12 @@ class _PlateauReader(Callback):
         return None if value is self._before else value
 
     def _read(self, trainer: Trainer, value: Tensor | None) -> None:
-        if not any(config.scheduler is self._scheduler for config in trainer.lr_scheduler_configs):
+        if not any(config.scheduler is self.scheduler for config in trainer.lr_scheduler_configs):
             return  # another scheduler has taken over, as weight averaging does
         mean = _mean_over_ranks(trainer, value)
         if mean is not None:
             self._readings += 1
-            self._scheduler.observe(mean)
+            self.scheduler.observe(mean)
 
 
 def _mean_over_ranks(trainer: Trainer, value: Tensor | None) -> float | None:

@@ -159,7 +159,7 @@ class ScheduledLR(LRScheduler):
     def step(self, epoch: int | None = None) -> None:
         """Move on by one update, if the optimizer took one since the last call; ``epoch`` jumps to that update."""
         if epoch is not None:
-            self.last_epoch = _whole(epoch)
+            self.last_epoch = _whole(epoch, self.plateau)
         elif self._updated or self._captured:
             self.last_epoch += 1
         else:
@@ -226,6 +226,11 @@ class ScheduledLR(LRScheduler):
         self._refuse(many)
         self._follow(self._route.rebased(many))
         self._write()
+
+    @property
+    def was_observed(self) -> bool:
+        """Whether the reaction was given a reading."""
+        return self.plateau is not None and self._reaction != self.plateau.start
 
     @property
     def route(self) -> Route:
@@ -311,7 +316,11 @@ class ScheduledLR(LRScheduler):
 
         def after(optimizer: Optimizer, *_: Any) -> None:
             scheduler = me()
-            if scheduler is not None and (not scheduler.needs_gradient or has_gradient(optimizer)):
+            if scheduler is None:
+                return
+            if scheduler.needs_gradient and not has_gradient(optimizer):
+                scheduler._step_count = max(scheduler._step_count, 2)  # the order of the calls is right
+            else:
                 scheduler._updated = True
                 # A CUDA graph replays this update without coming here again: every step() counts until the next call.
                 scheduler._captured = is_captured()
@@ -405,15 +414,20 @@ class ScheduledLR(LRScheduler):
         return Plan(self.schedule.resolve(horizon), self._asked.base_lrs), self.host.kept(state["run"])
 
 
-def _whole(update: object) -> int:
+def _whole(update: object, reaction: Reaction | None) -> int:
     """``update`` as the number of an update, or the error that shows it."""
     try:
         number = operator.index(update)  # type: ignore[arg-type]  # index() is the test
     except TypeError:
         number = -1
     if number < 0:
+        metric = (
+            reaction
+            and f", and scheduler.observe(value) for a reading of {reaction.monitor!r} (no reduce_on_plateau in Lightning)"
+        )
         raise ScheduleError(
-            f"scheduler.step({update!r}): updates are counted by whole numbers from 0. Write scheduler.step() for the next one."
+            f"scheduler.step({update!r}): updates are counted by whole numbers from 0. Write scheduler.step() for the next "
+            f"one{metric or ''}."
         )
     return number
 

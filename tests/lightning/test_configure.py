@@ -196,12 +196,13 @@ def test_the_last_value_is_reached() -> None:
     assert [group["lr"] for group in made.optimizers[0].param_groups] == pytest.approx([0.1 * base for base in BASES])
 
 
-def test_updates_that_happen_without_a_gradient_do_not_count() -> None:
-    """Where ``training_step`` returns None, Lightning steps optimizer and scheduler, and the schedule stays where it is."""
+@pytest.mark.parametrize(("skipped", "counts"), [((1, 2), (0, 1, 1, 1, 2, 3)), ((0, 4), (0, 0, 1, 2, 3, 3))])
+def test_updates_that_happen_without_a_gradient_do_not_count(skipped: tuple[int, ...], counts: tuple[int, ...]) -> None:
+    """Where ``training_step`` returns None, Lightning steps optimizer and scheduler: the schedule stays, without a word."""
 
     class Skipping(Net):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
-            return None if batch_idx in (1, 2) else super().training_step(batch, batch_idx)
+            return None if batch_idx in skipped else super().training_step(batch, batch_idx)
 
     net = Skipping(lambda net, optimizer: configure_optimizers(optimizer, "linear()", net.trainer))
     with warnings.catch_warnings():
@@ -210,7 +211,7 @@ def test_updates_that_happen_without_a_gradient_do_not_count() -> None:
         trainer(max_epochs=1).fit(net, loader(6))
 
     plan = planned("linear()", Horizon(6))
-    assert net.lrs == [plan[k] for k in (0, 1, 1, 1, 2, 3)]
+    assert net.lrs == [plan[k] for k in counts]
 
 
 def test_updates_that_a_grad_scaler_skips_do_not_count() -> None:

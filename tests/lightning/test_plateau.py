@@ -378,7 +378,13 @@ MISSING: dict[str, tuple[str, Callable[[Callable[..., Any]], Net], dict[str, Any
         4,
         r"monitor='accuracy'.*The metrics are val_loss.*self.log\('accuracy', value\)",
     ),
-    "nothing logged": ("val_loss", Net, {}, 4, r"The metrics are none.*self.log\('val_loss', value\)"),
+    "nothing logged": (
+        "val_loss",
+        Net,
+        {},
+        4,
+        r"The metrics are none.*does not validate.*validation dataloader.*self.log\('val_loss', value\)",
+    ),
     "validation every second epoch": ("val_los", Validated, {"check_val_every_n_epoch": 2}, 8, r"Did you mean"),
 }
 
@@ -416,6 +422,29 @@ def test_a_run_too_short_for_a_validation_says_so() -> None:
     made = trainer(max_epochs=2, check_val_every_n_epoch=5)
     with pytest.warns(UserWarning, match=r"monitor='val_loss'.* never read.*check_val_every_n_epoch=1"):
         made.fit(Validated(reacts("hold()")), loader(4), loader(2))
+
+
+def test_a_run_too_short_for_every_says_so() -> None:
+    """Where ``every`` is longer than the run no validation is blamed, and an ``every`` that fits is proposed."""
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        return configure_optimizers(optimizer, "hold()", net.trainer, plateau=ReduceOnPlateau(monitor="m", every=100))
+
+    with pytest.warns(UserWarning, match=r"ended before its update 100\. Read it earlier.*every=4\)"):
+        trainer(max_epochs=10).fit(Net(answer), loader(4))
+
+
+def test_lightnings_way_to_a_plateau_is_answered_with_ours() -> None:
+    """``reduce_on_plateau`` in a dict of one's own hands the metric to ``step``, whose error names ``observe``."""
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        scheduler = ScheduledLR(optimizer, "hold()", Horizon(8), plateau=ReduceOnPlateau(monitor="val_loss"))
+        return [optimizer], [{"scheduler": scheduler, "monitor": "val_loss", "reduce_on_plateau": True}]
+
+    with pytest.raises(
+        ScheduleError, match=r"scheduler\.observe\(value\) for a reading of 'val_loss' \(no reduce_on_plateau"
+    ):
+        trainer(max_epochs=2).fit(Validated(answer), loader(4), loader(2))
 
 
 def test_nan_is_reported() -> None:

@@ -125,8 +125,9 @@ def _cadence(configs: Sequence[Any]) -> str:
         if one.frequency != 1:
             unit = f"{one.frequency} {'batches of an epoch' if one.interval == 'step' else 'epochs'}"
         part = f"moves every {unit}"
-        if one.reduce_on_plateau or getattr(one.scheduler, "plateau", None):
-            part += f", reacts to {one.monitor!r}"
+        reaction = getattr(one.scheduler, "plateau", None)
+        if one.reduce_on_plateau or reaction:
+            part += f", reacts to {(reaction or one).monitor!r}"
         parts.append(part)
     return "; ".join(parts)
 

@@ -72,7 +72,8 @@ class LRMonitor(Callback):
         progress_bar: show the learning rate in the Trainer's progress bar.
         save_plot: where to write a picture of the planned and the used learning rates when training ends; its ending
             says the format (``"lr.png"``, ``"lr.svg"``).
-        strict: raise where an update does not use the learning rate that its schedule says, instead of a warning.
+        strict: raise at the first update that does not use the learning rate that its schedule says. Otherwise the updates that
+            are logged, and the first of each epoch, are held against the schedule, and a warning says what departs.
 
     Attributes:
         lrs: the values that were logged; with ``names="lightning"`` those that Lightning's monitor would hold.
@@ -331,18 +332,23 @@ class LRMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         due: list[Strand] = []
+        doubted: list[Track] = []
         for track in self._tracks:
             capture = track.capture
             if capture.fresh:
                 capture.fresh = False
                 if capture.groups != track.groups:  # one that has joined since is in no update yet
                     self._adopt_groups(trainer)
-                step = trainer.fit_loop.epoch_loop._batches_that_stepped
-                due += track.due(step, trainer.current_epoch, self.logging_interval, logging_cadence(trainer))
+                step, epoch = trainer.fit_loop.epoch_loop._batches_that_stepped, track.epoch
+                strands = track.due(step, trainer.current_epoch, self.logging_interval, logging_cadence(trainer))
+                due += strands
+                # A foreign LR is mostly written as an epoch begins; no device is waited for to look at it.
+                if strands or self.strict or (epoch != track.epoch and capture.is_exact):
+                    doubted += [track]
         if due:
             self._log(trainer, due, in_batch=True)
-            for one in due:
-                self._compare(trainer, one.track)
+        for track in doubted:
+            self._compare(trainer, track)
 
     def _log(self, trainer: Trainer, due: Sequence[Strand], *, in_batch: bool) -> None:
         """Write one row of what the strands used in their latest update, which is the same batch for all of them."""

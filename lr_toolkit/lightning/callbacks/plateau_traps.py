@@ -13,6 +13,8 @@ from lr_toolkit.preview.report import plural
 
 __all__ = ["lost_reading", "plateau_cadence", "plateau_metric", "wrong_mode"]
 
+_OURS = "scheduler_config(..., plateau=ReduceOnPlateau(...)) reads each value once, whatever the cadence."
+
 
 def _plateaus(scene: Scene) -> list[Any]:
     return [one for one in scene.configs if one.reduce_on_plateau and one.monitor]
@@ -34,22 +36,21 @@ def plateau_cadence(scene: Scene) -> Iterator[str]:
         if not _is_validated(scene, config.monitor):
             continue
         every = trainer.check_val_every_n_epoch
-        ours = "plateau=ReduceOnPlateau(...) of this package reads each value once, whatever the cadence"
         if config.interval == "epoch" and every is not None and config.frequency % every:
             what = "Lightning raises after the first epoch" if config.strict else "every value is counted again"
             yield (
                 f"The plateau steps every {plural(config.frequency, 'epoch')}, and {config.monitor!r} is produced every "
-                f"{every} epochs: {what}. Write frequency={every}; {ours}."
+                f"{every} epochs: {what}. Write frequency={every}. {_OURS}"
             )
         elif config.interval == "epoch":
             per_epoch = len(_validations(scene))
             if per_epoch > 1:
                 yield (
                     f"The plateau sees one of the {per_epoch} values of {config.monitor!r} that an epoch produces "
-                    f"(val_check_interval={trainer.val_check_interval}). {ours[0].upper()}{ours[1:]}."
+                    f"(val_check_interval={trainer.val_check_interval}). {_OURS}"
                 )
         else:
-            yield from _lost_validations(scene, config, ours)
+            yield from _lost_validations(scene, config)
 
 
 def _validations(scene: Scene) -> list[int]:
@@ -60,7 +61,7 @@ def _validations(scene: Scene) -> list[int]:
     return list(range(int(every), int(batches) + 1, int(every)))
 
 
-def _lost_validations(scene: Scene, config: Any, ours: str) -> Iterator[str]:
+def _lost_validations(scene: Scene, config: Any) -> Iterator[str]:
     """Step-wise plateaus act after an update only: a validation in the middle of an accumulation is lost."""
     validations, batches = _validations(scene), scene.course.batches
     accumulation = scene.course.accumulation(0)
@@ -69,7 +70,7 @@ def _lost_validations(scene: Scene, config: Any, ours: str) -> Iterator[str]:
         yield (
             f"The plateau sees {len(seen)} of the {len(validations)} values of {config.monitor!r} that an epoch produces: "
             f"frequency={config.frequency} counts batches, and it steps after an update only "
-            f"(accumulate_grad_batches={accumulation}). {ours[0].upper()}{ours[1:]}."
+            f"(accumulate_grad_batches={accumulation}). {_OURS}"
         )
 
 

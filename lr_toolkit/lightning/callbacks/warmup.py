@@ -152,10 +152,20 @@ class LRWarmup(Callback):
                 f"{self!r}: the ramp climbs once per epoch, so {str(over)!r} has no meaning. Write LRWarmup('{over.amount} epochs', "
                 f"interval='epoch') or a share of the run ('5%'), or interval='step'."
             )
-        if self.horizon is not None and self.horizon.unit != interval:
+        self._refuse_horizon()
+
+    def _refuse_horizon(self) -> None:
+        horizon: object = self.horizon
+        if horizon is None:
+            return
+        if not isinstance(horizon, Horizon):
             raise ScheduleError(
-                f"LRWarmup(interval={interval!r}, horizon={self.horizon!r}): the horizon counts another unit. Write "
-                f"horizon=Horizon(steps={self.horizon.steps}, unit={interval!r})."
+                f"LRWarmup(horizon={shorten(horizon)}): must be a Horizon. Write horizon=Horizon(steps=10_000)."
+            )
+        if horizon.unit != self.interval:
+            raise ScheduleError(
+                f"LRWarmup(interval={self.interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
+                f"horizon=Horizon(steps={horizon.steps}, unit={self.interval!r})."
             )
 
     def __repr__(self) -> str:
@@ -429,7 +439,8 @@ def _chosen(name: str, asked: Any) -> tuple[int | str, ...] | None:
     kinds = (int, str) if name == "groups" else (int,)
     is_list = isinstance(asked, (list, tuple)) and len(asked) > 0
     if not is_list or not all(isinstance(one, kinds) and not isinstance(one, bool) for one in asked):
+        what, write = ("indices or names", "[0, 'head']") if name == "groups" else ("indices", "[0]")
         raise ScheduleError(
-            f"LRWarmup({name}={shorten(asked)}): must be a list of indices. Write LRWarmup('5%', {name}=[0])."
+            f"LRWarmup({name}={shorten(asked)}): must be a list of {what}. Write LRWarmup('5%', {name}={write})."
         )
     return tuple(asked)

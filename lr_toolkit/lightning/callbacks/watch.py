@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.course import course_of
+from lr_toolkit.lightning.callbacks.late_traps import late_traps
 from lr_toolkit.lightning.callbacks.unit_traps import length_of
 from lr_toolkit.lightning.kinds import steps_schedulers_itself
 from lr_toolkit.lightning.plateau import gathered
@@ -35,6 +36,7 @@ class Watch:
     - A scheduler that Lightning steps also where no update happened: a ``GradScaler`` skipped it, ``training_step`` returned
       ``None``, ``on_train_batch_start`` returned -1. One in a hundred is let pass: a ``GradScaler`` finds its scale so.
     - Ranks that each feed their own value to a torch plateau.
+    - What ``late_traps`` finds.
 
     Args:
         trainer: a Trainer that is about to train.
@@ -56,6 +58,7 @@ class Watch:
         self._by_hand: list[_Account] = []
         self._by_lightning: list[_Account] = []
         self._plateaus: list[str] = []
+        self._told: set[str] = set()
         is_whole = type(trainer.strategy).__name__ in _WHOLE
         by_itself = steps_schedulers_itself(module)
         for config in trainer.lr_scheduler_configs:
@@ -91,6 +94,10 @@ class Watch:
             text = _counted_too_many(account)
             if text:
                 self._by_lightning.remove(account)
+                self._warn(trainer, text)
+        for name, text in late_traps(trainer, ended=ended):
+            if name not in self._told:
+                self._told.add(name)
                 self._warn(trainer, text)
 
     def look_at_ranks(self, trainer: Trainer) -> None:
@@ -129,10 +136,9 @@ class Watch:
         name = type(account.config.scheduler).__name__
         why = "the module has its own lr_scheduler_step. Call scheduler.step() in it"
         if self._manual:
-            why = (
-                "under manual optimization Lightning steps no scheduler. Call self.lr_schedulers().step() after "
-                "optimizer.step()"
-            )
+            many = len(trainer.lr_scheduler_configs) > 1
+            call = "for one in self.lr_schedulers(): one.step()" if many else "self.lr_schedulers().step()"
+            why = f"under manual optimization Lightning steps no scheduler. Call {call} after optimizer.step()"
         was = f"stepped {plural(steps, 'time')}" if steps else "never stepped"
         return f"{name} was {was} in {plural(updates, 'update')} of its optimizer: {why}."
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import BackboneFinetuning, BaseFinetuning, Callback
 
-from lr_toolkit import LRMonitor, configure_optimizers, cosine
+from lr_toolkit import LRMonitor, ScheduleError, configure_optimizers, cosine
 from tests.lightning.callbacks.fits import Probe, fit
 
 
@@ -60,6 +60,33 @@ def test_the_callback_is_named(callback: Callback, says: str) -> None:
         fit(Tuned(), callback, monitor := LRMonitor(), max_epochs=4, log_every_n_steps=1)
 
     assert [re.search(says, one) is not None for one in monitor.findings] == [True]
+
+
+class Once(Callback):
+    """Writes an LR before one update."""
+
+    def __init__(self, update: int) -> None:
+        self.update = update
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        """Over the schedule's."""
+        if trainer.global_step == self.update:
+            trainer.optimizers[0].param_groups[0]["lr"] = 0.7
+
+
+def test_strict_sees_every_update() -> None:
+    """With ``strict`` the first update that departs raises, whether it is one that is logged or not."""
+    net = Tuned()
+    with pytest.raises(ScheduleError, match=r"Update 5 used a learning rate of 0\.7"):
+        fit(net, Once(5), LRMonitor(strict=True), batches=8, log_every_n_steps=100)
+
+    assert len(net.used) == 6
+
+
+def test_the_first_update_of_an_epoch_is_looked_at() -> None:
+    """Without ``strict`` an LR that is written as an epoch begins is seen, however seldom updates are logged."""
+    with pytest.warns(UserWarning, match=r"Update 16 used a learning rate of 0\.7"):
+        fit(Tuned(), Once(16), LRMonitor(), batches=8, max_epochs=4, log_every_n_steps=100)
 
 
 def test_a_group_that_is_only_added_follows_its_schedule() -> None:

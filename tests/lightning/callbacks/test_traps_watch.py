@@ -16,8 +16,19 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins import MixedPrecision
 from torch.optim import lr_scheduler as torch_lr
 
-from lr_toolkit import LRMonitor, LRWarmup, ScheduleError, configure_optimizers, cosine
+from lr_toolkit import (
+    LRMonitor,
+    LRWarmup,
+    ReduceOnPlateau,
+    ScheduledLR,
+    ScheduleError,
+    configure_optimizers,
+    cosine,
+    horizon_of,
+)
 from tests.lightning.callbacks.fits import Probe, data, fit
+from tests.lightning.runs import stream
+from tests.lightning.runs import trainer as quiet_trainer
 from tests.lightning.script import run_script
 
 Make = Callable[[Any, Any], Any]
@@ -372,6 +383,133 @@ def test_the_watch_ends_with_the_run() -> None:
     hooks = trainer.optimizers[0]._optimizer_step_post_hooks
 
     assert [hook for hook in hooks.values() if "lr_toolkit" in hook.__module__] == []
+
+
+# --- of this package's own schedulers ---------------------------------------------------------------------------------
+
+
+class Reloaded(Probe):
+    """Gets a dataloader of another length for each epoch."""
+
+    lengths = (4, 6, 8)
+
+    def train_dataloader(self) -> Any:
+        """That of the epoch which begins."""
+        return data(self.lengths[self.current_epoch])
+
+
+@pytest.mark.parametrize(("lengths", "warned"), [((4, 6, 8), True), ((4, 4, 4), False)])
+def test_epochs_that_turn_out_to_be_longer(lengths: tuple[int, ...], warned: bool) -> None:
+    """A dataloader that is reloaded with another length is warned of once, as the epoch begins; one that keeps it is not."""
+    net, monitor = Reloaded(answer_of(ours)), LRMonitor()
+    net.lengths = lengths
+    trainer = quiet_trainer(callbacks=[monitor], max_epochs=3, reload_dataloaders_every_n_epochs=1)
+    expected = "Epoch 1 has 6 batches, and the schedule was made for epochs of 4: it ends at update 12"
+    with pytest.warns(UserWarning, match=expected) if warned else nullcontext():
+        trainer.fit(net)
+
+    assert len(monitor.findings) == warned
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        ({"max_epochs": 2, "max_steps": 100}, True),
+        ({"max_epochs": 9, "max_steps": 10}, False),
+        ({"max_steps": 10}, False),
+        ({"max_epochs": 2, "max_steps": 100, "limit_train_batches": 6}, False),
+    ],
+)
+def test_a_stream_that_max_epochs_ends(options: dict[str, int], warned: bool) -> None:
+    """Where a dataloader has no length and ``max_epochs`` comes before ``max_steps``, the end of the run says so."""
+    net, monitor = Probe(answer_of(ours)), LRMonitor()
+    trainer = quiet_trainer(callbacks=[monitor], **options)
+    expected = r"made for 100 updates, and the run has ended after 12.*Trainer\(max_epochs=-1, max_steps=12\)"
+    with pytest.warns(UserWarning, match=expected) if warned else nullcontext():
+        trainer.fit(net, stream(6))
+
+    assert len(monitor.findings) == warned
+
+
+def test_a_stream_that_early_stopping_ends() -> None:
+    """Who stops a run means to."""
+    net, monitor = Probe(answer_of(ours)), LRMonitor()
+    net.on_train_epoch_end = lambda: setattr(net.trainer, "should_stop", True)
+    quiet_trainer(callbacks=[monitor], max_epochs=1, max_steps=100).fit(net, stream(6))
+
+    assert monitor.findings == ()
+
+
+def by_hand(net: Probe, optimizer: Any) -> Any:
+    """A scheduler with a reaction, in a dict without the helper."""
+    plateau = ReduceOnPlateau(monitor="val_loss", patience=0)
+    scheduler = ScheduledLR(optimizer, "hold()", horizon_of(net.trainer), plateau=plateau)
+    return {"scheduler": scheduler, "interval": "step", "monitor": "val_loss"}
+
+
+def by_helper(net: Probe, optimizer: Any) -> Any:
+    """The same by the helper, which reads every hundred updates, and so never."""
+    plateau = ReduceOnPlateau(monitor="loss", every=100)
+    return configure_optimizers(optimizer, "hold()", net.trainer, plateau=plateau)["lr_scheduler"]
+
+
+class Feeds(Probe):
+    """Hands its metric over itself."""
+
+    def on_validation_epoch_end(self) -> None:
+        """After sanity validation, which has no scheduler yet."""
+        if not self.trainer.sanity_checking:
+            self.lr_schedulers().observe(1.0)
+
+
+def test_a_reaction_that_nobody_feeds() -> None:
+    """A reaction in a dict of one's own is read by nobody: after the first epoch a warning says what reads it."""
+    monitor = LRMonitor()
+    looks = Says(monitor)
+    with pytest.warns(UserWarning, match=r"'val_loss'\) was given no reading.*scheduler_config.*observe"):
+        fit(Probe(answer_of(by_hand)), monitor, looks, max_epochs=3, validate=True)
+
+    assert looks.epoch == 1
+    assert len(monitor.findings) == 1
+
+
+def test_a_reaction_that_the_module_feeds() -> None:
+    """Handed over by ``observe``, its metric is read, and nothing is said."""
+    net, monitor = Feeds(answer_of(by_hand)), LRMonitor()
+    fit(net, monitor, max_epochs=3, validate=True)
+
+    assert monitor.findings == ()
+    assert net.used[-1][1] == pytest.approx([0.01])
+
+
+def test_a_reaction_that_the_helper_feeds() -> None:
+    """Where the helper's reader has had nothing to read, it is the one who says so."""
+    monitor = LRMonitor()
+    with pytest.warns(UserWarning, match=r"ended before its update 100.*every=1\)"):
+        fit(Probe(answer_of(by_helper)), monitor, max_epochs=2)
+
+    assert monitor.findings == ()
+
+
+def test_several_schedulers_are_stepped_in_a_loop() -> None:
+    """With several of them ``self.lr_schedulers()`` is a list, and the advice says how to step each."""
+
+    class Two(Manual):
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            for optimizer in self.optimizers():
+                optimizer.zero_grad()
+                self.manual_backward(Probe.training_step(self, batch, batch_idx))
+                optimizer.step()
+
+    def answer(net: Probe) -> Any:
+        optimizers = [net.sgd(), net.sgd()]
+        return optimizers, [configure_optimizers(one, "cosine()", net.trainer)["lr_scheduler"] for one in optimizers]
+
+    monitor = LRMonitor()
+    with pytest.warns(UserWarning, match=r"never stepped.*Call for one in self\.lr_schedulers\(\): one\.step\(\)"):
+        fit(Two(answer), monitor, max_epochs=2)
+
+    assert len(monitor.findings) == 2
 
 
 # --- ranks ------------------------------------------------------------------------------------------------------------

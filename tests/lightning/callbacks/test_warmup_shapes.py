@@ -108,8 +108,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an untuned shape per epoch": (lambda: LRWarmup(shape="radam", interval="epoch"), "in updates"),
     "updates per epoch": (lambda: LRWarmup(5, interval="epoch"), "'5 epochs'"),
     "a horizon in another unit": (lambda: LRWarmup(5, horizon=Horizon(9, unit="epoch")), "unit='step'"),
-    "one group, no list": (lambda: LRWarmup(5, groups=0), r"groups=\[0\]"),  # type: ignore[arg-type]
-    "no group at all": (lambda: LRWarmup(5, groups=[]), r"groups=\[0\]"),
+    "a number as horizon": (lambda: LRWarmup(5, horizon=100), r"horizon=100.*Horizon\(steps=10_000\)"),  # type: ignore[arg-type]
+    "one group, no list": (lambda: LRWarmup(5, groups=0), r"groups=\[0, 'head'\]"),  # type: ignore[arg-type]
+    "no group at all": (lambda: LRWarmup(5, groups=[]), r"indices or names.*groups=\[0, 'head'\]"),
     "a name for an optimizer": (lambda: LRWarmup(5, optimizers=["a"]), r"optimizers=\[0\]"),  # type: ignore[list-item]
     "a beta2 too small for radam": (lambda: untuned_ramp("radam", 0.6), "above 0.6"),
     "a beta2 of 1": (lambda: untuned_ramp("untuned_linear", 1.0), "between 0 and 1"),
