@@ -70,7 +70,8 @@ SIZES = {
 def read_text(*, whole: bool) -> tuple[Tensor, Tensor]:
     """The bytes of the training files and of the validation files."""
     folders = [Path(os.__file__).parent] + ([Path(torch.__file__).parent] if whole else [])
-    files = sorted(path for folder in folders for path in folder.glob("**/*.py" if whole else "*.py"))
+    # Each once: torch may lie below the standard library's folder.
+    files = sorted({path for folder in folders for path in folder.glob("**/*.py" if whole else "*.py")})
     parts = ([one for at, one in enumerate(files) if at % 20], files[::20])
     train, val = (bytearray(b"".join(one.read_bytes() for one in part)) for part in parts)
     return torch.frombuffer(train, dtype=torch.uint8), torch.frombuffer(val, dtype=torch.uint8)

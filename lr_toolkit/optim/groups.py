@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-__all__ = ["GroupWriter"]
+__all__ = ["GroupWriter", "send"]
+
+
+def send(to: Tensor, values: Sequence[float]) -> None:
+    """Write numbers to a tensor; the host does not wait for what its device still has to do."""
+    # Only what lies in pinned memory is sure to be copied without that.
+    ready = torch.tensor(values, dtype=to.dtype, device="cpu", pin_memory=to.is_cuda)
+    to.copy_(ready, non_blocking=True)
 
 
 class _Block:
@@ -30,8 +37,8 @@ class _Block:
         self.gains = torch.ones_like(self.levels)
 
     def relevel(self, bases: Sequence[float], gains: Sequence[float]) -> None:
-        self._send(self.gains, [gains[at] for at in self.members])
-        self._send(self.levels, [bases[at] * gains[at] for at in self.members])
+        send(self.gains, [gains[at] for at in self.members])
+        send(self.levels, [bases[at] * gains[at] for at in self.members])
 
     def scale(self, a: float) -> None:
         torch.mul(self.levels, a, out=self.buffer)
@@ -40,12 +47,7 @@ class _Block:
         torch.add(self.levels * a, self.gains, alpha=b, out=self.buffer)
 
     def write_each(self, lrs: Sequence[float]) -> None:
-        self._send(self.buffer, [lrs[at] for at in self.members])
-
-    @staticmethod
-    def _send(to: Tensor, values: list[float]) -> None:
-        # A blocking copy would make the host wait for all that the device still has to do.
-        to.copy_(torch.tensor(values, dtype=torch.float64), non_blocking=True)
+        send(self.buffer, [lrs[at] for at in self.members])
 
 
 @final

@@ -39,10 +39,12 @@ class ScheduledLR(LRScheduler):
     to a metric moved it. Computed afresh at every step, so it neither drifts nor needs replaying.
 
     A ``step()`` counts only where an optimizer update really happened since the last one: updates that a ``GradScaler``
-    skipped move nothing. A parameter group that is added later (unfreezing) brings its base LR as its ``lr`` and joins the
-    timeline where the run is, not at its beginning: added at update 500, it begins at base * a(500) + b(500). Once an
-    update was captured in a CUDA graph, whose replays call no ``optimizer.step()``, every ``step()`` counts; an LR in the
-    host's memory (a number, a CPU tensor) is a constant of the graph, and a warning says so at the capture.
+    skipped move nothing (a fused optimizer skips inside of its step, which counts). A parameter group that is added later
+    (unfreezing) brings its base LR as its ``lr`` and joins the timeline where the run is, not at its beginning: added at
+    update 500, it begins at base * a(500) + b(500).
+
+    Once an update was captured in a CUDA graph, whose replays call no ``optimizer.step()``, every ``step()`` counts; an LR in
+    the host's memory (a number, a CPU tensor) is a constant of the graph, and a warning says so at the capture.
 
     Args:
         optimizer: a torch optimizer; each group's base LR is its ``initial_lr``, or its ``lr`` where there is none.
@@ -160,6 +162,11 @@ class ScheduledLR(LRScheduler):
         """Move on by one update, if the optimizer took one since the last call; ``epoch`` jumps to that update."""
         if epoch is not None:
             self.last_epoch = _whole(epoch, self.plateau)
+        elif self._captured and is_captured():
+            raise ScheduleError(
+                "scheduler.step() was called while a CUDA graph is captured, so every replay would write the same learning rate. "
+                "Capture optimizer.step() alone, and call scheduler.step() after each graph.replay()."
+            )
         elif self._updated or self._captured:
             self.last_epoch += 1
         else:
@@ -312,6 +319,12 @@ class ScheduledLR(LRScheduler):
         def before(*_: Any) -> None:
             scheduler = me()
             if scheduler is not None and not scheduler._writer.is_current:
+                if is_captured():
+                    raise ScheduleError(
+                        "ScheduledLR: a CUDA graph captures an update of parameter groups that are new, or were loaded, and whose "
+                        "learning rates are not written yet. Take one update before the capture, or call "
+                        "scheduler.load_state_dict(state)."
+                    )
                 scheduler._write()
 
         def after(optimizer: Optimizer, *_: Any) -> None:

@@ -6,6 +6,7 @@ DDP in Lightning itself, on two ranks, is tested with the helpers, the horizon a
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_an_engine_that_skips_updates_skips_them_in_the_schedule() -> None:
     assert engine.param_groups[0]["lr"] == pytest.approx(0.06)
 
 
-# --- what needs a GPU ---------------------------------------------------------------------------------------------------
+# --- Lightning's own sharding -------------------------------------------------------------------------------------------
 
 
 class Tiny(ScheduleMixin, L.LightningModule):
@@ -98,7 +99,8 @@ class Tiny(ScheduleMixin, L.LightningModule):
 
     def build_optimizer(self) -> Optimizer:
         """AdamW with a tensor LR."""
-        optimizer = AdamW(self.parameters(), lr=torch.tensor(0.1, device=self.device), capturable=True)
+        device = next(self.parameters()).device
+        optimizer = AdamW(self.parameters(), lr=torch.tensor(0.1, device=device), capturable=device.type == "cuda")
         optimizer.register_step_pre_hook(lambda *_: self.used.append(float(optimizer.param_groups[0]["lr"])))
         return optimizer
 
@@ -107,16 +109,35 @@ class Tiny(ScheduleMixin, L.LightningModule):
         return self.net(batch).square().mean()
 
 
-@pytest.mark.gpu  # Lightning's ModelParallelStrategy and FSDPStrategy refuse every accelerator but CUDA
-@pytest.mark.parametrize("strategy", ["fsdp", "FSDP2"])
-def test_lightnings_sharding_follows_the_schedule(strategy: str, tmp_path: Path) -> None:
+@pytest.fixture
+def group_of_one(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What Lightning makes for a process group of one rank is gone afterwards."""
+    for name in ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE"):
+        monkeypatch.setenv(name, "")  # so that it is put back to what it was, or taken away
+        monkeypatch.delenv(name)
+    yield
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        pytest.param("FSDP", marks=pytest.mark.gpu),  # Lightning's FSDPStrategy refuses every accelerator but CUDA
+        pytest.param(
+            "FSDP2", marks=pytest.mark.needs("torch>=2.6", "fully_shard has its place in torch.distributed.fsdp")
+        ),
+    ],
+)
+def test_lightnings_sharding_follows_the_schedule(strategy: str, group_of_one: None, tmp_path: Path) -> None:
     """Only ``strategy=`` is changed; the LRs are the schedule's."""
-    from lightning.pytorch.strategies import ModelParallelStrategy
+    from lightning.pytorch.strategies import FSDPStrategy, ModelParallelStrategy
 
     trainer = L.Trainer(
-        accelerator="gpu",
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
         devices=1,
-        strategy=ModelParallelStrategy() if strategy == "FSDP2" else strategy,
+        # One rank shards nothing, and torch warns of whoever says otherwise.
+        strategy=ModelParallelStrategy() if strategy == "FSDP2" else FSDPStrategy(sharding_strategy="NO_SHARD"),
         max_steps=STEPS,
         logger=False,
         enable_checkpointing=False,

@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.optim import SGD, AdamW, Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR
+from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError
 from lr_toolkit.optim.groups import _Block, _HostBlock
+from tests.optim.capturing import captured
 
 RUN = Horizon(10**6)
 HALF_ULP = 6.0e-8  # of float32: one rounding, and no more
@@ -268,18 +269,26 @@ def test_a_copy_has_tensors_of_its_own(duplicate: Callable[[Any], Any]) -> None:
     assert values(other.optimizer) == pytest.approx([0.05, 0.15], rel=1e-6)
 
 
-def test_a_captured_update_counts_at_every_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+# --- in a CUDA graph --------------------------------------------------------------------------------------------------
+
+
+def on_device(*bases: float) -> Optimizer:
+    """An optimizer with tensor LRs on a device that is not the host's."""
+    optimizer = optimizer_of(tensors(list(bases), device="meta"), "meta", Still)
+    for group, base in zip(optimizer.param_groups, bases, strict=True):
+        group["initial_lr"] = base
+    return optimizer
+
+
+def test_a_captured_update_counts_at_every_replay() -> None:
     """A CUDA graph replays an update without calling ``optimizer.step()``: every ``step()`` counts from the capture on."""
-    optimizer = optimizer_of(tensors([0.1], device="meta"), "meta", Still)
-    optimizer.param_groups[0]["initial_lr"] = 0.1
+    optimizer = on_device(0.1)
     scheduler = ScheduledLR(optimizer, "linear()", Horizon(10))
     move(optimizer, scheduler, 2)
     scheduler.step()
     assert scheduler.last_epoch == 2
 
-    with monkeypatch.context() as capture:
-        capture.setattr(torch.cuda, "is_initialized", lambda: True)
-        capture.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    with captured():
         optimizer.step()
     for _ in range(4):
         scheduler.step()
@@ -291,23 +300,44 @@ def test_a_captured_update_counts_at_every_replay(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("lr", "kind"), [(0.2, "a number"), (torch.tensor(0.2), "a tensor in the host's memory")])
-def test_an_lr_that_a_graph_would_not_read_again_is_reported(
-    lr: Any, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_lr_that_a_graph_would_not_read_again_is_reported(lr: Any, kind: str) -> None:
     """A learning rate in the host's memory is a constant of the CUDA graph that is captured, whatever is written to it later."""
-    optimizer = optimizer_of(tensors([0.1], device="meta"), "meta", Still)
-    optimizer.param_groups[0]["initial_lr"] = 0.1
+    optimizer = on_device(0.1)
     optimizer.add_param_group({"params": [parameter("meta")], "lr": lr})
     scheduler = ScheduledLR(optimizer, "linear()", Horizon(10))
     move(optimizer, scheduler, 2)
 
-    with monkeypatch.context() as capture:
-        capture.setattr(torch.cuda, "is_initialized", lambda: True)
-        capture.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
-        with pytest.warns(
-            UserWarning, match=rf"group 1 is {kind}: .*\(0\.16\).*lr=torch\.tensor\(3e-4, device='cuda'\)"
-        ):
-            optimizer.step()
+    says = rf"group 1 is {kind}: .*\(0\.16\).*lr=torch\.tensor\(3e-4, device='cuda'\)"
+    with captured(), pytest.warns(UserWarning, match=says):
+        optimizer.step()
+
+
+def test_a_step_of_the_scheduler_within_a_capture_is_refused() -> None:
+    """Recorded in the graph it would write one learning rate at every replay; after the capture it goes on."""
+    optimizer = on_device(0.1)
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(10))
+
+    with captured():
+        optimizer.step()
+        with pytest.raises(ScheduleError, match=r"scheduler\.step\(\) was called while.*after each graph\.replay\(\)"):
+            scheduler.step()
+    assert scheduler.last_epoch == 0
+
+    scheduler.step()
+    assert scheduler.last_epoch == 1
+
+
+def test_lrs_that_are_still_to_be_written_are_refused_in_a_capture() -> None:
+    """Groups that were loaded are written before their first update: in a graph every replay would write the same."""
+    optimizer = on_device(0.1)
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(10))
+    move(optimizer, scheduler)
+    optimizer.param_groups = [
+        {**group, "lr": group["lr"].clone()} for group in optimizer.param_groups
+    ]  # as a load does
+
+    with captured(), pytest.raises(ScheduleError, match=r"captures an update.*Take one update before the capture"):
+        optimizer.step()
 
 
 # --- cost -------------------------------------------------------------------------------------------------------------
@@ -399,7 +429,8 @@ def test_no_step_reads_a_device(schedule: str) -> None:
     assert all(type(lr) is float for lr in scheduler.get_last_lr())
 
 
-@pytest.mark.gpu  # a stream that waits exists on a GPU alone; the meta device stands in for it elsewhere
+@pytest.mark.gpu  # a stream that waits exists on a GPU alone; meta and fake tensors stand in for it elsewhere
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode:UserWarning")  # torch's, on the mode itself
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_no_step_makes_the_host_wait_for_a_gpu(schedule: str) -> None:
     """Under CUDA's sync debug mode no step, reduction or resume of 20 groups synchronizes."""
@@ -407,8 +438,8 @@ def test_no_step_makes_the_host_wait_for_a_gpu(schedule: str) -> None:
     optimizer = optimizer_of(tensors([0.1] * 20, device="cuda"), "cuda", kind)
     scheduler = ScheduledLR(optimizer, schedule, RUN, plateau=ReduceOnPlateau(monitor="loss", patience=0))
     before = held(optimizer)
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        torch.cuda.set_sync_debug_mode("error")
         move(optimizer, scheduler, 3)
         for reading in (1.0, 2.0, 3.0):
             scheduler.observe(reading)

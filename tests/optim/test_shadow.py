@@ -12,6 +12,7 @@ from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from lr_toolkit.optim.shadow import Shadow
+from tests.optim.capturing import captured
 from tests.test_budget import calls_of
 
 BASES = [0.1, 0.05, 0.02]
@@ -250,7 +251,7 @@ def test_an_update_takes_as_many_calls_for_all_groups_as_for_a_few(kind: str) ->
     assert calls[0] == calls[1]
 
 
-def test_a_captured_update_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_captured_update_is_none() -> None:
     """Recorded in a CUDA graph it is not taken: nothing of the ramp gets into the graph, and a warning says what follows."""
     optimizer = sgd([tensor(0.5)])
     shadow = Shadow.of(optimizer)
@@ -258,11 +259,9 @@ def test_a_captured_update_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     optimizer.step()
     version = optimizer.param_groups[0]["lr"]._version
 
-    with monkeypatch.context() as capture:  # there is none without a GPU
-        capture.setattr(torch.cuda, "is_initialized", lambda: True)
-        capture.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
-        with pytest.warns(UserWarning, match=r"SGD is captured in a CUDA graph.*warmup\('500 steps'\) >> cosine\(\)"):
-            optimizer.step()
+    says = r"SGD is captured in a CUDA graph.*warmup\('500 steps'\) >> cosine\(\)"
+    with captured(), pytest.warns(UserWarning, match=says):
+        optimizer.step()
     assert optimizer.param_groups[0]["lr"]._version == version
     assert lrs_of(optimizer) == [0.5 * 0.25]
 

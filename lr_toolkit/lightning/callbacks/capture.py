@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, final
@@ -11,14 +12,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.optim.shadow import Shadow
-from lr_toolkit.optim.updates import steppers
+from lr_toolkit.optim.updates import is_captured, steppers
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
 
     from lr_toolkit.optim import ScheduledLR
 
-__all__ = ["Capture", "momentum_of", "weight_decay_of"]
+__all__ = ["Capture", "momentum_of", "numbers", "weight_decay_of"]
 
 _LR = itemgetter("lr")
 
@@ -94,6 +95,9 @@ class Capture:
         # As soon as one of them is no Python number, neither is their sum.
         if self.is_plain and type(sum(lrs)) is float:
             self._lrs = lrs
+        elif is_captured():  # nothing has happened, and nothing of this may get into the graph
+            self._warn_of_replays()
+            return
         else:
             self._keep(optimizer, lrs)
         self.groups = len(lrs)
@@ -114,11 +118,20 @@ class Capture:
             self._kept["effective"] = [d * _copied(lr) for d, lr in zip(self._estimates, lrs, strict=True)]
         self.is_plain = not self._kept and set(map(type, lrs)) == {float}
 
+    def _warn_of_replays(self) -> None:
+        warnings.warn(
+            f"An update of {type(self.optimizer).__name__} is captured in a CUDA graph. Its replays call no optimizer.step(), so "
+            "they are not seen, and no learning rate of theirs is logged. Log scheduler.get_last_lr() yourself, or leave "
+            "optimizer.step() out of the graph.",
+            UserWarning,
+            stacklevel=2,
+        )
+
     @property
     def lrs(self) -> Sequence[float]:
         """The LR that each group used in the latest update; of tensors this waits for their device."""
         if not self.is_plain:
-            self._lrs = self._lrs.tolist() if isinstance(self._lrs, Tensor) else list(map(float, self._lrs))
+            self._lrs = numbers(self._lrs)
         lrs: list[float] = self._lrs
         return lrs
 
@@ -141,6 +154,13 @@ def momentum_of(group: Mapping[str, Any]) -> Any:
 def weight_decay_of(group: Mapping[str, Any]) -> Any:
     """A group's weight decay, 0 where it has none."""
     return group.get("weight_decay", 0)
+
+
+def numbers(values: Any) -> list[float]:
+    """Plain numbers of a list of numbers and tensors, or of a tensor; for tensors in one place their device is waited for once."""
+    if not isinstance(values, Tensor) and any(isinstance(one, Tensor) for one in values):
+        values = _stacked(values)
+    return values.tolist() if isinstance(values, Tensor) else list(map(float, values))
 
 
 def _scheduled_lr(group: Mapping[str, Any]) -> Any:

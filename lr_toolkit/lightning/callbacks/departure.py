@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+import torch
+from torch import Tensor
+
 from lr_toolkit.lightning.kinds import is_a
 from lr_toolkit.lightning.settings import callbacks_of
 
@@ -64,8 +67,9 @@ def find_departure(trainer: Trainer, capture: Capture, names: Sequence[str]) -> 
         return None
     plan = scheduler.planned(capture.counted)
     factors = capture.factors or (1.0,) * len(plan)
-    # A tensor LR carries float32: the plan was rounded once when it was written.
-    tolerance = 1e-9 if capture.is_exact else 1e-6
+    # A tensor LR carries fewer digits: the plan was rounded once when it was written.
+    tensors = [group["lr"] for group in capture.optimizer.param_groups if isinstance(group["lr"], Tensor)]
+    tolerance = max([1e-9, *(4 * torch.finfo(lr.dtype).eps for lr in tensors)])
     for name, used, lr, factor in zip(names, capture.lrs, plan, factors, strict=False):
         if not math.isclose(used, lr * factor, rel_tol=tolerance, abs_tol=1e-30):
             return Departure(capture.counted, name, used, lr * factor, _causes(trainer, scheduler))

@@ -9,8 +9,9 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_warn
 
-from lr_toolkit.lightning.callbacks.capture import momentum_of, weight_decay_of
+from lr_toolkit.lightning.callbacks.capture import momentum_of, numbers, weight_decay_of
 from lr_toolkit.lightning.callbacks.naming import Curve
+from lr_toolkit.optim.groups import send
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -57,16 +58,21 @@ class Readings:
         weight_decay: bool,
     ) -> None:
         """Append the values in force now, and put them among the Trainer's metrics."""
-        values: dict[str, float] = {}
-        groups = [one.param_groups for one in optimizers]
-        for one in curves:
-            group, name = groups[one.optimizer][one.group], one.name
-            values[name] = float(group["lr"])
-            self.lrs[name].append(values[name])
-            if momentum:
-                self.momentum[one.momentum] = values[one.momentum] = float(momentum_of(group))
-            if weight_decay:
-                self.weight_decay[one.weight_decay] = values[one.weight_decay] = float(weight_decay_of(group))
+        curves = list(curves)
+        groups = [optimizers[one.optimizer].param_groups[one.group] for one in curves]
+        values = dict(zip([one.name for one in curves], numbers([one["lr"] for one in groups]), strict=True))
+        for name, lr in values.items():
+            self.lrs[name].append(lr)
+        if momentum:
+            found = dict(zip([one.momentum for one in curves], numbers(list(map(momentum_of, groups))), strict=True))
+            self.momentum.update(found)
+            values |= found
+        if weight_decay:
+            found = dict(
+                zip([one.weight_decay for one in curves], numbers(list(map(weight_decay_of, groups))), strict=True)
+            )
+            self.weight_decay.update(found)
+            values |= found
         put_metrics(trainer, values)
 
 
@@ -74,8 +80,9 @@ def put_metrics(trainer: Trainer, values: Mapping[str, float]) -> None:
     """Put values among the Trainer's metrics, where ``EarlyStopping`` and ``ModelCheckpoint`` look for theirs."""
     if values:
         # One copy to the device for all of them; a metric is a view of it.
-        metrics = torch.tensor(list(values.values()), device=trainer.strategy.root_device).unbind()
-        trainer.callback_metrics.update(zip(values, metrics, strict=True))
+        metrics = torch.empty(len(values), device=trainer.strategy.root_device)
+        send(metrics, list(values.values()))
+        trainer.callback_metrics.update(zip(values, metrics.unbind(), strict=True))
 
 
 def check_logger(trainer: Trainer) -> None:

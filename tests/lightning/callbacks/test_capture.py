@@ -10,7 +10,8 @@ import torch
 from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lr_toolkit.lightning.callbacks.capture import Capture
+from lr_toolkit.lightning.callbacks.capture import Capture, numbers
+from tests.optim.capturing import captured
 
 
 class Still(Optimizer):
@@ -93,6 +94,38 @@ def test_tensors_are_copied_by_one_operation_and_never_read() -> None:
     assert capture.fresh
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
         _ = capture.lrs
+
+
+def test_an_update_that_is_only_recorded_is_none() -> None:
+    """While a CUDA graph is captured nothing happens, and nothing of the monitor's gets into the graph: a warning says so."""
+    optimizer = still(torch.tensor(0.1, device="meta"))
+    capture = Capture(optimizer)
+    optimizer.step()
+    capture.fresh = False
+
+    with (
+        captured(),
+        Counting() as counting,
+        pytest.warns(UserWarning, match=r"captured in a CUDA graph.*get_last_lr\(\)"),
+    ):
+        optimizer.step()
+
+    assert not capture.fresh
+    assert not any(one.startswith("aten.") for one in counting.seen)
+
+
+@pytest.mark.parametrize(
+    ("values", "reads"),
+    [([0.1] * 9, 0), (torch.full((9,), 0.1).unbind(), 0), ([0.1, *torch.full((8,), 0.1).unbind()], 8)],
+    ids=["numbers", "tensors", "mixed"],
+)
+def test_tensors_in_one_place_are_read_at_once(values: Any, reads: int) -> None:
+    """However many tensors there are, none is asked for its number by itself; only beside numbers each is."""
+    with Counting() as counting:
+        read = numbers(values)
+
+    assert read == pytest.approx([0.1] * 9)
+    assert sum(one == "aten._local_scalar_dense.default" for one in counting.seen) == reads
 
 
 def test_a_closed_capture_sees_nothing() -> None:

@@ -74,6 +74,16 @@ class Once(Callback):
             trainer.optimizers[0].param_groups[0]["lr"] = 0.7
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_the_rounding_of_a_tensor_is_no_departure(dtype: torch.dtype) -> None:
+    """However few digits a tensor LR has, it is what its schedule says."""
+    net = Tuned()
+    net.answer = lambda net: configure_optimizers(net.sgd(torch.tensor(0.1, dtype=dtype)), cosine(), net.trainer)
+    fit(net, LRMonitor(strict=True), log_every_n_steps=1)
+
+    assert len(net.used) == 8
+
+
 def test_strict_sees_every_update() -> None:
     """With ``strict`` the first update that departs raises, whether it is one that is logged or not."""
     net = Tuned()

@@ -1,0 +1,155 @@
+"""The branches of a CUDA device, on machines that have none: fake tensors know a device, and hold no value to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.optim import AdamW
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR
+from lr_toolkit.lightning.callbacks.capture import Capture
+from lr_toolkit.lightning.callbacks.parity import put_metrics
+from lr_toolkit.optim.shadow import Shadow
+from tests.optim.test_groups import RUN, SCHEDULES, Still, are_same, held, move, optimizer_of
+from tests.optim.test_shadow import Alike, Doubling
+
+# torch's own word on addresses, by which Shadow finds the views of one buffer; all of a fake tensor's are 0.
+pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor:UserWarning")
+
+COPIES = (torch.ops.aten.copy_.default, torch.ops.aten._to_copy.default)
+
+
+class Unwaiting(TorchDispatchMode):
+    """Refuses what makes the host wait for a device: a copy from it, and one to it that is not ``non_blocking``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Note, look at and run one operation."""
+        kwargs = kwargs or {}
+        done = func(*args, **kwargs)
+        if func.namespace == "aten":
+            self.names.append(str(func))
+        if func in COPIES:
+            source = next(one.device.type for one in reversed(tree_leaves(args)) if isinstance(one, Tensor))
+            waits = not (kwargs.get("non_blocking") or (func is COPIES[0] and len(args) > 2 and args[2]))
+            assert source == done.device.type or (source == "cpu" and not waits), (
+                f"{func} waits: {source} to {done.device}"
+            )
+        return done
+
+
+class Unguarded(TorchFunctionMode):
+    """A CPU build of torch has no device guard for these methods of a fake CUDA tensor; their operations need none."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call the operation in the method's place."""
+        if func is Tensor.copy_:
+            func = torch.ops.aten.copy_.default
+        if func is Tensor.__getitem__ and isinstance(args[1], int):
+            return torch.ops.aten.select.int(args[0], 0, args[1])
+        if func is torch.tensor:
+            kwargs = {name: value for name, value in (kwargs or {}).items() if name != "pin_memory"}
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def fake_cuda() -> Iterator[Unwaiting]:
+    """Within, tensors are fake, ``device="cuda"`` works without one, and whoever makes the host wait is refused."""
+    with FakeTensorMode(), Unguarded(), Unwaiting() as seen:
+        yield seen
+
+
+def fake(n: int, kind: Any = Still, *, buffered: bool = False) -> Any:
+    """An optimizer of ``n`` groups on the fake device, whose base LRs are known to the host."""
+    lrs = torch.empty(n, device="cuda").unbind() if buffered else [torch.empty((), device="cuda") for _ in range(n)]
+    optimizer = optimizer_of(list(lrs), "cuda", kind)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = 0.1
+    return optimizer
+
+
+@pytest.mark.parametrize("kind", [Still, partial(AdamW, capturable=True)], ids=["Still", "AdamW"])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_nothing_waits_for_a_gpu(schedule: str, kind: Any) -> None:
+    """Construction, steps, a reduction, both loads and a second warmup: on a device, and without a wait for it."""
+    with fake_cuda():
+        optimizer = fake(20, kind)
+        plateau = ReduceOnPlateau(monitor="loss", patience=0)
+        scheduler = ScheduledLR(optimizer, schedule, RUN, plateau=plateau)
+        before = held(optimizer)
+        move(optimizer, scheduler, 3)
+        for reading in (1.0, 2.0, 3.0):
+            scheduler.observe(reading)
+        scheduler.load_state_dict(scheduler.state_dict())
+        optimizer.param_groups = [
+            {**group, "lr": group["lr"].clone()} for group in optimizer.param_groups
+        ]  # as a load does
+        move(optimizer, scheduler, 3)
+        longer = Horizon(2 * 10**6)
+        other = ScheduledLR(fake(20, kind), schedule, longer, plateau=plateau, on_change="stretch", rewarm=5)
+        other.load_state_dict(scheduler.state_dict())
+        move(other.optimizer, other, 3)
+
+        assert are_same(held(optimizer), before)
+        assert {lr.device.type for lr in held(optimizer)} == {"cuda"}
+    assert all(type(lr) is float for lr in scheduler.get_last_lr())
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("climb", [Doubling, Alike])
+def test_a_ramp_and_a_monitor_take_as_many_operations_for_many_groups(climb: Any, buffered: bool) -> None:
+    """What an update adds under a warmup and a capture, scheduler included, does not grow with the groups, nor waits."""
+    seen = []
+    for n in (3, 100):
+        with fake_cuda() as operations:
+            optimizer = fake(n, buffered=buffered)
+            scheduler, shadow, capture = (
+                ScheduledLR(optimizer, "cosine()", RUN),
+                Shadow.of(optimizer),
+                Capture(optimizer),
+            )
+            shadow.guard(scheduler)
+            shadow.add(climb())
+            move(optimizer, scheduler)
+            operations.names.clear()
+            move(optimizer, scheduler)
+            shadow.settle()
+            seen.append(list(operations.names))
+            assert capture.fresh
+    assert seen[0] == seen[1]
+
+
+def test_metrics_are_put_on_the_device_without_a_wait() -> None:
+    """What ``EarlyStopping`` and ``ModelCheckpoint`` may watch goes to the device by one copy for all of them."""
+    trainer: Any = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cuda")), callback_metrics={})
+    with fake_cuda():
+        put_metrics(trainer, {"lr/a": 0.1, "lr/b": 0.2})
+
+    assert [value.device.type for value in trainer.callback_metrics.values()] == ["cuda"] * 2
+
+
+def test_the_fake_device_refuses_what_waits() -> None:
+    """Or the tests above would pass whatever was done."""
+    with fake_cuda():
+        lr = torch.empty((), device="cuda")
+        for wait in (lr.item, lr.tolist, lambda: float(lr), lambda: bool(lr), lr.cpu, lambda: torch.equal(lr, lr)):
+            with pytest.raises((RuntimeError, AssertionError)):
+                wait()
+        for wait in (lambda: lr.copy_(torch.tensor(1.0)), lambda: torch.tensor([0.1], device="cuda")):
+            with pytest.raises(AssertionError, match="waits: cpu to cuda"):
+                wait()
+        lr.copy_(torch.tensor(1.0), non_blocking=True)
