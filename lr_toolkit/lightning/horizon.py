@@ -115,23 +115,39 @@ class TrainerHost:
 
     def horizon_after(self, saved: Horizon, taken: int) -> Horizon:
         """The length of this run, of which so many steps were taken on the way to the horizon ``saved``."""
-        trainer = self._trainer
-        epochs, steps = _limits(trainer)
-        first, done = _reached(trainer)
-        over = 0 <= epochs <= first or 0 <= steps <= trainer.global_step
-        if over or is_trial(trainer):
-            return saved  # nothing is left to train, or the run is cut on purpose: what was planned is not in question
-        if steps == -1 and saved.unit == "epoch":
-            return Horizon(epochs, unit="epoch")
-        if math.isinf(trainer.fit_loop.max_batches):
-            return Horizon(taken + steps - trainer.global_step)
-        total, lengths = _ahead(trainer, first, trainer.global_step, done)
-        if saved.unit == "epoch":
-            return Horizon(taken + len(lengths), unit="epoch")
-        old = saved.epoch_steps or (lengths[-1],)
-        past = [old[min(epoch, len(old) - 1)] for epoch in range(first)]
-        lengths[0] += max(taken - sum(past), 0)
-        return Horizon(taken + total, [*past, *lengths])
+        return _horizon_after(self._trainer, saved, taken)
+
+
+def horizon_from_here(trainer: Trainer, whole: Horizon, taken: int) -> Horizon:
+    """The length of a run that goes on after so many updates, of which nothing says how they were divided into epochs.
+
+    ``whole`` is the horizon of a run that always goes at today's rate. Where that does not fit, the epochs that are over are
+    taken to be alike.
+    """
+    return _horizon_after(trainer, whole, taken, is_guess=True)
+
+
+def _horizon_after(trainer: Trainer, saved: Horizon, taken: int, *, is_guess: bool = False) -> Horizon:
+    epochs, steps = _limits(trainer)
+    first, done = _reached(trainer)
+    over = 0 <= epochs <= first or 0 <= steps <= trainer.global_step
+    if over or is_trial(trainer):
+        return saved  # nothing is left to train, or the run is cut on purpose: what was planned is not in question
+    if steps == -1 and saved.unit == "epoch":
+        return Horizon(epochs, unit="epoch")
+    if math.isinf(trainer.fit_loop.max_batches):
+        return Horizon(taken + steps - trainer.global_step)
+    total, lengths = _ahead(trainer, first, trainer.global_step, done)
+    if saved.unit == "epoch":
+        return Horizon(taken + len(lengths), unit="epoch")
+    old = saved.epoch_steps or (lengths[-1],)
+    past = [old[min(epoch, len(old) - 1)] for epoch in range(first)]
+    if is_guess:
+        before = taken - (_ahead(trainer, first, trainer.global_step)[1][0] - lengths[0])
+        if sum(past) != before:
+            past = [max((at + 1) * before // first - at * before // first, 1) for at in range(first)]
+    lengths[0] += max(taken - sum(past), 0)
+    return Horizon(taken + total, [*past, *lengths])
 
 
 def _limits(trainer: Trainer) -> tuple[int, int]:

@@ -88,7 +88,6 @@ class GroupWriter:
         self._shared: list[tuple[float, float, list[dict[str, Any]]]] = []
         self._single: list[tuple[dict[str, Any], float, float]] = []
         self._levels: list[tuple[dict[str, Any], float]] = []
-        self.all_levels: list[float] = []
 
     def __reduce__(self) -> tuple[type[GroupWriter], tuple[Optimizer]]:
         # Pickled views would come back without their buffer; a copy binds its own at its first step.
@@ -100,8 +99,8 @@ class GroupWriter:
         groups = self._optimizer.param_groups
         return groups is self.groups and len(groups) == self.count
 
-    def bind(self, bases: Sequence[float], gains: Sequence[float]) -> None:
-        """Take in the optimizer's groups as they are now, with these base LRs and gains."""
+    def bind(self, bases: Sequence[float], gains: Sequence[float]) -> list[float]:
+        """Take in the optimizer's groups as they are now, with these base LRs and gains: base * gain of each, a new list."""
         groups = self._optimizer.param_groups
         late: defaultdict[tuple[torch.device, torch.dtype], list[int]] = defaultdict(list)
         for at in range(self.count, len(groups)):
@@ -112,11 +111,10 @@ class GroupWriter:
         for block in self._blocks:
             for at, view in zip(block.members, block.views, strict=True):
                 groups[at]["lr"] = view
-        self.relevel(bases, gains)
+        return self.relevel(bases, gains)
 
-    def relevel(self, bases: Sequence[float], gains: Sequence[float]) -> None:
-        """Take other base LRs and gains for the groups that are bound."""
-        self.all_levels = [base * gain for base, gain in zip(bases, gains, strict=True)]
+    def relevel(self, bases: Sequence[float], gains: Sequence[float]) -> list[float]:
+        """Take other base LRs and gains for the groups that are bound: base * gain of each, a new list."""
         in_blocks = {at for block in self._blocks for at in block.members}
         alike: defaultdict[tuple[float, float], list[dict[str, Any]]] = defaultdict(list)
         for at, group in enumerate(self.groups):
@@ -128,6 +126,7 @@ class GroupWriter:
         self._levels = [(group, level) for group, level, _ in self._single]
         for block in self._blocks:
             block.relevel(bases, gains)
+        return [base * gain for base, gain in zip(bases, gains, strict=True)]
 
     def scale(self, a: float) -> None:
         """Write lr = base * gain * a to every group."""

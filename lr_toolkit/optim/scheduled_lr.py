@@ -89,6 +89,8 @@ class ScheduledLR(LRScheduler):
     """Count an update only where some parameter has a gradient: Lightning steps the optimizer without one, too."""
     host: Host | None = None
     """Who can say how long the run is, also when it goes on from a checkpoint: what the helpers make of the Trainer."""
+    levels: list[float]
+    """What is multiplied by the timeline's factor, base LR x gain of each group: another list after each change of them."""
 
     def __init__(
         self,
@@ -155,7 +157,7 @@ class ScheduledLR(LRScheduler):
         self.base_lrs = list(self._asked.base_lrs)
         self._step_count = 1
         self.last_epoch += 1
-        self._writer.bind(self._route.bases, self._gains)
+        self.levels = self._writer.bind(self._route.bases, self._gains)
         self._write()
 
     def step(self, epoch: int | None = None) -> None:
@@ -208,7 +210,7 @@ class ScheduledLR(LRScheduler):
                 moved = self.plateau.moved(level, way, at)
                 if moved != level:
                     self._gains[at] = moved / base
-            self._writer.relevel(self._route.bases, self._gains)
+            self.levels = self._writer.relevel(self._route.bases, self._gains)
             self._write()
 
     def rebase(self, new: float | Sequence[float]) -> None:
@@ -256,7 +258,7 @@ class ScheduledLR(LRScheduler):
         phase = self._phase
         if phase.floor is None and phase.start <= k < phase.end:
             a = phase.curve(k - phase.start)
-            return lrs == [level * a for level in self._writer.all_levels]
+            return lrs == [level * a for level in self.levels]
         return lrs == self.planned(k)
 
     def get_lr(self) -> list[float | Tensor]:
@@ -297,7 +299,7 @@ class ScheduledLR(LRScheduler):
             self._gains += [1.0] * len(late)
             self._follow(self._route.rebased([*self._route.bases, *bases]))
         elif not self._writer.is_current:
-            self._writer.bind(self._route.bases, self._gains)
+            self.levels = self._writer.bind(self._route.bases, self._gains)
 
     def _follow(self, route: Route) -> None:
         self._route = route
@@ -305,7 +307,7 @@ class ScheduledLR(LRScheduler):
         self.base_lrs = list(route.bases)
         for group, base in zip(self.optimizer.param_groups, route.bases, strict=True):
             group["initial_lr"] = base
-        self._writer.bind(route.bases, self._gains)
+        self.levels = self._writer.bind(route.bases, self._gains)
 
     def __repr__(self) -> str:
         return f"ScheduledLR({self.schedule!r}, update {self.last_epoch} of {self.horizon.steps})"

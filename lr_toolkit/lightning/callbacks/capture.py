@@ -42,6 +42,7 @@ class Capture:
         groups: how many groups the latest update had.
         fresh: whether there was an update since this was last set to ``False``.
         counted: the scheduler's count at the latest update.
+        levels: what the scheduler multiplied by its factor then, base LR x gain of each group: a list of its own for each change.
         factors: what warmup callbacks multiplied each group's LR by at the latest update, ``None`` where there is none.
         is_plain: whether the LRs are Python floats, and nothing else is kept.
         is_exact: whether all LRs are Python numbers; tensors were rounded to what they hold.
@@ -60,6 +61,7 @@ class Capture:
         self.groups = 0
         self.fresh = False
         self.counted = -1
+        self.levels: list[float] = []
         self.factors: tuple[float, ...] | None = None
         self.is_plain = self.is_exact = False
         self._lrs: Any = []
@@ -105,6 +107,7 @@ class Capture:
         scheduler = self.scheduler
         if scheduler is not None:
             self.counted = scheduler.last_epoch
+            self.levels = scheduler.levels
             shadow = Shadow.around(optimizer)
             self.factors = None if shadow is None else shadow.factors
 

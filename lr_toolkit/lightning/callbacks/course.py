@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning.horizon import horizon_of
+from lr_toolkit.lightning.horizon import horizon_from_here, horizon_of
 from lr_toolkit.lightning.settings import callbacks_of
 from lr_toolkit.optim import ScheduledLR
 
@@ -45,8 +45,13 @@ class Course:
         return self.horizon.steps if self.horizon else 0
 
     @property
+    def has_epochs(self) -> bool:
+        """Whether it is known where an epoch ends."""
+        return self.horizon is not None and self.horizon.epoch_steps is not None
+
+    @property
     def epochs(self) -> int:
-        """Epochs that begin."""
+        """Epochs that begin; one, where it is not known where it ends."""
         return sum(1 for _ in self.lengths())
 
     def accumulation(self, epoch: int) -> int:
@@ -69,10 +74,15 @@ class Course:
 
     def ends(self) -> Iterator[tuple[int, int, bool]]:
         """For each update in turn: its epoch, the batches of it that are done, and whether that was all of them."""
+        whole = (self.horizon.epoch_steps if self.horizon else None) or (self.updates,)
         for epoch, length in enumerate(self.lengths()):
-            every = self.accumulation(epoch)
+            every, more = self.accumulation(epoch), 0
+            if math.isfinite(
+                self.batches
+            ):  # an epoch that a resume goes on with at another rate has fewer updates, or more
+                more = whole[min(epoch, len(whole) - 1)] - math.ceil(self.batches / every)
             for at in range(length):
-                done = min((at + 1) * every, self.batches)
+                done = min((at + 1 - more) * every, self.batches)
                 yield epoch, int(done) if math.isfinite(done) else at + 1, done == self.batches
 
     def steps_of(self, interval: str, frequency: int) -> int:
@@ -108,6 +118,8 @@ def course_of(trainer: Trainer) -> Course:
     # Lightning counts a batch only after the checkpoints of its end were saved; its one optimizer's updates it has counted.
     done = trainer.global_step if trainer.lightning_module.automatic_optimization else stepped
     start, before = (0, stepped) if trainer.ckpt_path is None else (done, 0)
+    if start and horizon is not None:  # the epochs that are over may have been of another length
+        horizon = horizon_from_here(trainer, horizon, start)
     for config in trainer.lr_scheduler_configs if start else ():
         if isinstance(config.scheduler, ScheduledLR) and config.scheduler.horizon.unit == "step":
             start = config.scheduler.last_epoch

@@ -67,6 +67,8 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
     """
     if not course.updates:
         return Forecast.none("the run's length is not known")
+    if course.start >= course.updates:
+        return Forecast.none("nothing is left to train")
     by_hand = _by_hand(trainer, module, optimizer, course)
     if by_hand is not None:
         course = replace(course, horizon=by_hand)
@@ -127,6 +129,8 @@ def _alone(
         return Forecast.none("the module steps its scheduler itself")
     if steps_schedulers_itself(module):
         return Forecast.none("the module has its own lr_scheduler_step")
+    if not course.has_epochs and any(one.interval == "epoch" or one.frequency != 1 for one in configs):
+        return Forecast.none("the length of an epoch is not known")
     return _stepped(trainer, module, optimizer, configs, course)
 
 

@@ -367,7 +367,8 @@ class LRMonitor(Callback):
         """Hold the latest update of an optimizer against its plan."""
         capture = track.capture
         scheduler = capture.scheduler
-        if scheduler is None or self._departed:
+        # Where base LRs or gains have changed since the update, what they were then is not known any more.
+        if scheduler is None or self._departed or capture.levels is not scheduler.levels:
             return
         if capture.factors is None and scheduler.follows(capture.counted, capture.lrs):
             return

@@ -20,7 +20,8 @@ def steps_and_lengths(scene: Scene) -> Iterator[str]:
     if not scene.course.updates:
         return
     for config in scene.configs:
-        if config.reduce_on_plateau:
+        by_epoch = config.interval == "epoch" or config.frequency != 1
+        if config.reduce_on_plateau or (by_epoch and not scene.course.has_epochs):
             continue
         steps = scene.course.steps_of(config.interval, config.frequency)
         found = _never(scene, config) if steps == 0 else _restarting(scene, config, steps)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
+from inspect import unwrap
 from typing import TYPE_CHECKING, Any, final
 
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.course import course_of
@@ -51,6 +53,7 @@ class Watch:
         self.findings: tuple[str, ...] = ()
         self._strict = strict
         self._first = trainer.current_epoch
+        self._batches = trainer.fit_loop.epoch_loop.batch_progress.total.ready
         self._course = course_of(trainer)
         self._epochs = self._course.epochs or math.inf
         self._manual = not module.automatic_optimization
@@ -128,7 +131,9 @@ class Watch:
         epochs = trainer.current_epoch - self._first
         steps, updates = account.steps, account.updates
         if account.is_ours:
-            expected = epochs if account.config.scheduler.horizon.unit == "epoch" else updates
+            # Several updates in a batch may be one step of the schedule, which was made for as many as there are batches.
+            batches = trainer.fit_loop.epoch_loop.batch_progress.total.ready - self._batches
+            expected = epochs if account.config.scheduler.horizon.unit == "epoch" else min(updates, batches)
             if steps >= expected / 2:
                 return ""
         elif steps or not updates or not self._is_due(trainer, account, epochs, ended=ended):
@@ -190,7 +195,11 @@ class _Account:
 
 def _steps(scheduler: Any) -> int | None:
     """How often a scheduler was stepped, ours only where it counted; ``None`` where it does not say."""
-    names = ("last_epoch",) if isinstance(scheduler, ScheduledLR) else ("_step_count", "last_epoch")
+    names = ["_step_count", "last_epoch"]
+    if unwrap(type(scheduler).step) is not LRScheduler.step:  # without what LRWarmup puts around it
+        names.reverse()  # a step() of its own need not count as torch's does
+    if isinstance(scheduler, ScheduledLR):
+        names = ["last_epoch"]
     found = next((count for name in names if isinstance(count := getattr(scheduler, name, None), int)), None)
     if found is None and isinstance(getattr(scheduler, "_schedulers", None), list):  # several that are stepped together
         return _steps(scheduler._schedulers[0])

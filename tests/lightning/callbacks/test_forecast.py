@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,14 @@ WARMUPS: dict[str, Callable[[], list[LRWarmup]]] = {
 }
 
 
-def run(answer: Answer, warmups: list[LRWarmup], asks: Asks, *, first: bool, ckpt: Path | None = None) -> list[Any]:
+def run(
+    answer: Answer, warmups: list[LRWarmup], asks: Asks, *, first: bool, ckpt: Path | None = None, accumulate: int = 1
+) -> list[Any]:
     """The LRs that each update of a run used, or of what was left of it."""
     net = Adam(answer)
     callbacks: list[L.Callback] = [asks, *warmups] if first else [*warmups, asks]
-    trainer(max_epochs=EPOCHS, callbacks=callbacks).fit(net, loader(BATCHES), ckpt_path=ckpt)
+    made = trainer(max_epochs=EPOCHS, callbacks=callbacks, accumulate_grad_batches=accumulate)
+    made.fit(net, loader(BATCHES), ckpt_path=ckpt)
     return net.lrs
 
 
@@ -132,6 +136,43 @@ def test_a_resumed_run_is_foretold_from_where_it_begins(name: str, tmp_path: Pat
     for ckpt in ("update-8", "epoch-10"):
         used = run(SCHEDULERS[name], [], again, first=True, ckpt=tmp_path / f"{ckpt}.ckpt")
         assert is_what_came(again.result, used), ckpt
+
+
+@pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
+@pytest.mark.parametrize("name", [name for name in SCHEDULERS if "ours" not in name])
+@pytest.mark.parametrize(("before", "now"), [(1, 2), (1, 5), (2, 1), (5, 1), (2, 3)])
+@pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
+def test_a_resume_at_another_rate_is_foretold(name: str, before: int, now: int, tmp_path: Path) -> None:
+    """With another accumulation than its checkpoint's, what is left of the run is as long as it then is, at the LRs foretold."""
+    asks, again = Asks(tmp_path), Asks()
+    run(SCHEDULERS[name], [], asks, first=True, accumulate=before)
+
+    for ckpt in sorted(tmp_path.glob("*.ckpt"), key=updates_of)[:-2]:
+        used = run(SCHEDULERS[name], [], again, first=True, ckpt=ckpt, accumulate=now)
+        foretold = again.result
+
+        assert foretold.updates[-1] - foretold.updates[0] + 1 == len(used), ckpt
+        assert foretold.lrs == pytest.approx(np.array(used)[foretold.updates - foretold.updates[0]], rel=1e-12), ckpt
+
+
+def updates_of(ckpt: Path) -> int:
+    """After how many updates a checkpoint was saved."""
+    return int(ckpt.stem.split("-")[1])
+
+
+def test_a_run_of_which_nothing_is_left_is_not_foretold() -> None:
+    """Where a run begins at its end there are no rows to be made a table of."""
+    said: list[str] = []
+
+    class Late(L.Callback):
+        def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+            course = course_of(trainer)
+            over = replace(course, start=course.updates)
+            said.append(forecast(trainer, pl_module, trainer.optimizers[0], over).why_not)
+
+    trainer(max_epochs=1, callbacks=[Late()]).fit(Net(SCHEDULERS["none"]), loader(BATCHES))
+
+    assert said == ["nothing is left to train"]
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -10,7 +10,16 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import BackboneFinetuning, BaseFinetuning, Callback
 
-from lr_toolkit import LRMonitor, ScheduleError, configure_optimizers, cosine
+from lr_toolkit import (
+    Horizon,
+    LRMonitor,
+    ReduceOnPlateau,
+    ScheduledLR,
+    ScheduleError,
+    configure_optimizers,
+    cosine,
+    horizon_of,
+)
 from tests.lightning.callbacks.fits import Probe, fit
 
 
@@ -62,6 +71,23 @@ def test_the_callback_is_named(callback: Callback, says: str) -> None:
     assert [re.search(says, one) is not None for one in monitor.findings] == [True]
 
 
+class Rebases(Callback):
+    """Gives other base LRs at the end of a batch, in the way that the message proposes."""
+
+    def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
+        """Once, in the middle."""
+        if trainer.global_step == 5:
+            trainer.lr_scheduler_configs[0].scheduler.rebase(0.02)
+
+
+class Reads(Callback):
+    """Hands over a metric at the end of each batch."""
+
+    def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
+        """One that never improves."""
+        trainer.lr_scheduler_configs[0].scheduler.observe(1.0)
+
+
 class Once(Callback):
     """Writes an LR before one update."""
 
@@ -97,6 +123,24 @@ def test_the_first_update_of_an_epoch_is_looked_at() -> None:
     """Without ``strict`` an LR that is written as an epoch begins is seen, however seldom updates are logged."""
     with pytest.warns(UserWarning, match=r"Update 16 used a learning rate of 0\.7"):
         fit(Tuned(), Once(16), LRMonitor(), batches=8, max_epochs=4, log_every_n_steps=100)
+
+
+@pytest.mark.parametrize("after", [Rebases(), Reads()], ids=["rebase", "observe"])
+def test_a_plan_that_changes_after_its_update_is_no_departure(after: Callback) -> None:
+    """Base LRs or gains that change between an update and the end of its batch say nothing of what that update used."""
+    net, monitor = Tuned(), LRMonitor(strict=True)
+    plateau = ReduceOnPlateau(monitor="x", patience=0)
+    net.answer = lambda net: {
+        "optimizer": (optimizer := net.sgd()),
+        "lr_scheduler": {
+            "scheduler": ScheduledLR(optimizer, cosine(), horizon_of(net.trainer), plateau=plateau),
+            "interval": "step",
+        },
+    }
+    fit(net, after, monitor, log_every_n_steps=1)
+
+    assert monitor.findings == ()
+    assert net.used[-1][1][0] < 0.1 * cosine().resolve(Horizon(8))(7) / 2
 
 
 def test_a_group_that_is_only_added_follows_its_schedule() -> None:

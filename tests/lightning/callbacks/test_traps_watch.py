@@ -125,11 +125,17 @@ class Manual(Probe):
         scheduler.step(*([torch.ones(())] if isinstance(scheduler, torch_lr.ReduceLROnPlateau) else []))
 
 
+def restarts(net: Probe, optimizer: Any) -> Any:
+    """torch's warm restarts, whose own ``step`` does not count as torch's others do."""
+    return {"scheduler": torch_lr.CosineAnnealingWarmRestarts(optimizer, 32), "interval": "step"}
+
+
 NEVER = [
     (ours, 4, 1, "ScheduledLR was never stepped in 8 updates of its optimizer"),
     (ours_per_epoch, 4, 1, "ScheduledLR was never stepped in 8 updates"),
     (cosine_of(32), 4, 1, "CosineAnnealingLR was never stepped in 8 updates"),
     (declared, 4, 1, "ExponentialLR was never stepped in 8 updates"),
+    (restarts, 4, 1, "CosineAnnealingWarmRestarts was never stepped in 8 updates"),
     (cosine_of(999), 4, 2, "CosineAnnealingLR was never stepped in 16 updates"),
     (cosine_of(4), 4, 2, "CosineAnnealingLR was never stepped in 16 updates"),
     (decay, 5, 3, "ExponentialLR was never stepped in 24 updates"),
@@ -158,6 +164,7 @@ def test_a_scheduler_that_nobody_steps(make: Make, epochs: int, at: int | None, 
         (cosine_of(32), "step", 1),
         (cosine_of(4), "epoch", 1),
         (declared, "step", 1),
+        (restarts, "step", 1),
         (decay, "last batch", 2),
         (decay, "last batch", 3),
         (reaction, "epoch", 1),
@@ -169,6 +176,21 @@ def test_a_scheduler_that_the_module_steps(make: Make, when: str, every: int, ep
     monitor, net = LRMonitor(strict=True), Manual(answer_of(make))
     net.when, net.every = when, min(every, epochs)
     fit(net, monitor, max_epochs=epochs, validate=True, val_check_interval=0.5)
+
+    assert monitor.findings == ()
+
+
+def test_several_updates_in_a_batch_are_one_step_of_the_schedule() -> None:
+    """A critic that is updated five times a batch, with a schedule that moves once: as many steps as it was made for."""
+
+    class Critic(Manual):
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            for _ in range(5):
+                super().training_step(batch, batch_idx)
+            self._move()
+
+    monitor = LRMonitor(strict=True)
+    fit(Critic(answer_of(ours)), monitor, max_epochs=4)
 
     assert monitor.findings == ()
 
