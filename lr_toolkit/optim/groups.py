@@ -85,6 +85,7 @@ class GroupWriter:
         self.groups: list[dict[str, Any]] = []
         self.count = 0
         self._blocks: list[_Block] = []
+        self._loose: list[int] = []  # groups whose LR is in no block
         self._shared: list[tuple[float, float, list[dict[str, Any]]]] = []
         self._single: list[tuple[dict[str, Any], float, float]] = []
         self._levels: list[tuple[dict[str, Any], float]] = []
@@ -116,10 +117,10 @@ class GroupWriter:
     def relevel(self, bases: Sequence[float], gains: Sequence[float]) -> list[float]:
         """Take other base LRs and gains for the groups that are bound: base * gain of each, a new list."""
         in_blocks = {at for block in self._blocks for at in block.members}
+        self._loose = [at for at in range(len(self.groups)) if at not in in_blocks]
         alike: defaultdict[tuple[float, float], list[dict[str, Any]]] = defaultdict(list)
-        for at, group in enumerate(self.groups):
-            if at not in in_blocks:
-                alike[bases[at] * gains[at], gains[at]].append(group)
+        for at in self._loose:
+            alike[bases[at] * gains[at], gains[at]].append(self.groups[at])
         # Groups that share a level share one multiplication; where most do not, one flat loop is faster than many.
         self._shared = [(level, gain, groups) for (level, gain), groups in alike.items() if len(groups) > 1]
         self._single = [(groups[0], level, gain) for (level, gain), groups in alike.items() if len(groups) == 1]
@@ -152,8 +153,7 @@ class GroupWriter:
 
     def write_each(self, lrs: Sequence[float]) -> None:
         """Write one LR to each group."""
-        for group, lr in zip(self.groups, lrs, strict=True):
-            if not isinstance(group["lr"], Tensor):
-                group["lr"] = lr
+        for at in self._loose:
+            self.groups[at]["lr"] = lrs[at]
         for block in self._blocks:
             block.write_each(lrs)

@@ -53,9 +53,12 @@ class Reaction(ABC):
                 value = getattr(self, name)
                 raise ScheduleError(f"{kind}({name}={value!r}): {name} {what}. Write {kind}(..., {name}={spelling}).")
         for one in fields(self):
+            # Plain numbers, whatever was given: NumPy's would not be read back from a checkpoint that is read safely.
             value = getattr(self, one.name)
-            if isinstance(value, list):
-                object.__setattr__(self, one.name, tuple(value))
+            if isinstance(value, (list, tuple)):
+                object.__setattr__(self, one.name, tuple(map(float, value)))
+            elif isinstance(value, float):
+                object.__setattr__(self, one.name, float(value))
 
     def _checks(self) -> dict[str, tuple[object, str, str]]:
         """For each argument whether it is good, what a good one is, and one of them."""

@@ -193,7 +193,10 @@ def _ways(before: Route | None, asked: Plan, at: int, lrs: tuple[float, ...]) ->
 def _undecided(state: Mapping[str, Any], asked: Plan, ways: Mapping[str, Callable[[], Route]]) -> ScheduleError:
     """The question that a changed plan is, with the LRs to which each answer leads."""
     at, end, unit = state["last_epoch"], asked.steps, _counted(state["asked"]["unit"])
-    saved, now = _told(state["asked"]), _told(asked.to_state())
+    plans = state["asked"], asked.to_state()
+    saved, now = map(_told, plans)
+    if saved == now:
+        saved, now = (_told(one, in_full=True) for one in plans)
     group = _most_moved(state["lrs"], asked.lrs(at))
     gain, which = state["gains"][group], f" in parameter group {group}" if len(state["lrs"]) > 1 else ""
     columns = sorted({k for k in (at + 1, (at + end) // 2, end - 1) if at < k < end} | {at})
@@ -245,6 +248,9 @@ def _reason(error: ScheduleError) -> str:
     return str(error).partition(": ")[2].partition(" Write ")[0]
 
 
-def _told(plan: Mapping[str, Any]) -> str:
-    bases = ", ".join(f"{base:g}" for base in dict.fromkeys(plan["base_lrs"]))
+def _told(plan: Mapping[str, Any], *, in_full: bool = False) -> str:
+    """A plan in a line; its base LRs each once and short, or ``in_full``, where only that tells two plans apart."""
+    bases = ", ".join(
+        map(repr, plan["base_lrs"]) if in_full else (f"{one:g}" for one in dict.fromkeys(plan["base_lrs"]))
+    )
     return f"{plan['schedule']} on {shorten(horizon_from(plan))}, base lr {bases}"

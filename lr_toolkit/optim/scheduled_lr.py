@@ -120,6 +120,7 @@ class ScheduledLR(LRScheduler):
                 f"ScheduledLR(plateau={plateau!r}): must be a reaction. Write plateau=ReduceOnPlateau(monitor='val_loss', patience=5)."
             )
         _refuse_start(last_epoch, optimizer)
+        steppers(optimizer)  # or an error, before anything is written
         bases = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
         self._refuse(bases)
         self._asked = Plan(self.timeline, tuple(bases))
@@ -294,7 +295,7 @@ class ScheduledLR(LRScheduler):
         late = self.optimizer.param_groups[len(self._gains) :]
         if late:
             bases = [float(group.get("initial_lr", group["lr"])) for group in late]
-            self._refuse([*self._route.bases, *bases])
+            self._refuse([*self._asked.base_lrs, *bases])
             self._asked = self._asked.rebased([*self._asked.base_lrs, *bases])
             self._gains += [1.0] * len(late)
             self._follow(self._route.rebased([*self._route.bases, *bases]))
@@ -364,6 +365,7 @@ class ScheduledLR(LRScheduler):
             "class": CLASS,
             "format": FORMAT,
             "last_epoch": self.last_epoch,
+            "updated": self._updated,
             "asked": self._asked.to_state(),
             **({"run": self.host.said} if self.host else {}),
             "route": self._route.to_state(),
@@ -387,8 +389,8 @@ class ScheduledLR(LRScheduler):
             ScheduleError: for a changed plan without a policy or with one that leads nowhere, the state of another class,
                 of an optimizer with other groups, or of a newer version. Nothing is changed then.
         """
+        refuse_foreign(state_dict, len(self.optimizer.param_groups), self.horizon.unit)
         self._adopt_groups()
-        refuse_foreign(state_dict, len(self._gains), self.horizon.unit)
         asked, kept = self._asked_after(state_dict)
         route = route_after(state_dict, asked, on_change=self.on_change, rewarm=self.rewarm, kept=kept)
         saved = state_dict["plateau"]
@@ -411,7 +413,7 @@ class ScheduledLR(LRScheduler):
             )
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.
         self._follow(route)
-        self._updated = False
+        self._updated = state_dict.get("updated", False)
         self._write()
 
     @property

@@ -466,6 +466,24 @@ def test_a_function_that_has_changed_is_said_where_the_texts_are_alike() -> None
     assert "on_change='keep'      not possible: the saved plan holds a Python function" in message
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ([0.1, 0.1, 0.2], [0.1, 0.2, 0.2], ["base lr 0.1, 0.1, 0.2", "base lr 0.1, 0.2, 0.2"]),
+        ([0.1], [0.10000000149], ["base lr 0.1\n", "base lr 0.10000000149\n"]),
+    ],
+)
+def test_base_lrs_that_read_alike_are_told_in_full(old: list[float], new: list[float], says: list[str]) -> None:
+    """Where only the base LRs differ, in a way that a short line does not show, all of them are shown, and no function is blamed."""
+    before = ScheduledLR(sgd(old), "linear()", Horizon(10))
+    train(before.optimizer, before, 2)
+    with pytest.raises(ScheduleError) as caught:
+        ScheduledLR(sgd(new), "linear()", Horizon(10)).load_state_dict(before.state_dict())
+
+    assert [one for one in says if one not in str(caught.value)] == []
+    assert "Python function" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_policy_that_the_question_says_to_write_is_possible(name: str) -> None:
     """The last lines name a policy as an example, and written as it stands it is followed."""
@@ -687,6 +705,73 @@ def test_groups_that_joined_before_or_after_a_change_resume_exactly(policy: str)
 
     assert run(interrupted=True) == once
     assert [len(moved) for moved in once[::5]] == [1, 2, 2, 3, 3, 3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("policy", ["keep", "replan", "stretch", "continue"])
+def test_a_tensor_in_the_checkpoint_does_not_hold_a_float_lr(policy: Any) -> None:
+    """A run saved with a tensor LR goes on with a float under each policy: the tensor that was loaded is written over."""
+    tensor, fresh = SGD(sgd([0.1]).param_groups[0]["params"], lr=torch.tensor(0.1, dtype=torch.float64)), sgd([0.1])
+    before = ScheduledLR(tensor, "linear()", Horizon(10))
+    for _ in range(4):
+        tensor.step()
+        before.step()
+    states = saved(tensor, before)
+    after = ScheduledLR(fresh, "linear()", Horizon(20), on_change=policy)
+    resume(fresh, after, states)
+
+    used = []
+    for _ in range(5):
+        used.append(lrs(fresh)[0])
+        assert used[-1] == pytest.approx(after.get_last_lr()[0], rel=1e-12)
+        fresh.step()
+        after.step()
+    assert len(set(used)) == 5
+
+
+def test_an_update_whose_step_is_still_to_come_is_saved() -> None:
+    """Saved between ``optimizer.step()`` and ``scheduler.step()``, as in a loop that steps per epoch, the update is counted."""
+    used = []
+    for cut in range(6):
+        optimizer = sgd([0.1])
+        scheduler = ScheduledLR(optimizer, "linear()", Horizon(3, unit="epoch"))
+        for update in range(6):
+            optimizer.step()
+            if update == cut:
+                states, optimizer = saved(optimizer, scheduler), sgd([0.1])
+                scheduler = ScheduledLR(optimizer, "linear()", Horizon(3, unit="epoch"))
+                resume(optimizer, scheduler, states)
+            if update % 2:
+                scheduler.step()
+        used.append(lrs(optimizer))
+
+    assert used == [[0.0]] * 6
+
+
+@pytest.mark.parametrize(
+    "number", [{"factor": np.float64(0.5)}, {"min_lr": np.float64(0.01)}, {"min_lr": [np.float64(0.01)]}]
+)
+def test_a_number_of_numpy_in_a_reaction_is_saved_as_a_plain_one(number: dict[str, Any]) -> None:
+    """Gains are plain numbers whatever the reaction was given, so that the state is read safely."""
+    plateau = ReduceOnPlateau(monitor="loss", patience=0, **{"factor": 0.5, **number})
+    scheduler = ScheduledLR(sgd([0.1]), "hold()", Horizon(9), plateau=plateau)
+    for reading in (1.0, 2.0, 3.0, 4.0, 5.0):
+        scheduler.observe(reading)
+
+    assert saved(scheduler.optimizer, scheduler)["scheduler"]["gains"] == scheduler.state_dict()["gains"]
+    assert [type(one) for one in scheduler.state_dict()["gains"]] == [float]
+
+
+def test_a_group_that_joins_after_a_kept_plan_is_held_against_its_own_floor() -> None:
+    """Under "keep" the old base LRs are those of a plan without floor: the new plan's floor is no business of theirs."""
+    before = ScheduledLR(sgd([1e-4]), "linear()", Horizon(10))
+    train(before.optimizer, before, 2)
+    optimizer = sgd([1e-2])
+    scheduler = ScheduledLR(optimizer, "linear(end_lr=0.001)", Horizon(10), on_change="keep")
+    resume(optimizer, scheduler, saved(before.optimizer, before))
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 1e-2})
+    optimizer.step()
+
+    assert lrs(optimizer) == pytest.approx([0.8e-4, 0.8e-2])
 
 
 def test_a_rebase_survives_a_resume() -> None:

@@ -59,5 +59,8 @@ def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
     optimizer = Wrapper(SGD(weights(), lr=1.0))
     del optimizer.optimizer
 
+    before = dict(optimizer.param_groups[0])
     with pytest.raises(ScheduleError, match=r"Wrapper .* updates cannot be seen.*super\(\).__init__"):
-        ScheduledLR(optimizer, "linear()", Horizon(4))
+        ScheduledLR(optimizer, "warmup(2) >> linear()", Horizon(4))
+
+    assert optimizer.param_groups[0] == before
