@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def branch(
     The checkpoint is only read: any number of branches start from one trunk, and the trunk itself can go on.
 
     Args:
-        checkpoint: the file that Lightning wrote, or what ``torch.load`` gave for it.
+        checkpoint: the file or folder that Lightning wrote, or what ``torch.load`` gave for it.
         over: how long to cool down: updates, epochs as long as the trunk's, or a share of the branch's whole run, the trunk
             up to here included.
         shape: the cooldown, one of the decays by name.
@@ -92,21 +93,30 @@ def branch(
         )
     held = _read(checkpoint)
     state = _ours(held)
+    if "global_step" not in held:
+        raise _no_checkpoint("a mapping" if isinstance(checkpoint, Mapping) else str(checkpoint))
     at = state["last_epoch"]
     _check_lr(state, at)
     updates = _updates(Duration.of(over, "branch"), at, state["asked"])
     cooldown = COOLDOWNS[shape](end, over=updates)
     # Lightning's counter runs on where a GradScaler skips an update, and counts those of several optimizers together.
-    optimizers = max(len(held.get("optimizer_states", ())), 1)
+    optimizers = max(len(held.get("optimizer_states") or ()), 1)
     return Branch(hold(at) >> cooldown if at else cooldown, held["global_step"] + updates * optimizers, at)
 
 
 def _read(checkpoint: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(checkpoint, Mapping):
         return checkpoint
-    name = str(checkpoint)
+    path, name = Path(checkpoint), str(checkpoint)
+    if path.is_dir():
+        path /= "meta.pt"  # beside the shards that FSDP and ModelParallelStrategy write
+    if path.name == "meta.pt" and not path.exists():
+        raise ScheduleError(
+            f"branch({name!r}): is a folder without meta.pt, which Lightning writes beside the shards of a checkpoint. Give the file "
+            "that the training state is in: branch('.../mp_rank_00_model_states.pt', ...) for DeepSpeed."
+        )
     try:
-        held: Any = torch.load(checkpoint, map_location="meta", weights_only=True)
+        held: Any = torch.load(path, map_location="meta", weights_only=True)
     except pickle.UnpicklingError as error:
         # torch names what it would have to import; without that the file is not one that torch has saved.
         if "GLOBAL" not in str(error):
@@ -115,8 +125,8 @@ def _read(checkpoint: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
             f"branch({name!r}): the file holds Python objects, which only code that you trust may make "
             f"({str(error).splitlines()[0]}). Write branch(torch.load({name!r}, weights_only=False), ...)."
         ) from None
-    except (EOFError, RuntimeError):
-        raise _no_checkpoint(name) from None
+    except (ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError, struct.error):
+        raise _no_checkpoint(name) from None  # what reading any bytes as a pickle may come to
     if not isinstance(held, Mapping):
         raise _no_checkpoint(name)
     return held
@@ -131,7 +141,7 @@ def _no_checkpoint(name: str) -> ScheduleError:
 
 def _ours(held: Mapping[str, Any]) -> Mapping[str, Any]:
     """The state of this package's scheduler in a checkpoint."""
-    states: list[Mapping[str, Any]] = [one for one in held.get("lr_schedulers", ()) if one.get("class") == CLASS]
+    states: list[Mapping[str, Any]] = [one for one in held.get("lr_schedulers") or () if one.get("class") == CLASS]
     if not states:
         raise ScheduleError(
             "branch: the checkpoint holds no scheduler of lr_toolkit, so it does not say which LR to decay from. Branch from a "

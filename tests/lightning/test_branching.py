@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import pickle
+import random
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,35 @@ def save(made: Any, path: str) -> str:
     return path
 
 
+def test_a_checkpoint_that_is_a_folder_is_read(tmp_path: Path) -> None:
+    """Sharded strategies write a folder, with the training state in its ``meta.pt``; a folder without one is refused."""
+    folder = tmp_path / "sharded.ckpt"
+    folder.mkdir()
+    with pytest.raises(ScheduleError, match=r"folder without meta\.pt.*mp_rank_00_model_states\.pt"):
+        branch(folder, 5)
+    torch.save(torch.load("trunk-20.ckpt", weights_only=True), folder / "meta.pt")
+
+    assert branch(folder, 5) == branch(folder / "meta.pt", 5) == branch("trunk-20.ckpt", 5)
+
+
+@pytest.mark.parametrize(
+    ("held", "says"),
+    [
+        ({}, "no scheduler of lr_toolkit"),
+        (
+            {"lr_schedulers": [{"class": "lr_toolkit.ScheduledLR", "last_epoch": 5, "asked": {"unit": "step"}}]},
+            "a mapping.*not a whole checkpoint",
+        ),
+        ({"global_step": 5}, "no scheduler of lr_toolkit"),
+        ({"global_step": 5, "lr_schedulers": None, "optimizer_states": None}, "no scheduler of lr_toolkit"),
+    ],
+)
+def test_a_mapping_that_is_no_checkpoint_is_refused(held: Any, says: str) -> None:
+    """What ``torch.load`` gave for something else is said to be that."""
+    with pytest.raises(ScheduleError, match=says):
+        branch(held, 5)
+
+
 @pytest.mark.parametrize(
     "arguments", [["nothing.ckpt", "--over", "5"], ["trunk-20.ckpt", "--over", "0.2"], ["trunk-20.ckpt"]]
 )
@@ -272,9 +302,13 @@ def test_the_command_says_what_is_wrong(arguments: list[str], capsys: pytest.Cap
     assert "lr-toolkit branch: error: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"# a text\n", pickle.dumps([1, 2], protocol=2)])
+CONTENTS = [b"", b"PK\x03\x04 cut", b"# a text\n", b"hello world\n", b"a: 1\n", pickle.dumps([1, 2], protocol=2)]
+CONTENTS += [random.Random(at).randbytes(40) for at in range(60)]
+
+
+@pytest.mark.parametrize("content", CONTENTS)
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
-    """An empty file, a cut one, a text, and a list are said to be no checkpoint; none is advised to be trusted."""
+    """An empty file, a cut one, a text, other data, any bytes are said to be no checkpoint; none is advised to be trusted."""
     path = tmp_path / "some.ckpt"
     path.write_bytes(content)
 
