@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning.horizon import TrainerHost, horizon_of
 from lr_toolkit.lightning.plateau import attach_plateau
 from lr_toolkit.lightning.settings import is_trial
@@ -78,7 +78,9 @@ def scheduler_config(
         raise ScheduleError(f"scheduler_config(interval={interval!r}): write interval='step' or interval='epoch'.")
     schedule = Schedule.parse(schedule)
     if interval == "epoch":
-        _refuse_steps(schedule)
+        _refuse_steps(repr(schedule), *schedule.durations)
+        if rewarm is not None:
+            _refuse_steps(f"rewarm={shorten(rewarm)}", Duration.of(rewarm, "scheduler_config", "rewarm"))
         if plateau is not None and plateau.every is not None:
             raise ScheduleError(
                 f"{type(plateau).__name__}(every={plateau.every}) with interval='epoch': the scheduler counts no updates then. Write "
@@ -181,12 +183,12 @@ def _length(
     return horizon
 
 
-def _refuse_steps(schedule: Schedule) -> None:
+def _refuse_steps(what: str, *durations: Duration) -> None:
     """Under ``interval="epoch"`` a number of steps would silently count epochs."""
-    for duration in schedule.durations:
+    for duration in durations:
         if duration.unit == "steps":
             raise ScheduleError(
-                f"{schedule!r} with interval='epoch': the schedule moves once per epoch, so {str(duration)!r} has no meaning. "
+                f"{what} with interval='epoch': the schedule moves once per epoch, so {str(duration)!r} has no meaning. "
                 f"Write {str(Duration(f'{duration.amount} epochs'))!r} or a share of the run ('5%'), or interval='step'."
             )
 

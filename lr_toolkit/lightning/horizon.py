@@ -99,23 +99,35 @@ class TrainerHost:
 
     def __init__(self, trainer: Trainer, horizon: Horizon) -> None:
         self._trainer = trainer
+        if horizon.unit == "epoch" and _may_resume(trainer):
+            _batches_per_epoch(trainer)
+        self._batches = trainer.fit_loop.max_batches
         epochs, steps = _limits(trainer)
-        batches = trainer.fit_loop.max_batches
-        self.said = {
+        self._said = {
             **horizon_state(horizon),
-            "batches": None if horizon.unit == "epoch" or math.isinf(batches) else batches,
+            "accumulate": _accumulations(trainer),
             "max_epochs": epochs,
             "max_steps": steps,
+            "behind": _behind(trainer)[0],
         }
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the length of a whole run as it is now comes from, as plain data."""
+        if math.isinf(self._batches):  # a horizon in epochs did not need to know them
+            self._batches = self._trainer.fit_loop.max_batches
+        return {**self._said, "batches": None if math.isinf(self._batches) else self._batches}
 
     def kept(self, said: Mapping[str, Any]) -> Literal["steps", "epochs"] | None:
         """In what the run is as long as the one that ``said`` this; ``None`` where it is of another length."""
         was, now = _end(said), _end(self.said)
         return now[0] if was == now else None
 
-    def horizon_after(self, saved: Horizon, taken: int) -> Horizon:
-        """The length of this run, of which so many steps were taken on the way to the horizon ``saved``."""
-        return _horizon_after(self._trainer, saved, taken)
+    def horizon_after(self, said: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
+        """The length of this run, of which so many steps were taken on the way to the horizon ``saved``, as ``said``."""
+        if said == self.said and not _forgets_accumulation(self._trainer):
+            return saved
+        return _horizon_after(self._trainer, saved, taken, behind=said.get("behind", 0))
 
 
 def horizon_from_here(trainer: Trainer, whole: Horizon, taken: int) -> Horizon:
@@ -127,21 +139,23 @@ def horizon_from_here(trainer: Trainer, whole: Horizon, taken: int) -> Horizon:
     return _horizon_after(trainer, whole, taken, is_guess=True)
 
 
-def _horizon_after(trainer: Trainer, saved: Horizon, taken: int, *, is_guess: bool = False) -> Horizon:
+def _horizon_after(trainer: Trainer, saved: Horizon, taken: int, *, behind: int = 0, is_guess: bool = False) -> Horizon:
+    """``behind`` are the epochs of an earlier fit, from which the one that saved the checkpoint went on."""
     epochs, steps = _limits(trainer)
     first, done = _reached(trainer)
     over = 0 <= epochs <= first or 0 <= steps <= trainer.global_step
     if over or is_trial(trainer):
         return saved  # nothing is left to train, or the run is cut on purpose: what was planned is not in question
     if steps == -1 and saved.unit == "epoch":
-        return Horizon(epochs, unit="epoch")
+        again = max(taken - (first - behind), 0)  # an epoch that was counted, and goes on
+        return Horizon(epochs - behind + again, unit="epoch")
     if math.isinf(trainer.fit_loop.max_batches):
         return Horizon(taken + steps - trainer.global_step)
     total, lengths = _ahead(trainer, first, trainer.global_step, done)
     if saved.unit == "epoch":
         return Horizon(taken + len(lengths), unit="epoch")
     old = saved.epoch_steps or (lengths[-1],)
-    past = [old[min(epoch, len(old) - 1)] for epoch in range(first)]
+    past = [old[min(epoch, len(old) - 1)] for epoch in range(first - behind)]
     if is_guess:
         before = taken - (_ahead(trainer, first, trainer.global_step)[1][0] - lengths[0])
         if sum(past) != before:
@@ -187,7 +201,7 @@ def _batches_per_epoch(trainer: Trainer) -> float:
                 "horizon_of(trainer): the trainer has no training data yet. Call it in configure_optimizers, with "
                 "self.trainer, and with limit_train_batches above 0."
             )
-        if trainer.ckpt_path is not None:
+        if _may_resume(trainer):
             # Lightning restores a resumable dataloader's state only where it sets the loader up itself, which it does
             # after the checkpoint was read; a loader that is already there would start over (Lightning #20550).
             loop._combined_loader = None
@@ -198,6 +212,11 @@ def _batches_per_epoch(trainer: Trainer) -> float:
             "drop_last=False."
         )
     return batches
+
+
+def _may_resume(trainer: Trainer) -> bool:
+    """Whether there is a checkpoint; sharded strategies ask for optimizers before that is known."""
+    return trainer.ckpt_path is not None or trainer.strategy.restore_checkpoint_after_setup
 
 
 def _behind(trainer: Trainer) -> tuple[int, int]:
@@ -217,15 +236,17 @@ def _reached(trainer: Trainer) -> tuple[int, int]:
     """The epoch in which a run goes on from the checkpoint that was read, and the batches of it that Lightning takes as done."""
     epochs: Any = trainer.fit_loop.epoch_progress.current
     batch: Any = trainer.fit_loop.epoch_loop.batch_progress
-    epoch, done = epochs.processed, batch.current.processed
+    epoch, done, batches = epochs.processed, batch.current.processed, trainer.fit_loop.max_batches
     if epoch == epochs.ready:
         return epoch, 0
-    whole = done >= trainer.fit_loop.max_batches
     if batch.current.completed < batch.current.processed:
         # Saved in on_train_batch_end: where an epoch has fewer batches now, Lightning begins this one again.
-        return epoch + batch.is_last_batch, 0 if whole else done
-    validated = epochs.started == epochs.ready
-    return (epoch + 1, 0) if whole and validated else (epoch, done)
+        return epoch + batch.is_last_batch, 0 if done >= batches else done
+    if done >= batches and epochs.started == epochs.ready:
+        # Saved as a validation ended: it is not run again where its turn would be now, and otherwise comes after one more batch.
+        every = trainer.val_check_batch if trainer.enable_validation else math.inf
+        return (epoch, int(batches) - 1) if not every or done % every else (epoch + 1, 0)
+    return epoch, done
 
 
 def _ahead(trainer: Trainer, first: int, updates: int, done: int = 0) -> tuple[int, list[int]]:
@@ -235,10 +256,11 @@ def _ahead(trainer: Trainer, first: int, updates: int, done: int = 0) -> tuple[i
     left = math.inf if steps == -1 else steps - updates
     # DeepSpeed's engine counts on beyond the last batch of an epoch, where Lightning's own accumulation steps.
     strategy_accumulates = trainer.strategy.handles_gradient_accumulation
-    schedulers = [one for one in callbacks_of(trainer) if hasattr(one, "get_accumulate_grad_batches")]
 
     def length(epoch: int) -> int:
-        factor = schedulers[0].get_accumulate_grad_batches(epoch) if schedulers else trainer.accumulate_grad_batches
+        factor = _accumulation(trainer, epoch)
+        if done and epoch == first and _forgets_accumulation(trainer):
+            factor = trainer.accumulate_grad_batches
         whole = batches // factor if strategy_accumulates else math.ceil(batches / factor)
         return max(whole - (done // factor if epoch == first else 0), 1)
 
@@ -250,3 +272,28 @@ def _ahead(trainer: Trainer, first: int, updates: int, done: int = 0) -> tuple[i
         lengths.append(length(epoch))
         total += lengths[-1]
     return int(min(total, left)), lengths
+
+
+def _by_epoch(trainer: Trainer) -> Any:
+    """The callback that changes the accumulation over the epochs, if there is one."""
+    return next((one for one in callbacks_of(trainer) if hasattr(one, "get_accumulate_grad_batches")), None)
+
+
+def _accumulation(trainer: Trainer, epoch: int) -> int:
+    """Batches for an update in ``epoch``."""
+    callback = _by_epoch(trainer)
+    factor: int = callback.get_accumulate_grad_batches(epoch) if callback else trainer.accumulate_grad_batches
+    return factor
+
+
+def _accumulations(trainer: Trainer) -> list[list[int]]:
+    """From which epoch on there are how many batches for an update, as plain data."""
+    callback = _by_epoch(trainer)
+    changes = callback.scheduling if callback else {0: trainer.accumulate_grad_batches}
+    return [[epoch, factor] for epoch, factor in sorted(changes.items())]
+
+
+def _forgets_accumulation(trainer: Trainer) -> bool:
+    """Whether Lightning goes on in mid-epoch with the accumulation of no epoch: it tells the callback only as an epoch begins."""
+    progress: Any = trainer.fit_loop.epoch_progress.current
+    return _by_epoch(trainer) is not None and progress.ready > progress.processed

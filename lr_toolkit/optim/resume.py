@@ -36,8 +36,8 @@ class Host(Protocol):
     def kept(self, said: Mapping[str, Any]) -> Literal["steps", "epochs"] | None:
         """In what the run is as long as the one that ``said`` this; ``None`` where it is of another length."""
 
-    def horizon_after(self, saved: Horizon, taken: int) -> Horizon:
-        """The length of this run, of which so many steps were taken on the way to the horizon ``saved``."""
+    def horizon_after(self, said: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
+        """The length of this run, of which so many steps were taken on the way to the horizon ``saved``, as ``said``."""
 
 
 _MEANINGS = {

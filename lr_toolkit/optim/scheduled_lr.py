@@ -425,9 +425,7 @@ class ScheduledLR(LRScheduler):
         """The plan that is asked for, on the run as its checkpoint leaves it, and in what a run at another rate is as long."""
         if self.host is None or "run" not in state:
             return self._asked, None
-        saved = horizon_from(state["asked"])
-        same = state["run"] == self.host.said
-        horizon = saved if same else self.host.horizon_after(saved, state["last_epoch"])
+        horizon = self.host.horizon_after(state["run"], horizon_from(state["asked"]), state["last_epoch"])
         return Plan(self.schedule.resolve(horizon), self._asked.base_lrs), self.host.kept(state["run"])
 
 

@@ -410,6 +410,11 @@ REFUSED: dict[str, tuple[Callable[[], Net], Run, str]] = {
         lambda: helper("warmup(3) >> cosine()", interval="epoch"), RUN, r"interval='epoch'.*'3 steps' has no.*'3 epochs'.*'5%'"
     ),
     "a step per epoch": (lambda: helper("step(1)", interval="epoch"), RUN, r"'1 step' has no meaning.*'1 epoch'"),
+    "a second warmup in steps per epoch": (
+        lambda: helper(interval="epoch", on_change="replan", rewarm="3 steps"),
+        RUN,
+        r"rewarm='3 steps' with interval='epoch'.*'3 epochs'",
+    ),
     "an unknown interval": (lambda: helper(interval="batch"), RUN, r"interval='batch'.*interval='step' or interval='epoch'"),
     "a horizon in updates per epoch": (
         lambda: helper(interval="epoch", horizon=Horizon(24, 8)), RUN, r"horizon=Horizon.*unit='epoch'"

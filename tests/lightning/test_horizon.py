@@ -9,6 +9,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch.optim import Optimizer
 
 from lr_toolkit import Horizon, ScheduleError, horizon_of
@@ -252,9 +253,14 @@ def resumed(answer: Any, folder: Path) -> list[float]:
     return net.seen
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["one device", "as a sharded strategy"])
 @pytest.mark.needs("lightning>=2.6", "fit takes weights_only")
-def test_a_resumable_loader_goes_on_where_it_was(tmp_path: Path) -> None:
-    """After a resume in mid-epoch the loader goes on at the next sample, as it does where nobody asks for the horizon."""
+def test_a_resumable_loader_goes_on_where_it_was(late: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """After a resume in mid-epoch the loader goes on at the next sample, as it does where nobody asks for the horizon.
+
+    FSDP, DeepSpeed and ModelParallelStrategy ask for the optimizers before it is known whether there is a checkpoint.
+    """
+    monkeypatch.setattr(SingleDeviceStrategy, "restore_checkpoint_after_setup", late)
     expected = resumed(lambda net, optimizer: optimizer, tmp_path)
 
     assert expected[0] > 1

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import BackboneFinetuning
+from lightning.pytorch.callbacks import BackboneFinetuning, GradientAccumulationScheduler
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
@@ -132,6 +132,72 @@ def test_resumed_at_any_update_of_an_epoch_it_is_exact(accumulate: int, at: int,
 
     assert before + leg(answer, begin=tmp_path / "cut.ckpt", **options) == leg(answer, **options)
     assert len(before) == at
+
+
+# --- what Lightning does of its own -------------------------------------------------------------------------------------
+
+
+class Kept(Net):
+    """Saves a checkpoint where a hook of that name comes in epoch ``at``."""
+
+    def __init__(self, answer: Any, path: Path | None = None, hook: str = "", at: int = 0) -> None:
+        super().__init__(answer)
+        self.path, self.at = path, at
+        if hook:
+            setattr(self, hook, self._keep)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """There is one."""
+
+    def _keep(self, *_: Any) -> None:
+        if self.path and not self.trainer.sanity_checking and self.current_epoch == self.at:
+            self.trainer.save_checkpoint(self.path)
+
+
+def test_accumulation_that_lightning_forgets_in_mid_epoch(tmp_path: Path) -> None:
+    """In mid-epoch it does not tell ``GradientAccumulationScheduler``, and steps at every batch: the schedule ends with the run."""
+    options = {"max_epochs": 3, "callbacks": [GradientAccumulationScheduler({0: 4})]}
+    leg(scheduled("linear()"), save=tmp_path / "cut.ckpt", at=3, **options)
+    net = Net(scheduled("linear()"))
+    made = trainer(max_epochs=3, callbacks=[GradientAccumulationScheduler({0: 4})])
+    made.fit(net, loader(8), ckpt_path=tmp_path / "cut.ckpt", weights_only=True)
+    scheduler = made.lr_scheduler_configs[0].scheduler
+
+    assert scheduler.last_epoch == scheduler.horizon.steps
+    assert net.lrs[0][0] == pytest.approx(0.05)
+    assert net.lrs[-1][0] == pytest.approx(0.05 / len(net.lrs))
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize(("before", "now"), [(6, 10), (10, 6), (12, 6), (8, 8)])
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_validations_checkpoint_with_epochs_of_another_length(
+    before: int, now: int, at: int, interval: Any, tmp_path: Path
+) -> None:
+    """From it Lightning goes on in the epoch that was over, by some batches or by one: the schedule ends with the run."""
+    answer, path = scheduled("linear()", interval=interval), tmp_path / "val.ckpt"
+    trainer(max_epochs=4).fit(Kept(answer, path, "on_validation_end", at), loader(before), loader(2))
+    net, made = Kept(answer), trainer(max_epochs=4)
+    made.fit(net, loader(now), loader(2), ckpt_path=path, weights_only=True)
+    scheduler = made.lr_scheduler_configs[0].scheduler
+
+    assert scheduler.last_epoch == scheduler.horizon.steps
+    assert min(lr for lrs in net.lrs for lr in lrs) > 0
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_a_checkpoint_of_a_second_fit_goes_on_exactly(interval: Any, tmp_path: Path) -> None:
+    """A schedule that began in a later fit of a Trainer counts from there, after a resume too."""
+    answer, path = scheduled("linear()", interval=interval), tmp_path / "second.ckpt"
+    net, made = Kept(answer, path, "on_train_epoch_end", 3), trainer(max_epochs=2)
+    made.fit(net, loader(2))
+    made.fit_loop.max_epochs = 6
+    net.used.clear()
+    made.fit(net, loader(2))
+    again = Kept(answer)
+    trainer(max_epochs=6).fit(again, loader(2), ckpt_path=path, weights_only=True)
+
+    assert again.lrs == net.lrs[4:]
 
 
 # --- at another rate ----------------------------------------------------------------------------------------------------
