@@ -319,6 +319,27 @@ def test_the_correct_twin_is_quiet(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("schedule", "interval", "says"),
+    [
+        ("step('30 epochs')", "step", r"step\('30 epochs'\) never drops the LR: its phase has 24 updates"),
+        ("step('30 epochs')", "epoch", r"step\('30 epochs'\) never drops the LR: its phase has 3 epochs"),
+        ("warmup(10) >> step(20, over=10) >> linear()", "step", r"step\(20, over=10\) never drops the LR.*hold\(\)"),
+        ("step('2 epochs')", "step", ""),
+        ("step(23)", "step", ""),
+        ("hold()", "epoch", ""),
+    ],
+)
+def test_stairs_longer_than_their_phase(schedule: str, interval: Any, says: str) -> None:
+    """A staircase whose first step lies behind its end is warned of, as torch's is; one that drops at the last update is not."""
+    monitor = LRMonitor()
+    net = Probe(lambda net: configure_optimizers(net.sgd(), schedule, net.trainer, interval=interval))
+    with pytest.warns(UserWarning, match=says) if says else nullcontext():
+        fit(net, monitor, max_epochs=3)
+
+    assert len(monitor.findings) == bool(says)
+
+
+@pytest.mark.parametrize(
     "schedule",
     [hold(), warmup(3) >> cosine(), warmup("50%") >> hold(), "step(every='1 epoch', gamma=0.5)", "exponential(0.5)"],
     ids=repr,
