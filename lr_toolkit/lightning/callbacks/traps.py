@@ -17,7 +17,7 @@ from torch.optim import lr_scheduler as torch_lr
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.callbacks.plateau_traps import lost_reading, plateau_cadence, plateau_metric, wrong_mode
 from lr_toolkit.lightning.callbacks.scene import Scene
-from lr_toolkit.lightning.callbacks.unit_traps import length_of, steps_and_lengths
+from lr_toolkit.lightning.callbacks.unit_traps import idle_stairs, length_of, steps_and_lengths
 from lr_toolkit.lightning.callbacks.warmup import LRWarmup
 from lr_toolkit.lightning.mixin import ScheduleMixin
 from lr_toolkit.lightning.settings import callbacks_of, is_trial, logging_cadence
@@ -56,7 +56,7 @@ def find_traps(scene: Scene) -> list[str]:
     if is_automatic:
         finders += [plateau_cadence, plateau_metric, lost_reading]
     if not is_trial(scene.trainer):
-        finders += [steps_and_lengths if is_automatic else _shared_steps]
+        finders += [steps_and_lengths if is_automatic else _shared_steps, idle_stairs]
     return [text for finder in finders for text in finder(scene)]
 
 

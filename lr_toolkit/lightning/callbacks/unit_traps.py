@@ -14,7 +14,7 @@ from lr_toolkit.schedules.routes import Plan
 from lr_toolkit.schedules.shapes import MultiStep, Step
 from lr_toolkit.schedules.text import spell
 
-__all__ = ["length_of", "steps_and_lengths"]
+__all__ = ["idle_stairs", "length_of", "steps_and_lengths"]
 
 
 def steps_and_lengths(scene: Scene) -> Iterator[str]:
@@ -162,19 +162,20 @@ def _milestones(scheduler: Any) -> list[int]:
     return []
 
 
-def _stairs_without_a_step(scene: Scene, config: Any, scheduler: Any, steps: int) -> str:
-    """Stairs of ours that are longer than their phase: a schedule is right that does not drop, and hardly ever meant."""
-    if not isinstance(scheduler, ScheduledLR) or not isinstance(scheduler.route, Plan):
-        return ""
-    for one in scheduler.timeline.segments:
-        length = one.end - one.start
-        if isinstance(one.shape, Step) and length and one.curve(length - 1) == 1.0:
-            unit = "update" if scheduler.horizon.unit == "step" else "epoch"
-            return (
-                f"{spell(one.shape)} never drops the LR: its phase has {plural(length, unit)}. Write a shorter interval, such as "
-                "step('30%'), or hold() where it is meant to stay."
-            )
-    return ""
+_JUDGES = (_wrong_unit, _milestones_of_epochs)
 
 
-_JUDGES = (_wrong_unit, _milestones_of_epochs, _stairs_without_a_step)
+def idle_stairs(scene: Scene) -> Iterator[str]:
+    """Stairs of ours that are longer than their phase: a schedule may say so, and hardly ever means it."""
+    for config in scene.configs:
+        scheduler = config.scheduler
+        if not isinstance(scheduler, ScheduledLR) or not isinstance(scheduler.route, Plan):
+            continue
+        for one in scheduler.timeline.segments:
+            length = one.end - one.start
+            if isinstance(one.shape, Step) and length and one.curve(length - 1) == 1.0:
+                unit = "update" if scheduler.horizon.unit == "step" else "epoch"
+                yield (
+                    f"{spell(one.shape)} never drops the LR: its phase has {plural(length, unit)}. Write a shorter interval, such "
+                    "as step('30%'), or hold() where it is meant to stay."
+                )
