@@ -6,7 +6,7 @@ what to follow and where the Trainer stops.
 
     on the command line: lr-toolkit branch runs/wsd_branches/trunk/8.ckpt --over 20%
 
-Reference: Haegele et al. 2024, https://arxiv.org/abs/2405.18392
+Reference: Hägele et al. 2024, https://arxiv.org/abs/2405.18392
 
 Run it: python examples/wsd_branches.py
 """

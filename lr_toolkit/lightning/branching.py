@@ -85,7 +85,7 @@ def branch(
         >>> # L.Trainer(max_steps=cooldown.max_steps).fit(model, ckpt_path="trunk.ckpt")
 
     Reference:
-        Haegele et al. 2024, https://arxiv.org/abs/2405.18392: cooldowns from one trunk in place of a run for each length.
+        Hägele et al. 2024, https://arxiv.org/abs/2405.18392: cooldowns from one trunk in place of a run for each length.
     """
     if shape not in COOLDOWNS:
         raise ScheduleError(

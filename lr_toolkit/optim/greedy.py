@@ -72,10 +72,10 @@ class GreedyLR(Reaction):
             **Reaction._checks(self),
             "max_lr": (
                 is_bound(high) and is_above,
-                "is the highest LR that may be reached, not below min_lr, or one for each group",
+                "be the highest LR that may be reached, not below min_lr, or one for each group",
                 "1e-2",
             ),
-            "warmup": (is_count(self.warmup), "is a whole number of readings, zero or more", "5"),
+            "warmup": (is_count(self.warmup), "be a whole number of readings, zero or more", "5"),
         }
 
     def read(self, state: ReactionState, value: float) -> tuple[ReactionState, int]:

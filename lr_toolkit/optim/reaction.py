@@ -51,7 +51,7 @@ class Reaction(ABC):
         for name, (good, what, spelling) in self._checks().items():
             if not good:
                 value = getattr(self, name)
-                raise ScheduleError(f"{kind}({name}={value!r}): {name} {what}. Write {kind}(..., {name}={spelling}).")
+                raise ScheduleError(f"{kind}({name}={value!r}): must {what}. Write {kind}(..., {name}={spelling}).")
         for one in fields(self):
             # Plain numbers, whatever was given: NumPy's would not be read back from a checkpoint that is read safely.
             value = getattr(self, one.name)
@@ -61,19 +61,19 @@ class Reaction(ABC):
                 object.__setattr__(self, one.name, float(value))
 
     def _checks(self) -> dict[str, tuple[object, str, str]]:
-        """For each argument whether it is good, what a good one is, and one of them."""
+        """For each argument whether it is good, what it must do or be, and a good one."""
         return {
-            "monitor": (self.monitor and isinstance(self.monitor, str), "names the metric that is read", "'val_loss'"),
-            "mode": (self.mode in ("min", "max"), "is 'min' or 'max'", "'min'"),
-            "factor": (is_number(self.factor) and 0 < self.factor < 1, "lies between 0 and 1", "0.1"),
-            "patience": (is_count(self.patience), "is a whole number of readings, zero or more", "5"),
-            "threshold": (is_number(self.threshold), "is a number, zero or more", "1e-4"),
-            "threshold_mode": (self.threshold_mode in ("rel", "abs"), "is 'rel' or 'abs'", "'rel'"),
-            "cooldown": (is_count(self.cooldown), "is a whole number of readings, zero or more", "5"),
-            "min_lr": (is_bound(self.min_lr), "is an LR, zero or more, or one for each group", "1e-6"),
-            "eps": (is_number(self.eps), "is a number, zero or more", "1e-8"),
-            "smooth": (is_count(self.smooth) and self.smooth, "is a number of readings, one or more", "5"),
-            "every": (self.every is None or (is_count(self.every) and self.every), "is a number of updates", "100"),
+            "monitor": (self.monitor and isinstance(self.monitor, str), "name the metric to read", "'val_loss'"),
+            "mode": (self.mode in ("min", "max"), "be 'min' or 'max'", "'min'"),
+            "factor": (is_number(self.factor) and 0 < self.factor < 1, "lie between 0 and 1", "0.1"),
+            "patience": (is_count(self.patience), "be a whole number of readings, zero or more", "5"),
+            "threshold": (is_number(self.threshold), "be a number, zero or more", "1e-4"),
+            "threshold_mode": (self.threshold_mode in ("rel", "abs"), "be 'rel' or 'abs'", "'rel'"),
+            "cooldown": (is_count(self.cooldown), "be a whole number of readings, zero or more", "5"),
+            "min_lr": (is_bound(self.min_lr), "be an LR, zero or more, or one for each group", "1e-6"),
+            "eps": (is_number(self.eps), "be a number, zero or more", "1e-8"),
+            "smooth": (is_count(self.smooth) and self.smooth, "be a number of readings, one or more", "5"),
+            "every": (self.every is None or (is_count(self.every) and self.every), "be a number of updates", "100"),
         }
 
     def __repr__(self) -> str:

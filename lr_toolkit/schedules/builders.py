@@ -199,7 +199,7 @@ def one_minus_sqrt(end: float = 0.0, *, end_lr: float | None = None, over: Durat
         array([1.   , 0.5  , 0.293, 0.134, 0.   ])
 
     Reference:
-        Haegele et al. 2024, https://arxiv.org/abs/2405.18392, where it beats the linear cooldown.
+        Hägele et al. 2024, https://arxiv.org/abs/2405.18392, where it beats the linear cooldown.
     """
     return Schedule((OneMinusSqrt(end, end_lr=end_lr, over=_length(over, "one_minus_sqrt")),))
 

@@ -47,7 +47,7 @@ def wsd(
         warmup(500) >> hold() >> one_minus_sqrt(over='20%')
 
     Reference:
-        Hu et al. 2024 (MiniCPM), https://arxiv.org/abs/2404.06395; Haegele et al. 2024, https://arxiv.org/abs/2405.18392.
+        Hu et al. 2024 (MiniCPM), https://arxiv.org/abs/2404.06395; Hägele et al. 2024, https://arxiv.org/abs/2405.18392.
     """
     if shape not in tuple(COOLDOWNS):  # which asks for no hash
         raise ScheduleError(

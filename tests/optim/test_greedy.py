@@ -125,7 +125,7 @@ def test_a_bad_argument_is_named(name: str, value: Any, spelling: str) -> None:
 
 def test_bounds_that_leave_nothing_between_them_are_refused() -> None:
     """A highest LR below the lowest would let nothing move."""
-    with pytest.raises(ScheduleError, match=r"max_lr=0.001\): max_lr is the highest .* not below min_lr"):
+    with pytest.raises(ScheduleError, match=r"max_lr=0.001\): must be the highest .* not below min_lr"):
         GreedyLR(monitor="loss", min_lr=1e-2, max_lr=1e-3)
 
 

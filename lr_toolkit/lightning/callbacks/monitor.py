@@ -82,9 +82,8 @@ class LRMonitor(Callback):
 
     Raises:
         MisconfigurationException: for another interval, or parameter groups of one optimizer that share a name.
-        ScheduleError: for other ``names``; for a ``save_plot`` that is
-            no picture, or without matplotlib; with ``strict``, at the first update
-            that departs from its schedule.
+        ScheduleError: for other ``names``; for a ``save_plot`` that is no picture, or without matplotlib; with ``strict``, at
+            the first update that departs from its schedule, and for a schedule of this package that nobody steps.
 
     Example:
         >>> import lightning as L
