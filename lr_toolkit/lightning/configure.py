@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLR
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning.horizon import TrainerHost, horizon_of
 from lr_toolkit.lightning.plateau import attach_plateau
-from lr_toolkit.lightning.settings import is_trial
+from lr_toolkit.lightning.settings import has_whole_gradients, is_trial
 from lr_toolkit.optim import OnChange, Reaction, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 
@@ -92,10 +92,7 @@ def scheduler_config(
         scheduler.host = TrainerHost(trainer, length)
     # Lightning steps the optimizer also where training_step returned None. A sharded optimizer may hold no gradient on some
     # rank, and all ranks must count alike.
-    scheduler.needs_gradient = type(getattr(trainer, "strategy", None)).__name__ in (
-        "SingleDeviceStrategy",
-        "DDPStrategy",
-    )
+    scheduler.needs_gradient = has_whole_gradients(trainer)
     config: LRSchedulerConfigType = {"scheduler": scheduler, "interval": interval, "frequency": 1, "name": name}
     module = getattr(trainer, "lightning_module", None)
     if module is None or module.automatic_optimization:

@@ -119,7 +119,7 @@ class TrainerHost:
         return {**self._said, "batches": None if math.isinf(self._batches) else self._batches}
 
     def kept(self, said: Mapping[str, Any]) -> Literal["steps", "epochs"] | None:
-        """In what the run is as long as the one that ``said`` this; ``None`` where it is of another length."""
+        """The unit in which this run is as long as the one that ``said`` this; ``None`` where its length differs."""
         was, now = _end(said), _end(self.said)
         return now[0] if was == now else None
 

@@ -34,7 +34,7 @@ class Host(Protocol):
         """What the length of a whole run as it is now comes from, as plain data."""
 
     def kept(self, said: Mapping[str, Any]) -> Literal["steps", "epochs"] | None:
-        """In what the run is as long as the one that ``said`` this; ``None`` where it is of another length."""
+        """The unit in which this run is as long as the one that ``said`` this; ``None`` where its length differs."""
 
     def horizon_after(self, said: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
         """The length of this run, of which so many steps were taken on the way to the horizon ``saved``, as ``said``."""

@@ -56,8 +56,8 @@ class ScheduledLR(LRScheduler):
             ``"error"`` (default) shows where each of the others leads; ``"replan"`` follows the new plan at the same
             update, ``"keep"`` the saved plan to its end and its last LR after that, ``"stretch"`` spreads what is left of
             the saved plan over the updates that are left, ``"continue"`` runs the new plan's remaining decay from the LR in
-            use. The LR is continuous under the last two. Where nothing has changed, or nothing that the updates already
-            taken would show, none of them acts.
+            use. The LR is continuous under the last two. None of them acts where nothing has changed, or where the new plan
+            agrees with the saved one on every update already taken.
         rewarm: how long to warm up again where the plan has changed, in front of whichever of these, and only there.
 
     Raises:

@@ -48,7 +48,7 @@ class Witness:
         self._parameter: Callable[[], Tensor | None] = lambda: None
 
     def __call__(self, optimizer: Optimizer) -> bool:
-        """Ask."""
+        """Whether some parameter has a gradient now."""
         known = self._parameter()
         if known is not None and known.grad is not None:
             return True

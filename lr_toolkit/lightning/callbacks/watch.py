@@ -16,7 +16,7 @@ from lr_toolkit.lightning.callbacks.late_traps import late_traps
 from lr_toolkit.lightning.callbacks.unit_traps import length_of
 from lr_toolkit.lightning.kinds import steps_schedulers_itself
 from lr_toolkit.lightning.plateau import gathered
-from lr_toolkit.lightning.settings import is_trial
+from lr_toolkit.lightning.settings import has_whole_gradients, is_trial
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.updates import Witness
 from lr_toolkit.preview.report import plural
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
 
 __all__ = ["Watch"]
-
-# Where every rank has its whole gradient, so that its absence means that nothing was learnt.
-_WHOLE = ("SingleDeviceStrategy", "DDPStrategy")
 
 
 @final
@@ -62,7 +59,7 @@ class Watch:
         self._by_lightning: list[_Account] = []
         self._plateaus: list[str] = []
         self._told: set[str] = set()
-        is_whole = type(trainer.strategy).__name__ in _WHOLE
+        is_whole = has_whole_gradients(trainer)
         by_itself = steps_schedulers_itself(module)
         for config in trainer.lr_scheduler_configs:
             ours = isinstance(config.scheduler, ScheduledLR)
