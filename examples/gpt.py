@@ -60,7 +60,7 @@ class Size:
 
 SIZES = {
     "cpu": Size(width=64, depth=2, heads=2, context=64, batch=16, updates=150, seeds=1, lr=1e-2, whole=False),
-    "gpu": Size(width=512, depth=8, heads=8, context=512, batch=64, updates=5000, seeds=3, lr=1e-3, whole=True),
+    "gpu": Size(width=384, depth=6, heads=6, context=256, batch=128, updates=2000, seeds=3, lr=1e-3, whole=True),
 }
 
 
