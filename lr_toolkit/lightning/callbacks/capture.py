@@ -71,8 +71,7 @@ class Capture:
             self._more["momentum"] = momentum_of
         if weight_decay:
             self._more["weight_decay"] = weight_decay_of
-        if type(optimizer).__name__.endswith("ScheduleFree"):
-            self._more["effective"] = _scheduled_lr
+        self._is_schedule_free = type(optimizer).__name__.endswith("ScheduleFree")
         self._estimates: list[Any] = []
         self._handles: list[RemovableHandle] = []
         for one in steppers(optimizer):
@@ -119,6 +118,8 @@ class Capture:
         self._kept = {name: [_copied(read(group)) for group in groups] for name, read in self._more.items()}
         if self._estimating:
             self._kept["effective"] = [d * _copied(lr) for d, lr in zip(self._estimates, lrs, strict=True)]
+        elif self._is_schedule_free and all("scheduled_lr" in group for group in groups):  # not every one has it
+            self._kept["effective"] = [_copied(group["scheduled_lr"]) for group in groups]
         self.is_plain = not self._kept and set(map(type, lrs)) == {float}
 
     def _warn_of_replays(self) -> None:
@@ -164,10 +165,6 @@ def numbers(values: Any) -> list[float]:
     if not isinstance(values, Tensor) and any(isinstance(one, Tensor) for one in values):
         values = _stacked(values)
     return values.tolist() if isinstance(values, Tensor) else list(map(float, values))
-
-
-def _scheduled_lr(group: Mapping[str, Any]) -> Any:
-    return group["scheduled_lr"]
 
 
 def _copied(value: Any) -> Any:

@@ -350,6 +350,18 @@ def test_the_effective_lr_of_an_optimizer_that_keeps_its_own() -> None:
     assert monitor.history["lr_effective/optimizer"] == [0.05]
 
 
+def test_a_schedule_free_optimizer_may_not_say_its_lr() -> None:
+    """Where its groups have no ``scheduled_lr`` there is no effective LR to show, and the LR is logged as ever."""
+
+    class AdamWScheduleFree(SGD):
+        """Of that name alone."""
+
+    monitor = LRMonitor()
+    fit(Probe(lambda net: AdamWScheduleFree(net.parameters(), lr=0.1)), monitor, batches=1)
+
+    assert monitor.history == {"step": [0], "epoch": [0], "lr/optimizer": [0.1]}
+
+
 def test_printing(capsys: pytest.CaptureFixture[str]) -> None:
     """``print_lr`` writes a line for each epoch, with the LR of its last update."""
     fit(Probe(scheduled(linear(), interval="epoch")), LRMonitor(print_lr=True), batches=2, max_epochs=2)
