@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch.nn.parameter import is_lazy
 
 from lr_toolkit.lightning.callbacks.course import Course
 from lr_toolkit.lightning.callbacks.forecast import Forecast
@@ -162,7 +163,7 @@ def _groups(optimizer: Optimizer, names: dict[int, str], forecast: Forecast) -> 
     for many in sets:
         name = names.get(many[0], f"pg{many[0] + 1}").removeprefix("lr/")
         also = f"+{len(many) - 1}" if len(many) > 1 else ""
-        numel = count(sum(one.numel() for at in many for one in groups[at]["params"]))
+        numel = _numel([one for at in many for one in groups[at]["params"]])
         rows.append((name, also, numel, *_values(groups[many[0]], forecast, many[0])))
     columns: tuple[str, ...] = ("group", ">alike", ">params", ">first", ">peak", ">at", ">last")
     if len(sets) == len(groups):
@@ -176,6 +177,11 @@ def _groups(optimizer: Optimizer, names: dict[int, str], forecast: Forecast) -> 
         cut = slice(_MOST_ROWS // 2, 1 - _MOST_ROWS // 2)
         shown[cut] = [(f"... {len(shown[cut])} more", *[""] * len(columns))]
     return Table((*columns, "shape"), tuple(shown))
+
+
+def _numel(parameters: Sequence[Any]) -> str:
+    """How many numbers these hold; a lazy module's do not know it before their first batch."""
+    return "?" if any(map(is_lazy, parameters)) else count(sum(one.numel() for one in parameters))
 
 
 def _values(group: dict[str, Any], forecast: Forecast, at: int) -> tuple[str, ...]:

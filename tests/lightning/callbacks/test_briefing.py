@@ -136,6 +136,25 @@ def test_the_arithmetic(options: dict[str, Any], line: str, capsys: pytest.Captu
     assert line in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")  # torch's own say
+def test_the_size_of_a_lazy_module_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before its first batch its parameters have no shape: the table says so, and the run goes on."""
+
+    class Lazy(Probe):
+        def __init__(self) -> None:
+            super().__init__(lambda net: net.watched(torch.optim.SGD(net.parameters(), lr=0.1)))
+            self.late = torch.nn.LazyLinear(1)
+
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            return self.late(batch[0]).mean() + super().training_step(batch, batch_idx)
+
+    for table in (True, False):
+        fit(Lazy(), LRMonitor(table=table), batches=2)
+
+    (row,) = [row for line in capsys.readouterr().out.splitlines() if (row := line.split())[:1] == ["optimizer"]]
+    assert row[1] == "?"
+
+
 def test_the_table_follows_the_model_summary(capsys: pytest.CaptureFixture[str]) -> None:
     """Where the Trainer is told not to print its summary, there is no table either, unless it is asked for."""
     for table, summary, expected in (
