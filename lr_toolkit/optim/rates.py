@@ -8,8 +8,9 @@ from typing import Any, Protocol, TypeAlias, final
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
-__all__ = ["Rates", "rates_of"]
+__all__ = ["Rates", "has_rates", "rates_of"]
 
 Group: TypeAlias = "dict[str, Any]"
 
@@ -54,6 +55,12 @@ def rates_of(groups: list[Group], bare: Sequence[Any]) -> Rates:
     if all(kinds):
         return _Tensors(groups, bare)
     return _Mixed(groups, bare, kinds)
+
+
+def has_rates(optimizer: Optimizer) -> bool:
+    """Whether each group has an LR: Adafactor may find its own, and Lightning's stand-in for no optimizer has no groups."""
+    groups = optimizer.param_groups
+    return bool(groups) and all(group.get("lr") is not None for group in groups)
 
 
 _lr = itemgetter("lr")

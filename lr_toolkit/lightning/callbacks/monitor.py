@@ -437,9 +437,21 @@ class LRMonitor(Callback):
         self._finish(trainer)
 
     def _finish(self, trainer: Trainer) -> None:
-        """Log the last updates, which were not known to be the last, and let go of the optimizers."""
-        if not self._tracks:
-            return
+        """Log the last updates, show how the run went, and let go of the optimizers."""
+        if self._tracks:
+            self._log_the_last(trainer)
+            for curve in self._curves:
+                groups = self._tracks[curve.optimizer].capture.optimizer.param_groups
+                lr = groups[curve.group].get("lr") if curve.group < len(groups) else None
+                if lr is not None:
+                    self._next[curve.name] = float(lr)
+            outcome = self._outcome()
+            if trainer.is_global_zero and any(one.used[1] for one in outcome.lines):
+                outcome.report(trainer, self.log_key_prefix or "", self.save_plot)
+        self._close()
+
+    def _log_the_last(self, trainer: Trainer) -> None:
+        """Log each optimizer's last update, which was not known to be the last."""
         left: dict[int, list[Strand]] = {}
         for track in self._tracks:
             if track.capture.fresh:  # something raised between the update and the end of its batch
@@ -449,14 +461,6 @@ class LRMonitor(Callback):
                     left.setdefault(track.step, []).append(strand)
         for step in sorted(left):
             self._log(trainer, left[step], in_batch=False)
-        for curve in self._curves:
-            groups = self._tracks[curve.optimizer].capture.optimizer.param_groups
-            if curve.group < len(groups):
-                self._next[curve.name] = float(groups[curve.group]["lr"])
-        outcome = self._outcome()
-        if trainer.is_global_zero and any(one.used[1] for one in outcome.lines):
-            outcome.report(trainer, self.log_key_prefix or "", self.save_plot)
-        self._close()
 
     def _outcome(self) -> Outcome:
         planned = {one.name: one.planned for one in self._planned}
@@ -476,7 +480,7 @@ class LRMonitor(Callback):
         )
 
     def _close(self) -> None:
-        self._ended = [one.state() for one in self._tracks]
+        self._ended = [one.state() for one in self._tracks] or self._ended
         for track in self._tracks:
             track.capture.close()
         self._tracks = []

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from lr_toolkit.optim.rates import has_rates
+
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch.optim import Optimizer
@@ -49,22 +51,23 @@ class Owner:
 
 
 def optimizers_of(trainer: Trainer) -> list[Optimizer]:
-    """Every optimizer of the run once, without the wrapper that DeepSpeed puts around one."""
+    """Every optimizer of the run that has LRs, once, without the wrapper that DeepSpeed puts around one."""
     candidates: list[Any] = [getattr(one, "optimizer", one) for one in trainer.optimizers]
     candidates += [config.scheduler.optimizer for config in trainer.lr_scheduler_configs]
     unique: list[Optimizer] = []
     for one in candidates:
-        if not any(one is seen for seen in unique):
+        if has_rates(one) and not any(one is seen for seen in unique):
             unique.append(one)
     return unique
 
 
 def owners_of(trainer: Trainer, optimizers: Sequence[Optimizer]) -> list[Owner]:
-    """The schedulers of the run, in the order in which they were configured."""
+    """The schedulers of these optimizers, in the order in which they were configured."""
     positions = {id(one): at for at, one in enumerate(optimizers)}
     return [
         Owner(positions[id(config.scheduler.optimizer)], config.name, config.interval)
         for config in trainer.lr_scheduler_configs
+        if id(config.scheduler.optimizer) in positions
     ]
 
 

@@ -18,6 +18,7 @@ from lr_toolkit.lightning.callbacks.companions import hide_ramp, refuse_companio
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.lightning.settings import is_trial
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.optim.rates import has_rates
 from lr_toolkit.optim.shadow import Shadow
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.horizon import round_half_up
@@ -310,7 +311,7 @@ class LRWarmup(Callback):
             )
         chosen = found if self.optimizers is None else [found[int(at)] for at in self.optimizers]
         for one in chosen:
-            kinds = isinstance(one, Optimizer), all("lr" in group for group in one.param_groups)
+            kinds = isinstance(one, Optimizer), has_rates(one)
             if not all(kinds):
                 raise ScheduleError(
                     f"{self!r}: {type(one).__name__} is no torch optimizer with an lr in each parameter group, so there is "

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau
+from transformers.optimization import Adafactor
 
 from lr_toolkit import (
     LRMonitor,
@@ -428,6 +430,67 @@ def test_an_update_whose_batch_does_not_end_is_logged_as_its_own(every: int) -> 
     used = {x: lrs[0] for x, lrs in net.used}
     assert recorder.lrs()[-1] == (4, {"lr/optimizer": used[4]})
     assert all(row["lr/optimizer"] == used[x] for x, row in recorder.lrs() if x is not None)
+
+
+# --- optimizers without an LR -------------------------------------------------------------------------------------------
+
+
+class Own(SGD):
+    """An optimizer whose groups do not know its LR."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, lr=0.1)
+        for group in self.param_groups:
+            del group["lr"]
+
+    def step(self, closure: Any = None) -> Any:
+        """An update of no interest."""
+        return closure()
+
+
+WITHOUT: dict[str, Any] = {
+    "Adafactor finds its own": lambda net: Adafactor(net.parameters()),
+    "a group without the key": lambda net: Own(net.parameters()),
+    "no optimizer": lambda net: None,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*returned `None`, this fit will run with no optimizer")  # which is meant
+@pytest.mark.parametrize("names", ["stable", "lightning"])
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("name", WITHOUT)
+def test_an_optimizer_without_an_lr_is_left_out(name: str, dies: bool, names: Any) -> None:
+    """The run goes as it would without the monitor, also where something else ends it."""
+
+    class Dies(Callback):
+        def on_train_batch_start(self, trainer: Any, net: Any, batch: Any, batch_idx: int) -> None:
+            if dies and batch_idx == 2:
+                raise RuntimeError("out of memory")
+
+    bar, monitor = TQDMProgressBar(), LRMonitor(names=names, table=True, print_lr=True)
+    with pytest.raises(RuntimeError, match="out of memory") if dies else nullcontext():
+        fit(Probe(WITHOUT[name]), monitor, bar, Dies(), logger=Recorder(), enable_progress_bar=True)
+
+    assert monitor.history == {"step": [], "epoch": []}
+    assert "get_metrics" not in vars(bar)
+
+
+def test_beside_one_without_an_lr_the_other_is_logged() -> None:
+    """Of two optimizers, one of which finds its LR itself, the other has its curve."""
+
+    class Both(Probe):
+        automatic_optimization = False
+
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            self.manual_backward(super().training_step(batch, batch_idx))
+            for one in self.optimizers():  # type: ignore[union-attr]  # two
+                one.step()
+
+    monitor = LRMonitor()
+    net = Both(lambda net: [Adafactor([net.weights[0]]), SGD([net.weights[1]], lr=0.1)], groups=2)
+    fit(net, monitor, batches=2)
+
+    assert monitor.history == {"step": [0, 1], "epoch": [0, 0], "lr/optimizer": [0.1, 0.1]}
 
 
 # --- plan against fact ------------------------------------------------------------------------------------------------

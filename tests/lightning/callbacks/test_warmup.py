@@ -763,6 +763,18 @@ def test_what_does_not_fit_is_refused_before_the_first_update(case: str) -> None
     assert net.used == []
 
 
+# Lightning says what is meant.
+@pytest.mark.filterwarnings("ignore:.*returned `None`, this fit will run with no optimizer")
+@pytest.mark.parametrize("name", ["Adafactor", "_MockOptimizer"])
+def test_an_optimizer_without_an_lr_has_nothing_to_ramp(name: str) -> None:
+    """Adafactor may find its LR itself, and Lightning has a stand-in for no optimizer: both are refused by their names."""
+    adafactor = pytest.importorskip("transformers.optimization").Adafactor
+    net = Net(lambda net, _: adafactor(net.parameters()) if name == "Adafactor" else None)
+
+    with pytest.raises(ScheduleError, match=f"{name} is no torch optimizer with an lr in each parameter group"):
+        fit(net, LRWarmup(3))
+
+
 def test_a_ramp_in_updates_needs_no_length() -> None:
     """Where the run's length is not known, a ramp in updates is taken as it is."""
     net = Net(alone)
