@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from lr_toolkit.lightning.tracking.loggers import prefix_of
 from lr_toolkit.preview.picture import Line
 
 __all__ = ["log_outcome", "log_plan", "log_row"]
@@ -18,7 +19,7 @@ def log_row(logger: Any, names: tuple[str, ...], values: Sequence[float], step: 
     if not _is_torchs(writer):  # another rank's dummy, or tensorboardX, whose events are made otherwise
         logger.log_metrics(dict(zip(names, values, strict=True)), step=step)
         return
-    event, slots = _template(tuple(f"{_prefix(logger)}{name}" for name in names) if logger._prefix else names)
+    event, slots = _template(tuple(f"{prefix_of(logger)}{name}" for name in names) if logger._prefix else names)
     for slot, value in zip(slots, values, strict=True):
         slot.simple_value = value
     writer.file_writer.add_event(event, step)
@@ -40,7 +41,7 @@ def log_plan(logger: Any, lines: Sequence[Line], table: str) -> None:
     writer.add_text("lr_plan/table", "\n".join(f"    {line}" for line in table.splitlines()), 0)
     if not lines:
         return
-    tags = [f"{_prefix(logger)}{one.name}" for one in lines]
+    tags = [f"{prefix_of(logger)}{one.name}" for one in lines]
     both = [f"^{re.escape(tag)}$" for tag in tags] + ["^lr_plan/.*"]
     writer.add_custom_scalars({"learning rate": {"planned and used": ["Multiline", both]}})
     # Curves of one optimizer have their points at the same updates, so that a row holds them all.
@@ -59,7 +60,3 @@ def log_outcome(logger: Any, figure: Any) -> None:
 
 def _is_torchs(writer: Any) -> bool:
     return type(writer).__module__.startswith("torch.utils.tensorboard")
-
-
-def _prefix(logger: Any) -> str:
-    return f"{logger._prefix}{logger.LOGGER_JOIN_CHAR}" if logger._prefix else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lr_toolkit.lightning.tracking.loggers import prefix_of
 from lr_toolkit.preview.picture import Line
 
 __all__ = ["log_outcome", "log_plan", "log_row"]
@@ -20,7 +21,7 @@ def log_row(logger: Any, row: Mapping[str, float], step: int, *, joined: bool) -
     if not joined or logger._wandb_init.get("sync_tensorboard"):
         logger.log_metrics(dict(row), step=step)
         return
-    named = {f"{_prefix(logger)}{name}": value for name, value in row.items()}
+    named = {f"{prefix_of(logger)}{name}": value for name, value in row.items()}
     logger.experiment.log({**named, _X: step}, commit=False)
 
 
@@ -32,7 +33,7 @@ def log_plan(logger: Any, lines: Sequence[Line], config: Mapping[str, Any], patt
     run = logger.experiment
     run.config.update({"lr_schedule": dict(config)}, allow_val_change=True)
     if pattern.endswith("/"):  # W&B takes a star at the end of a path
-        run.define_metric(f"{_prefix(logger)}{pattern}*", step_metric=_X)
+        run.define_metric(f"{prefix_of(logger)}{pattern}*", step_metric=_X)
     if lines:
         import wandb
 
@@ -47,8 +48,4 @@ def log_plan(logger: Any, lines: Sequence[Line], config: Mapping[str, Any], patt
 def log_outcome(logger: Any, summary: Mapping[str, float]) -> None:
     """Put values into the run's summary, where W&B's own "last" is 0 for every LR that decayed."""
     for name, value in summary.items():
-        logger.experiment.summary[f"{_prefix(logger)}{name}"] = value
-
-
-def _prefix(logger: Any) -> str:
-    return f"{logger._prefix}{logger.LOGGER_JOIN_CHAR}" if logger._prefix else ""
+        logger.experiment.summary[f"{prefix_of(logger)}{name}"] = value
