@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from lr_toolkit.lightning.tracking.loggers import prefix_of
+from lr_toolkit.lightning.tracking.loggers import has_own_rows, prefix_of
 from lr_toolkit.preview.picture import Line
 
 __all__ = ["log_outcome", "log_plan", "log_row"]
@@ -16,7 +16,8 @@ __all__ = ["log_outcome", "log_plan", "log_row"]
 def log_row(logger: Any, names: tuple[str, ...], values: Sequence[float], step: int) -> None:
     """Write a row as one event; a hundred scalars, each with its own, cost a hundred times as much."""
     writer = logger.experiment
-    if not _is_torchs(writer):  # another rank's dummy, or tensorboardX, whose events are made otherwise
+    # Another rank has a dummy, and tensorboardX makes its events otherwise.
+    if not _is_torchs(writer) or has_own_rows(logger, "TensorBoardLogger"):
         logger.log_metrics(dict(zip(names, values, strict=True)), step=step)
         return
     event, slots = _template(tuple(f"{prefix_of(logger)}{name}" for name in names) if logger._prefix else names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lr_toolkit.lightning.tracking.loggers import prefix_of
+from lr_toolkit.lightning.tracking.loggers import has_own_rows, prefix_of
 from lr_toolkit.preview.picture import Line
 
 __all__ = ["log_outcome", "log_plan", "log_row"]
@@ -18,7 +18,7 @@ def log_row(logger: Any, row: Mapping[str, float], step: int, *, joined: bool) -
 
     W&B's own ``step=`` is never given: it drops whatever comes with a smaller one.
     """
-    if not joined or logger._wandb_init.get("sync_tensorboard"):
+    if not joined or logger._wandb_init.get("sync_tensorboard") or has_own_rows(logger, "WandbLogger"):
         logger.log_metrics(dict(row), step=step)
         return
     named = {f"{prefix_of(logger)}{name}": value for name, value in row.items()}

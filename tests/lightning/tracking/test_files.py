@@ -282,3 +282,25 @@ def test_a_metric_that_takes_the_place_of_the_x_axis_moves_no_lr(tmp_path: Path,
     wandb.finish()
 
     assert read(tmp_path).series("lr/optimizer") == [(x, lrs[0]) for x, lrs in net.used]
+
+
+def own_rows(kind: type) -> tuple[type, list[tuple[Any, dict[str, Any]]]]:
+    """A class derived from ``kind``, and of its name, which keeps its rows, and the rows."""
+    rows: list[tuple[Any, dict[str, Any]]] = []
+
+    def log_metrics(self: Any, metrics: dict[str, Any], step: int | None = None) -> None:
+        rows.append((step, metrics))
+
+    return type(kind.__name__, (kind,), {"log_metrics": log_metrics}), rows
+
+
+@pytest.mark.parametrize("kind", [TensorBoardLogger, WandbLogger])
+def test_a_logger_that_writes_in_its_own_way_is_asked_to(kind: Any, tmp_path: Path, wandb_logger: WandbLogger) -> None:
+    """A derived class may rename metrics, or count steps otherwise: its ``log_metrics`` gets every row."""
+    derived, rows = own_rows(kind)
+    net = Probe(lambda net: configure_optimizers(net.sgd(), linear(), net.trainer))
+    fit(net, LRMonitor(table=False), logger=derived(save_dir=str(tmp_path)), batches=4, log_every_n_steps=1)
+
+    assert [(x, row) for x, row in rows if "lr/optimizer" in row] == [
+        (x, {"lr/optimizer": lrs[0]}) for x, lrs in net.used
+    ]
