@@ -398,9 +398,8 @@ def _schedulers(trainer: Trainer, pl_module: LightningModule) -> Iterator[Any]:
     """The Trainer's schedulers, and those that the module keeps to itself, as manual optimization allows."""
     found = [config.scheduler for config in trainer.lr_scheduler_configs]
     for value in vars(pl_module).values():
-        found += [
-            one for one in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(one, LRScheduler)
-        ]
+        many = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
+        found += [one for one in many if isinstance(one, LRScheduler)]
     yield from {id(one): one for one in found}.values()
 
 

@@ -133,12 +133,20 @@ class ManualNet(Net):
         if batch_idx % 2:
             optimizer.step()  # type: ignore[union-attr]
             optimizer.zero_grad()  # type: ignore[union-attr]
-            (self.held or self.lr_schedulers()).step()
+            scheduler = self.held or self.lr_schedulers()
+            for one in scheduler.values() if isinstance(scheduler, dict) else [scheduler]:
+                one.step()
 
 
 def held(net: Net, optimizer: Optimizer) -> Any:
     """A scheduler that the Trainer does not know."""
     net.held = cosine(optimizer)  # type: ignore[assignment]
+    return optimizer
+
+
+def held_by_name(net: Net, optimizer: Optimizer) -> Any:
+    """The same in a dict."""
+    net.held = {"main": cosine(optimizer)}  # type: ignore[assignment]
     return optimizer
 
 
@@ -158,6 +166,7 @@ SCHEDULERS: dict[str, Callable[[], Net]] = {
     ),
     "manual optimization": lambda: ManualNet(per_step(cosine)),
     "manual, held by the module": lambda: ManualNet(held),
+    "manual, held by the module in a dict": lambda: ManualNet(held_by_name),
 }
 
 
