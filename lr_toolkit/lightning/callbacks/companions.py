@@ -1,29 +1,65 @@
-"""Who else moves the learning rate during a warmup ramp: hooks that must not see the ramp, a callback that has to wait for its end."""
+"""Who else moves the learning rate during a warmup ramp: schedulers, hooks that must not see it, a callback that has to wait."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.kinds import is_a, steps_schedulers_itself
 from lr_toolkit.lightning.settings import callbacks_of
+from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.shadow import Shadow
+from lr_toolkit.schedules.shapes import Warmup
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
     from torch.optim import Optimizer
 
-__all__ = ["hide_ramp", "refuse_companions"]
+__all__ = ["hide_ramp", "refuse_companions", "schedulers_of", "warn_of_warmups"]
 
 # Hooks that move an optimizer's LR, and how it is found in what Lightning hands them.
 _MOVERS: dict[str, Callable[[tuple[Any, ...]], Optimizer]] = {
     "lr_scheduler_step": lambda handed: handed[0].optimizer,
     "finetune_function": lambda handed: handed[-1],
 }
+
+
+def schedulers_of(trainer: Trainer, module: LightningModule) -> list[Any]:
+    """The Trainer's schedulers, and those that the module keeps to itself, as manual optimization allows."""
+    found = [config.scheduler for config in trainer.lr_scheduler_configs]
+    for value in vars(module).values():
+        many = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
+        found += [one for one in many if isinstance(one, LRScheduler)]
+    return list({id(one): one for one in found}.values())
+
+
+def warn_of_warmups(call: str, schedulers: Iterable[Any]) -> None:
+    """Say which of these schedulers, none of which has moved yet, warm up by themselves; ``call`` is how the ramp was written."""
+    for scheduler in schedulers:
+        if _warms_up(scheduler):
+            warnings.warn(
+                f"{call}: {type(scheduler).__name__} already warms up (it starts below its base LR), and the LR will be the "
+                "product of both ramps. Leave out LRWarmup, or the warmup of the schedule.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _warms_up(scheduler: Any) -> bool:
+    if isinstance(scheduler, ScheduledLR):
+        return isinstance(scheduler.schedule.phases[0], Warmup)
+    # OneCycleLR calls the LR from which it climbs the initial one.
+    lrs = [
+        (float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in scheduler.optimizer.param_groups
+    ]
+    return isinstance(scheduler, OneCycleLR) or any(lr < 0.999 * base for lr, base in lrs)
 
 
 def hide_ramp(trainer: Trainer, module: LightningModule) -> Callable[[], None]:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from lightning.pytorch.callbacks import Callback
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning.callbacks.ascent import Ascent
-from lr_toolkit.lightning.callbacks.companions import hide_ramp, refuse_companions
+from lr_toolkit.lightning.callbacks.companions import hide_ramp, refuse_companions, schedulers_of, warn_of_warmups
 from lr_toolkit.lightning.horizon import horizon_of
 from lr_toolkit.lightning.settings import is_trial
-from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.rates import has_rates
 from lr_toolkit.optim.shadow import Shadow
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.horizon import round_half_up
 from lr_toolkit.schedules.ramps import SHAPES, UNTUNED
-from lr_toolkit.schedules.shapes import Warmup
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -195,7 +192,7 @@ class LRWarmup(Callback):
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Not before: by now the checkpoint is restored, and LearningRateFinder has had its runs and chosen the LR.
-        schedulers = list(_schedulers(trainer, pl_module))
+        schedulers = schedulers_of(trainer, pl_module)
         ascents = self.ascents(trainer)
         self._unhide = hide_ramp(trainer, pl_module)
         for one in ascents:
@@ -203,7 +200,7 @@ class LRWarmup(Callback):
             one.begin(own)
             if trainer.global_step == 0:
                 with Shadow.of(one.optimizer).bare():
-                    self._warn_of_others(own)
+                    warn_of_warmups(repr(self), own)
             if one.is_over:
                 one.end()
 
@@ -378,40 +375,9 @@ class LRWarmup(Callback):
             return None
         return horizon.epoch_at(horizon.step_at(Fraction(began)) + length)
 
-    def _warn_of_others(self, schedulers: list[Any]) -> None:
-        """Say where a schedule warms up by itself."""
-        for scheduler in schedulers:
-            if _warms_up(scheduler):
-                warnings.warn(
-                    f"{self!r}: {type(scheduler).__name__} already warms up (it starts below its base LR), and the LR will be the "
-                    "product of both ramps. Leave out LRWarmup, or the warmup of the schedule.",
-                    UserWarning,
-                    stacklevel=2,
-                )
-
 
 def _nothing() -> None:
     """There is nobody to give the ramp back to."""
-
-
-def _schedulers(trainer: Trainer, pl_module: LightningModule) -> Iterator[Any]:
-    """The Trainer's schedulers, and those that the module keeps to itself, as manual optimization allows."""
-    found = [config.scheduler for config in trainer.lr_scheduler_configs]
-    for value in vars(pl_module).values():
-        many = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
-        found += [one for one in many if isinstance(one, LRScheduler)]
-    yield from {id(one): one for one in found}.values()
-
-
-def _warms_up(scheduler: Any) -> bool:
-    """Whether a schedule that has not moved yet warms up by itself."""
-    if isinstance(scheduler, ScheduledLR):
-        return isinstance(scheduler.schedule.phases[0], Warmup)
-    # OneCycleLR calls the LR from which it climbs the initial one.
-    lrs = [
-        (float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in scheduler.optimizer.param_groups
-    ]
-    return isinstance(scheduler, OneCycleLR) or any(lr < 0.999 * base for lr, base in lrs)
 
 
 def _counts(saved: dict[str, Any], optimizers: int, warmup: LRWarmup) -> list[int]:
