@@ -91,7 +91,7 @@ def _two_owners(scene: Scene) -> Iterator[str]:
     for config in scene.configs:
         by_optimizer.setdefault(id(config.scheduler.optimizer), []).append(config)
     for owners in by_optimizer.values():
-        rest = [one for one in owners if not isinstance(one.scheduler, _MULTIPLYING) and not one.reduce_on_plateau]
+        rest = [one for one in owners if not (one.reduce_on_plateau or _multiplies(one.scheduler))]
         if len(owners) > 1 and rest:
             names = " and ".join(type(one.scheduler).__name__ for one in owners)
             yield (
@@ -99,6 +99,12 @@ def _two_owners(scene: Scene) -> Iterator[str]:
                 "did. Keep one scheduler for each optimizer: warmup('500 steps') >> cosine() runs phases one after the "
                 "other, plateau=ReduceOnPlateau(...) adds the reaction to a metric."
             )
+
+
+def _multiplies(scheduler: Any) -> bool:
+    if isinstance(scheduler, torch_lr.ChainedScheduler):
+        return all(map(_multiplies, scheduler._schedulers))
+    return isinstance(scheduler, _MULTIPLYING)
 
 
 def _unused_schedule(scene: Scene) -> Iterator[str]:

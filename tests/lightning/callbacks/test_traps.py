@@ -248,6 +248,11 @@ TRAPS = {
         "LambdaLR and ReduceLROnPlateau drive one optimizer",
         lambda one: [step(linear)(one), plateau()(one)],
     ),
+    "a chain that erases the plateau": Trap(
+        lambda one: [step(lambda one: torch_lr.ChainedScheduler([linear(one), multiplied(one)]))(one), plateau()(one)],
+        "ChainedScheduler and ReduceLROnPlateau drive one optimizer: ChainedScheduler writes its own LR",
+        lambda one: [step(chain)(one), plateau()(one)],
+    ),
     "ours, in the wrong unit": Trap(ours, "ScheduledLR counts in steps, and interval='epoch'", step(ours)),
     "a plateau between validations": Trap(
         plateau(),
