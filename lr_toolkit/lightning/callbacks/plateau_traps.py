@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
+
+import numpy as np
 
 from lr_toolkit.lightning.callbacks.scene import Scene
 from lr_toolkit.optim import ScheduledLR
@@ -13,6 +16,7 @@ from lr_toolkit.preview.report import plural
 
 __all__ = ["lost_reading", "plateau_cadence", "plateau_metric", "wrong_mode"]
 
+_MOST_EPOCHS = 100
 _OURS = "scheduler_config(..., plateau=ReduceOnPlateau(...)) reads each value once, whatever the cadence."
 
 
@@ -36,7 +40,9 @@ def plateau_cadence(scene: Scene) -> Iterator[str]:
         if not _is_validated(scene, config.monitor):
             continue
         every = trainer.check_val_every_n_epoch
-        if config.interval == "epoch" and every is not None and config.frequency % every:
+        if every is None:
+            yield from _validations_across_epochs(scene, config)
+        elif config.interval == "epoch" and config.frequency % every:
             what = "Lightning raises after the first epoch" if config.strict else "every value is counted again"
             yield (
                 f"The plateau steps every {plural(config.frequency, 'epoch')}, and {config.monitor!r} is produced every "
@@ -71,6 +77,41 @@ def _lost_validations(scene: Scene, config: Any) -> Iterator[str]:
             f"The plateau sees {len(seen)} of the {len(validations)} values of {config.monitor!r} that an epoch produces: "
             f"frequency={config.frequency} counts batches, and it steps after an update only "
             f"(accumulate_grad_batches={accumulation}). {_OURS}"
+        )
+
+
+def _validations_across_epochs(scene: Scene, config: Any) -> Iterator[str]:
+    """``check_val_every_n_epoch=None`` counts the batches of all epochs, and a plateau those of each, or epochs."""
+    every, batches = scene.trainer.val_check_batch, scene.course.batches
+    if not every or math.isinf(batches):
+        return
+    every, batches, frequency = int(every), int(batches), config.frequency
+    # Then all begins again, and what goes wrong shows before long.
+    epochs = min(max(scene.course.epochs, 1), every // math.gcd(every, batches) * frequency, _MOST_EPOCHS)
+    left_out = 1
+    if config.interval == "epoch":
+        steps = np.arange(frequency, epochs + 1, frequency) * batches
+        one, many = "epoch", "epochs"
+        left_out = frequency  # who asks for every second epoch means it
+    else:
+        within = np.arange(frequency, batches + 1, frequency)
+        within = within[(within % scene.course.accumulation(0) == 0) | (within == batches)]
+        steps = np.add.outer(np.arange(epochs) * batches, within).ravel()
+        one, many = "update", "batches of an epoch"
+    read = steps // every  # the number of the value, from 1
+    found = read[read > 0]
+    seen, last = len(set(found.tolist())), int(found.max(initial=0))
+    wrong = []
+    if config.strict and len(found) < len(read):
+        wrong.append(f"Lightning raises, as it steps before there is any {config.monitor!r}")
+    if seen < last // left_out:
+        wrong.append(f"it sees {seen} of {last} values of {config.monitor!r}")
+    if seen < len(found):
+        wrong.append(f"it counts values of {config.monitor!r} more than once")
+    if wrong:
+        yield (
+            f"Validation runs every {every} batches of all epochs (check_val_every_n_epoch=None), and the plateau steps every "
+            f"{one if frequency == 1 else f'{frequency} {many}'}: {', and '.join(wrong)}. {_OURS}"
         )
 
 

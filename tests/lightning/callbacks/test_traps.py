@@ -280,6 +280,35 @@ TRAPS = {
         options={"val_check_interval": 0.25, "accumulate_grad_batches": 4},
         right_options={"val_check_interval": 0.25, "accumulate_grad_batches": 2},
     ),
+    "a plateau before the first validation, which counts across epochs": Trap(
+        plateau(),
+        "every 20 batches of all epochs.*steps every epoch: Lightning raises, as it steps before there is any 'val_loss'",
+        plateau(frequency=2),
+        options={"check_val_every_n_epoch": None, "val_check_interval": 20},
+        right_options={"check_val_every_n_epoch": None, "val_check_interval": 16},
+        raises=MisconfigurationException,
+    ),
+    "a plateau that steps more often than validation, across epochs": Trap(
+        plateau(strict=False),
+        "every 20 batches of all epochs.*every epoch: it counts values of 'val_loss' more than once",
+        plateau(strict=False),
+        options={"check_val_every_n_epoch": None, "val_check_interval": 20, "max_epochs": 5},
+        right_options={"check_val_every_n_epoch": None, "val_check_interval": 8},
+    ),
+    "a plateau that steps within epochs, and validation across them": Trap(
+        plateau(interval="step", frequency=5),
+        "every 5 batches of all epochs.*every 5 batches of an epoch: it sees 3 of 4 values of 'val_loss'",
+        plateau(interval="step", frequency=4),
+        options={"check_val_every_n_epoch": None, "val_check_interval": 5},
+        right_options={"check_val_every_n_epoch": None, "val_check_interval": 4},
+    ),
+    "a plateau of every second epoch, and two validations in each": Trap(
+        plateau(frequency=2),
+        "every 4 batches of all epochs.*every 2 epochs: it sees 1 of 4 values",
+        plateau(frequency=2),
+        options={"check_val_every_n_epoch": None, "val_check_interval": 4},
+        right_options={"check_val_every_n_epoch": None, "val_check_interval": 8},
+    ),
     "a mistyped metric": Trap(
         plateau("val_los"), "watches 'val_los'.*Did you mean monitor='val_loss'", plateau(), raises=Exception
     ),
