@@ -21,19 +21,26 @@ class BarEntry:
     """
 
     def __init__(self, trainer: Trainer, text: Callable[[], str]) -> None:
+        self._text: Callable[[], str] | None = text
         self._bar: Any = trainer.progress_bar_callback
         if self._bar is None:
             return
-        original = self._bar.get_metrics
+        self._before = vars(self._bar).get("get_metrics")  # somebody's own, or another entry's
+        self._get_metrics = self._bar.get_metrics
+        vars(self._bar)["get_metrics"] = self._with_lr
 
-        def get_metrics(*args: Any, **kwargs: Any) -> dict[str, Any]:
-            shown = text()
-            return {**original(*args, **kwargs), **({"lr": shown} if shown else {})}
-
-        self._bar.__dict__["get_metrics"] = get_metrics
+    def _with_lr(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        shown = self._text() if self._text else ""
+        return {**self._get_metrics(*args, **kwargs), **({"lr": shown} if shown else {})}
 
     def remove(self) -> None:
-        """Leave the bar as it was."""
-        if self._bar is not None:
-            self._bar.__dict__.pop("get_metrics", None)
-            self._bar = None
+        """Leave the bar as it was: at once, or with what has been put on top of this since."""
+        self._text = None
+        if self._bar is None:
+            return
+        attributes = vars(self._bar)
+        while isinstance(top := getattr(attributes.get("get_metrics"), "__self__", None), BarEntry) and not top._text:
+            if top._before is None:
+                del attributes["get_metrics"]
+            else:
+                attributes["get_metrics"] = top._before

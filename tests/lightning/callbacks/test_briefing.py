@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, RichProgressBar, TQDMProgressBar
 from torch.optim import lr_scheduler as torch_lr
 
 from lr_toolkit import LRMonitor, LRWarmup, ScheduleError, configure_optimizers, cosine, hold, warmup
@@ -206,8 +206,6 @@ def test_a_picture_without_matplotlib_is_refused_at_once(monkeypatch: pytest.Mon
 @pytest.mark.needs("lightning>=2.6", "before it, Rich's bar breaks with the newest Rich")
 def test_the_progress_bar_shows_the_lr(rich: bool) -> None:
     """The bar's metrics hold the LR as text that reads, 3.0e-04, and the bar is left as it was."""
-    from lightning.pytorch.callbacks import RichProgressBar, TQDMProgressBar
-
     bar = RichProgressBar() if rich else TQDMProgressBar()
     shown = []
 
@@ -219,6 +217,23 @@ def test_the_progress_bar_shows_the_lr(rich: bool) -> None:
 
     assert shown == ["3.0e-04", "3.0e-04"]
     assert "get_metrics" not in vars(bar)
+
+
+@pytest.mark.parametrize("monitors", [1, 2])
+def test_a_bar_keeps_what_it_was_given(monitors: int) -> None:
+    """A ``get_metrics`` that somebody has put on the bar is asked in the run, and is there after it."""
+    shown, bar = [], TQDMProgressBar()
+    mine = bar.get_metrics = lambda *_: {"mine": 1}  # type: ignore[method-assign]
+
+    class Looks(Callback):
+        def on_train_batch_end(self, trainer: Any, net: Any, *args: Any) -> None:
+            shown.append(bar.get_metrics(trainer, net))
+
+    callbacks = [LRMonitor(), LRMonitor("epoch")][:monitors]
+    fit(Probe(lambda net: net.sgd(lr=3e-4)), bar, *callbacks, Looks(), enable_progress_bar=True, batches=2)
+
+    assert shown == [{"mine": 1, "lr": "3.0e-04"}] * 2
+    assert bar.get_metrics is mine
 
 
 @pytest.mark.parametrize("path", [True, 3, "lr.xyz", "lr"])
