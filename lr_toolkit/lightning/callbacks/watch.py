@@ -117,6 +117,7 @@ class Watch:
         self._by_hand, self._by_lightning, self._plateaus = [], [], []
         for updates in self._updates.values():
             updates.close()
+        self._updates = {}
 
     def _warn(self, trainer: Trainer, text: str) -> None:
         if trainer.is_global_zero:

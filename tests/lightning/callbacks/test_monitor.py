@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -430,6 +432,25 @@ def test_an_update_whose_batch_does_not_end_is_logged_as_its_own(every: int) -> 
     used = {x: lrs[0] for x, lrs in net.used}
     assert recorder.lrs()[-1] == (4, {"lr/optimizer": used[4]})
     assert all(row["lr/optimizer"] == used[x] for x, row in recorder.lrs() if x is not None)
+
+
+def ours(net: Probe) -> Any:
+    """An answer that can be pickled: Lightning gives each callback the module's ``log``, and with it the module."""
+    return configure_optimizers(net.sgd(), cosine(), net.trainer)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+@pytest.mark.parametrize("answer", [ours, per_step])
+def test_a_monitor_is_copied_with_its_history(answer: Any, copied: Any) -> None:
+    """Before a fit and after it, as a spawned process or a sweep does: the copy has the history, and fits by itself."""
+    monitor = copied(LRMonitor())
+    fit(Probe(answer), monitor, TQDMProgressBar(), enable_progress_bar=True, batches=3)
+    history, again = monitor.history, copied(monitor)
+
+    assert again.history == history
+    fit(Probe(answer), again, batches=2)
+    assert again.history["step"] == [0, 1]
+    assert monitor.history == history
 
 
 # --- optimizers without an LR -------------------------------------------------------------------------------------------
