@@ -24,15 +24,43 @@ GroupNames: TypeAlias = "Sequence[Sequence[str | None]]"
 @final
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One parameter group's values under their names; ``optimizer`` and ``group`` are positions in their lists."""
+    """One parameter group's values under their names; ``optimizer`` and ``group`` are positions in their lists.
 
-    name: str
+    Example:
+        >>> Curve("head", 0, 1, "step").momentum, Curve("lr-SGD/head", 0, 1, "step", names="lightning").momentum
+        ('momentum/head', 'lr-SGD/head-momentum')
+    """
+
+    label: str
     optimizer: int
     group: int
     interval: str
-    momentum: str
-    weight_decay: str
-    effective: str
+    names: Names = "stable"
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the LR is called."""
+        return f"{self.prefix}lr/{self.label}" if self.names == "stable" else f"{self.prefix}{self.label}"
+
+    @property
+    def momentum(self) -> str:
+        """What the momentum is called."""
+        return self._other("momentum")
+
+    @property
+    def weight_decay(self) -> str:
+        """What the weight decay is called."""
+        return self._other("weight_decay")
+
+    @property
+    def effective(self) -> str:
+        """What the LR is called that an optimizer makes of the one that it is given."""
+        return self._other("lr_effective" if self.names == "stable" else "effective")
+
+    def _other(self, quantity: str) -> str:
+        name = f"{quantity}/{self.label}" if self.names == "stable" else f"{self.label}-{quantity}"
+        return f"{self.prefix}{name}"
 
     @property
     def place(self) -> tuple[int, int]:
@@ -82,18 +110,7 @@ def curves_of(trainer: Trainer, optimizers: Sequence[Optimizer], names: Names, p
             # There the module steps its schedulers itself, and "epoch" is only what Lightning fills in.
             owners = [replace(one, interval="step") for one in owners]
         curves = stable_curves(groups, owners)
-    if not prefix:
-        return curves
-    return [
-        replace(
-            one,
-            name=prefix + one.name,
-            momentum=prefix + one.momentum,
-            weight_decay=prefix + one.weight_decay,
-            effective=prefix + one.effective,
-        )
-        for one in curves
-    ]
+    return [replace(one, prefix=prefix) for one in curves]
 
 
 def _given(group: Mapping[str, Any]) -> str | None:
@@ -136,17 +153,7 @@ def stable_curves(groups: GroupNames, owners: Iterable[Owner]) -> list[Curve]:
             seen[label] += 1
             if seen[label] > 1:
                 label = f"{label}-{seen[label]}"
-            curves.append(
-                Curve(
-                    f"lr/{label}",
-                    at,
-                    group,
-                    interval,
-                    momentum=f"momentum/{label}",
-                    weight_decay=f"weight_decay/{label}",
-                    effective=f"lr_effective/{label}",
-                )
-            )
+            curves.append(Curve(label, at, group, interval))
     return curves
 
 
@@ -182,17 +189,7 @@ def lightning_curves(groups: GroupNames, classes: Sequence[type], owners: Iterab
         for group, given in enumerate(names):
             label = given or (f"pg{group + 1}" if len(names) > 1 else "")
             name = f"{base}/{label}" if label else base
-            curves.append(
-                Curve(
-                    name,
-                    one.optimizer,
-                    group,
-                    one.interval,
-                    momentum=f"{name}-momentum",
-                    weight_decay=f"{name}-weight_decay",
-                    effective=f"{name}-effective",
-                )
-            )
+            curves.append(Curve(name, one.optimizer, group, one.interval, "lightning"))
     return curves
 
 
