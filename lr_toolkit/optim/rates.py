@@ -18,12 +18,16 @@ Group: TypeAlias = "dict[str, Any]"
 class Rates(Protocol):
     """The bare LRs of the groups, and what was last written to them.
 
-    Where somebody else has written since, a method that would write does nothing, and says so by ``False``.
+    Where somebody else has written since, or the groups are others, a method that would write does nothing, and says so by
+    ``False``.
     """
+
+    members: list[Group]
+    """The groups for which this was made, whatever has become of the optimizer's."""
 
     @property
     def bare(self) -> list[Any]:
-        """Each group's bare LR."""
+        """The bare LR of each member."""
         ...
 
     def is_untouched(self) -> bool:
@@ -31,7 +35,7 @@ class Rates(Protocol):
         ...
 
     def touched(self) -> list[bool]:
-        """For each of the groups that there are still, whether it holds something else."""
+        """For each member, whether it holds something else."""
         ...
 
     def show(self, factors: Sequence[float]) -> bool:
@@ -72,6 +76,8 @@ class _Numbers:
 
     def __init__(self, groups: list[Group], bare: Sequence[Any]) -> None:
         self._groups = groups
+        self.members = list(groups)
+        self._ids = list(map(id, groups))
         self._used = list(map(_lr, groups))
         self.bare = list(bare)
 
@@ -79,7 +85,7 @@ class _Numbers:
         return list(map(_lr, self._groups)) == self._used
 
     def touched(self) -> list[bool]:
-        return [one is not lr and one != lr for one, lr in zip(map(_lr, self._groups), self._used, strict=False)]
+        return [one is not lr and one != lr for one, lr in zip(map(_lr, self.members), self._used, strict=True)]
 
     # Every update comes to these three, which is why they call nothing.
 
@@ -103,9 +109,9 @@ class _Numbers:
 
     def renew(self, factors: Sequence[float]) -> bool:
         groups = self._groups
-        self.bare = bare = list(map(_lr, groups))
-        if len(bare) != len(factors):
+        if list(map(id, groups)) != self._ids:  # a member is kept, so that no other dict has its id
             return False
+        self.bare = bare = list(map(_lr, groups))
         self._used = used = list(map(mul, bare, factors))
         for group, lr in zip(groups, used):  # noqa: B905  # as many, by the comparison above
             group["lr"] = lr
@@ -118,6 +124,7 @@ class _Number:
 
     def __init__(self, groups: list[Group], bare: Sequence[Any]) -> None:
         self._groups = groups
+        self.members = list(groups)
         (self._group,) = groups
         (self._bare,) = bare
         self._used = self._group["lr"]
@@ -128,7 +135,10 @@ class _Number:
 
     def is_untouched(self) -> bool:
         lr, used = self._group["lr"], self._used
-        return (lr is used or lr == used) and len(self._groups) == 1
+        return (lr is used or lr == used) and self._is_alone()
+
+    def _is_alone(self) -> bool:
+        return len(self._groups) == 1 and self._groups[0] is self._group
 
     def touched(self) -> list[bool]:
         return [[self._group["lr"]] != [self._used]]
@@ -136,7 +146,7 @@ class _Number:
     def show(self, factors: Sequence[float]) -> bool:
         group, used = self._group, self._used
         lr = group["lr"]
-        if (lr is not used and lr != used) or len(self._groups) != 1:
+        if (lr is not used and lr != used) or not self._is_alone():
             return False
         group["lr"] = self._used = self._bare * factors[0]
         return True
@@ -144,13 +154,13 @@ class _Number:
     def hide(self) -> bool:
         group, used = self._group, self._used
         lr = group["lr"]
-        if (lr is not used and lr != used) or len(self._groups) != 1:
+        if (lr is not used and lr != used) or not self._is_alone():
             return False
         group["lr"] = self._used = self._bare
         return True
 
     def renew(self, factors: Sequence[float]) -> bool:
-        if len(self._groups) != 1:
+        if not self._is_alone():
             return False
         group = self._group
         self._bare = group["lr"]
@@ -168,6 +178,7 @@ class _Tensors:
 
     def __init__(self, groups: list[Group], bare: Sequence[Any]) -> None:
         self._groups = groups
+        self.members = list(groups)
         self._lrs: list[Tensor] = list(map(_lr, groups))
         whole = _whole(self._lrs)
         # Detached, they can be written to in place whatever the gradient mode, and share storage and version.
@@ -198,7 +209,7 @@ class _Tensors:
         # Views share their version, so only the values tell them apart; to wait for them once does no harm.
         shown = [bare.clone() for bare in self._bare]
         torch._foreach_mul_(shown, list(self._factors))
-        lrs = zip(map(_lr, self._groups), self._lrs, shown, strict=False)
+        lrs = zip(map(_lr, self.members), self._lrs, shown, strict=True)
         return [one is not lr or not torch.equal(lr, was) for one, lr, was in lrs]
 
     def show(self, factors: Sequence[float]) -> bool:
@@ -245,6 +256,7 @@ class _Mixed:
 
     def __init__(self, groups: list[Group], bare: Sequence[Any], kinds: Sequence[bool]) -> None:
         self._groups = groups
+        self.members = list(groups)
         self._parts: list[tuple[list[int], Rates]] = []
         for kind in (False, True):
             places = [at for at, one in enumerate(kinds) if one is kind]
@@ -255,11 +267,13 @@ class _Mixed:
         return self._together([part.bare for _, part in self._parts])
 
     def is_untouched(self) -> bool:
-        known = sum(len(places) for places, _ in self._parts)
-        return len(self._groups) == known and all(part.is_untouched() for _, part in self._parts)
+        return self._is_same() and all(part.is_untouched() for _, part in self._parts)
+
+    def _is_same(self) -> bool:
+        return len(self._groups) == len(self.members) and all(map(is_, self._groups, self.members))
 
     def touched(self) -> list[bool]:
-        return self._together([part.touched() for _, part in self._parts])[: len(self._groups)]
+        return self._together([part.touched() for _, part in self._parts])
 
     def show(self, factors: Sequence[float]) -> bool:
         return self.is_untouched() and all(part.show([factors[at] for at in places]) for places, part in self._parts)
@@ -268,10 +282,7 @@ class _Mixed:
         return self.is_untouched() and all(part.hide() for _, part in self._parts)
 
     def renew(self, factors: Sequence[float]) -> bool:
-        known = sum(len(places) for places, _ in self._parts)
-        return len(self._groups) == known and all(
-            part.renew([factors[at] for at in places]) for places, part in self._parts
-        )
+        return self._is_same() and all(part.renew([factors[at] for at in places]) for places, part in self._parts)
 
     def _together(self, values: Sequence[Sequence[Any]]) -> list[Any]:
         """What the parts say, in the order of the groups."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.optim.guarded import guard, is_guarded, release
+from lr_toolkit.optim.members import places
 from lr_toolkit.optim.rates import rates_of
 from lr_toolkit.optim.updates import is_captured, steppers
 
@@ -24,7 +25,7 @@ class Climb(Protocol):
     """What multiplies an optimizer's LRs: a factor for each group at this moment, moved on by each update."""
 
     def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
-        """The factor of each group; the same tuple as before where none has changed."""
+        """The factor of each group, which are others where the list is another; the same tuple as before where none has changed."""
         ...
 
     def advance(self) -> None:
@@ -128,7 +129,7 @@ class Shadow:
 
     def turn(self) -> None:
         """A climb has moved, or the groups have changed: multiply by what the climbs say now."""
-        groups = self._optimizer.param_groups
+        groups = self._rates.members
         if len(self._climbs) == 1:
             factors = self._climbs[0].factors(groups)
         else:
@@ -173,12 +174,15 @@ class Shadow:
         """Adopt what somebody else wrote, as the bare LR, and say so; groups that are new bring theirs."""
         if self._is_hidden:
             return
-        lrs, bare = self._lrs(), self._rates.bare
-        for at, is_touched in enumerate(self._rates.touched()):
-            if is_touched:
+        groups, members = self._optimizer.param_groups, self._rates.members
+        lrs, bare, touched = self._lrs(), self._rates.bare, self._rates.touched()
+        for at, was in enumerate(places(members, groups)):
+            if was is None or groups[at] is not members[was]:
+                continue
+            if touched[was]:
                 self._warn(at)
             else:
-                lrs[at] = bare[at]
+                lrs[at] = bare[was]
         self._bind(lrs)
         self.turn()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -175,6 +176,63 @@ def test_a_group_that_joins_and_a_load_are_taken_in(kind: str) -> None:
     optimizer.load_state_dict(state)
     optimizer.step()
     assert lrs_of(optimizer) == [lr * 0.5 for lr in bare[:-2]]
+
+
+def drop(groups: list[Any], late: Any) -> list[int | None]:
+    """The first leaves; for each group that there is now, where it was, ``None`` for the late one."""
+    del groups[0]
+    return [1, 2]
+
+
+def swap(groups: list[Any], late: Any) -> list[int | None]:
+    """The last comes first."""
+    groups.insert(0, groups.pop())
+    return [2, 0, 1]
+
+
+def replace(groups: list[Any], late: Any) -> list[int | None]:
+    """Another takes the place of the first."""
+    groups[0] = late
+    return [None, 1, 2]
+
+
+def drop_and_join(groups: list[Any], late: Any) -> list[int | None]:
+    """As many as before, each at another place."""
+    del groups[0]
+    groups.append(late)
+    return [1, 2, None]
+
+
+@pytest.mark.parametrize("where", ["between updates", "in the bare world"])
+@pytest.mark.parametrize("change", [drop, swap, replace, drop_and_join])
+@pytest.mark.parametrize("kind", [kind for kind, lrs in KINDS.items() if len(lrs()) == 3])
+def test_a_group_keeps_its_lr_wherever_it_stands(kind: str, change: Any, where: str) -> None:
+    """The bare LR belongs to the group, not to its place in the list; one that has joined brings its own."""
+    optimizer, climb = sgd(KINDS[kind]()), Alike()
+    bare = lrs_of(optimizer)
+    shadow = Shadow.of(optimizer)
+    shadow.add(climb)
+    optimizer.step()
+    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
+    with shadow.bare() if where == "in the bare world" else nullcontext():
+        was = change(optimizer.param_groups, late)
+    left = [0.75 if at is None else bare[at] for at in was]
+
+    for _ in range(2):
+        optimizer.step()
+        assert lrs_of(optimizer) == [lr * climb.now for lr in left]
+    shadow.remove(climb)
+    assert lrs_of(optimizer) == left
+
+
+def test_one_group_in_the_place_of_the_only_one() -> None:
+    """It brings its own LR, and is ramped."""
+    optimizer, climb = sgd([0.5]), Alike()
+    Shadow.of(optimizer).add(climb)
+    optimizer.param_groups[0] = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
+    optimizer.step()
+
+    assert lrs_of(optimizer) == [0.75 * 0.25]
 
 
 def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:

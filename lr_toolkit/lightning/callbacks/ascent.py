@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.members import places
 from lr_toolkit.optim.shadow import Shadow
 from lr_toolkit.schedules.ramps import UNTUNED, Ramp, ramp, untuned_ramp
 
@@ -46,11 +47,21 @@ class Ascent:
         self.taken = taken
         self.shadow: Shadow | None = None  # while it climbs
         self._factors: tuple[float, ...] = ()
-        self._choose(optimizer.param_groups)
+        self._groups: Sequence[dict[str, Any]] = list(optimizer.param_groups)
+        self._set([self._ramp(at, group) for at, group in enumerate(self._groups)])
 
     def _choose(self, groups: Sequence[dict[str, Any]]) -> None:
-        """Find the ramp of each group."""
-        ramps = [self._ramp(at, group) for at, group in enumerate(groups)]
+        """Find the ramps of groups that have joined, which nobody can have meant by an index; the others keep theirs."""
+        was = places(self._groups, groups)
+        self._groups = groups
+        self._set(
+            [
+                self._ramp(-1, group) if at is None else self._ramps[self._places[at]]
+                for at, group in zip(was, groups, strict=True)
+            ]
+        )
+
+    def _set(self, ramps: Sequence[Ramp]) -> None:
         self._ramps = list(dict.fromkeys(ramps))
         self._places = [self._ramps.index(one) for one in ramps]
         self.move(self.taken)
@@ -72,7 +83,7 @@ class Ascent:
 
     def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
         """The factor of each group for the update to come."""
-        if len(groups) != len(self._places):
+        if groups is not self._groups:
             self._choose(groups)
         return self._factors
 

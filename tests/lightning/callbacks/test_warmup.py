@@ -617,6 +617,42 @@ def test_a_group_added_in_mid_ramp_is_ramped(lr: float | None, ours: bool, last:
     assert warm.lrs == times(plain.lrs, FIVE)
 
 
+class Dropping(L.Callback):
+    """Takes the first group away at epoch 1, and adds another one if it is told so."""
+
+    def __init__(self, *, joins: bool) -> None:
+        self.joins = joins
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Change the groups."""
+        if trainer.current_epoch == 1:
+            optimizer = trainer.optimizers[0]
+            dropped = optimizer.param_groups.pop(0)
+            if self.joins:
+                optimizer.add_param_group({"params": dropped["params"], "lr": 0.3})
+
+
+@pytest.mark.parametrize("joins", [True, False])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("groups", [None, [0], [1]])
+def test_a_group_that_leaves_takes_nothing_of_the_others_along(groups: Any, joins: bool, last: bool) -> None:
+    """Those that stay have their own LR and ramp, also where they were chosen by an index, and one that joins has no index."""
+    plain, warm = Net(alone), Net(alone)
+    fit(plain, Dropping(joins=joins), batches=3, max_epochs=3)
+    callbacks = [LRWarmup(5, groups=groups), Dropping(joins=joins)]
+    fit(warm, *(callbacks if last else callbacks[::-1]), batches=3, max_epochs=3)
+
+    for epoch, first in ((0, 0), (1, 1), (2, 1)):
+        for k in range(3 * epoch, 3 * epoch + 3):
+            ramped = [groups is None or at + first in groups for at in range(len(plain.lrs[k]))]
+            if first and joins:
+                ramped[-1] = groups is None
+            factor = FIVE[k] if k < 5 else 1.0
+            assert warm.lrs[k] == pytest.approx(
+                [lr * factor if does else lr for lr, does in zip(plain.lrs[k], ramped, strict=True)], rel=1e-12
+            )
+
+
 def test_a_direct_write_is_reported_and_taken_as_the_lr_without_the_ramp() -> None:
     """From the next update on the ramp multiplies what was written; a write within ``training_step`` lasts one update."""
 
