@@ -39,7 +39,7 @@ class Capture:
         scheduler: the one of this package that drives it; its count is kept with the values.
 
     Attributes:
-        groups: how many groups the latest update had.
+        groups: those of the latest update, in their order; ``ids`` are their identities, which are compared at less cost.
         fresh: whether there was an update since this was last set to ``False``.
         counted: the scheduler's count at the latest update.
         levels: what the scheduler multiplied by its factor then, base LR x gain of each group: a list of its own for each change.
@@ -58,7 +58,8 @@ class Capture:
     ) -> None:
         self.optimizer = optimizer
         self.scheduler = scheduler
-        self.groups = 0
+        self.groups: list[dict[str, Any]] = []
+        self.ids: list[int] = []
         self.fresh = False
         self.counted = -1
         self.levels: list[float] = []
@@ -92,7 +93,8 @@ class Capture:
     def _after(self, stepped: Optimizer, args: Any, kwargs: Any) -> None:
         # Every update comes here, also those that nobody logs: one pass, and references alone where LRs are floats.
         optimizer = self.optimizer
-        lrs: list[Any] = list(map(_LR, optimizer.param_groups))
+        groups = optimizer.param_groups
+        lrs: list[Any] = list(map(_LR, groups))
         # As soon as one of them is no Python number, neither is their sum.
         if self.is_plain and type(sum(lrs)) is float:
             self._lrs = lrs
@@ -101,7 +103,9 @@ class Capture:
             return
         else:
             self._keep(optimizer, lrs)
-        self.groups = len(lrs)
+        ids = list(map(id, groups))
+        if ids != self.ids:
+            self.ids, self.groups = ids, groups[:]
         self.fresh = True
         scheduler = self.scheduler
         if scheduler is not None:

@@ -15,7 +15,7 @@ from lr_toolkit.lightning.callbacks.briefing import brief, config_of, planned_li
 from lr_toolkit.lightning.callbacks.capture import Capture
 from lr_toolkit.lightning.callbacks.departure import find_departure
 from lr_toolkit.lightning.callbacks.history import History
-from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optimizers_of
+from lr_toolkit.lightning.callbacks.naming import Curve, Names, curves_of, optimizers_of, relabelled
 from lr_toolkit.lightning.callbacks.outcome import Outcome
 from lr_toolkit.lightning.callbacks.parity import Readings, check_logger, put_metrics, warn_about_momentum
 from lr_toolkit.lightning.callbacks.progress import BarEntry
@@ -153,6 +153,8 @@ class LRMonitor(Callback):
         self._validated: frozenset[str] = frozenset()
         self._saved: dict[str, Any] | None = None
         self._curves: list[Curve] = []
+        self._all: dict[str, Curve] = {}  # also of groups that have left
+        self._renamed: dict[str, str] = {}  # labels that groups have kept, by those that they would be given now
         self._history = History()
         self._next: dict[str, float] = {}
         self._departed = False
@@ -167,21 +169,21 @@ class LRMonitor(Callback):
         """For each curve the values that were logged; with ``names="lightning"`` those that Lightning's monitor would hold."""
         if self.names == "lightning":
             return self._readings.lrs
-        return {one.name: self._history.series(one.name)[1] for one in self._curves}
+        return {name: self._history.series(name)[1] for name in self._all}
 
     @property
     def last_momentum_values(self) -> dict[str, float | None]:
         """The latest of them for momentum; ``None`` before the first."""
         if self.names == "lightning":
             return self._readings.momentum
-        return {one.momentum: self._history.latest(one.momentum) for one in self._curves}
+        return {one.momentum: self._history.latest(one.momentum) for one in self._all.values()}
 
     @property
     def last_weight_decay_values(self) -> dict[str, float | None]:
         """The latest of them for weight decay; ``None`` before the first."""
         if self.names == "lightning":
             return self._readings.weight_decay
-        return {one.weight_decay: self._history.latest(one.weight_decay) for one in self._curves}
+        return {one.weight_decay: self._history.latest(one.weight_decay) for one in self._all.values()}
 
     @property
     def history(self) -> dict[str, list[int] | list[float]]:
@@ -222,15 +224,19 @@ class LRMonitor(Callback):
         optimizers = optimizers_of(trainer)
         if self.log_momentum:
             warn_about_momentum(trainer, optimizers)
-        self._curves = curves_of(trainer, optimizers, self.names, self.log_key_prefix or "")
-        self._readings.begin(self._curves)
+        saved = self._saved_until(trainer.fit_loop.epoch_loop._batches_that_stepped)
+        if saved:
+            self._history = History.of(saved["history"])
         for one in optimizers:
             scheduler = _scheduler_of(trainer, one)
             capture = Capture(one, momentum=self.log_momentum, weight_decay=self.log_weight_decay, scheduler=scheduler)
             begins = frozenset(leg.start for leg in legs_of(scheduler.route)) if scheduler else frozenset[int]()
             self._tracks.append(Track(capture, begins))
-        self._braid()
-        self._go_on(trainer.fit_loop.epoch_loop._batches_that_stepped)
+        self._name_groups(trainer)
+        self._readings.begin(self._curves)
+        if saved and len(saved["tracks"]) == len(self._tracks):
+            for track, state in zip(self._tracks, saved["tracks"], strict=True):
+                track.resume(state)
         if self.progress_bar:
             self._bar = BarEntry(trainer, self._bar_text)
         self._brief(trainer, pl_module)
@@ -254,22 +260,24 @@ class LRMonitor(Callback):
         for text in self._findings:
             warnings.warn(text, UserWarning, stacklevel=2)
 
-    def _braid(self) -> None:
+    def _name_groups(self, trainer: Trainer) -> None:
+        """Give every group its curve; with names of ours, a group keeps the one that it has."""
+        optimizers = [one.capture.optimizer for one in self._tracks]
+        curves = fresh = curves_of(trainer, optimizers, self.names, self.log_key_prefix or "")
+        if self.names == "stable":
+            known = {(at, group): label for at, one in enumerate(self._tracks) for group, label in one.labels().items()}
+            curves = relabelled(fresh, known, self._renamed)
+            pairs = zip(fresh, curves, strict=True)
+            self._renamed = {new.label: kept.label for new, kept in pairs if new.label != kept.label}
+        self._curves = curves
+        self._all |= {one.name: one for one in curves}
+        self._readings.rename(curves)
         for at, track in enumerate(self._tracks):
-            track.braid(one for one in self._curves if one.optimizer == at)
+            track.braid(one for one in curves if one.optimizer == at)
 
     def _adopt_groups(self, trainer: Trainer) -> None:
-        """Name the groups that have joined; the others keep the names that they have."""
-        if not any(one.has_new_groups for one in self._tracks):
-            return
-        optimizers = [one.capture.optimizer for one in self._tracks]
-        curves = curves_of(trainer, optimizers, self.names, self.log_key_prefix or "")
-        if self.names == "stable":
-            known = {one.place: one for one in self._curves}
-            curves = [known.get(one.place, one) for one in curves]
-        self._curves = curves
-        self._readings.rename(curves)
-        self._braid()
+        if any(one.has_other_groups for one in self._tracks):
+            self._name_groups(trainer)
 
     # --- checkpoints ---
 
@@ -284,21 +292,20 @@ class LRMonitor(Callback):
         if self._saved is not None:  # training has not gone on with it yet
             return self._saved
         tracks = [one.state() for one in self._tracks]
-        return {"format": _FORMAT, "history": self._history.state(), "tracks": tracks or self._ended}
+        return {
+            "format": _FORMAT,
+            "history": self._history.state(),
+            "tracks": tracks or self._ended,
+        }
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._saved = state_dict if state_dict.get("format") == _FORMAT else None
 
-    def _go_on(self, step: int) -> None:
-        """Go on at ``step`` with what a checkpoint has brought."""
+    def _saved_until(self, step: int) -> dict[str, Any] | None:
+        """What a checkpoint has brought, if it is of before ``step``: with LearningRateFinder a resumed run begins anew."""
         saved, self._saved = self._saved, None
-        if saved is None or any(one["step"] > step for one in saved["tracks"]):
-            return  # with LearningRateFinder, Lightning begins a resumed run anew
-        self._history = History.of(saved["history"])
-        if len(saved["tracks"]) == len(self._tracks):
-            for track, state in zip(self._tracks, saved["tracks"], strict=True):
-                track.resume(state)
+        return saved if saved and all(one["step"] <= step for one in saved["tracks"]) else None
 
     # --- Lightning's cadence ---
 
@@ -336,7 +343,7 @@ class LRMonitor(Callback):
             capture = track.capture
             if capture.fresh:
                 capture.fresh = False
-                if capture.groups != track.groups:  # one that has joined since is in no update yet
+                if capture.ids != track.ids:
                     self._adopt_groups(trainer)
                 step, epoch = trainer.fit_loop.epoch_loop._batches_that_stepped, track.epoch
                 strands = track.due(step, trainer.current_epoch, self.logging_interval, logging_cadence(trainer))
@@ -401,14 +408,19 @@ class LRMonitor(Callback):
         if self._watch is not None and not trainer.sanity_checking:
             self._watch.look(trainer, ended=ended)
 
+    def _used(self) -> dict[str, float]:
+        """What every optimizer used last."""
+        return {
+            name: value
+            for track in self._tracks
+            for strand in track.strands
+            for name, value in zip(*strand.latest(), strict=True)
+        }
+
     def _put_metrics(self, trainer: Trainer) -> None:
         """With names of ours: the LRs that were used last, in time for the callbacks that watch a metric."""
         if self.names == "stable":
-            values: dict[str, float] = {}
-            for track in self._tracks:
-                for strand in track.strands:
-                    values.update(zip(*strand.latest(), strict=True))
-            put_metrics(trainer, values)
+            put_metrics(trainer, self._used())
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -417,13 +429,10 @@ class LRMonitor(Callback):
             self._watch.look_at_ranks(trainer)
         if not self.print_lr:
             return
-        used = {
-            curve.name: lrs[curve.group]
-            for curve in self._curves
-            if curve.group < len(lrs := self._tracks[curve.optimizer].capture.lrs)
-        }
-        if used:
-            trainer.print(f"epoch {trainer.current_epoch}: {in_a_line(used)}")
+        used = self._used()
+        lrs = {one.name: used[one.name] for one in self._curves if one.name in used}
+        if lrs:
+            trainer.print(f"epoch {trainer.current_epoch}: {in_a_line(lrs)}")
 
     # --- the run ends ---
 
@@ -440,11 +449,7 @@ class LRMonitor(Callback):
         """Log the last updates, show how the run went, and let go of the optimizers."""
         if self._tracks:
             self._log_the_last(trainer)
-            for curve in self._curves:
-                groups = self._tracks[curve.optimizer].capture.optimizer.param_groups
-                lr = groups[curve.group].get("lr") if curve.group < len(groups) else None
-                if lr is not None:
-                    self._next[curve.name] = float(lr)
+            self._next = {name: lr for track in self._tracks for name, lr in track.coming()}
             outcome = self._outcome()
             if trainer.is_global_zero and any(one.used[1] for one in outcome.lines):
                 outcome.report(trainer, self.log_key_prefix or "", self.save_plot)
@@ -464,7 +469,7 @@ class LRMonitor(Callback):
 
     def _outcome(self) -> Outcome:
         planned = {one.name: one.planned for one in self._planned}
-        used = {one.name: self._history.series(one.name) for one in self._curves}
+        used = {name: self._history.series(name) for name in self._all}
         phases = {
             k + self._before
             for one in self._tracks

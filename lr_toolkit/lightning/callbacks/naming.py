@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -15,7 +16,17 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch.optim import Optimizer
 
-__all__ = ["Curve", "Names", "Owner", "curves_of", "lightning_curves", "optimizers_of", "owners_of", "stable_curves"]
+__all__ = [
+    "Curve",
+    "Names",
+    "Owner",
+    "curves_of",
+    "lightning_curves",
+    "optimizers_of",
+    "owners_of",
+    "relabelled",
+    "stable_curves",
+]
 
 Names: TypeAlias = Literal["stable", "lightning"]
 GroupNames: TypeAlias = "Sequence[Sequence[str | None]]"
@@ -157,6 +168,32 @@ def stable_curves(groups: GroupNames, owners: Iterable[Owner]) -> list[Curve]:
     return curves
 
 
+def relabelled(fresh: Iterable[Curve], known: Mapping[tuple[int, int], str], renamed: Mapping[str, str]) -> list[Curve]:
+    """Curves of groups that have changed: what is known keeps its label, and a label that is in use is numbered.
+
+    Args:
+        fresh: the curves as they would be called in a run that begins with these groups.
+        known: the labels of groups that have one, by their places.
+        renamed: labels to be put in the place of fresh ones.
+
+    Example:
+        >>> fresh = stable_curves([[None, None]], [])  # the first has been called otherwise while it was alone
+        >>> [one.name for one in relabelled(fresh, {(0, 0): "optimizer"}, {})]
+        ['lr/optimizer', 'lr/pg2']
+    """
+    taken = set(known.values())
+    curves = []
+    for one in fresh:
+        label = known.get(one.place)
+        if label is None:
+            wanted = renamed.get(one.label, one.label)
+            numbered = (f"{wanted}-{number}" for number in count(2))
+            label = next(name for name in chain([wanted], numbered) if name not in taken)
+            taken.add(label)
+        curves.append(replace(one, label=label))
+    return curves
+
+
 def lightning_curves(groups: GroupNames, classes: Sequence[type], owners: Iterable[Owner]) -> list[Curve]:
     """The curves that Lightning's ``LearningRateMonitor`` draws, under its names: one for each scheduler and group.
 
@@ -194,8 +231,8 @@ def lightning_curves(groups: GroupNames, classes: Sequence[type], owners: Iterab
 
 
 def _refuse_duplicates(names: Sequence[str | None], where: str) -> None:
-    count = Counter(name or f"pg{at}" for at, name in enumerate(names, start=1))
-    repeated = {name for name, times in count.items() if times > 1}
+    counted = Counter(name or f"pg{at}" for at, name in enumerate(names, start=1))
+    repeated = {name for name, times in counted.items() if times > 1}
     if repeated:
         raise MisconfigurationException(
             "A single `Optimizer` cannot have multiple parameter groups with identical "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.lightning.callbacks.capture import Capture
+from lr_toolkit.optim.members import places
 
 if TYPE_CHECKING:
     from lr_toolkit.lightning.callbacks.naming import Curve
@@ -17,26 +18,36 @@ __all__ = ["Strand", "Track"]
 @final
 @dataclass(slots=True, eq=False)
 class Strand:
-    """The curves of one optimizer that are logged together, and the x of the last update that they show."""
+    """The curves of one optimizer that are logged together, the group of each, and the x of the last update that they show."""
 
     track: Track
     curves: Sequence[Curve]
+    groups: Sequence[dict[str, Any]]
     interval: str
-    names: tuple[str, ...]
     logged: int = -1
+    names: tuple[str, ...] = ()
+    ids: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        """Make ready for the usual case."""
+        self.names = tuple(one.name for one in self.curves)
+        self.ids = list(map(id, self.groups))
 
     def latest(self) -> tuple[tuple[str, ...], Sequence[float]]:
         """The names and numbers of the latest update; none for groups that have not been in one yet."""
         capture = self.track.capture
         lrs = capture.lrs
-        if capture.is_plain and len(lrs) == len(self.names):
+        if capture.is_plain and capture.ids == self.ids:
             return self.names, lrs  # the usual case, and the one that has to be fast
-        row = {one.name: lrs[one.group] for one in self.curves if one.group < len(lrs)}
+        shown = [
+            (one, at)
+            for one, at in zip(self.curves, places(capture.groups, self.groups), strict=True)
+            if at is not None
+        ]
+        row = {one.name: lrs[at] for one, at in shown}
         more = {quantity: capture.more(quantity) for quantity in ("momentum", "weight_decay", "effective")}
-        for one in self.curves:
-            for quantity, values in more.items():
-                if one.group < len(values):
-                    row[getattr(one, quantity)] = float(values[one.group])
+        for one, at in shown:
+            row |= {getattr(one, quantity): float(values[at]) for quantity, values in more.items() if values}
         return tuple(row), list(row.values())
 
 
@@ -51,28 +62,45 @@ class Track:
     capture: Capture
     begins: frozenset[int]
     strands: list[Strand] = field(default_factory=list)
-    groups: int = 0
+    groups: Sequence[dict[str, Any]] = ()
+    ids: Sequence[int] = ()
     step: int = -1
     epoch: int = -1
     counted: int = -1
     is_new: bool = True
 
     def braid(self, curves: Iterable[Curve]) -> None:
-        """Sort the optimizer's curves by interval; a strand in which a curve is new is logged at the next update."""
-        self.groups = len(self.capture.optimizer.param_groups)
+        """Sort the curves of the groups that there are now by interval; a strand with a new one is logged at the next update."""
+        groups = self.groups = self.capture.optimizer.param_groups[:]
+        self.ids = list(map(id, groups))
         self.is_new = True
         curves = sorted(curves, key=lambda one: one.group)
-        logged = {one.names: one.logged for one in self.strands}
+        logged = {name: one.logged for one in self.strands for name in one.names}
         self.strands = []
         for interval in dict.fromkeys(one.interval for one in curves):
             mine = [one for one in curves if one.interval == interval]
-            names = tuple(one.name for one in mine)
-            self.strands.append(Strand(self, mine, interval, names, logged.get(names, -1)))
+            last = min(logged.get(one.name, -1) for one in mine)
+            self.strands.append(Strand(self, mine, [groups[one.group] for one in mine], interval, last))
 
     @property
-    def has_new_groups(self) -> bool:
-        """Whether parameter groups have joined since the curves were sorted."""
-        return len(self.capture.optimizer.param_groups) != self.groups
+    def has_other_groups(self) -> bool:
+        """Whether parameter groups have joined or left since the curves were sorted."""
+        return list(map(id, self.capture.optimizer.param_groups)) != self.ids
+
+    def labels(self) -> dict[int, str]:
+        """For each group that the optimizer has now, and had then, what its curve is called."""
+        known = {one.group: one.label for strand in self.strands for one in strand.curves}
+        was = places(self.groups, self.capture.optimizer.param_groups)
+        return {now: known[at] for now, at in enumerate(was) if at is not None}
+
+    def coming(self) -> Iterator[tuple[str, float]]:
+        """The LR that each curve's group would use next, so far as it is still there and has one."""
+        groups = self.capture.optimizer.param_groups
+        for strand in self.strands:
+            for curve, at in zip(strand.curves, places(groups, strand.groups), strict=True):
+                lr = None if at is None else groups[at].get("lr")
+                if lr is not None:
+                    yield curve.name, float(lr)
 
     def due(self, step: int, epoch: int, interval: str | None, every: int) -> list[Strand]:
         """The strands that show the update at ``step``: the first, the first of an epoch or phase, or at the cadence."""

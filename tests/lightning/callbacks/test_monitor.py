@@ -249,6 +249,103 @@ def test_a_group_that_joins_gets_its_own_curve() -> None:
     assert [value for value in history["lr/late"] if not math.isnan(value)] == [0.5, 0.5]
 
 
+class Changes(Callback):
+    """Changes the optimizer before update 2."""
+
+    def __init__(self, change: Any) -> None:
+        self.change = change
+
+    def on_train_batch_start(self, trainer: Any, net: Any, batch: Any, batch_idx: int) -> None:
+        """Change it."""
+        if batch_idx == 2:
+            self.change(trainer.optimizers[0])
+
+
+def swap(optimizer: Any) -> None:
+    """The last group comes first."""
+    optimizer.param_groups.insert(0, optimizer.param_groups.pop())
+
+
+def drop(optimizer: Any) -> None:
+    """The first group leaves."""
+    del optimizer.param_groups[0]
+
+
+def drop_and_join(optimizer: Any) -> None:
+    """Another group comes for it, as last one."""
+    params = optimizer.param_groups.pop(0)["params"]
+    optimizer.add_param_group({"params": params, "lr": 0.5})
+
+
+def load(optimizer: Any) -> None:
+    """Every group is made anew."""
+    optimizer.load_state_dict(optimizer.state_dict())
+
+
+def load_swapped(optimizer: Any) -> None:
+    """The same, after which the last comes first."""
+    load(optimizer)
+    swap(optimizer)
+
+
+NONE = math.nan
+CHANGED: dict[Any, list[list[float]]] = {
+    swap: [[0.1] * 5, [0.2] * 5, [0.3] * 5],
+    drop: [[0.1, 0.1, NONE, NONE, NONE], [0.2] * 5, [0.3] * 5],
+    drop_and_join: [[0.1, 0.1, NONE, NONE, NONE], [0.2] * 5, [0.3] * 5, [NONE, NONE, 0.5, 0.5, 0.5]],
+    load: [[0.1] * 5, [0.2] * 5, [0.3] * 5],
+    load_swapped: [[0.1] * 5, [0.2] * 5, [0.3] * 5],
+}
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_curve_is_that_of_its_group(change: Any, named: bool) -> None:
+    """Wherever the group stands after others have joined or left: its values are under its name, and so is its next LR."""
+    names = ["a", "b", "c"] if named else ["pg1", "pg2", "pg3"]
+
+    def answer(net: Probe) -> Any:
+        groups = [{"params": [one], "lr": lr} for one, lr in zip(net.weights, (0.1, 0.2, 0.3), strict=True)]
+        return SGD([{**one, "name": name} if named else one for one, name in zip(groups, names, strict=True)])
+
+    recorder, monitor = Recorder(), LRMonitor(log_momentum=named)
+    fit(Probe(answer, groups=3), Changes(change), monitor, batches=5, logger=recorder, log_every_n_steps=1)
+
+    columns = CHANGED[change]
+    names += ["pg3" if named else "pg3-2"] * (len(columns) - 3)
+    history = {name.removeprefix("lr/"): lrs for name, lrs in monitor.history.items() if name.startswith("lr/")}
+    assert history == {name: pytest.approx(lrs, nan_ok=True) for name, lrs in zip(names, columns, strict=True)}
+    left = [(f"lr/{name}", lrs[-1]) for name, lrs in zip(names, columns, strict=True) if not math.isnan(lrs[-1])]
+    assert sorted(monitor.next_lrs.items()) == sorted(left)
+    assert list(monitor.lrs) == [f"lr/{name}" for name in names]
+    assert [step for step, _ in recorder.lrs()] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("names", ["stable", "lightning"])
+@pytest.mark.parametrize("change", [drop, swap])
+def test_what_an_update_used_is_logged_of_its_groups(change: Any, names: Any) -> None:
+    """Where the groups have changed between the last update and its row, each value is still under its group's name."""
+
+    class Dies(Callback):
+        def on_train_batch_start(self, trainer: Any, net: Any, batch: Any, batch_idx: int) -> None:
+            if batch_idx == 2:
+                raise RuntimeError("out of memory")
+
+    def answer(net: Probe) -> Any:
+        lrs = {"a": 0.1, "b": 0.2}
+        groups = zip(net.weights, lrs.items(), strict=True)
+        return SGD([{"params": [one], "lr": lr, "name": name} for one, (name, lr) in groups])
+
+    recorder, monitor = Recorder(), LRMonitor(names=names)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        fit(Probe(answer, groups=2), Changes(change), monitor, Dies(), logger=recorder, log_every_n_steps=3)
+
+    step, row = recorder.lrs()[-1]
+    assert step == 1
+    assert {name[-1]: lr for name, lr in row.items()}["b"] == 0.2
+    assert {name[-1]: lr for name, lr in row.items()}.get("a", 0.1) == 0.1
+
+
 # Lightning starts a plain loader over, which is meant.
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 @pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
