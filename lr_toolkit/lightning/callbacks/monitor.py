@@ -227,6 +227,7 @@ class LRMonitor(Callback):
         saved = self._saved_until(trainer.fit_loop.epoch_loop._batches_that_stepped)
         if saved:
             self._history = History.of(saved["history"])
+            self._renamed = dict(saved.get("labels", {}))
         for one in optimizers:
             scheduler = _scheduler_of(trainer, one)
             capture = Capture(one, momentum=self.log_momentum, weight_decay=self.log_weight_decay, scheduler=scheduler)
@@ -288,7 +289,7 @@ class LRMonitor(Callback):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        """The history, and where each optimizer stands on the x axis: a resumed run goes on at the same cadence."""
+        """The history, where each optimizer stands on the x axis, and what its groups are called: a resumed run goes on with it."""
         if self._saved is not None:  # training has not gone on with it yet
             return self._saved
         tracks = [one.state() for one in self._tracks]
@@ -296,6 +297,7 @@ class LRMonitor(Callback):
             "format": _FORMAT,
             "history": self._history.state(),
             "tracks": tracks or self._ended,
+            "labels": self._renamed,
         }
 
     @override

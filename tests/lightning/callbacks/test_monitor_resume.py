@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint, LearningRateFinder
+from lightning.pytorch.callbacks import BaseFinetuning, Callback, Checkpoint, LearningRateFinder
+from torch.optim import SGD
+from torch.optim.lr_scheduler import ExponentialLR
 
 from lr_toolkit import LRMonitor, configure_optimizers, hold, linear, warmup
 from tests.lightning.callbacks.fits import Probe, Recorder, data, fit
@@ -74,6 +76,70 @@ def test_a_checkpoint_after_the_end_holds_all_rows(tmp_path: Path) -> None:
 
     saved = torch.load(tmp_path / "end.ckpt", weights_only=True)["callbacks"][monitor.state_key]
     assert {name: values.tolist() for name, values in saved["history"].items()} == monitor.history
+
+
+class Unfreezes(BaseFinetuning):
+    """Adds the second weight's group at epoch 1."""
+
+    def freeze_before_training(self, pl_module: Any) -> None:
+        """It is frozen until then."""
+        self.freeze(pl_module.late)
+
+    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
+        """Add the group."""
+        if epoch == 1:
+            self.unfreeze_and_add_param_group(pl_module.late, optimizer, lr=0.01)
+
+
+class Late(Probe):
+    """A layer that is trained from epoch 1 on."""
+
+    def __init__(self, name: str | None = None) -> None:
+        def answer(net: Probe) -> Any:
+            optimizer = net.watched(SGD(net.weights, lr=0.1))
+            scheduler = {"scheduler": ExponentialLR(optimizer, 0.9), "interval": "step", "name": name}
+            return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+        super().__init__(answer)
+        self.late = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """Both take part."""
+        return super().training_step(batch, batch_idx) + self.late(batch[0]).sum()
+
+
+def test_a_group_goes_on_under_its_name(tmp_path: Path) -> None:
+    """A group that was alone when it got its name keeps it in a resumed run, which begins with two of them."""
+    whole = LRMonitor()
+    fit(Late(), whole, Unfreezes(), Keep(tmp_path), batches=4, max_epochs=3, enable_checkpointing=True)
+    assert list(whole.history) == ["step", "epoch", "lr/optimizer", "lr/pg2"]
+
+    for update in (3, *range(5, 12)):  # from 4 on, at an epoch's end, Lightning's callback adds no group
+        resumed = LRMonitor()
+        fit(Late(), resumed, Unfreezes(), batches=4, max_epochs=3, ckpt_path=tmp_path / f"{update}.ckpt")
+        assert list(resumed.history) == list(whole.history), update
+
+
+def test_a_new_name_is_not_kept_from_a_resumed_run(tmp_path: Path) -> None:
+    """A scheduler that is given a name where it had none gives it to the curves of all groups."""
+    fit(Late(), LRMonitor(), Unfreezes(), Keep(tmp_path), batches=4, max_epochs=3, enable_checkpointing=True)
+    resumed = LRMonitor()
+    fit(Late("main"), resumed, Unfreezes(), batches=4, max_epochs=3, ckpt_path=tmp_path / "9.ckpt")
+
+    assert list(resumed.lrs) == ["lr/main/pg1", "lr/main/pg2"]
+
+
+def test_a_state_without_labels_is_read(tmp_path: Path) -> None:
+    """Older versions did not save what groups are called."""
+    whole = LRMonitor()
+    run(whole, Keep(tmp_path))
+    held = torch.load(tmp_path / "5.ckpt", weights_only=True)
+    del held["callbacks"][whole.state_key]["labels"]
+    torch.save(held, tmp_path / "older.ckpt")
+    resumed = LRMonitor()
+    run(resumed, begin=tmp_path / "older.ckpt")
+
+    assert resumed.history == whole.history
 
 
 def test_a_new_fit_begins_a_new_history() -> None:
