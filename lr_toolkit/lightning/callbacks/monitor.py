@@ -158,6 +158,7 @@ class LRMonitor(Callback):
         self._history = History()
         self._next: dict[str, float] = {}
         self._departed = False
+        self._begins = False  # whether an epoch's first batch has yet to come
         self._findings: tuple[str, ...] = ()
         self._watch: Watch | None = None
         self._planned: tuple[Line, ...] = ()
@@ -221,19 +222,13 @@ class LRMonitor(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.names == "lightning":
             check_logger(trainer)
-        optimizers = optimizers_of(trainer)
         if self.log_momentum:
-            warn_about_momentum(trainer, optimizers)
+            warn_about_momentum(trainer, optimizers_of(trainer))
         saved = self._saved_until(trainer.fit_loop.epoch_loop._batches_that_stepped)
         if saved:
             self._history = History.of(saved["history"])
             self._renamed = dict(saved.get("labels", {}))
-        for one in optimizers:
-            scheduler = _scheduler_of(trainer, one)
-            capture = Capture(one, momentum=self.log_momentum, weight_decay=self.log_weight_decay, scheduler=scheduler)
-            begins = frozenset(leg.start for leg in legs_of(scheduler.route)) if scheduler else frozenset[int]()
-            self._tracks.append(Track(capture, begins))
-        self._name_groups(trainer)
+        self._bind(trainer)
         self._readings.begin(self._curves)
         if saved and len(saved["tracks"]) == len(self._tracks):
             for track, state in zip(self._tracks, saved["tracks"], strict=True):
@@ -260,6 +255,29 @@ class LRMonitor(Callback):
         log_plan(trainer, Plan(self._planned, config_of(scene), table, pattern))
         for text in self._findings:
             warnings.warn(text, UserWarning, stacklevel=2)
+
+    def _bind(self, trainer: Trainer) -> None:
+        """Watch the optimizers that there are now."""
+        self._tracks = []
+        for one in optimizers_of(trainer):
+            scheduler = _scheduler_of(trainer, one)
+            capture = Capture(one, momentum=self.log_momentum, weight_decay=self.log_weight_decay, scheduler=scheduler)
+            begins = frozenset(leg.start for leg in legs_of(scheduler.route)) if scheduler else frozenset[int]()
+            self._tracks.append(Track(capture, begins))
+        self._name_groups(trainer)
+
+    def _follow(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Go on with the optimizers that there are now, where somebody has exchanged them."""
+        if optimizers_of(trainer) == [one.capture.optimizer for one in self._tracks]:
+            return
+        self._log_the_last(trainer)
+        for track in self._tracks:
+            track.capture.close()
+        self._bind(trainer)
+        if self._watch is not None:
+            self._findings += self._watch.findings
+            self._watch.close()
+            self._watch = Watch(trainer, pl_module, strict=self.strict)
 
     def _name_groups(self, trainer: Trainer) -> None:
         """Give every group its curve; with names of ours, a group keeps the one that it has."""
@@ -313,12 +331,17 @@ class LRMonitor(Callback):
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._begins = True
+        self._follow(trainer, pl_module)
         self._look(trainer)
         if self.names == "lightning" and self.logging_interval != "step":
             self._read(trainer, "epoch")
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if self._begins:  # the hook of the module, which may exchange its optimizers, comes after those of callbacks
+            self._begins = False
+            self._follow(trainer, pl_module)
         if self.names == "lightning" and self.logging_interval != "epoch" and _logs_now(trainer):
             self._read(trainer, "step")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau
 from transformers.optimization import Adafactor
@@ -548,6 +548,67 @@ def test_a_monitor_is_copied_with_its_history(answer: Any, copied: Any) -> None:
     fit(Probe(answer), again, batches=2)
     assert again.history["step"] == [0, 1]
     assert monitor.history == history
+
+
+# --- optimizers that are exchanged -------------------------------------------------------------------------------------
+
+
+class Stages(Callback):
+    """Lets the module configure its optimizers anew at epoch 1."""
+
+    def on_train_epoch_start(self, trainer: Any, net: Any) -> None:
+        """A new stage."""
+        if trainer.current_epoch == 1:
+            trainer.strategy.setup_optimizers(trainer)
+
+
+class InStages(Probe):
+    """Does so in its own hook, which comes after those of all callbacks."""
+
+    def on_train_epoch_start(self) -> None:
+        """A new stage."""
+        Stages().on_train_epoch_start(self.trainer, self)
+
+
+def by_epoch(net: Probe) -> Any:
+    """An answer: other base LRs at each epoch."""
+    return configure_optimizers(net.sgd(lr=0.1 / (1 + net.current_epoch)), cosine(), net.trainer)
+
+
+STAGES: dict[str, Any] = {
+    "a callback before": lambda monitor: (Probe(by_epoch, groups=2), [Stages(), monitor]),
+    "a callback behind": lambda monitor: (Probe(by_epoch, groups=2), [monitor, Stages()]),
+    "the module": lambda monitor: (InStages(by_epoch, groups=2), [monitor]),
+}
+
+
+@pytest.mark.parametrize("every", [1, 5])
+@pytest.mark.parametrize("who", STAGES)
+def test_optimizers_that_are_exchanged_are_followed(who: str, every: int) -> None:
+    """The history goes on with what the new ones use, after the last update of the old ones, under the same names."""
+    monitor = LRMonitor(strict=True)
+    net, callbacks = STAGES[who](monitor)
+    trainer = fit(net, *callbacks, batches=4, max_epochs=3, log_every_n_steps=every)
+
+    used = dict(net.used)
+    assert len(used) == 12
+    assert monitor.history["step"] == {1: list(range(12)), 5: [0, 3, 4, 9, 11]}[every]
+    for at, name in enumerate(("lr/pg1", "lr/pg2")):
+        assert monitor.history[name] == [used[step][at] for step in monitor.history["step"]]
+        assert monitor.next_lrs[name] == trainer.optimizers[0].param_groups[at]["lr"]
+    assert monitor.findings == ()
+
+
+@pytest.mark.parametrize("who", STAGES)
+def test_exchanged_optimizers_are_read_as_lightning_does(who: str) -> None:
+    """With Lightning's names ``lrs`` has the values of the new ones from their first batch on."""
+    seen = []
+    for monitor in (LearningRateMonitor(), LRMonitor(names="lightning")):
+        net, callbacks = STAGES[who](monitor)
+        fit(net, *callbacks, batches=4, max_epochs=3, log_every_n_steps=1, logger=Recorder())
+        seen.append(monitor.lrs)
+
+    assert seen[0] == seen[1]
 
 
 # --- optimizers without an LR -------------------------------------------------------------------------------------------
