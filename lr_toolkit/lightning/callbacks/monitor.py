@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["LRMonitor"]
 
 _FORMAT = 1
+_WATCHERS = ("Checkpoint", "EarlyStopping")
 _PICTURES = (".png", ".svg", ".pdf", ".jpg")
 
 
@@ -54,6 +55,9 @@ class LRMonitor(Callback):
     Curves are called ``lr/<scheduler or group name>`` (``lr/optimizer`` where nobody gave a name), whatever the
     optimizer's class. Works without scheduler and logger. On several devices every rank needs it, as it needs most
     callbacks: they compare a plateau's metric; the first rank alone logs, prints and warns.
+
+    They are among the Trainer's ``callback_metrics``: before validation and at the end of an epoch those that were used last,
+    and, where a checkpoint callback or early stopping may look for them, those of each row.
 
     TensorBoard also gets the plan, under ``lr_plan/``: its curves, a chart of planned and used, the table, and with matplotlib
     the picture. Weights & Biases gets a chart of the plan, ``lr_schedule`` in the run's config, and values in its summary.
@@ -159,6 +163,7 @@ class LRMonitor(Callback):
         self._next: dict[str, float] = {}
         self._departed = False
         self._begins = False  # whether an epoch's first batch has yet to come
+        self._is_watched = False  # whether somebody may look at the metrics in mid-epoch, and they are worth their time
         self._findings: tuple[str, ...] = ()
         self._watch: Watch | None = None
         self._planned: tuple[Line, ...] = ()
@@ -235,6 +240,8 @@ class LRMonitor(Callback):
                 track.resume(state)
         if self.progress_bar:
             self._bar = BarEntry(trainer, self._bar_text)
+        watchers = [one for one in callbacks_of(trainer) for kind in _WATCHERS if is_a(one, kind)]
+        self._is_watched = self.names == "stable" and bool(watchers)
         self._brief(trainer, pl_module)
         self._watch = Watch(trainer, pl_module, strict=self.strict)
 
@@ -391,6 +398,8 @@ class LRMonitor(Callback):
         if names:
             log_row(trainer, names, values, track.step, in_batch=in_batch)
             self._history.add(track.step, track.epoch, names, values)
+            if self._is_watched:
+                put_metrics(trainer, dict(zip(names, values, strict=True)))
         for one in due:
             one.logged = track.step
 

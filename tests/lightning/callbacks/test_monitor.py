@@ -463,6 +463,22 @@ def test_a_schedule_free_optimizer_may_not_say_its_lr() -> None:
     assert monitor.history == {"step": [0], "epoch": [0], "lr/optimizer": [0.1]}
 
 
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_checkpoint_in_mid_epoch_has_the_lr_in_its_name(every: int, tmp_path: Path) -> None:
+    """That of the latest update that was logged."""
+    options: dict[str, Any] = {"auto_insert_metric_name": False, "every_n_train_steps": 1, "save_top_k": -1}
+    kept = ModelCheckpoint(tmp_path, filename="{step} {lr/optimizer:.6f}", **options)
+    net, monitor = Probe(scheduled(linear())), LRMonitor()
+    fit(net, kept, monitor, batches=6, log_every_n_steps=every, enable_checkpointing=True)
+
+    used = {x: lrs[0] for x, lrs in net.used}
+    latest = [max(step for step in monitor.history["step"] if step <= x) for x in used]
+    assert len(set(latest)) > 2
+    assert sorted(one.stem for one in tmp_path.iterdir()) == [
+        f"{x + 1} {used[step]:.6f}" for x, step in zip(used, latest, strict=True)
+    ]
+
+
 def test_printing(capsys: pytest.CaptureFixture[str]) -> None:
     """``print_lr`` writes a line for each epoch, with the LR of its last update."""
     fit(Probe(scheduled(linear(), interval="epoch")), LRMonitor(print_lr=True), batches=2, max_epochs=2)
