@@ -180,16 +180,19 @@ class LRMonitor(Callback):
     @property
     def last_momentum_values(self) -> dict[str, float | None]:
         """The latest of them for momentum; ``None`` before the first."""
-        if self.names == "lightning":
-            return self._readings.momentum
-        return {one.momentum: self._history.latest(one.momentum) for one in self._all.values()}
+        return self._latest("momentum")
 
     @property
     def last_weight_decay_values(self) -> dict[str, float | None]:
         """The latest of them for weight decay; ``None`` before the first."""
+        return self._latest("weight_decay")
+
+    def _latest(self, quantity: str) -> dict[str, float | None]:
         if self.names == "lightning":
-            return self._readings.weight_decay
-        return {one.weight_decay: self._history.latest(one.weight_decay) for one in self._all.values()}
+            read: dict[str, float | None] = getattr(self._readings, quantity)
+            return read
+        names = [getattr(one, quantity) for one in self._all.values()]
+        return {name: self._history.latest(name) for name in names}
 
     @property
     def history(self) -> dict[str, list[int] | list[float]]:
