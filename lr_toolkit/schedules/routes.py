@@ -193,15 +193,18 @@ class Continued(Route):
                 f"on_change='continue' at update {self.at}: the LR in use is 0, from which nothing decays. Write "
                 "on_change='replan'."
             )
-        for segment in self.plan.timeline.segments:
-            for k in (segment.start, segment.end - 1):
-                if k > self.at and any(
-                    later > lr * (1 + 1e-9) for later, lr in zip(self.plan.lrs(k), now, strict=True)
-                ):
-                    raise ScheduleError(
-                        f"on_change='continue' at update {self.at}: {self.plan.timeline.schedule!r} still climbs there, so "
-                        "there is no remaining decay to run from the LR in use. Write on_change='replan'."
-                    )
+        last = self.plan.lrs(max(self.plan.steps, self.at))
+        edges = {k for one in self.plan.timeline.segments for k in (one.start, one.end - 1) if k > self.at}
+        # Whoever dips below the end has to climb back to it.
+        if any(
+            later > lr * (1 + 1e-9) or later < end * (1 - 1e-9)
+            for k in edges
+            for later, lr, end in zip(self.plan.lrs(k), now, last, strict=True)
+        ):
+            raise ScheduleError(
+                f"on_change='continue' at update {self.at}: {self.plan.timeline.schedule!r} still climbs there, so "
+                "there is no remaining decay to run from the LR in use. Write on_change='replan'."
+            )
 
     @property
     def bases(self) -> tuple[float, ...]:

@@ -29,6 +29,12 @@ FALLING = [
     "step(7, gamma=0.5)",
     "wsd(5, '20%')",
 ]
+DIPPING = [
+    "hold(20) >> linear(over=20) >> linear(end=0.5)",
+    "cosine(end=0.1, over=30) >> warmup(30, start=0.2)",
+    "hold(20) >> step(3, gamma=0.5, over=30) >> linear(end=0.9)",
+    "linear(over=45) >> exponential(0.9, every=20)",
+]
 
 
 @st.composite
@@ -120,9 +126,26 @@ def test_continued_in_the_plans_hold_it_waits_for_the_decay() -> None:
     assert [route.lrs(k)[0] for k in (30, 49, 50, 55, 60)] == pytest.approx([0.4, 0.4, 0.4, 0.2, 0.0])
 
 
-@pytest.mark.parametrize("text", ["warmup(40) >> cosine()", "step(7, gamma=2.0)", "cosine(over=40) >> warmup(20)"])
+@given(st.sampled_from([*FALLING, *DIPPING]), st.integers(5, 70), st.floats(0.001, 1))
+def test_continued_no_lr_leaves_the_way_from_start_to_end(text: str, at: int, start: float) -> None:
+    """Each LR lies between the one in use and the plan's last, or the plan, which dips on its way, is refused."""
+    target = plan(text, 60, [1.0])
+    try:
+        route = Continued(target, at, (start,))
+    except ScheduleError:
+        assert text in DIPPING
+        return
+    low, high = sorted([start, route.lrs(60)[0]])
+
+    assert all(low - 1e-12 <= route.lrs(k)[0] <= high + 1e-12 for k in range(at, 99))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["warmup(40) >> cosine()", "step(7, gamma=2.0)", "cosine(over=40) >> warmup(20)", *DIPPING],
+)
 def test_a_plan_that_climbs_cannot_be_continued(text: str) -> None:
-    """A plan that climbs above its LR of now has no remaining decay: the message names it and another policy."""
+    """A plan that climbs above its LR of now, or dips below its end, has no remaining decay: named, with another policy."""
     with pytest.raises(ScheduleError, match=r"still climbs there(?s:.*)Write on_change='replan'"):
         Continued(plan(text, 60), 20, (0.1, 0.02))
 
