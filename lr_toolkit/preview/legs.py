@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import final
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import TypeAlias, final
 
 from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched
 from lr_toolkit.schedules.text import spell
@@ -24,8 +25,11 @@ class Leg:
     end: int
 
 
+_Piece: TypeAlias = "tuple[str, str, Fraction, Fraction]"  # a leg before it is rounded
+
+
 def legs_of(route: Route) -> tuple[Leg, ...]:
-    """The phases of ``route`` in turn; after the last one its LR holds.
+    """The phases of ``route`` in turn, those that take no update left out; after the last one its LR holds.
 
     Of a plan that a run took up on the way, in the place of another, only what comes from there on.
 
@@ -38,37 +42,38 @@ def legs_of(route: Route) -> tuple[Leg, ...]:
         >>> [(leg.text, leg.start) for leg in legs_of(Rewarmed(plan, at=6, over=3))]
         [('warmup(2)', 0), ('linear()', 2), ('warmup(3)', 6), ('linear()', 9)]
     """
+    whole = (Leg(name, text, ceil(start), ceil(end)) for name, text, start, end in _exactly(route))
+    return tuple(one for one in whole if one.end > one.start)
+
+
+def _exactly(route: Route) -> list[_Piece]:
+    """The phases with their exact edges: rounded before they are stretched again, they would come too early."""
     match route:
-        case Stretched():
-            return _stretched(route)
-        case Continued():
-            return _from(legs_of(route.plan), route.at)
-        case Rewarmed():
-            legs, ready = legs_of(route.of), route.at + route.over
-            before = tuple(replace(one, end=min(one.end, route.at)) for one in legs if one.start < route.at)
-            again = Leg("warmup", f"warmup({route.over})", route.at, ready)
-            return (*before, again, *_from(legs, ready))
         case Plan():
             parts = route.timeline.segments
-            return tuple(Leg(one.shape.name, spell(one.shape), one.start, one.end) for one in parts)
+            return [(one.shape.name, spell(one.shape), Fraction(one.start), Fraction(one.end)) for one in parts]
+        case Stretched():
+            slower = Fraction(route.until - route.at, route.of.steps - route.at)
+
+            def moved(k: Fraction) -> Fraction:
+                return k if k <= route.at else route.at + (k - route.at) * slower
+
+            return [(name, text, moved(start), moved(end)) for name, text, start, end in _exactly(route.of)]
+        case Continued():
+            return _from(_exactly(route.plan), Fraction(route.at))
+        case Rewarmed():
+            pieces, at, ready = _exactly(route.of), Fraction(route.at), Fraction(route.at + route.over)
+            again = ("warmup", f"warmup({route.over})", at, ready)
+            return [*_before(pieces, at), again, *_from(pieces, ready)]
     raise TypeError(f"{type(route).__name__} is no way to go on.")
 
 
-def _from(legs: tuple[Leg, ...], at: int) -> tuple[Leg, ...]:
-    return tuple(replace(one, start=max(one.start, at)) for one in legs if one.end > at)
+def _before(pieces: list[_Piece], at: Fraction) -> list[_Piece]:
+    return [(name, text, start, min(end, at)) for name, text, start, end in pieces if start < at]
 
 
-def _stretched(route: Stretched) -> tuple[Leg, ...]:
-    old, new = route.of.steps - route.at, route.until - route.at
-
-    def moved(k: int) -> int:
-        """The first update whose place in the route that was stretched is ``k`` or lies behind it."""
-        return k if k <= route.at else route.at - (route.at - k) * new // old
-
-    legs = legs_of(route.of)
-    edges = [*(moved(one.start) for one in legs), moved(legs[-1].end)]
-    placed = [replace(leg, start=start, end=end) for leg, (start, end) in zip(legs, pairwise(edges), strict=True)]
-    return tuple(one for one in placed if one.end > one.start)
+def _from(pieces: list[_Piece], at: Fraction) -> list[_Piece]:
+    return [(name, text, max(start, at), end) for name, text, start, end in pieces if end > at]
 
 
 def change_of(route: Route, asked: Timeline) -> str:

@@ -64,7 +64,7 @@ class Route(ABC):
         """The update at which the route ends; its last LR holds."""
 
     @abstractmethod
-    def lrs(self, k: float) -> list[float]:
+    def lrs(self, k: float | Fraction) -> list[float]:
         """The LR of each group at update ``k``; a number that is not whole lies between two updates."""
 
     @abstractmethod
@@ -98,7 +98,9 @@ class Plan(Route):
     def steps(self) -> int:
         return self.timeline.horizon.steps
 
-    def lrs(self, k: float) -> list[float]:
+    def lrs(self, k: float | Fraction) -> list[float]:
+        if isinstance(k, Fraction):
+            k = int(k) if k.denominator == 1 else float(k)
         a, b = self.timeline.affine(k)
         return [base * a + b for base in self.base_lrs]
 
@@ -155,11 +157,11 @@ class Stretched(Route):
     def steps(self) -> int:
         return self.until
 
-    def lrs(self, k: float) -> list[float]:
+    def lrs(self, k: float | Fraction) -> list[float]:
         if k <= self.at:
             return self.of.lrs(k)
-        there = self.at + (Fraction(k) - self.at) * (self.of.steps - self.at) / (self.until - self.at)
-        return self.of.lrs(int(there) if there.denominator == 1 else float(there))
+        # Exact down to the plan: a float on the way could fall short of the update at which a phase begins.
+        return self.of.lrs(self.at + (Fraction(k) - self.at) * (self.of.steps - self.at) / (self.until - self.at))
 
     def rebased(self, base_lrs: Sequence[float]) -> Stretched:
         return replace(self, of=self.of.rebased(base_lrs))
@@ -214,7 +216,7 @@ class Continued(Route):
     def steps(self) -> int:
         return self.plan.steps
 
-    def lrs(self, k: float) -> list[float]:
+    def lrs(self, k: float | Fraction) -> list[float]:
         plan = self.plan
         return [
             start if first == end else end + (start - end) * ((lr - end) / (first - end))
@@ -255,7 +257,7 @@ class Rewarmed(Route):
     def steps(self) -> int:
         return self.of.steps
 
-    def lrs(self, k: float) -> list[float]:
+    def lrs(self, k: float | Fraction) -> list[float]:
         ramp = float(k - self.at + 1) / (self.over + 1)
         lrs = self.of.lrs(k)
         return [lr * ramp for lr in lrs] if 0 < ramp < 1 else lrs

@@ -225,4 +225,4 @@ def test_between_two_updates_a_fraction_and_a_float_agree() -> None:
     """An update's place may be a whole number in any spelling."""
     route = Stretched(Stretched(plan("cosine()", 60), 20, 100), 30, 70)
 
-    assert route.lrs(50) == route.lrs(50.0) == route.lrs(Fraction(50))  # type: ignore[arg-type]  # that is the point
+    assert route.lrs(50) == route.lrs(50.0) == route.lrs(Fraction(50))
