@@ -240,7 +240,7 @@ class Polynomial(_Decay):
 
     def fall(self, n: int) -> Curve:
         power = self.power
-        return lambda i: _power((n - i) / n, power)
+        return lambda i: _like(i, np.power((n - i) / n, power))
 
     def rise(self, n: int) -> Curve:
         power = self.power
@@ -423,12 +423,6 @@ def _constant(level: float) -> Curve:
     return lambda i: np.full(i.shape, level) if isinstance(i, np.ndarray) else level
 
 
-def _power(base: Value, exponent: Value) -> Value:
-    """base ** exponent by NumPy's loop for one value too: ``math.pow`` differs from it in the last bit."""
-    power = np.power(base, exponent)
-    return power if isinstance(power, np.ndarray) else float(power)
-
-
 def _like(i: Index, value: Value) -> Value:
     """``value`` as a Python float where ``i`` is a single index."""
     return value if isinstance(i, np.ndarray) else float(value)
@@ -441,7 +435,14 @@ def _geometric(shape: Shape, gamma: float, exponent: Callable[[Index], Value], s
             f"{shape.name}(gamma={gamma!r}): grows beyond every float within the {span.length} steps of its phase. Write a "
             f"gamma below 1: {shape.name}(..., gamma=0.9)."
         )
-    return lambda i: _power(gamma, exponent(i))
+    base = np.array(gamma)
+
+    def curve(i: Index) -> Value:
+        power = exponent(i)
+        # For one exponent alone, of 2 or 0.5, NumPy has a shorter way with another last bit; in a list it is one of many.
+        return np.power(base, power) if isinstance(power, np.ndarray) else np.power(base, [power]).item()
+
+    return curve
 
 
 def _reached(milestones: list[int]) -> Callable[[Index], Value]:

@@ -432,6 +432,29 @@ def test_a_long_array_gives_what_its_updates_give(text: str) -> None:
     assert (np.abs(timeline.values(ks) - one_by_one) <= np.spacing(one_by_one)).all()
 
 
+GAMMAS = [0.1, 0.3, 0.5, 0.9, 0.94, 0.97, 1 / 3, 1.1, 2.0]
+POWERS = [
+    *(
+        f"{shape}, gamma={gamma!r})"
+        for gamma in GAMMAS
+        for shape in ("step(100", "multistep([100, 200, 300, 400, 500]")
+    ),
+    *(f"exponential({gamma!r}, every={every})" for gamma in GAMMAS for every in (100, "'1.7%'")),
+    *(f"polynomial({power}, end={end})" for power in (0.5, 1.0, 2.0) for end in (0.0, 0.1)),
+]
+
+
+@pytest.mark.parametrize("text", POWERS)
+def test_a_power_has_one_value_alone_and_in_an_array(text: str) -> None:
+    """To the last bit, in arrays of one, of all, and of any size between: NumPy's short ways to a square are not taken."""
+    timeline = on(text, 600)
+    several = timeline.values(range(600)).tolist()
+
+    assert [timeline(k) for k in range(600)] == several
+    assert [timeline.values([k])[0] for k in range(600)] == several
+    assert timeline.values(range(1, 600, 7)).tolist() == several[1::7]
+
+
 @settings(max_examples=40)
 @given(runs(), st.randoms(use_true_random=False))
 def test_any_update_can_be_asked_at_any_time(run: Run, random: Any) -> None:
