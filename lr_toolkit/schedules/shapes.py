@@ -243,8 +243,8 @@ class Polynomial(_Decay):
         return lambda i: _like(i, np.power((n - i) / n, power))
 
     def rise(self, n: int) -> Curve:
-        power = self.power
-        return lambda i: _like(i, -np.expm1(power * np.log1p(-i / n)))
+        power = min(self.power, 1e300)  # beyond it all is zero, and the product below would overflow
+        return lambda i: _like(i, -np.expm1(power * _log_left(i, n)))
 
 
 @final
@@ -417,6 +417,13 @@ class Custom(Shape):
 def _squared_sine(angle: Value) -> Value:
     sine = math.sin(angle) if type(angle) is float else np.sin(angle)  # at every step: isinstance takes twice as long
     return sine * sine
+
+
+def _log_left(i: Index, n: int) -> Value:
+    """log(1 - i / n), in each half of the way by the formula that keeps its digits there."""
+    if isinstance(i, np.ndarray):
+        return np.where(2 * i < n, np.log1p(-i / n), np.log((n - i) / n))
+    return np.log1p(-i / n) if 2 * i < n else np.log((n - i) / n)
 
 
 def _constant(level: float) -> Curve:

@@ -1,4 +1,4 @@
-"""Accuracy: every shape against fifty digits, in runs of up to ten million updates, down to the last update."""
+"""Accuracy: every shape against fifty digits, in runs of up to a hundred million updates, down to the last update."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.schedules.strategies import resolved
 
 BOUND = 1e-12
 BASE = 0.3
-HORIZONS = [10, 1000, 10**5, 10**7]
+HORIZONS = [10, 1000, 10**5, 10**7, 10**8]
 SHAPES: dict[str, list[Phase]] = {
     "warmup": [("warmup", {"over": "100%"})],
     "warmup from zero": [("warmup", {"over": "100%", "start": 0.0})],
@@ -36,6 +36,9 @@ SHAPES: dict[str, list[Phase]] = {
     "square to an LR": [("polynomial", {"power": 2.0, "end_lr": 1e-5})],
     "tenth power to a tenth": [("polynomial", {"power": 10.0, "end": 0.1})],
     "three hundredth power": [("polynomial", {"power": 300.0})],
+    "power of a tenth to nine tenths": [("polynomial", {"power": 0.1, "end": 0.9})],
+    "power of a hundredth to an LR": [("polynomial", {"power": 0.01, "end_lr": 0.2})],
+    "power of ten to 308 to a tenth": [("polynomial", {"power": 1e308, "end": 0.1})],
     "one minus root": [("one_minus_sqrt", {})],
     "one minus root to an LR": [("one_minus_sqrt", {"end_lr": 1e-5})],
     "linear up to a million": [("linear", {"end": 1e6})],
