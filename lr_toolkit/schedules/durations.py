@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, final
 
 from lr_toolkit.errors import ScheduleError, shorten
 
-__all__ = ["Duration", "DurationLike", "Unit"]
+__all__ = ["ENDLESS", "Duration", "DurationLike", "Unit"]
 
 Unit: TypeAlias = Literal["steps", "epochs", "%"]
 
@@ -23,8 +23,8 @@ _UNITS: dict[str, Unit] = {
     "%": "%",
 }
 _TEXT = re.compile(r"\s*(-?\d{1,40}(?:\.\d{1,40})?)\s*([a-z%]*)\s*", re.ASCII)
-# Eleven digits and four decimals: a float still tells such numbers apart, and exact milestones stay within int64.
-_LONGEST = 10**11
+# No run is so long. Below it, a float still tells apart numbers of four decimals, and exact milestones stay within int64.
+ENDLESS = 10**11
 
 
 @final
@@ -124,7 +124,7 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
         return value.amount, value.unit
     if isinstance(value, float):
         share = decimal(value * 100) if 0.0001 <= value <= 1 else "5"
-        if 1 < value < _LONGEST and value.is_integer():
+        if 1 < value < ENDLESS and value.is_integer():
             raise refused("a bare float has no unit", share, int(value), int(value))
         raise refused("a bare float has no unit", share)
     if isinstance(value, str):
@@ -142,7 +142,7 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
         "must be more than zero": amount <= 0,
         "a step cannot be divided": unit == "steps" and amount.denominator > 1,
         "is more than the whole run": unit == "%" and amount > 100,
-        "is longer than any run": amount >= _LONGEST,
+        "is longer than any run": amount >= ENDLESS,
         "has more than four decimals": 10_000 % amount.denominator > 0,
     }
     for why, applies in refusals.items():

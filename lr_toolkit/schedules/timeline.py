@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.durations import decimal
+from lr_toolkit.schedules.durations import ENDLESS, decimal
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
 from lr_toolkit.schedules.shapes import Curve, Hold, Index, Level, Shape, Span, Value
 from lr_toolkit.schedules.text import spell
@@ -92,6 +92,11 @@ class Timeline:
         if not isinstance(self.horizon, Horizon):
             raise ScheduleError(
                 f"{self.schedule!r} on horizon={shorten(self.horizon)}: the length of a run is a Horizon. Write Horizon(steps=1000)."
+            )
+        if max((self.horizon.steps, *(self.horizon.epoch_steps or ()))) >= ENDLESS:
+            raise ScheduleError(
+                f"{self.schedule!r} on {shorten(self.horizon)}: is longer than any run or epoch, which has fewer than 10^11 "
+                "steps. Write the length of yours, for example Horizon(steps=1000, steps_per_epoch=100)."
             )
         segments = _segments(self.schedule, self.horizon)
         object.__setattr__(self, "segments", segments)

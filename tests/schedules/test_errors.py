@@ -223,6 +223,16 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
     ),
     ("a milestone in unknown epochs", lambda: on("multistep(['3 epochs'])"), ["'3 epochs'", "steps_per_epoch="]),
     ("stairs in unknown epochs", lambda: on("step('3 epochs')"), ["'3 epochs'", "steps_per_epoch="]),
+    (
+        "endless",
+        lambda: on("hold()", Horizon(10**11)),
+        ["hold() on Horizon(steps=100000000000)", "any run", "steps=1000"],
+    ),
+    (
+        "an endless epoch",
+        lambda: on("hold()", Horizon(10, [4, 10**13])),
+        ["hold() on Horizon(steps=10, steps_per_epoch=(4, 10000000000000))", "or epoch", "steps_per_epoch=100"],
+    ),
     ("a number as horizon", lambda: on(cosine(), 100), ["horizon=100", "Horizon(steps=1000)"]),
     # --- custom
     ("no function", lambda: custom(bad(0.5)), ["custom(fn=0.5)", "function", "custom(lambda i: 0.95**i)"]),
@@ -330,3 +340,13 @@ def test_the_error_is_a_value_error() -> None:
 def test_what_just_fits_is_not_refused(schedule: str) -> None:
     """The limits themselves are inside: a run filled to its last update, one update left, a share of no update."""
     assert on(schedule)
+
+
+@pytest.mark.parametrize("every", ["'0.0001 epochs'", "'0.0003%'", 7])
+def test_the_longest_run_is_counted_without_overflow(every: object) -> None:
+    """With 10^11 - 1 steps the last update has the same LR alone and in an array, whatever the interval."""
+    n = 10**11 - 1
+    for text in (f"step({every}, gamma=0.9999999)", f"exponential(0.9999999, every={every})"):
+        timeline = Schedule.parse(text).resolve(Horizon(n, n))
+
+        assert timeline.values([n // 2, n - 1]).tolist() == [timeline(n // 2), timeline(n - 1)]
