@@ -22,5 +22,8 @@ run, over=500 or over='500 steps' for updates, over='3 epochs' for epochs.
 
 def shorten(value: object) -> str:
     """``repr(value)``, cut to what a message can show."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python prints no number of more than 4300 digits, alone or in a list
+        text = f"<{type(value).__name__} too long to print>"
     return text if len(text) <= 80 else text[:77] + "..."

@@ -58,13 +58,13 @@ class Horizon:
             return
         if self.unit == "epoch":
             raise ScheduleError(
-                f"Horizon(steps_per_epoch={per_epoch!r}, unit='epoch'): a scheduler stepped per epoch takes one step an "
+                f"Horizon(steps_per_epoch={shorten(per_epoch)}, unit='epoch'): a scheduler stepped per epoch takes one step an "
                 f"epoch. Write Horizon(steps={self.steps}, unit='epoch'), or leave out unit= to count updates."
             )
         if isinstance(per_epoch, (list, tuple)):
             if not per_epoch:
                 raise ScheduleError(
-                    f"Horizon(steps_per_epoch={per_epoch!r}): write one number, or one for each epoch, for example "
+                    f"Horizon(steps_per_epoch={shorten(per_epoch)}): write one number, or one for each epoch, for example "
                     "Horizon(steps=10, steps_per_epoch=[4, 4, 2])."
                 )
             lengths = [_whole("steps_per_epoch", length) for length in per_epoch]

@@ -27,6 +27,7 @@ from lr_toolkit import (
     warmup,
 )
 
+HUGE = 10**5000  # Python prints no number of so many digits
 RUN = Horizon(100)
 UNEVEN = Horizon(100, [40, 20, 40])
 
@@ -289,6 +290,29 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
     ("a wrong argument in text", lambda: on("warmup(0.1)"), ["warmup(over=0.1)", "over='10%'"]),
     ("no text", lambda: on(""), ["Schedule.parse('')", "warmup('5%') >> cosine(end=0.1)"]),
     ("10 MB of brackets", lambda: on("(" * 10**7), ["10000000 characters", "warmup('5%') >> cosine(end=0.1)"]),
+    # --- numbers that cannot be printed
+    (
+        "a huge duration",
+        lambda: warmup(HUGE),
+        ["warmup(over=<int too long to print>)", "longer than any run", "over=500"],
+    ),
+    ("a huge milestone", lambda: multistep([5, HUGE]), ["multistep(at=[..., <int too long", "longer than any run"]),
+    ("huge milestones", lambda: multistep(bad({HUGE})), ["multistep(at=<set too long to print>)", "a list"]),
+    ("a huge end", lambda: cosine(HUGE), ["cosine(end=<int too long to print>)", "finite", "end=0.1"]),
+    ("a huge end in text", lambda: on("cosine(end=0x" + "F" * 5000 + ")"), ["cosine(end=<int too long", "end=0.1"]),
+    ("a huge T_max", lambda: bad(cosine)(T_max=HUGE), ["T_max=<int too long to print>", "over"]),
+    (
+        "a huge run",
+        lambda: on("hold()", Horizon(HUGE)),
+        ["hold() on <Horizon too long to print>", "longer than any run"],
+    ),
+    (
+        "huge epochs in epochs",
+        lambda: Horizon(9, [HUGE], unit="epoch"),
+        ["steps_per_epoch=<list too long to print>, unit='epoch'", "Horizon(steps=9, unit='epoch')"],
+    ),
+    ("a huge factor", lambda: on(custom(lambda i: -HUGE)), ["gave <int too long to print> for step 0", "0.95**i"]),
+    ("a huge update", lambda: hold().resolve(RUN).values([HUGE]), ["<list too long to print>", "timeline(0)"]),
     # --- updates
     ("a negative update", lambda: hold().resolve(RUN)(-1), ["timeline(-1)", "from 0", "timeline(0)"]),
     ("half an update", lambda: hold().resolve(RUN)(bad(0.5)), ["timeline(0.5)", "whole numbers"]),
