@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 from math import nan
 from pathlib import Path
+from sys import float_info
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
 from lr_toolkit.preview.names import apart, together
@@ -28,6 +29,7 @@ _MOST_NAMES = 14  # as many as stand beside the picture
 _LONGEST_NAME = 26
 _DENSE = 150  # points across the picture from where on the eye sees a line
 _FAR_APART = 20  # times as high: on a linear axis the lowest curve would lie on the ground
+_HIGHEST = 1e250  # beyond it matplotlib's limits and ticks overflow
 
 
 @final
@@ -41,8 +43,8 @@ class Line:
 
     @property
     def peak(self) -> float:
-        """The highest LR, planned or used."""
-        return max([*self.planned[1], *self.used[1]], default=0.0)
+        """The highest LR, planned or used, that can be drawn."""
+        return min(max([*self.planned[1], *self.used[1]], default=0.0), _HIGHEST)
 
 
 def has_matplotlib() -> bool:
@@ -84,13 +86,19 @@ def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) 
     looks, broad = _looks(len(shown)), 5 if len(shown) <= len(_COLOURS) else 40 / (len(shown) + 2)
     for line, look in zip(shown, looks, strict=True):
         if len(line.planned[0]):
-            axes.plot(*line.planned, color=look["color"], alpha=0.3, linewidth=broad, solid_capstyle="round")
+            xs, ys = line.planned
+            (broadly,) = axes.plot(
+                xs, _drawn(ys), color=look["color"], alpha=0.3, linewidth=broad, solid_capstyle="round"
+            )
+            if len(xs) == 1:  # through which no line goes
+                broadly.set(marker="o", markersize=broad, markeredgewidth=0)
         if len(line.used[0]):
-            points = _joined(line.used, visible)
-            axes.plot(*points, **look, markevery=_marked(points[0]))
+            xs, ys = _joined(line.used, visible)
+            axes.plot(xs, _drawn(ys), **look, markevery=_marked(xs))
     for phase in phases:
         axes.axvline(phase, color="#999999", linewidth=0.8, linestyle=":")
-    axes.set(xlabel="update", ylabel="learning rate", title=title)
+    axes.set(xlabel="update", ylabel="learning rate")
+    axes.set_title(title, parse_math=False)
     _scale(axes, [one.peak for one in shown if one.peak > 0])
     axes.margins(x=0.02)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
@@ -140,6 +148,10 @@ def _looks(count: int) -> list[dict[str, Any]]:
     ]
 
 
+def _drawn(lrs: Sequence[float]) -> list[float]:
+    return [min(lr, _HIGHEST) for lr in lrs]
+
+
 def _joined(points: Points, visible: float) -> Points:
     """The points, with a gap between two that are not neighbours and stand visibly apart: nothing is known of it."""
     xs, ys = [*points[0][:1]], [*points[1][:1]]
@@ -164,7 +176,8 @@ def _scale(axes: Any, peaks: Sequence[float]) -> None:
     """An axis on which the lowest curve can be seen, too."""
     if peaks and max(peaks) > _FAR_APART * min(peaks):
         axes.set_yscale("log", nonpositive="clip")
-        axes.set_ylim(min(peaks) / 20, max(peaks) * 1.5)
+        # Over more than a few hundred decades matplotlib finds no ticks.
+        axes.set_ylim(max(min(peaks) / 20, max(peaks) / 1e100, float_info.min), max(peaks) * 1.5)
         return
     axes.set_ylim(bottom=0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
@@ -175,16 +188,24 @@ def _name(figure: Any, shown: Sequence[Line], looks: Sequence[dict[str, Any]], d
     from matplotlib.lines import Line2D
 
     named = _spread([*zip(shown, looks, strict=True)], _MOST_NAMES)
-    handles = [Line2D([], [], **{**look, "linewidth": 2}, label=line.name) for line, look in named]
+    entries = [(line.name, Line2D([], [], **{**look, "linewidth": 2})) for line, look in named]
     if any(len(one.planned[0]) for one in shown):
-        handles.append(Line2D([], [], color=_GREY, alpha=0.3, linewidth=5, label="planned"))
+        entries.append(("planned", Line2D([], [], color=_GREY, alpha=0.3, linewidth=5)))
     if any(len(one.used[0]) for one in shown):
-        handles.append(Line2D([], [], color=_GREY, linestyle="", marker="o", markersize=3, label="used"))
-    if not handles:
+        entries.append(("used", Line2D([], [], color=_GREY, linestyle="", marker="o", markersize=3)))
+    if not entries:
         return
     drawn = "" if len(shown) == different else f"{len(shown)} drawn, "
     title = "" if len(named) == different else f"{different} curves, {drawn}{len(named)} named"
+    names, handles = zip(*entries, strict=True)
     legend = figure.legend(
-        handles=handles, loc="outside right upper", frameon=False, fontsize="small", title=title or None
+        handles,
+        ["name"] * len(handles),
+        loc="outside right upper",
+        frameon=False,
+        fontsize="small",
+        title=title or None,
     )
     legend.get_title().set_fontsize("small")
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=name, parse_math=False)  # as it is: matplotlib takes dollars for mathematics, and hides _names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -173,6 +174,33 @@ def test_the_lowest_curve_is_off_the_ground() -> None:
 
     assert (near.get_yscale(), near.get_ylim()[0]) == ("linear", 0)
     assert (far.get_yscale(), 0 < far.get_ylim()[0] < 0.001) == ("log", True)
+
+
+@pytest.mark.parametrize("name", ["a$b_$c", "$x^$", "US$", "\\$x", "_hidden", "$\\frac$"])
+def test_a_name_is_shown_as_it_is(name: str, tmp_path: Path) -> None:
+    """No dollar of a name or a title begins a formula, and no underscore hides a curve from the legend."""
+    figure = draw([Line(name, planned=([0, 1], [0.1, 0.0]))], title=name)
+    written = save(figure, tmp_path / "lr.svg").read_text()
+
+    assert names_in(figure) == [name, "planned"]
+    assert written.count(f"<!-- {name} -->") == 2
+
+
+def test_a_plan_of_one_update_can_be_seen() -> None:
+    """One point has no line through it, so it is drawn as a dot."""
+    (one,) = draw([Line("a", planned=([0], [0.1]))]).axes[0].lines
+    (two,) = draw([Line("a", planned=([0, 1], [0.1, 0.0]))]).axes[0].lines
+
+    assert (one.get_marker(), two.get_marker()) == ("o", "None")
+
+
+@pytest.mark.parametrize("low", [5e-324, 1e-300, 1.0, 1.7e308])
+@pytest.mark.parametrize("high", [1.7e308, sys.float_info.max, math.inf])
+def test_any_lr_can_be_drawn(low: float, high: float, tmp_path: Path) -> None:
+    """LRs at the ends of what a float can hold, or of a run that has left it, make a picture without a warning."""
+    lines = [Line("a", ([0, 1], [low, 0.0]), ([0, 1], [low, low])), Line("b", used=([0, 1], [high, low]))]
+    for some in (lines, lines[:1], lines[1:]):
+        assert save(draw(some), tmp_path / "lr.png").stat().st_size > 0
 
 
 def test_no_window_manager_is_asked() -> None:
