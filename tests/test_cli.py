@@ -43,6 +43,25 @@ def test_show_prints_the_curve_and_the_phases() -> None:
 
 
 @pytest.mark.parametrize(
+    ("schedule", "facts", "phases"),
+    [
+        ("warmup('1%') >> cosine()", ["warmup('1%') takes no update of so short a run"], ["cosine()"]),
+        ("hold('1%') >> hold('2%')", [f"hold('{one}%') takes no update of so short a run" for one in (1, 2)], []),
+        ("warmup(2) >> cosine()", [], ["warmup(2)", "cosine()"]),
+    ],
+)
+def test_a_phase_without_an_update_is_said_and_not_shown(
+    schedule: str, facts: list[str], phases: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A share that rounds to nothing has no row, as if it ran, but a line that says so."""
+    main(["show", schedule, "--steps", "10"])
+    said, _, table = capsys.readouterr().out.rstrip().partition("\n\n")
+
+    assert [line.strip() for line in said.splitlines()[3:]] == facts
+    assert [line.split()[0] for line in table.splitlines()[1:]] == phases
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["cosin()", "--steps", "9"], "Did you mean cosine(...)?"),

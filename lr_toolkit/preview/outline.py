@@ -36,12 +36,17 @@ def outline(timeline: Timeline, base_lr: float | None = None, *, ascii_only: boo
     scale = "factors of the base LR" if base_lr is None else f"base LR {base_lr:g}"
     rows = []
     for one in timeline.segments:
+        if one.start == one.end:
+            continue
         epoch = [f"{float(horizon.epoch_at(Fraction(one.start))):.2f}"] if known else []
-        ends = timeline.values([one.start, max(one.end - 1, one.start)], base_lr=base_lr)
+        ends = timeline.values([one.start, one.end - 1], base_lr=base_lr)
         rows.append((spell(one.shape), count(one.start), *epoch, *(f"{value:.3g}" for value in ends)))
     columns = ("phase", ">from update", *([">epoch"] if known else []), ">first", ">last")
+    skipped = [
+        f"{spell(one.shape)} takes no update of so short a run" for one in timeline.segments if one.start == one.end
+    ]
     return Report(
         repr(timeline.schedule),
-        (f"{length}; {scale}", sparkline(values, 60, ascii_only=ascii_only)),
-        (Table(columns, tuple(rows)),),
+        (f"{length}; {scale}", sparkline(values, 60, ascii_only=ascii_only), *skipped),
+        (Table(columns, tuple(rows)),) if rows else (),
     )
