@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import warnings
 from collections.abc import Sequence
@@ -50,12 +51,27 @@ def _show(asked: argparse.Namespace) -> str:
     from lr_toolkit.preview.outline import outline
     from lr_toolkit.preview.report import can_print
 
-    timeline = Schedule.parse(asked.schedule).resolve(Horizon(asked.steps, asked.steps_per_epoch))
-    if asked.lr is None and timeline.absolute:
-        raise ScheduleError(f"{timeline.schedule!r} ends at an absolute LR. Say the base LR too: --lr 1e-3.")
-    if asked.lr is not None and not asked.lr > 0:
-        raise ScheduleError(f"--lr {asked.lr}: must be above zero, for example --lr 1e-3.")
+    schedule, horizon = Schedule.parse(asked.schedule), Horizon(asked.steps, asked.steps_per_epoch)
+    _refuse(schedule, asked.lr, asked.steps_per_epoch)
+    timeline = schedule.resolve(horizon)
     return outline(timeline, asked.lr, ascii_only=not can_print("▁█")).text()
+
+
+def _refuse(schedule: Schedule, lr: float | None, steps_per_epoch: int | None) -> None:
+    """What a run would refuse too, in the words of the command."""
+    if lr is not None and not 0 < lr < math.inf:
+        raise ScheduleError(f"--lr {lr}: must be above zero and finite, for example --lr 1e-3.")
+    in_epochs = next((str(one) for one in schedule.durations if one.unit == "epochs"), None)
+    if in_epochs and steps_per_epoch is None:
+        raise ScheduleError(f"{in_epochs!r} needs the length of an epoch. Say it too: --steps-per-epoch 100.")
+    floor = max(getattr(one, "end_lr", None) or 0.0 for one in schedule.phases)
+    if floor and lr is None:
+        raise ScheduleError(f"{schedule!r} ends at an absolute LR. Say the base LR too: --lr {max(floor, 1e-3)}.")
+    if lr is not None and floor > lr:
+        raise ScheduleError(
+            f"end_lr={floor!r} lies above the base LR, --lr {lr}, and the LR would climb. Write a lower end_lr, or a floor "
+            "relative to the base LR: end=0.1."
+        )
 
 
 def _branch(asked: argparse.Namespace) -> str:

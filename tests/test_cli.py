@@ -43,6 +43,24 @@ def test_show_prints_the_curve_and_the_phases() -> None:
 
 
 @pytest.mark.parametrize(
+    ("steps", "steps_per_epoch", "length"),
+    [
+        (20, 20, "20 updates = 1 epoch;"),
+        (30, 20, "30 updates = 1.5 epochs;"),
+        (1, 20, "1 update = 0.05 epochs;"),
+        (1_234_567, 1, "1,234,567 updates = 1,234,567 epochs;"),
+    ],
+)
+def test_the_length_reads_as_one_says_it(
+    steps: int, steps_per_epoch: int, length: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One epoch is no "epochs", and a million of them have all their digits."""
+    main(["show", "hold()", "--steps", str(steps), "--steps-per-epoch", str(steps_per_epoch)])
+
+    assert length in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("schedule", "facts", "phases"),
     [
         ("warmup('1%') >> cosine()", ["warmup('1%') takes no update of so short a run"], ["cosine()"]),
@@ -66,10 +84,19 @@ def test_a_phase_without_an_update_is_said_and_not_shown(
     [
         (["cosin()", "--steps", "9"], "Did you mean cosine(...)?"),
         (["cosine()", "--steps", "0"], "Horizon(steps=0): must be a whole number above zero"),
+        (["cosine()", "--steps", str(10**20)], "is longer than any run"),
         (["warmup('2 epochs') >> hold()", "--steps", "9"], "'2 epochs' needs the length of an epoch"),
+        (["step('1 epoch')", "--steps", "9"], "length of an epoch. Say it too: --steps-per-epoch 100."),
         (["warmup(10)", "--steps", "9"], "The schedule does not fit"),
-        (["cosine(end_lr=1e-5)", "--steps", "9"], "Say the base LR too: --lr 1e-3."),
+        (["cosine(end_lr=1e-5)", "--steps", "9"], "Say the base LR too: --lr 0.001."),
+        (["cosine(end_lr=0.5)", "--steps", "9"], "Say the base LR too: --lr 0.5."),
         (["cosine()", "--steps", "9", "--lr", "-1"], "--lr -1.0: must be above zero"),
+        (["cosine()", "--steps", "9", "--lr", "inf"], "--lr inf: must be above zero and finite"),
+        (["cosine()", "--steps", "9", "--lr", "nan"], "--lr nan: must be above zero and finite"),
+        (
+            ["hold(2) >> cosine(end_lr=1e-2)", "--steps", "9", "--lr", "1e-3"],
+            "end_lr=0.01 lies above the base LR, --lr 0.001",
+        ),
         (["cosine()"], "the following arguments are required: --steps"),
     ],
 )

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lr_toolkit.preview.report import Report, Table, count, plural
+from lr_toolkit.preview.report import Report, Table, count, epochs, plural
 from lr_toolkit.preview.sparkline import sparkline
 from lr_toolkit.schedules import Timeline
 from lr_toolkit.schedules.text import spell
@@ -32,7 +32,7 @@ def outline(timeline: Timeline, base_lr: float | None = None, *, ascii_only: boo
     points = np.linspace(0, horizon.steps - 1, min(horizon.steps, 480)).round().astype(np.int64)
     values = timeline.values(points, base_lr=base_lr)
     known = horizon.epochs is not None
-    length = plural(horizon.steps, "update") + (f" = {horizon.epochs:.6g} epochs" if known else "")
+    length = plural(horizon.steps, "update") + ("" if horizon.epochs is None else f" = {epochs(horizon.epochs)}")
     scale = "factors of the base LR" if base_lr is None else f"base LR {base_lr:g}"
     rows = []
     for one in timeline.segments:

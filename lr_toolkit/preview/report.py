@@ -126,6 +126,17 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def epochs(number: float) -> str:
+    """A length in epochs, whole or not.
+
+    Example:
+        >>> epochs(1.0), epochs(10.5), epochs(1234567.0), epochs(1e-6)
+        ('1 epoch', '10.5 epochs', '1,234,567 epochs', '1e-06 epochs')
+    """
+    text = f"{number:,.4f}".rstrip("0").rstrip(".") if number >= 0.01 else f"{number:.4g}"
+    return f"{text} epoch{'' if text == '1' else 's'}"
+
+
 def plural(number: int, one: str) -> str:
     """A number with its noun.
 
