@@ -197,8 +197,11 @@ def _positions(schedule: Schedule, horizon: Horizon) -> list[Fraction]:
 
 def _too_long(horizon: Horizon, taken: Fraction, left_out: str = "") -> ScheduleError:
     nothing = f" and leave nothing for {left_out}" if left_out else ""
+    steps = decimal(taken)
+    if taken > horizon.steps and steps == str(horizon.steps):  # by less than the decimals show
+        steps = f"more than {steps}"
     return ScheduleError(
-        f"The schedule does not fit: its phases take {decimal(taken)} steps{nothing}, and the run has {horizon.steps}. "
+        f"The schedule does not fit: its phases take {steps} steps{nothing}, and the run has {horizon.steps}. "
         "Lengthen the run, or shorten a phase, for example to a share of the run: over='5%'."
     )
 

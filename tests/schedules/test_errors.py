@@ -195,6 +195,11 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
         lambda: on("hold('50%') >> hold('0.51 epochs')", Horizon(11, 11)),
         ["take 11.11 steps", "the run has 11"],
     ),
+    (
+        "a hundred thousandth of an update longer",
+        lambda: on("warmup('50.0001%') >> hold('50%')", Horizon(10)),
+        ["take more than 10 steps, and the run has 10"],
+    ),
     ("more than a whole", lambda: on("warmup('60%') >> hold('60%')"), ["take 120 steps", "the run has 100"]),
     (
         "nothing left",
