@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 from bisect import bisect_right
@@ -60,7 +61,7 @@ class Timeline:
     ever. Computed afresh in float64 from k alone: no drift, and any k at any time.
 
     Args:
-        schedule: the plan, as ``Schedule.resolve`` gives it.
+        schedule: the plan, or its text.
         horizon: the length of the run.
 
     Attributes:
@@ -89,6 +90,9 @@ class Timeline:
     _ends: list[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        from lr_toolkit.schedules.schedule import Schedule  # which resolves to a timeline, and so imports this file
+
+        object.__setattr__(self, "schedule", Schedule.parse(self.schedule))
         if not isinstance(self.horizon, Horizon):
             raise ScheduleError(
                 f"{self.schedule!r} on horizon={shorten(self.horizon)}: the length of a run is a Horizon. Write Horizon(steps=1000)."
@@ -108,7 +112,7 @@ class Timeline:
 
     def __call__(self, k: int, *, base_lr: float | None = None) -> float:
         """The factor of update ``k``, or its LR for a group whose base LR is ``base_lr``."""
-        self._refuse_bare_factor(base_lr)
+        base = self._base(base_lr)
         try:
             k = operator.index(k)
         except TypeError:
@@ -116,11 +120,11 @@ class Timeline:
         if k < 0:
             raise _no_update(k)
         a, b = self.affine(k)
-        return a if base_lr is None else base_lr * a + b
+        return a if base is None else base * a + b
 
     def values(self, ks: ArrayLike, *, base_lr: float | None = None) -> NDArray[np.float64]:
         """The factors, or LRs, of the updates ``ks``: an array of the same shape, equal to the scalar calls."""
-        self._refuse_bare_factor(base_lr)
+        base = self._base(base_lr)
         array = np.asarray(ks)
         if array.size and (array.dtype.kind not in "iu" or array.min() < 0):
             raise _no_update(ks)
@@ -131,7 +135,7 @@ class Timeline:
             inside = (flat >= one.start) & (flat < one.end)
             if inside.any():
                 a[inside], b[inside] = one.affine(flat[inside])
-        return (a if base_lr is None else base_lr * a + b).reshape(array.shape)
+        return (a if base is None else base * a + b).reshape(array.shape)
 
     def affine(self, k: float) -> Level:
         """The pair (a, b) of update ``k >= 0``, or of a point between two, unchecked: lr = base_lr * a + b."""
@@ -143,12 +147,16 @@ class Timeline:
         at = bisect_right(self._ends, k)
         return self.segments[at] if at < len(self.segments) else self._rest
 
-    def _refuse_bare_factor(self, base_lr: float | None) -> None:
-        if base_lr is None and self.absolute:
+    def _base(self, base_lr: float | None) -> float | None:
+        """The base LR as a plain float; ``None`` where the factor is asked for, and has a meaning."""
+        if base_lr is not None:
+            return _plain(base_lr)
+        if self.absolute:
             raise ScheduleError(
                 f"{self.schedule!r} ends at an absolute LR, so a factor of the base LR cannot say it. "
                 "Write timeline(k, base_lr=1e-3)."
             )
+        return None
 
     def __reduce__(self) -> tuple[type[Timeline], tuple[Schedule, Horizon]]:
         return Timeline, (self.schedule, self.horizon)
@@ -204,6 +212,18 @@ def _too_long(horizon: Horizon, taken: Fraction, left_out: str = "") -> Schedule
         f"The schedule does not fit: its phases take {steps} steps{nothing}, and the run has {horizon.steps}. "
         "Lengthen the run, or shorten a phase, for example to a share of the run: over='5%'."
     )
+
+
+def _plain(base_lr: object) -> float:
+    try:
+        number = math.nan if isinstance(base_lr, (bool, str, bytes)) else float(base_lr)  # type: ignore[arg-type]  # float() is the test
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not 0.0 <= number < math.inf:
+        raise ScheduleError(
+            f"timeline(k, base_lr={shorten(base_lr)}): a base LR is a finite number, zero or more. Write timeline(k, base_lr=1e-3)."
+        )
+    return number
 
 
 def _no_update(k: object) -> ScheduleError:

@@ -322,6 +322,15 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
     ("a negative update", lambda: hold().resolve(RUN)(-1), ["timeline(-1)", "from 0", "timeline(0)"]),
     ("half an update", lambda: hold().resolve(RUN)(bad(0.5)), ["timeline(0.5)", "whole numbers"]),
     ("updates in floats", lambda: hold().resolve(RUN).values([0.0, 1.0]), ["[0.0, 1.0]", "whole numbers"]),
+    *(
+        (
+            f"a base LR of {value!r}",
+            lambda value=value: hold().resolve(RUN).values([0], base_lr=value),
+            [f"timeline(k, base_lr={value!r})", "a finite number, zero or more", "base_lr=1e-3"],
+        )
+        for value in ("1e-3", b"1", True, -1.0, math.nan, math.inf, [0.1], 1j)
+    ),
+    ("a huge base LR", lambda: hold().resolve(RUN)(0, base_lr=HUGE), ["base_lr=<int too long", "base_lr=1e-3"]),
     (
         "a factor of an absolute floor",
         lambda: cosine(end_lr=1e-5).resolve(RUN)(0),

@@ -568,6 +568,23 @@ def test_a_timeline_is_a_value() -> None:
     assert eval(repr(timeline), names) == timeline
 
 
+def test_a_timeline_takes_the_text_of_a_schedule() -> None:
+    """Wherever a schedule is taken its text is, and what is neither is refused."""
+    assert Timeline("warmup(2) >> cosine()", UNEVEN) == (warmup(2) >> cosine()).resolve(UNEVEN)  # type: ignore[arg-type]
+    with pytest.raises(ScheduleError, match="is no schedule"):
+        Timeline(5, UNEVEN)  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize("base_lr", [1, np.float32(0.25), np.float64(0.25), np.array(0.25), Fraction(1, 4), 0])
+def test_an_lr_is_a_plain_float(base_lr: Any) -> None:
+    """Whatever the type of the base LR, the LR has its value in float64, alone and in an array."""
+    timeline = on("cosine()", 6)
+
+    assert timeline(3, base_lr=base_lr) == float(base_lr) * timeline(3)
+    assert type(timeline(3, base_lr=base_lr)) is float
+    assert timeline.values([3], base_lr=base_lr).dtype == np.float64
+
+
 def test_a_horizon_in_epochs_moves_once_per_epoch() -> None:
     """With ``unit="epoch"``, an epoch is a step: the exponential's default interval is one of them."""
     assert exponential(0.5).resolve(Horizon(5, unit="epoch")).values(range(4)).tolist() == [1, 0.5, 0.25, 0.125]
