@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import operator
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, final
 
+import numpy as np
+
 from lr_toolkit.errors import ScheduleError, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lr_toolkit.schedules.durations import Duration
 
 __all__ = ["Horizon", "round_half_up"]
@@ -53,7 +54,9 @@ class Horizon:
         if self.unit not in ("step", "epoch"):
             raise ScheduleError(f"Horizon(unit={shorten(self.unit)}): write unit='step' or unit='epoch'.")
         object.__setattr__(self, "steps", _whole("steps", self.steps))
-        per_epoch = self.steps_per_epoch
+        per_epoch: object = self.steps_per_epoch
+        if isinstance(per_epoch, np.ndarray):
+            per_epoch = per_epoch.tolist()
         if per_epoch is None:
             return
         if self.unit == "epoch":
@@ -61,7 +64,7 @@ class Horizon:
                 f"Horizon(steps_per_epoch={shorten(per_epoch)}, unit='epoch'): a scheduler stepped per epoch takes one step an "
                 f"epoch. Write Horizon(steps={self.steps}, unit='epoch'), or leave out unit= to count updates."
             )
-        if isinstance(per_epoch, (list, tuple)):
+        if isinstance(per_epoch, Sequence) and not isinstance(per_epoch, (str, bytes)):
             if not per_epoch:
                 raise ScheduleError(
                     f"Horizon(steps_per_epoch={shorten(per_epoch)}): write one number, or one for each epoch, for example "

@@ -280,6 +280,10 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
         lambda: Horizon(10, []),
         ["Horizon(steps_per_epoch=[])", "for each epoch", "steps_per_epoch=[4, 4, 2]"],
     ),
+    ("epochs in a text", lambda: Horizon(10, bad("442")), ["Horizon(steps_per_epoch='442')", "whole number"]),
+    ("epochs in a table", lambda: Horizon(10, bad(np.ones((2, 2), int))), ["Horizon(steps_per_epoch=[1, 1])", "whole"]),
+    ("epochs in floats", lambda: Horizon(10, bad(np.ones(2))), ["Horizon(steps_per_epoch=1.0)", "whole number"]),
+    ("no epochs in an array", lambda: Horizon(10, bad(np.ones(0))), ["Horizon(steps_per_epoch=[])", "for each epoch"]),
     # --- text: more in test_schedule.py
     ("a call", lambda: on("print('x')"), ["Schedule.parse(\"print('x')\")", "cannot read 'print'", "The builders are"]),
     (

@@ -30,6 +30,9 @@ places = st.fractions(-50, 200, max_denominator=10_000)
         (Horizon(10, [4, 4, 2]), (4, 4, 2), "Horizon(steps=10, steps_per_epoch=(4, 4, 2))"),
         (Horizon(10, [4, 2, 2, 2]), (4, 2), "Horizon(steps=10, steps_per_epoch=(4, 2))"),
         (Horizon(np.int64(10), [np.int64(4), np.int32(2)]), (4, 2), "Horizon(steps=10, steps_per_epoch=(4, 2))"),
+        (Horizon(10, range(1, 5)), (1, 2, 3, 4), "Horizon(steps=10, steps_per_epoch=(1, 2, 3, 4))"),
+        (Horizon(10, np.array([4, 4, 2])), (4, 4, 2), "Horizon(steps=10, steps_per_epoch=(4, 4, 2))"),  # type: ignore[arg-type]
+        (Horizon(10, np.array(5)), 5, "Horizon(steps=10, steps_per_epoch=5)"),  # type: ignore[arg-type]
         (Horizon(3, unit="epoch"), None, "Horizon(steps=3, unit='epoch')"),
     ],
 )
