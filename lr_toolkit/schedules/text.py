@@ -60,15 +60,21 @@ def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]
         cure = f"Write a schedule, or its text: {_EXAMPLE}."
         if called in builders:
             cure = f"Write {called}(), with its arguments."
-        elif type(text).__name__ == "ReduceOnPlateau":  # by name: schedules are below the reactions to them
-            cure = "A reaction stands beside it: configure_optimizers(optimizer, schedule, trainer, plateau=ReduceOnPlateau(...))."
+        elif (kind := type(text).__name__) in (
+            "ReduceOnPlateau",
+            "GreedyLR",
+        ):  # by name: schedules are below the reactions
+            cure = (
+                f"A reaction stands beside it: configure_optimizers(optimizer, schedule, trainer, plateau={kind}(...))."
+            )
         raise ScheduleError(f"Schedule.parse({shorten(text)}): is no schedule; phases are joined by >>. {cure}")
     if len(text) > LONGEST:
         raise ScheduleError(
             f"Schedule.parse(text of {len(text)} characters): at most {LONGEST} are read. Write a text such as {_EXAMPLE}."
         )
-    # It may be a block of a YAML file; a comment ends with its line.
-    text = " ".join(line.partition("#")[0] for line in text.replace("\r", "\n").split("\n")).strip()
+    # It may be a block of a YAML file, or a file; a comment ends with its line, which a backslash joins to the next.
+    lines = text.removeprefix("\ufeff").replace("\r", "\n").split("\n")
+    text = " ".join(line.partition("#")[0].removesuffix("\\") for line in lines).strip()
     try:
         root = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

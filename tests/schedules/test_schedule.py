@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from lr_toolkit import (
     Duration,
+    GreedyLR,
     Horizon,
     ReduceOnPlateau,
     Schedule,
@@ -72,6 +73,7 @@ def test_joining_takes_text_on_either_side(a: Schedule, b: Schedule) -> None:
     [
         (cosine, "Write cosine(), with its arguments."),
         (ReduceOnPlateau(monitor="val_loss"), "plateau=ReduceOnPlateau(...)"),
+        (GreedyLR(monitor="val_loss", max_lr=0.1), "plateau=GreedyLR(...)"),
         (5, "warmup('5%') >> cosine(end=0.1)"),
         (None, "warmup('5%') >> cosine(end=0.1)"),
         (["cosine()"], "warmup('5%') >> cosine(end=0.1)"),
@@ -251,11 +253,15 @@ def test_the_text_gives_the_schedule_back(schedule: Schedule) -> None:
         ('hold("5%")  # a comment', hold("5%")),
         ("warmup('5%')\n  >> cosine(\n    end=0.1,\n  )\n", warmup("5%") >> cosine(0.1)),
         ("warmup(5)  # climb\r\n>> linear()  # fall\n", warmup(5) >> linear()),
+        ("warmup(5) \\\n  >> linear()", warmup(5) >> linear()),
+        ("warmup(5) \\\r\n>> linear(\\\n end=0.5)", warmup(5) >> linear(0.5)),
+        ("(warmup(5)  # climb \\\n >> linear())", warmup(5) >> linear()),
+        ("\ufeffwarmup(5)", warmup(5)),
         ("wsd('5%', '20%')", warmup("5%") >> hold() >> one_minus_sqrt(over="20%")),
     ],
 )
 def test_text_may_be_written_as_code_would_be(text: str, schedule: Schedule) -> None:
-    """Positional and named arguments, brackets, tuples, signs, blanks, lines and comments are read as Python reads them."""
+    """Positional and named arguments, brackets, tuples, signs, blanks, lines, comments and a BOM are read as Python reads them."""
     assert Schedule.parse(text) == schedule
 
 
