@@ -303,11 +303,13 @@ def custom(fn: Callable[[int], float], *, over: DurationLike | None = None) -> S
     Args:
         fn: from the number of steps since the phase began (0, 1, ..., n - 1, never beyond; epochs where the scheduler
             is stepped per epoch) to a factor of the base LR. It must be pure: it is called in any order, for previews too.
+            When the schedule is resolved it is tried at up to a thousand steps, evenly spread, the last included; a step
+            in between, in a longer phase, is only seen when it comes.
         over: how long to follow it; ``None`` for what the other phases leave. Afterwards its last value holds.
 
     Raises:
-        ScheduleError: where ``fn`` is no function, or gives a negative or not finite factor. A schedule with ``custom``
-            cannot be parsed from text, and says so.
+        ScheduleError: where ``fn`` is no function, raises (from its exception), or gives a negative or not finite factor.
+            A schedule with ``custom`` cannot be parsed from text, and says so.
 
     Example:
         >>> from lr_toolkit import Horizon

@@ -39,6 +39,7 @@ __all__ = [
     "Span",
     "Step",
     "Warmup",
+    "spread",
 ]
 
 Level: TypeAlias = tuple[float, float]
@@ -395,20 +396,29 @@ class Custom(Shape):
 
     def bind(self, span: Span) -> Curve:
         def factor(i: float) -> float:
-            given = self.fn(int(i))
+            cure = "It must give a factor of the base LR, zero or more: custom(lambda i: 0.95**i)."
+            try:
+                given = self.fn(int(i))
+            except Exception as error:
+                raise ScheduleError(
+                    f"custom({self.label}): raised {shorten(error)} for step {i} of its phase. {cure}"
+                ) from error
             try:
                 value = float(given)
             except (TypeError, ValueError, OverflowError):
                 value = math.nan
             if not 0.0 <= value < math.inf:
-                raise ScheduleError(
-                    f"custom({self.label}): gave {shorten(given)} for step {i} of its phase. It must give a factor of the "
-                    "base LR, zero or more: custom(lambda i: 0.95**i)."
-                )
+                raise ScheduleError(f"custom({self.label}): gave {shorten(given)} for step {i} of its phase. {cure}")
             return value
 
-        factor(0)
+        for i in spread(max(span.length, 1)):
+            factor(i)
         return lambda i: np.array([factor(j) for j in i.tolist()], float) if isinstance(i, np.ndarray) else factor(i)
+
+
+def spread(n: int) -> list[int]:
+    """At most a thousand of n steps, evenly, the first and the last among them: where a function is tried."""
+    return [round(at) for at in np.linspace(0, n - 1, min(n, 1000)).tolist()]
 
 
 # --- arithmetic -----------------------------------------------------------------------------------------------------

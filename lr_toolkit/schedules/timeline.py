@@ -173,7 +173,7 @@ def _segments(schedule: Schedule, horizon: Horizon) -> tuple[Segment, ...]:
             segments.append(_place(shape, Span(start, end - start, position, horizon, level)))
             level = segments[-1].level
     except ScheduleError as error:
-        raise ScheduleError(f"{error} (In {schedule!r} on {horizon!r}.)") from None
+        raise ScheduleError(f"{error} (In {schedule!r} on {horizon!r}.)") from error.__cause__
     return tuple(segments)
 
 

@@ -252,6 +252,12 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
     ),
     ("a text as factor", lambda: on(custom(bad(lambda i: "half"))), ["custom(<lambda>)", "'half'", "0.95**i"]),
     ("a factor beyond floats", lambda: on(custom(lambda i: 10**400)), ["custom(<lambda>)", "0.95**i"]),
+    ("a negative factor in between", lambda: on(custom(lambda i: -1.0 if i == 50 else 1.0)), ["-1.0", "step 50"]),
+    (
+        "a function that raises",
+        lambda: on(custom(lambda i: [1.0, 0.5][i])),
+        ["custom(<lambda>)", "raised IndexError('list index out of range') for step 2", "0.95**i"],
+    ),
     ("a negative last factor", lambda: on(custom(lambda i: 98.5 - i)), ["-0.5", "step 99"]),
     # --- horizons
     ("no steps", lambda: Horizon(0), ["Horizon(steps=0)", "whole number above zero", "Horizon(steps=1000"]),

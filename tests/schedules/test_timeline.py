@@ -548,10 +548,25 @@ def test_a_custom_function_may_give_any_number(value: Any) -> None:
     assert custom(lambda i: value).resolve(Horizon(5))(2) == float(value)
 
 
-def test_an_error_inside_a_custom_function_is_the_user_s() -> None:
-    """It is not dressed up as ours."""
-    with pytest.raises(ZeroDivisionError):
-        custom(lambda i: 1 / i).resolve(Horizon(5))
+@pytest.mark.parametrize(("steps", "bad"), [(5, 0), (5, 3), (5, 4), (1000, 617), (10**6, 10**6 - 1)])
+def test_an_error_inside_a_custom_function_names_the_step(steps: int, bad: int) -> None:
+    """It is found when the schedule is resolved, not in the middle of the run, and the user's exception is its cause."""
+    with pytest.raises(ScheduleError, match=rf"ZeroDivisionError.* for step {bad} of its phase.*\(In hold") as refused:
+        (hold(3) >> custom(lambda i: 1 / abs(i - bad))).resolve(Horizon(steps + 3))
+
+    assert isinstance(refused.value.__cause__, ZeroDivisionError)
+
+
+def test_a_custom_function_is_tried_at_a_thousand_steps() -> None:
+    """However long its phase, resolving asks for a thousand of its steps, and a step in between is refused when it comes."""
+    asked: list[int] = []
+    timeline = custom(lambda i: asked.append(i) or (-1.0 if i == 5 else 1.0)).resolve(Horizon(10**6))  # type: ignore[func-returns-value]
+
+    assert len(set(asked)) == 1000
+    assert max(np.diff(sorted(set(asked)))) == 1001
+    assert {0, 10**6 - 1} < set(asked)
+    with pytest.raises(ScheduleError, match=r"gave -1\.0 for step 5 of its phase"):
+        timeline(5)
 
 
 # --- a value ----------------------------------------------------------------------------------------------------------
