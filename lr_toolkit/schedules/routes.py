@@ -16,7 +16,8 @@ from typing import Any, final
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.timeline import Timeline
+from lr_toolkit.schedules.shapes import Custom, spread
+from lr_toolkit.schedules.timeline import Segment, Timeline
 
 __all__ = [
     "Continued",
@@ -196,11 +197,11 @@ class Continued(Route):
                 "on_change='replan'."
             )
         last = self.plan.lrs(max(self.plan.steps, self.at))
-        edges = {k for one in self.plan.timeline.segments for k in (one.start, one.end - 1) if k > self.at}
+        places = {k for one in self.plan.timeline.segments for k in _turns(one) if k > self.at}
         # Whoever dips below the end has to climb back to it.
         if any(
             later > lr * (1 + 1e-9) or later < end * (1 - 1e-9)
-            for k in edges
+            for k in places
             for later, lr, end in zip(self.plan.lrs(k), now, last, strict=True)
         ):
             raise ScheduleError(
@@ -238,6 +239,13 @@ class Continued(Route):
     @classmethod
     def _from_state(cls, state: Mapping[str, Any], asked: Plan) -> Continued:
         return cls(Plan._from_state(state["plan"], asked), state["at"], tuple(state["start"]))
+
+
+def _turns(segment: Segment) -> list[int]:
+    """Where a phase may turn: every shape goes one way between its ends, but a function of the user's may not."""
+    if isinstance(segment.shape, Custom):
+        return [segment.start + i for i in spread(segment.end - segment.start)]
+    return [segment.start, segment.end - 1]
 
 
 @final

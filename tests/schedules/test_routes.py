@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lr_toolkit import Horizon, Schedule, ScheduleError
+from lr_toolkit import Horizon, Schedule, ScheduleError, custom
 from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched, plan_of
 
 BASES = [0.1, 0.02]
@@ -148,6 +148,16 @@ def test_a_plan_that_climbs_cannot_be_continued(text: str) -> None:
     """A plan that climbs above its LR of now, or dips below its end, has no remaining decay: named, with another policy."""
     with pytest.raises(ScheduleError, match=r"still climbs there(?s:.*)Write on_change='replan'"):
         Continued(plan(text, 60), 20, (0.1, 0.02))
+
+
+@pytest.mark.parametrize("at", [5, 20, 29])
+def test_a_function_that_turns_cannot_be_continued(at: int) -> None:
+    """A function of the user's is looked at inside of its phase too: one with restarts has no remaining decay."""
+    restarts = plan_of(custom(lambda i: 1 - i % 30 / 31), Horizon(60), [1.0])
+    with pytest.raises(ScheduleError, match="still climbs there"):
+        Continued(restarts, at, (0.1,))
+
+    assert Continued(restarts, 30, (0.1,)).lrs(30) == [0.1]
 
 
 @pytest.mark.parametrize(("at", "until"), [(60, 90), (70, 90), (30, 30), (30, 20)])
