@@ -20,10 +20,10 @@ run, over=500 or over='500 steps' for updates, over='3 epochs' for epochs.
     """
 
 
-def shorten(value: object) -> str:
-    """``repr(value)``, cut to what a message can show."""
+def shorten(value: object, most: int = 80) -> str:
+    """``repr(value)`` in one line, cut to ``most`` characters, which a message can show."""
     try:
-        text = repr(value)
+        text = " ".join(line.strip() for line in repr(value).splitlines())
     except ValueError:  # Python prints no number of more than 4300 digits, alone or in a list
         text = f"<{type(value).__name__} too long to print>"
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= most else text[: most - 3] + "..."

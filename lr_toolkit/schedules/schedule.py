@@ -136,7 +136,7 @@ def parse(text: str) -> Schedule:
 
 def builder(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
     """Let the text form call ``function`` by its name, and refuse arguments that it does not have."""
-    build = _BUILDERS[function.__name__] = refusing_foreign_arguments(function)
+    build = _BUILDERS[function.__name__] = refusing_foreign_arguments(function, _BUILDERS)
     return build
 
 

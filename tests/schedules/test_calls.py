@@ -1,0 +1,248 @@
+"""Calls with the arguments of another library: the answer has the whole call to write, and it gives their schedule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.optim import lr_scheduler
+from transformers import (
+    get_cosine_schedule_with_warmup,
+    get_linear_schedule_with_warmup,
+    get_polynomial_decay_schedule_with_warmup,
+)
+
+from lr_toolkit import (
+    Schedule,
+    ScheduleError,
+    cosine,
+    custom,
+    exponential,
+    hold,
+    linear,
+    multistep,
+    polynomial,
+    step,
+    warmup,
+    wsd,
+)
+from tests.schedules.test_against_torch import assert_same
+
+OPTIMIZER = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+
+
+def halves(i: int) -> float:
+    """A function with a name."""
+    return 0.5**i
+
+
+def answered(builder: Any, *args: Any, **kwargs: Any) -> str:
+    """What a builder says to these arguments: one line that one reads to its end."""
+    with pytest.raises(ScheduleError) as refused:
+        builder(*args, **kwargs)
+    message = str(refused.value)
+
+    assert len(message) < 700
+    assert message.count("\n") == 0
+    assert re.search(rf"Its arguments are {builder.__name__}\(.*\)\.$", message)
+    return message
+
+
+def told(message: str) -> str:
+    """The call to write."""
+    return message.partition(" Write ")[2].partition(". Its arguments are ")[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "write", "schedule"),
+    [
+        # torch
+        (lambda: answered(step, step_size=30), "step(every=30)", step(30)),
+        (lambda: answered(step, step_size=30, gamma=0.5), "step(every=30, gamma=0.5)", step(30, 0.5)),
+        (lambda: answered(step, 30, factor=0.1), "step(every=30, gamma=0.1)", step(30)),
+        (lambda: answered(step, gamma=0.5), "step(every='30%', gamma=0.5)", step("30%", 0.5)),
+        (lambda: answered(multistep, milestones=[3]), "multistep(at=[3])", multistep([3])),
+        (
+            lambda: answered(multistep, milestones=[3, 5], gamma=np.float64(0.5)),
+            "multistep(at=[3, 5], gamma=0.5)",
+            multistep([3, 5], 0.5),
+        ),
+        (lambda: answered(cosine, T_max=100), "cosine(over=100)", cosine(over=100)),
+        (
+            lambda: answered(cosine, T_max=100, eta_min=1e-5),
+            "cosine(end_lr=1e-05, over=100)",
+            cosine(end_lr=1e-5, over=100),
+        ),
+        (lambda: answered(polynomial, total_iters=100), "polynomial(power=1.0, over=100)", polynomial(1, over=100)),
+        (
+            lambda: answered(polynomial, total_iters=100, power=2.0),
+            "polynomial(power=2.0, over=100)",
+            polynomial(2, over=100),
+        ),
+        (lambda: answered(linear, end_factor=0.1), "linear(end=0.1)", linear(0.1)),
+        (
+            lambda: answered(linear, start_factor=1.0, end_factor=0.1, total_iters=100),
+            "linear(end=0.1, over=100)",
+            linear(0.1, over=100),
+        ),
+        (lambda: answered(linear, start_factor=0.1, total_iters=5), "warmup(over=5, start=0.1)", warmup(5, 0.1)),
+        (
+            lambda: answered(linear, start_factor=0.1, end_factor=1.0, total_iters=5),
+            "warmup(over=5, start=0.1)",
+            warmup(5, 0.1),
+        ),
+        (lambda: answered(warmup, 5, start_factor=0.1), "warmup(over=5, start=0.1)", warmup(5, 0.1)),
+        (
+            lambda: answered(cosine, start_factor=0.1, T_max=90),
+            "warmup(over='5%', start=0.1) >> cosine(over=90)",
+            warmup("5%", 0.1) >> cosine(over=90),
+        ),
+        # transformers
+        (lambda: answered(warmup, num_warmup_steps=5), "warmup(over=5)", warmup(5)),
+        (lambda: answered(warmup, warmup_ratio=0.05), "warmup(over='5%')", warmup("5%")),
+        (
+            lambda: answered(wsd, warmup_ratio=0.05, decay="20%"),
+            "wsd(warmup='5%', decay='20%')",
+            wsd("5%", "20%"),
+        ),
+        (lambda: answered(wsd, "5%", num_decay_steps=200), "wsd(warmup='5%', decay=200)", wsd("5%", 200)),
+        (lambda: answered(wsd, num_warmup_steps=5), "wsd(warmup=5, decay='20%')", wsd(5, "20%")),
+        (
+            lambda: answered(wsd, num_warmup_steps=5, num_decay_steps=9, min_lr_rate=0.1),
+            "wsd(warmup=5, decay=9, end=0.1)",
+            wsd(5, 9, end=0.1),
+        ),
+        (lambda: answered(cosine, num_warmup_steps=500), "warmup(over=500) >> cosine()", warmup(500) >> cosine()),
+        (
+            lambda: answered(cosine, num_warmup_steps=500, num_training_steps=10_000, min_lr=1e-5),
+            "warmup(over=500) >> cosine(end_lr=1e-05)",
+            warmup(500) >> cosine(end_lr=1e-5),
+        ),
+        (
+            lambda: answered(polynomial, 2.0, warmup_ratio=0.1),
+            "warmup(over='10%') >> polynomial(power=2.0)",
+            warmup("10%") >> polynomial(2.0),
+        ),
+        # optax and Keras
+        (
+            lambda: answered(exponential, 0.96, decay_steps=100),
+            "exponential(gamma=0.96, every=100)",
+            exponential(0.96, 100),
+        ),
+        (
+            lambda: answered(exponential, decay_rate=0.96, transition_steps=100),
+            "exponential(gamma=0.96, every=100)",
+            exponential(0.96, 100),
+        ),
+        (
+            lambda: answered(exponential, 0.96, decay_steps=100, warmup_steps=9),
+            "warmup(over=9) >> exponential(gamma=0.96, every=100)",
+            warmup(9) >> exponential(0.96, 100),
+        ),
+        (
+            lambda: answered(cosine, warmup_steps=9, decay_steps=100, end_value=1e-5),
+            "warmup(over=9) >> cosine(end_lr=1e-05)",
+            warmup(9) >> cosine(end_lr=1e-5),
+        ),
+        (lambda: answered(cosine, decay_steps=100, alpha=0.1), "cosine(end=0.1, over=100)", cosine(0.1, over=100)),
+        # what a schedule does not need, and what is missing
+        (lambda: answered(cosine, OPTIMIZER, T_max=100), "cosine(over=100)", cosine(over=100)),
+        (lambda: answered(step, OPTIMIZER, 30, 0.5), "step(every=30, gamma=0.5)", step(30, 0.5)),
+        (lambda: answered(cosine, optimizer=None, last_epoch=-1, verbose=True), "cosine()", cosine()),
+        (lambda: answered(linear, num_warmup_steps=0, num_training_steps=9), "linear(over=9)", linear(over=9)),
+        (lambda: answered(warmup), "warmup(over='5%')", warmup("5%")),
+        (lambda: answered(multistep), "multistep(at=['50%', '75%'])", multistep(["50%", "75%"])),
+        (lambda: answered(exponential), "exponential(gamma=0.95)", exponential(0.95)),
+        (lambda: answered(polynomial, end=0.1), "polynomial(power=1.0, end=0.1)", polynomial(1.0, 0.1)),
+        (lambda: answered(wsd), "wsd(warmup='5%', decay='20%')", wsd("5%", "20%")),
+    ],
+)
+def test_the_whole_call_is_told_in_our_names(call: Callable[[], str], write: str, schedule: Schedule) -> None:
+    """What follows "Write" has every argument that was given, builds when it is pasted, and is the schedule that was meant."""
+    text = told(call())
+
+    assert text == write
+    assert Schedule.parse(text) == schedule
+
+
+@pytest.mark.parametrize(
+    ("builder", "theirs", "arguments"),
+    [
+        (step, lr_scheduler.StepLR, {"step_size": 30, "gamma": 0.5}),
+        (step, lr_scheduler.StepLR, {"step_size": 30, "last_epoch": -1}),
+        (multistep, lr_scheduler.MultiStepLR, {"milestones": [30, 60], "gamma": 0.2}),
+        (cosine, lr_scheduler.CosineAnnealingLR, {"T_max": 100, "eta_min": 1e-5}),
+        (polynomial, lr_scheduler.PolynomialLR, {"total_iters": 80}),
+        (polynomial, lr_scheduler.PolynomialLR, {"total_iters": 80, "power": 2.0}),
+        (linear, lr_scheduler.LinearLR, {"start_factor": 1.0, "end_factor": 0.1, "total_iters": 80}),
+        (linear, lr_scheduler.LinearLR, {"start_factor": 0.1, "total_iters": 5}),
+        (cosine, get_cosine_schedule_with_warmup, {"num_warmup_steps": 0, "num_training_steps": 100}),
+        (linear, get_linear_schedule_with_warmup, {"num_warmup_steps": 0, "num_training_steps": 100}),
+        (
+            polynomial,
+            get_polynomial_decay_schedule_with_warmup,
+            {"num_warmup_steps": 0, "num_training_steps": 100, "lr_end": 0.0, "power": 2.0},
+        ),
+    ],
+)
+def test_the_call_told_is_their_schedule(builder: Any, theirs: Any, arguments: dict[str, Any]) -> None:
+    """A call with torch's or transformers' own arguments is answered by one that gives each update the LR that theirs gives."""
+    schedule = Schedule.parse(told(answered(builder, **arguments)))
+
+    assert_same(lambda optimizer: theirs(optimizer, **arguments), schedule, [0.1, 0.003], 100)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: answered(cosine, T_max=9, eta_min=0.1), "T_max is called over, eta_min is called end_lr here. Write"),
+        (lambda: answered(cosine, num_warmup_steps=9), "num_warmup_steps belongs to a phase of its own here. Write"),
+        (
+            lambda: answered(cosine, warmup_steps=9, num_training_steps=90),
+            "warmup_steps belongs to a phase of its own here. num_training_steps has no place here. Write",
+        ),
+        (lambda: answered(cosine, OPTIMIZER, T_max=9), "T_max is called over here. optimizer has no place here. Write"),
+        (
+            lambda: answered(cosine, last_epoch=-1, num_cycles=0.5),
+            "last_epoch and num_cycles have no place here. Write cosine().",
+        ),
+        (lambda: answered(custom, lr_lambda=halves), "lr_lambda is called fn here. Write custom(fn=halves)."),
+        (lambda: answered(custom, lr_lambda=lambda i: 1.0), "lr_lambda is called fn here. Write custom(fn=...)."),
+        (lambda: answered(custom), "missing a required argument: 'fn'. custom(fn=None): must be a function"),
+        (lambda: answered(warmup), "missing a required argument: 'over'. Write warmup(over='5%')."),
+        # what would be refused too is not told to be written
+        (lambda: answered(cosine, T_max=0.5), "T_max is called over here. cosine(over=0.5): a bare float has no unit."),
+        (lambda: answered(cosine, eta_min=1e-5, alpha=0.1), "cosine(end=0.1, end_lr=1e-05): a floor is either"),
+        (lambda: answered(cosine, over=50, T_max=100), "T_max is called over here, which is given too. Its arguments"),
+        (lambda: answered(warmup, 5, over=5), "over is given twice. Its arguments are warmup(over, start)."),
+        (lambda: answered(cosine, T_max=9, foo=1), "T_max is called over here. there is no argument 'foo'. Its"),
+        (lambda: answered(warmup, 5, begin=0), "there is no argument 'begin'. Its arguments are warmup(over, start)."),
+        (lambda: answered(hold, 5, factor=0.3), "there is no argument 'factor'. Its arguments are hold(over)."),
+        (
+            lambda: answered(cosine, 0.1, 100),
+            "too many positional arguments. Its arguments are cosine(end, *, end_lr, over).",
+        ),
+    ],
+)
+def test_it_is_said_what_became_of_each_name(call: Callable[[], str], said: str) -> None:
+    """Names of theirs are translated or said to have no place, and where no call can be told, it is said why."""
+    assert said in call()
+
+
+def test_text_is_answered_alike() -> None:
+    """A call in text has the answer of the call in Python."""
+    with pytest.raises(ScheduleError) as refused:
+        Schedule.parse("cosine(T_max=100, eta_min=1e-5)")
+
+    assert str(refused.value) == answered(cosine, T_max=100, eta_min=1e-5)
+
+
+def test_many_milestones_are_told_in_full() -> None:
+    """A list that is longer than what a message shows of an argument is still whole in the call to write."""
+    milestones = list(range(100, 2500, 100))
+
+    assert Schedule.parse(told(answered(multistep, milestones=milestones))) == multistep(milestones)
