@@ -21,8 +21,9 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.durations import Duration
+from lr_toolkit.schedules.durations import ENDLESS, Duration
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
+from lr_toolkit.schedules.spelling import literal, spell
 
 __all__ = [
     "Cosine",
@@ -158,20 +159,24 @@ class _Decay(Shape):
     end_lr: float | None
 
     def __post_init__(self) -> None:
-        end: object = self.end
-        _check(self, "end", "end=0.1, over='50%'" if isinstance(end, str) else "end=0.1")
+        _check(self, "end", "end=0.1")
         if self.end_lr is not None:
             _check(self, "end_lr", "end_lr=1e-5")
             if self.end != 0.0:
                 raise ScheduleError(
                     f"{self.name}(end={self.end!r}, end_lr={self.end_lr!r}): a floor is either a factor of the base LR or an "
-                    f"LR. Write {self.name}(end={self.end!r}) or {self.name}(end_lr={self.end_lr!r})."
+                    f"LR. Write {spell(self, end_lr=None)} or {spell(self, end=0.0)}."
                 )
-
         if self.end > 1 and not isinstance(self, Linear):
+            is_length = self.over is None and self.end.is_integer() and self.end < ENDLESS
+            length = (
+                f"{spell(self, end=0.0, over=Duration(int(self.end)))} for a length (torch's T_max), "
+                if is_length
+                else ""
+            )
             raise ScheduleError(
-                f"{self.name}(end={self.end!r}): a floor is a factor of the base LR, at most 1. Write {self.name}(over={self.end:.0f}) "
-                "for a length (torch's T_max), end_lr=1e-5 for an LR, or linear(end=2.0) to climb."
+                f"{self.name}(end={self.end!r}): a floor is a factor of the base LR, at most 1. Write {length}"
+                f"{spell(self, end=0.0, end_lr=1e-5)} for an LR, or {spell(Linear(self.end, over=self.over))} to climb."
             )
 
     @abstractmethod
@@ -329,19 +334,21 @@ class MultiStep(Shape):
             if milestones[j - 1] > milestones[j]:
                 raise self._unsorted(self.at[j - 1], self.at[j], milestones)
         if milestones[-1] >= span.length:
+            acting = self.at[: sum(one < span.length for one in milestones)]
+            without = spell(self, at=acting) if acting else spell(Hold(self.over))
             raise ScheduleError(
                 f"multistep(at=[..., {self.at[-1].literal}]): milestone {milestones[-1]} comes after the last of the "
-                f"{span.length} steps that this phase takes, so it would never act. Leave it out, or write the milestones as "
-                "shares of the run: multistep(at=['50%', '75%'])."
+                f"{span.length} steps that this phase takes, so it would never act. Write {without}, or milestones as shares of "
+                "the run: at=['50%', '75%']."
             )
         return _geometric(self, self.gamma, _reached(milestones), span)
 
     def _unsorted(self, one: Duration, two: Duration, ranks: Sequence[Any]) -> ScheduleError:
         ordered = sorted(range(len(ranks)), key=lambda j: ranks[j])
-        listed = ", ".join(dict.fromkeys(self.at[j].literal for j in ordered))
+        once = tuple(dict.fromkeys(self.at[j] for j in ordered))
         return ScheduleError(
             f"multistep(at=[..., {one.literal}, {two.literal}, ...]): milestones come in rising order, each once. "
-            f"Write multistep(at=[{listed}])."
+            f"Write {spell(self, at=once)}."
         )
 
 
@@ -385,7 +392,7 @@ class Custom(Shape):
     @property
     def label(self) -> str:
         """The function's name, as the text form shows it."""
-        return str(getattr(self.fn, "__name__", None) or type(self.fn).__name__)
+        return literal(self.fn)
 
     def __post_init__(self) -> None:
         if not callable(self.fn):
@@ -488,14 +495,31 @@ def _stride(every: Duration, horizon: Horizon) -> Fraction | None:
 def _check(shape: Shape, name: str, spelling: str, *, above: bool = False, at_most: float = math.inf) -> None:
     """Keep the field ``name`` as a float; refuse all but finite ones of at least zero (or above it, or at most ..)."""
     value: Any = getattr(shape, name)
+
+    def fits(number: float) -> bool:
+        return 0.0 <= number <= min(at_most, sys.float_info.max) and not (above and number == 0.0)
+
     try:
         number = float(value) if not isinstance(value, bool) and isinstance(value, Real) else math.nan
     except OverflowError:
         number = math.inf
-    if not 0.0 <= number <= min(at_most, sys.float_info.max) or (above and number == 0.0):
+    if not fits(number):
         bound = "above zero" if above else "zero or more" if at_most == math.inf else f"from 0 to {at_most:g}"
+        length = _length(value)
+        if length and length.unit == "%" and fits(share := float(length.amount / 100)):
+            spelling = f"{'end' if name == 'end_lr' else name}={share}"
+        elif length and name == "end":
+            spelling = f"over={length.literal}"
         raise ScheduleError(
             f"{shape.name}({name}={shorten(value)}): must be a finite number, {bound}. Write {shape.name}(..., {spelling})."
         )
     # One type, and one zero, so that equal schedules print alike; NumPy's numbers print as calls, which cannot be read back.
     object.__setattr__(shape, name, number + 0.0)
+
+
+def _length(value: object) -> Duration | None:
+    """The duration that a text in the place of a number spells: a share may stand for a factor, any for a length."""
+    try:
+        return Duration(value) if isinstance(value, str) else None
+    except ScheduleError:
+        return None

@@ -4,46 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.durations import Duration
-from lr_toolkit.schedules.shapes import Custom, Shape
+from lr_toolkit.schedules.spelling import spell
 
 __all__ = ["LONGEST", "evaluate", "spell"]
 
 LONGEST = 20_000
-
-
-def spell(shape: Shape) -> str:
-    """The builder's call that makes ``shape``: required arguments by position, the others by name where they say more.
-
-    Example:
-        >>> from lr_toolkit.schedules.shapes import Cosine
-        >>> spell(Cosine(0.1, over=Duration("3 epochs")))
-        "cosine(end=0.1, over='3 epochs')"
-    """
-    if isinstance(shape, Custom):
-        over = f", over={shape.over.literal}" if shape.over else ""
-        return f"custom({shape.label}{over})"
-    arguments = []
-    for one in fields(shape):  # type: ignore[arg-type]  # every final shape is a dataclass
-        value = getattr(shape, one.name)
-        if value == one.default:
-            continue
-        required = one.default is MISSING or (one.name == "over" and not one.kw_only)
-        arguments.append(_literal(value) if required else f"{one.name}={_literal(value)}")
-    return f"{shape.name}({', '.join(arguments)})"
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, Duration):
-        return value.literal
-    if isinstance(value, tuple):
-        return f"[{', '.join(_literal(one) for one in value)}]"
-    return repr(value)
 
 
 def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]:
