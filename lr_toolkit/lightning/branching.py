@@ -72,8 +72,8 @@ def branch(
 
     Raises:
         ScheduleError: where the file holds no scheduler of this package or more than can be read without executing code,
-            several that have come to different updates, one that counts epochs, or one whose LR is zero; for a duration or a
-            shape that is none.
+            several that have come to different updates, one that counts epochs, or one whose LR is zero or below the floor; for
+            a duration or a shape that is none.
 
     Example:
         >>> state = {"class": "lr_toolkit.ScheduledLR", "last_epoch": 8000}
@@ -96,9 +96,9 @@ def branch(
     if "global_step" not in held:
         raise _no_checkpoint("a mapping" if isinstance(checkpoint, Mapping) else str(checkpoint))
     at = state["last_epoch"]
-    _check_lr(state, at)
     updates = _updates(Duration.of(over, "branch"), at, state["asked"])
     cooldown = COOLDOWNS[shape](end, over=updates)
+    _check_lr(state, at, end)
     # Lightning's counter runs on where a GradScaler skips an update, and counts those of several optimizers together.
     optimizers = max(len(held.get("optimizer_states") or ()), 1)
     return Branch(hold(at) >> cooldown if at else cooldown, held["global_step"] + updates * optimizers, at)
@@ -161,8 +161,8 @@ def _ours(held: Mapping[str, Any]) -> Mapping[str, Any]:
     return states[0]
 
 
-def _check_lr(state: Mapping[str, Any], at: int) -> None:
-    """Refuse an LR of zero; warn where it is the same neither as before this update nor as after it."""
+def _check_lr(state: Mapping[str, Any], at: int, end: float) -> None:
+    """Refuse an LR of zero or one below the floor; warn where it is the same neither as before this update nor as after it."""
     try:
         plan = plan_from(state["asked"])
         route = Route.from_state(state["route"], plan)
@@ -172,6 +172,13 @@ def _check_lr(state: Mapping[str, Any], at: int) -> None:
     if not any(now):
         raise ScheduleError(
             f"branch: at update {at}, the LR is 0, from which there is no way down. Branch from an earlier checkpoint."
+        )
+    below = [(lr, base) for lr, base in zip(now, route.bases, strict=True) if lr < end * base * (1 - 1e-9)]
+    if below:
+        lr, base = below[0]
+        raise ScheduleError(
+            f"branch(end={end}): at update {at}, the LR is {lr:.6g}, which is below the floor, {end * base:.6g}. Write a lower "
+            f"one: branch(..., end={lr / base / 10:.1g})."
         )
     if at and before != now != after:
         phase = plan.timeline.segment(at).shape

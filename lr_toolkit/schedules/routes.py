@@ -197,7 +197,17 @@ class Continued(Route):
                 "on_change='replan'."
             )
         last = self.plan.lrs(max(self.plan.steps, self.at))
-        places = {k for one in self.plan.timeline.segments for k in _turns(one) if k > self.at}
+        floors = [
+            (lr, end)
+            for lr, first, end in zip(self.start, now, last, strict=True)
+            if lr < end * (1 - 1e-9) and end < first
+        ]
+        if floors:
+            raise ScheduleError(
+                f"on_change='continue' at update {self.at}: the LR in use, {floors[0][0]:.6g}, lies below {floors[0][1]:.6g}, where "
+                "the plan ends, so the way there is no decay. Write a lower end=, or on_change='replan'."
+            )
+        places = {k for one in self.plan.timeline.segments for k in [*_turns(one), self.plan.steps] if k > self.at}
         # Whoever dips below the end has to climb back to it.
         if any(
             later > lr * (1 + 1e-9) or later < end * (1 - 1e-9)

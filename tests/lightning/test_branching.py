@@ -169,6 +169,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda: branch(made(route=made()["lr_schedulers"][0]["route"] | {"schedule": "linear(over=20)"}), 5),
         "update 20, the LR is 0",
     ),
+    "an LR below the floor": (
+        lambda: branch(
+            made(route=made()["lr_schedulers"][0]["route"] | {"schedule": "linear(end=0.2, over=20)"}), 5, end=0.3
+        ),
+        r"branch\(end=0\.3\): at update 20, the LR is 0\.02, .* floor, 0\.03. Write .*end=0\.02\)",
+    ),
     "two counters": (
         lambda: branch({"lr_schedulers": [*made()["lr_schedulers"], *made(last_epoch=7)["lr_schedulers"]]}, 5),
         "different updates, 7, 20",

@@ -7,7 +7,7 @@ import pickle
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lr_toolkit import Horizon, Schedule, ScheduleError, custom
@@ -50,7 +50,14 @@ def routes(draw: st.DrawFn) -> Route:
         elif kind == "rewarm":
             route = Rewarmed(route, at, draw(st.integers(1, min(9, route.steps - at))))
         else:
-            route = Continued(plan(draw(st.sampled_from(FALLING)), draw(st.integers(30, 60))), at, tuple(route.lrs(at)))
+            target, start = plan(draw(st.sampled_from(FALLING)), draw(st.integers(30, 60))), tuple(route.lrs(at))
+            assume(
+                all(
+                    end >= first or end <= lr
+                    for lr, first, end in zip(start, target.lrs(at), target.lrs(60), strict=True)
+                )
+            )
+            route = Continued(target, at, start)
         if route.steps <= 28:
             break
     return route
@@ -103,8 +110,9 @@ def test_before_the_change_a_stretched_route_is_the_old_one() -> None:
 def test_continued_the_decay_keeps_its_shape_and_its_end(text: str, at: int, start: float) -> None:
     """From the LR in use, the way to the plan's end is passed in the same proportions as in the plan."""
     target = plan(text, 60, [1.0])
-    route = Continued(target, at, (start,))
     end, first = target.lrs(60)[0], target.lrs(at)[0]
+    assume(start >= end)
+    route = Continued(target, at, (start,))
     ks = range(at, 61)
 
     assert route.lrs(at)[0] == pytest.approx(start, rel=1e-12)
@@ -128,16 +136,26 @@ def test_continued_in_the_plans_hold_it_waits_for_the_decay() -> None:
 
 @given(st.sampled_from([*FALLING, *DIPPING]), st.integers(5, 70), st.floats(0.001, 1))
 def test_continued_no_lr_leaves_the_way_from_start_to_end(text: str, at: int, start: float) -> None:
-    """Each LR lies between the one in use and the plan's last, or the plan, which dips on its way, is refused."""
+    """Each LR lies between the one in use and the plan's last, or the plan, which dips on its way or ends above, is refused."""
     target = plan(text, 60, [1.0])
+    end, first = target.lrs(60)[0], target.lrs(at)[0]
     try:
         route = Continued(target, at, (start,))
     except ScheduleError:
-        assert text in DIPPING
+        assert text in DIPPING or start < end < first
         return
-    low, high = sorted([start, route.lrs(60)[0]])
+    low = min(start, route.lrs(60)[0])
 
-    assert all(low - 1e-12 <= route.lrs(k)[0] <= high + 1e-12 for k in range(at, 99))
+    assert all(low - 1e-12 <= route.lrs(k)[0] <= start + 1e-12 for k in range(at, 99))
+
+
+def test_a_plan_that_ends_above_the_lr_in_use_cannot_be_continued() -> None:
+    """From below its floor the way to a plan's end would climb: refused with both LRs; at the floor it goes on."""
+    target = plan("linear(end=0.5)", 60, [1.0])
+
+    with pytest.raises(ScheduleError, match=r"the LR in use, 0\.2, lies below 0\.5, where the plan ends"):
+        Continued(target, 20, (0.2,))
+    assert Continued(target, 20, (0.5,)).lrs(40) == [0.5]
 
 
 @pytest.mark.parametrize(
