@@ -124,7 +124,7 @@ class Count(L.Callback):
         (capture,) = (one for one in hooks if isinstance(getattr(one, "__self__", None), Capture))
 
         def act() -> None:
-            self.monitor.on_train_batch_start(trainer, pl_module, None, 0)
+            self.monitor.on_train_batch_start(trainer, pl_module, None, 1)
             capture(optimizer, (), {})
             self.monitor.on_train_batch_end(trainer, pl_module, None, None, 0)
 

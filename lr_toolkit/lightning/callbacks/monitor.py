@@ -162,7 +162,6 @@ class LRMonitor(Callback):
         self._history = History()
         self._next: dict[str, float] = {}
         self._departed = False
-        self._begins = False  # whether an epoch's first batch has yet to come
         self._is_watched = False  # whether somebody may look at the metrics in mid-epoch, and they are worth their time
         self._findings: tuple[str, ...] = ()
         self._watch: Watch | None = None
@@ -341,7 +340,6 @@ class LRMonitor(Callback):
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._begins = True
         self._follow(trainer, pl_module)
         self._look(trainer)
         if self.names == "lightning" and self.logging_interval != "step":
@@ -349,8 +347,7 @@ class LRMonitor(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if self._begins:  # the hook of the module, which may exchange its optimizers, comes after those of callbacks
-            self._begins = False
+        if batch_idx == 0:  # the hook of the module, which may exchange its optimizers, comes after those of callbacks
             self._follow(trainer, pl_module)
         if self.names == "lightning" and self.logging_interval != "epoch" and _logs_now(trainer):
             self._read(trainer, "step")

@@ -60,10 +60,11 @@ class LRWarmup(Callback):
     An update counts when ``optimizer.step()`` ran: not one that a ``GradScaler`` skips (a fused optimizer skips inside of its
     step, which counts), nor the replay of a CUDA graph, in which the ramp stands still (a warning says so at the capture). An
     optimizer that steps another one on the same groups, as SAM does, may leave the count to that one. A group that is added
-    in mid-ramp brings its LR without the ramp, and is ramped too. Somebody who writes to ``group["lr"]`` during the ramp is
-    reported, and what was written is taken as the LR without the ramp from the next update on. Who may write without being
-    reported are schedulers, the module's ``lr_scheduler_step``, and ``BackboneFinetuning`` or another ``BaseFinetuning``: they
-    see and leave the LR without the ramp. ``StochasticWeightAveraging`` has to begin after it.
+    in mid-ramp brings its LR without the ramp, and is ramped too; an optimizer that takes the place of another one climbs on
+    where that one was. A direct write to ``group["lr"]`` during the ramp is
+    reported; the value becomes the LR without the ramp from the next update on. Schedulers, the module's
+    ``lr_scheduler_step`` and ``BackboneFinetuning`` or another ``BaseFinetuning`` may write freely: they see, and leave, the
+    LR without the ramp. ``StochasticWeightAveraging`` has to begin after it.
 
     Args:
         over: how long the ramp lasts: ``"500 steps"``, ``"5%"``, ``"2 epochs"``. Not given for the untuned shapes.
@@ -192,17 +193,29 @@ class LRWarmup(Callback):
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Not before: by now the checkpoint is restored, and LearningRateFinder has had its runs and chosen the LR.
-        schedulers = schedulers_of(trainer, pl_module)
         ascents = self.ascents(trainer)
         self._unhide = hide_ramp(trainer, pl_module)
         for one in ascents:
-            own = [scheduler for scheduler in schedulers if scheduler.optimizer is one.optimizer]
+            own = _own(one, trainer, pl_module)
             one.begin(own)
             if trainer.global_step == 0:
                 with Shadow.of(one.optimizer).bare():
                     warn_of_warmups(repr(self), own)
             if one.is_over:
                 one.end()
+
+    def _follow(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Go on with the optimizers that there are now, where somebody has exchanged them in mid-ramp."""
+        climbing = [one for one in self._ascents or () if one.shadow is not None]
+        if all(any(one.optimizer is each for each in trainer.optimizers) for one in climbing):
+            return
+        before, self._ascents = self._ascents or [], []
+        for one, optimizer in zip(before, self._optimizers(trainer), strict=False):
+            one.end()
+            after = Ascent(self, optimizer, one.length, one.began, one.taken)
+            if not after.is_over:
+                after.begin(_own(after, trainer, pl_module))
+            self._ascents.append(after)
 
     def ascents(self, trainer: Trainer) -> list[Ascent]:
         """How the LR of each chosen optimizer is going to climb in the run that begins, after what a checkpoint says.
@@ -226,11 +239,14 @@ class LRWarmup(Callback):
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._follow(trainer, pl_module)
         for one in self._ascents or ():
             one.enter(trainer.current_epoch)
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if batch_idx == 0:  # the hook of the module, which may exchange its optimizers, comes after those of callbacks
+            self._follow(trainer, pl_module)
         for one in self._ascents or ():
             if one.shadow is not None:
                 one.shadow.settle()
@@ -374,6 +390,11 @@ class LRWarmup(Callback):
         if horizon is None or horizon.epoch_steps is None:
             return None
         return horizon.epoch_at(horizon.step_at(Fraction(began)) + length)
+
+
+def _own(ascent: Ascent, trainer: Trainer, module: LightningModule) -> list[Any]:
+    """The schedulers of its optimizer."""
+    return [one for one in schedulers_of(trainer, module) if one.optimizer is ascent.optimizer]
 
 
 def _nothing() -> None:

@@ -653,6 +653,56 @@ def test_a_group_that_leaves_takes_nothing_of_the_others_along(groups: Any, join
             )
 
 
+class Stages(L.Callback):
+    """Lets the module configure its optimizers anew at epoch 1; ``first`` is the one that there was."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Remember it."""
+        self.first = trainer.optimizers[0]
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """A new stage."""
+        if trainer.current_epoch == 1:
+            trainer.strategy.setup_optimizers(trainer)
+
+
+class Staged(Net):
+    """Does so in its own hook, which comes after those of all callbacks."""
+
+    def on_train_epoch_start(self) -> None:
+        """A new stage."""
+        Stages().on_train_epoch_start(self.trainer, self)
+
+
+class Watching(Stages):
+    """Leaves it to the module."""
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        """Nothing."""
+
+
+STAGES: dict[str, tuple[type[Net], type[Stages], int]] = {
+    "the module": (Staged, Watching, 1),
+    "a callback before": (Net, Stages, 1),
+    "a callback behind": (Net, Stages, -1),
+}
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize("by", STAGES)
+def test_an_optimizer_that_is_exchanged_in_mid_ramp_climbs_on(by: str, interval: Any) -> None:
+    """The new one is ramped from its first update on, where the old one was, and nothing is left behind on the old one."""
+    net, stages, order = STAGES[by]
+    plain, warm, before, after = net(per_step(cosine)), net(per_step(cosine)), stages(), stages()
+    warmup = LRWarmup(5 if interval == "step" else "2 epochs", interval=interval)
+    fit(plain, before, batches=3, max_epochs=3)
+    fit(warm, *[after, warmup][::order], batches=3, max_epochs=3)
+
+    assert warm.lrs == times(plain.lrs, FIVE if interval == "step" else [1 / 3] * 3 + [2 / 3] * 3)
+    assert Shadow.around(after.first) is None
+    assert [group["lr"] for group in after.first.param_groups] == [group["lr"] for group in before.first.param_groups]
+
+
 def test_a_direct_write_is_reported_and_taken_as_the_lr_without_the_ramp() -> None:
     """From the next update on the ramp multiplies what was written; a write within ``training_step`` lasts one update."""
 
