@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,9 +14,13 @@ from lr_toolkit.lightning.callbacks.scene import Scene
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["lost_reading", "plateau_cadence", "plateau_metric", "wrong_mode"]
 
 _MOST_EPOCHS = 100
+_MOST_BATCHES = 10**6
 _OURS = "scheduler_config(..., plateau=ReduceOnPlateau(...)) reads each value once, whatever the cadence."
 
 
@@ -56,7 +60,7 @@ def plateau_cadence(scene: Scene) -> Iterator[str]:
                     f"(val_check_interval={trainer.val_check_interval}). {_OURS}"
                 )
         else:
-            yield from _lost_validations(scene, config)
+            yield from _within_epochs(scene, config, every)
 
 
 def _validations(scene: Scene) -> list[int]:
@@ -67,16 +71,18 @@ def _validations(scene: Scene) -> list[int]:
     return list(range(int(every), int(batches) + 1, int(every)))
 
 
-def _lost_validations(scene: Scene, config: Any) -> Iterator[str]:
-    """Step-wise plateaus act after an update only: a validation in the middle of an accumulation is lost."""
-    validations, batches = _validations(scene), scene.course.batches
-    accumulation = scene.course.accumulation(0)
-    seen = [at for at in validations if at % config.frequency == 0 and (at % accumulation == 0 or at == batches)]
-    if validations and len(seen) < len(validations):
+def _within_epochs(scene: Scene, config: Any, every: int) -> Iterator[str]:
+    """Step-wise plateaus act after an update only, and as often as that: between two validations they read the first again."""
+    validations, batches, accumulation = _validations(scene), scene.course.batches, scene.course.accumulation(0)
+    if not validations:
+        return
+    epochs = _epochs(scene, 2 * every)
+    values = np.add.outer(epochs[every - 1 :: every] * int(batches), validations).ravel()
+    wrong = _misread(config, len(epochs), _steps(config, epochs, int(batches), accumulation), values)
+    if wrong:
         yield (
-            f"The plateau sees {len(seen)} of the {len(validations)} values of {config.monitor!r} that an epoch produces: "
-            f"frequency={config.frequency} counts batches, and it steps after an update only "
-            f"(accumulate_grad_batches={accumulation}). {_OURS}"
+            f"The plateau steps after updates (interval='step', frequency={config.frequency} in batches, accumulate_grad_batches="
+            f"{accumulation}), and {config.monitor!r} is produced by validation: {wrong}. {_OURS}"
         )
 
 
@@ -86,33 +92,51 @@ def _validations_across_epochs(scene: Scene, config: Any) -> Iterator[str]:
     if not every or math.isinf(batches):
         return
     every, batches, frequency = int(every), int(batches), config.frequency
-    # Then all begins again, and what goes wrong shows before long.
-    epochs = min(max(scene.course.epochs, 1), every // math.gcd(every, batches) * frequency, _MOST_EPOCHS)
-    left_out = 1
+    epochs = _epochs(scene, every // math.gcd(every, batches) * frequency)
+    values = np.arange(every, len(epochs) * batches + 1, every)
     if config.interval == "epoch":
-        steps = np.arange(frequency, epochs + 1, frequency) * batches
-        one, many = "epoch", "epochs"
+        steps = np.arange(frequency, len(epochs) + 1, frequency) * batches
+        pace = "epoch" if frequency == 1 else f"{frequency} epochs"
         left_out = frequency  # who asks for every second epoch means it
     else:
-        within = np.arange(frequency, batches + 1, frequency)
-        within = within[(within % scene.course.accumulation(0) == 0) | (within == batches)]
-        steps = np.add.outer(np.arange(epochs) * batches, within).ravel()
-        one, many = "update", "batches of an epoch"
-    read = steps // every  # the number of the value, from 1
+        steps = _steps(config, epochs, batches, scene.course.accumulation(0))
+        pace = "update" if frequency == 1 else f"{frequency} batches of an epoch"
+        left_out = 1
+    wrong = _misread(config, len(epochs), steps, values, left_out)
+    if wrong:
+        yield (
+            f"Validation runs every {every} batches of all epochs (check_val_every_n_epoch=None), and the plateau steps every "
+            f"{pace}: {wrong}. {_OURS}"
+        )
+
+
+def _epochs(scene: Scene, period: int) -> NDArray[np.int64]:
+    """The epochs to look at: then all begins again, and what goes wrong shows before long."""
+    most = max(_MOST_BATCHES // max(int(scene.course.batches), 1), 2)
+    return np.arange(min(max(scene.course.epochs, 1), period, _MOST_EPOCHS, most))
+
+
+def _steps(config: Any, epochs: NDArray[np.int64], batches: int, accumulation: int) -> NDArray[np.int64]:
+    """The batches of the run, counted from 1, after which a step-wise plateau steps."""
+    within = np.arange(config.frequency, batches + 1, config.frequency)
+    within = within[(within % accumulation == 0) | (within == batches)]
+    steps: NDArray[np.int64] = np.add.outer(epochs * batches, within).ravel()
+    return steps
+
+
+def _misread(config: Any, epochs: int, steps: NDArray[np.int64], values: NDArray[np.int64], left_out: int = 1) -> str:
+    """What goes wrong with these steps and values, each told by the batch after which it comes; a value comes first."""
+    read = np.searchsorted(values, steps, side="right")  # the number of the value, from 1
     found = read[read > 0]
     seen, last = len(set(found.tolist())), int(found.max(initial=0))
     wrong = []
     if config.strict and len(found) < len(read):
         wrong.append(f"Lightning raises, as it steps before there is any {config.monitor!r}")
     if seen < last // left_out:
-        wrong.append(f"it sees {seen} of {last} values of {config.monitor!r}")
+        wrong.append(f"it sees {seen} of {last} values of {config.monitor!r} in {plural(epochs, 'epoch')}")
     if seen < len(found):
         wrong.append(f"it counts values of {config.monitor!r} more than once")
-    if wrong:
-        yield (
-            f"Validation runs every {every} batches of all epochs (check_val_every_n_epoch=None), and the plateau steps every "
-            f"{one if frequency == 1 else f'{frequency} {many}'}: {', and '.join(wrong)}. {_OURS}"
-        )
+    return ", and ".join(wrong)
 
 
 def plateau_metric(scene: Scene) -> Iterator[str]:

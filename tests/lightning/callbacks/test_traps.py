@@ -275,10 +275,35 @@ TRAPS = {
     ),
     "a plateau in the middle of an accumulation": Trap(
         plateau(interval="step", frequency=2),
-        "sees 2 of the 4 values.*accumulate_grad_batches=4",
+        "accumulate_grad_batches=4.*sees 4 of 8 values of 'val_loss' in 2 epochs",
         plateau(interval="step", frequency=2),
         options={"val_check_interval": 0.25, "accumulate_grad_batches": 4},
         right_options={"val_check_interval": 0.25, "accumulate_grad_batches": 2},
+    ),
+    "a plateau that steps at every update, before there is a value": Trap(
+        plateau(interval="step"),
+        "interval='step', frequency=1 .*: Lightning raises, as it steps before there is any 'val_loss'",
+        plateau(interval="step", frequency=8),
+        raises=MisconfigurationException,
+    ),
+    "a plateau that steps at every update, and counts each value eight times": Trap(
+        plateau(interval="step", strict=False),
+        "it counts values of 'val_loss' more than once",
+        plateau(interval="step", strict=False, frequency=8),
+    ),
+    "a plateau that steps between two validations and sees both late": Trap(
+        plateau(interval="step", strict=False),
+        "accumulate_grad_batches=3.*produced by validation: it counts values of 'val_loss' more than once",
+        plateau(interval="step", strict=False),
+        options={"val_check_interval": 4, "accumulate_grad_batches": 3},
+        right_options={"val_check_interval": 2, "accumulate_grad_batches": 2},
+    ),
+    "a plateau of every second validation's epoch": Trap(
+        plateau(interval="step", frequency=8, strict=False),
+        "it counts values of 'val_loss' more than once",
+        plateau(interval="step", frequency=8, strict=False),
+        options={"check_val_every_n_epoch": 2, "max_epochs": 4},
+        right_options={"max_epochs": 4},
     ),
     "a plateau before the first validation, which counts across epochs": Trap(
         plateau(),
