@@ -37,7 +37,9 @@ def run(example: str, folder: Path, *arguments: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
+    # What torch says where there is a CUDA toolkit and no GPU.
+    said = [line for line in done.stderr.splitlines() if not line.startswith("No CUDA runtime is found")]
+    assert said == []
     return done.stdout
 
 
