@@ -77,7 +77,6 @@ class _Numbers:
     def __init__(self, groups: list[Group], bare: Sequence[Any]) -> None:
         self._groups = groups
         self.members = list(groups)
-        self._ids = list(map(id, groups))
         self._used = list(map(_lr, groups))
         self.bare = list(bare)
 
@@ -108,8 +107,9 @@ class _Numbers:
         return True
 
     def renew(self, factors: Sequence[float]) -> bool:
-        groups = self._groups
-        if list(map(id, groups)) != self._ids:  # a member is kept, so that no other dict has its id
+        groups, members = self._groups, self.members
+        # Who joins comes last, and who leaves moves those behind: the ends tell, whatever their number.
+        if len(groups) != len(members) or groups[0] is not members[0] or groups[-1] is not members[-1]:
             return False
         self.bare = bare = list(map(_lr, groups))
         self._used = used = list(map(mul, bare, factors))
@@ -135,34 +135,31 @@ class _Number:
 
     def is_untouched(self) -> bool:
         lr, used = self._group["lr"], self._used
-        return (lr is used or lr == used) and self._is_alone()
-
-    def _is_alone(self) -> bool:
-        return len(self._groups) == 1 and self._groups[0] is self._group
+        return (lr is used or lr == used) and len(self._groups) == 1 and self._groups[0] is self._group
 
     def touched(self) -> list[bool]:
         return [[self._group["lr"]] != [self._used]]
 
     def show(self, factors: Sequence[float]) -> bool:
-        group, used = self._group, self._used
+        group, groups, used = self._group, self._groups, self._used
         lr = group["lr"]
-        if (lr is not used and lr != used) or not self._is_alone():
+        if (lr is not used and lr != used) or len(groups) != 1 or groups[0] is not group:
             return False
         group["lr"] = self._used = self._bare * factors[0]
         return True
 
     def hide(self) -> bool:
-        group, used = self._group, self._used
+        group, groups, used = self._group, self._groups, self._used
         lr = group["lr"]
-        if (lr is not used and lr != used) or not self._is_alone():
+        if (lr is not used and lr != used) or len(groups) != 1 or groups[0] is not group:
             return False
         group["lr"] = self._used = self._bare
         return True
 
     def renew(self, factors: Sequence[float]) -> bool:
-        if not self._is_alone():
+        group, groups = self._group, self._groups
+        if len(groups) != 1 or groups[0] is not group:
             return False
-        group = self._group
         self._bare = group["lr"]
         group["lr"] = self._used = self._bare * factors[0]
         return True

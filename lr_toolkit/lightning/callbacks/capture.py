@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from operator import is_, itemgetter
 from typing import TYPE_CHECKING, Any, final
 
 import torch
@@ -39,7 +39,7 @@ class Capture:
         scheduler: the one of this package that drives it; its count is kept with the values.
 
     Attributes:
-        groups: those of the latest update, in their order; ``ids`` are their identities, which are compared at less cost.
+        groups: those of the latest update, in their order: a list of its own for each change of them.
         fresh: whether there was an update since this was last set to ``False``.
         counted: the scheduler's count at the latest update.
         levels: what the scheduler multiplied by its factor then, base LR x gain of each group: a list of its own for each change.
@@ -59,7 +59,9 @@ class Capture:
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.groups: list[dict[str, Any]] = []
-        self.ids: list[int] = []
+        self._list: list[dict[str, Any]] | None = None
+        self._members: list[dict[str, Any]] = []
+        self._count = 0
         self.fresh = False
         self.counted = -1
         self.levels: list[float] = []
@@ -103,9 +105,12 @@ class Capture:
             return
         else:
             self._keep(optimizer, lrs)
-        ids = list(map(id, groups))
-        if ids != self.ids:
-            self.ids, self.groups = ids, groups[:]
+        members = self._members
+        # Who joins comes last, who leaves moves those behind, and a checkpoint brings another list.
+        is_same = groups is self._list and len(groups) == self._count > 0
+        if not (is_same and groups[0] is members[0] and groups[-1] is members[-1]):
+            members = self.members()
+        self.groups = members
         self.fresh = True
         scheduler = self.scheduler
         if scheduler is not None:
@@ -134,6 +139,14 @@ class Capture:
             UserWarning,
             stacklevel=2,
         )
+
+    def members(self) -> list[dict[str, Any]]:
+        """The groups that there are now, as a list of its own for each change of them."""
+        groups, members = self.optimizer.param_groups, self._members
+        if len(groups) != len(members) or not all(map(is_, groups, members)):
+            self._members = groups[:]
+        self._list, self._count = groups, len(groups)
+        return self._members
 
     @property
     def lrs(self) -> Sequence[float]:

@@ -375,7 +375,7 @@ class LRMonitor(Callback):
             capture = track.capture
             if capture.fresh:
                 capture.fresh = False
-                if capture.ids != track.ids:
+                if capture.groups is not track.groups:
                     self._adopt_groups(trainer)
                 step, epoch = trainer.fit_loop.epoch_loop._batches_that_stepped, track.epoch
                 strands = track.due(step, trainer.current_epoch, self.logging_interval, logging_cadence(trainer))

@@ -26,18 +26,16 @@ class Strand:
     interval: str
     logged: int = -1
     names: tuple[str, ...] = ()
-    ids: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         """Make ready for the usual case."""
         self.names = tuple(one.name for one in self.curves)
-        self.ids = list(map(id, self.groups))
 
     def latest(self) -> tuple[tuple[str, ...], Sequence[float]]:
         """The names and numbers of the latest update; none for groups that have not been in one yet."""
         capture = self.track.capture
         lrs = capture.lrs
-        if capture.is_plain and capture.ids == self.ids:
+        if capture.is_plain and capture.groups is self.groups:
             return self.names, lrs  # the usual case, and the one that has to be fast
         shown = [
             (one, at)
@@ -63,7 +61,6 @@ class Track:
     begins: frozenset[int]
     strands: list[Strand] = field(default_factory=list)
     groups: Sequence[dict[str, Any]] = ()
-    ids: Sequence[int] = ()
     step: int = -1
     epoch: int = -1
     counted: int = -1
@@ -71,8 +68,7 @@ class Track:
 
     def braid(self, curves: Iterable[Curve]) -> None:
         """Sort the curves of the groups that there are now by interval; a strand with a new one is logged at the next update."""
-        groups = self.groups = self.capture.optimizer.param_groups[:]
-        self.ids = list(map(id, groups))
+        groups = self.groups = self.capture.members()
         self.is_new = True
         curves = sorted(curves, key=lambda one: one.group)
         logged = {name: one.logged for one in self.strands for name in one.names}
@@ -80,12 +76,13 @@ class Track:
         for interval in dict.fromkeys(one.interval for one in curves):
             mine = [one for one in curves if one.interval == interval]
             last = min(logged.get(one.name, -1) for one in mine)
-            self.strands.append(Strand(self, mine, [groups[one.group] for one in mine], interval, last))
+            members = groups if len(mine) == len(groups) else [groups[one.group] for one in mine]
+            self.strands.append(Strand(self, mine, members, interval, last))
 
     @property
     def has_other_groups(self) -> bool:
         """Whether parameter groups have joined or left since the curves were sorted."""
-        return list(map(id, self.capture.optimizer.param_groups)) != self.ids
+        return self.capture.members() is not self.groups
 
     def labels(self) -> dict[int, str]:
         """For each group that the optimizer has now, and had then, what its curve is called."""
