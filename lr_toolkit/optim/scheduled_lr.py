@@ -7,7 +7,6 @@ import operator
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Literal, final
 
 from torch import Tensor
@@ -15,8 +14,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.gains import Gains
 from lr_toolkit.optim.groups import GroupWriter
-from lr_toolkit.optim.reaction import Reaction, ReactionState
+from lr_toolkit.optim.reaction import Reaction
 from lr_toolkit.optim.resume import CLASS, FORMAT, Host, OnChange, check_policy, refuse_foreign, route_after
 from lr_toolkit.optim.updates import Witness, is_captured, steppers, warn_of_constants
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
@@ -111,22 +111,16 @@ class ScheduledLR(LRScheduler):
         self.schedule = Schedule.parse(schedule)
         self.horizon = horizon
         self.timeline = self.schedule.resolve(horizon)
-        self.plateau = plateau
         self.on_change: OnChange = on_change
         self.rewarm = None if rewarm is None else Duration.of(rewarm, "ScheduledLR", "rewarm")
         check_policy(self.on_change, self.rewarm)
-        if plateau is not None and not isinstance(plateau, Reaction):
-            raise ScheduleError(
-                f"ScheduledLR(plateau={plateau!r}): must be a reaction. Write plateau=ReduceOnPlateau(monitor='val_loss', patience=5)."
-            )
         _refuse_start(last_epoch, optimizer)
         steppers(optimizer)  # or an error, before anything is written
         bases = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+        self._gains = Gains(plateau, len(bases))
         self._refuse(bases)
         self._asked = Plan(self.timeline, tuple(bases))
         self._route: Route = self._asked
-        self._gains = [1.0] * len(bases)
-        self._reaction = plateau.start if plateau else None
         self._phase = _NOWHERE  # the phase of the last update: most steps stay in it
         self._writer = GroupWriter(optimizer)
         self._updated = False
@@ -143,13 +137,7 @@ class ScheduledLR(LRScheduler):
                     f"ScheduledLR: end_lr={floor!r} lies above the base LR {base!r} of parameter group {at}, whose LR would "
                     "climb. Write a lower end_lr, or a floor relative to each group's base LR: end=0.1."
                 )
-        for name in ("min_lr", "max_lr"):
-            bound = getattr(self.plateau, name, None)
-            if isinstance(bound, tuple) and len(bound) != len(bases):
-                raise ScheduleError(
-                    f"{type(self.plateau).__name__}({name}={bound!r}): {len(bound)} values for {len(bases)} parameter groups. "
-                    "Write one number, or one for each group."
-                )
+        self._gains.refuse(len(bases))
 
     # --- following the plan ---
 
@@ -158,7 +146,7 @@ class ScheduledLR(LRScheduler):
         self.base_lrs = list(self._asked.base_lrs)
         self._step_count = 1
         self.last_epoch += 1
-        self.levels = self._writer.bind(self._route.bases, self._gains)
+        self.levels = self._writer.bind(self._route.bases, self._gains.values)
         self._write()
 
     def step(self, epoch: int | None = None) -> None:
@@ -193,25 +181,9 @@ class ScheduledLR(LRScheduler):
         Raises:
             ScheduleError: where this scheduler was made without ``plateau=``.
         """
-        if self.plateau is None or self._reaction is None:
-            raise ScheduleError(
-                "observe() needs a reaction: ScheduledLR(..., plateau=ReduceOnPlateau(monitor='val_loss'))."
-            )
-        reading = float(value)
-        if math.isnan(reading):
-            warnings.warn(
-                f"{self.plateau.monitor!r} is NaN: the plateau reaction ignores it.", UserWarning, stacklevel=2
-            )
-            return
-        self._reaction, way = self.plateau.read(self._reaction, reading)
-        if way:
-            self._adopt_groups()
-            for at, base in enumerate(self._route.bases):
-                level = base * self._gains[at]
-                moved = self.plateau.moved(level, way, at)
-                if moved != level:
-                    self._gains[at] = moved / base
-            self.levels = self._writer.relevel(self._route.bases, self._gains)
+        self._adopt_groups()
+        if self._gains.observe(float(value), self._route.bases):
+            self.levels = self._writer.relevel(self._route.bases, self._gains.values)
             self._write()
 
     def rebase(self, new: float | Sequence[float]) -> None:
@@ -225,7 +197,7 @@ class ScheduledLR(LRScheduler):
         """
         self._adopt_groups()
         try:
-            many = [float(one) for one in (new if isinstance(new, Sequence) else [new] * len(self._gains))]
+            many = [float(one) for one in (new if isinstance(new, Sequence) else [new] * len(self.base_lrs))]
         except (TypeError, ValueError):
             many = []
         if len(many) != len(self.base_lrs) or not all(0.0 <= base < math.inf for base in many):
@@ -238,9 +210,14 @@ class ScheduledLR(LRScheduler):
         self._write()
 
     @property
+    def plateau(self) -> Reaction | None:
+        """The reaction to a metric, if there is one."""
+        return self._gains.reaction
+
+    @property
     def was_observed(self) -> bool:
         """Whether the reaction was given a reading."""
-        return self.plateau is not None and self._reaction != self.plateau.start
+        return self._gains.was_observed
 
     @property
     def route(self) -> Route:
@@ -249,10 +226,11 @@ class ScheduledLR(LRScheduler):
 
     def planned(self, k: int) -> list[float]:
         """The LR of each group at update ``k``, under the route and the gains of this moment."""
+        gains = self._gains.values
         if isinstance(self._route, Plan):
             a, b = self._route.timeline.affine(k)
-            return [base * gain * a + b * gain for base, gain in zip(self._route.bases, self._gains, strict=True)]
-        return [lr * gain for lr, gain in zip(self._route.lrs(k), self._gains, strict=True)]
+            return [base * gain * a + b * gain for base, gain in zip(self._route.bases, gains, strict=True)]
+        return [lr * gain for lr, gain in zip(self._route.lrs(k), gains, strict=True)]
 
     def follows(self, k: int, lrs: Sequence[float]) -> bool:
         """Whether ``lrs`` are, bit for bit, what was written to the groups for update ``k``; cheap, and never a false yes."""
@@ -286,21 +264,21 @@ class ScheduledLR(LRScheduler):
 
     def _adopt_groups(self) -> None:
         """Take in groups that were added since: their base LR is the ``lr`` that they came with."""
-        if len(self.optimizer.param_groups) < len(self._gains):
+        count = len(self._gains.values)
+        if len(self.optimizer.param_groups) < count:
             raise ScheduleError(
-                f"ScheduledLR: the optimizer had {len(self._gains)} parameter groups and has "
-                f"{len(self.optimizer.param_groups)} now. Keep the group and write scheduler.rebase([...]) with 0.0 in its place, "
-                "or build a new scheduler."
+                f"ScheduledLR: the optimizer had {count} parameter groups and has {len(self.optimizer.param_groups)} now. Keep the "
+                "group and write scheduler.rebase([...]) with 0.0 in its place, or build a new scheduler."
             )
-        late = self.optimizer.param_groups[len(self._gains) :]
+        late = self.optimizer.param_groups[count:]
         if late:
             bases = [float(group.get("initial_lr", group["lr"])) for group in late]
             self._refuse([*self._asked.base_lrs, *bases])
             self._asked = self._asked.rebased([*self._asked.base_lrs, *bases])
-            self._gains += [1.0] * len(late)
+            self._gains.values += [1.0] * len(late)
             self._follow(self._route.rebased([*self._route.bases, *bases]))
         elif not self._writer.is_current:
-            self.levels = self._writer.bind(self._route.bases, self._gains)
+            self.levels = self._writer.bind(self._route.bases, self._gains.values)
 
     def _follow(self, route: Route) -> None:
         self._route = route
@@ -308,7 +286,7 @@ class ScheduledLR(LRScheduler):
         self.base_lrs = list(route.bases)
         for group, base in zip(self.optimizer.param_groups, route.bases, strict=True):
             group["initial_lr"] = base
-        self.levels = self._writer.bind(route.bases, self._gains)
+        self.levels = self._writer.bind(route.bases, self._gains.values)
 
     def __repr__(self) -> str:
         return f"ScheduledLR({self.schedule!r}, update {self.last_epoch} of {self.horizon.steps})"
@@ -371,9 +349,7 @@ class ScheduledLR(LRScheduler):
             "route": self._route.to_state(),
             "base_lrs": list(self._route.bases),
             "lrs": self._route.lrs(self.last_epoch),
-            "gains": list(self._gains),
-            "plateau": asdict(self._reaction) if self._reaction else None,
-            "metric": self._metric,
+            **self._gains.state(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -393,33 +369,13 @@ class ScheduledLR(LRScheduler):
         self._adopt_groups()
         asked, kept = self._asked_after(state_dict)
         route = route_after(state_dict, asked, on_change=self.on_change, rewarm=self.rewarm, kept=kept)
-        saved = state_dict["plateau"]
         self._asked, self.timeline, self.horizon = asked, asked.timeline, asked.timeline.horizon
         self.last_epoch = state_dict["last_epoch"]
-        self._gains = list(state_dict["gains"])
-        if self.plateau is not None:
-            # What was best of one metric says nothing of another.
-            saved = saved if state_dict.get("metric", self._metric) == self._metric else None
-            self._reaction = (
-                ReactionState(**{**saved, "recent": tuple(saved.get("recent", ()))}) if saved else self.plateau.start
-            )
-        elif saved and any(gain != 1.0 for gain in self._gains):
-            warnings.warn(
-                f"The checkpoint's reaction to {state_dict.get('metric', ['a metric'])[0]!r} had brought the learning rate to "
-                f"{', '.join(f'{gain:g}' for gain in dict.fromkeys(self._gains))} of the schedule's, where it stays: this run has no "
-                "reaction. To go on with it pass plateau= as before.",
-                UserWarning,
-                stacklevel=2,
-            )
+        self._gains.load(state_dict)
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.
         self._follow(route)
         self._updated = state_dict.get("updated", False)
         self._write()
-
-    @property
-    def _metric(self) -> list[str] | None:
-        """What the reaction reads, and which way is better."""
-        return [self.plateau.monitor, self.plateau.mode] if self.plateau else None
 
     def _asked_after(self, state: Mapping[str, Any]) -> tuple[Plan, Literal["steps", "epochs"] | None]:
         """The plan that is asked for, on the run as its checkpoint leaves it, and in what a run at another rate is as long."""

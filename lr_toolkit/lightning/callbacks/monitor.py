@@ -25,7 +25,7 @@ from lr_toolkit.lightning.callbacks.traps import find_traps, invisible_warmups
 from lr_toolkit.lightning.callbacks.watch import Watch
 from lr_toolkit.lightning.kinds import is_a
 from lr_toolkit.lightning.settings import callbacks_of, logging_cadence
-from lr_toolkit.lightning.tracking.rows import Plan, log_plan, log_row
+from lr_toolkit.lightning.tracking.rows import Foretold, log_plan, log_row
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.legs import legs_of
 from lr_toolkit.preview.names import in_a_line
@@ -261,7 +261,7 @@ class LRMonitor(Callback):
         self._before = scene.course.before
         table = "\n\n".join(one.text() for one in reports)
         pattern = f"{self.log_key_prefix or ''}{'lr/' if self.names == 'stable' else 'lr-'}"
-        log_plan(trainer, Plan(self._planned, config_of(scene), table, pattern))
+        log_plan(trainer, Foretold(self._planned, config_of(scene), table, pattern))
         for text in self._findings:
             warnings.warn(text, UserWarning, stacklevel=2)
 

@@ -14,7 +14,7 @@ from lr_toolkit.preview.picture import Line
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
-__all__ = ["Plan", "has_tensorboard", "log_outcome", "log_plan", "log_row"]
+__all__ = ["Foretold", "has_tensorboard", "log_outcome", "log_plan", "log_row"]
 
 _WANDB = "WandbLogger"
 _TENSORBOARD = "TensorBoardLogger"
@@ -22,7 +22,7 @@ _TENSORBOARD = "TensorBoardLogger"
 
 @final
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Foretold:
     """What is known before training.
 
     ``lines`` are the planned curves, ``config`` says the schedule in plain nested data, ``table`` for a person's eyes.
@@ -56,7 +56,7 @@ def log_row(trainer: Trainer, names: tuple[str, ...], values: Sequence[float], s
             logger.log_metrics(row, step=step)
 
 
-def log_plan(trainer: Trainer, plan: Plan) -> None:
+def log_plan(trainer: Trainer, plan: Foretold) -> None:
     """Tell the trackers that have a place for it what is planned."""
     for logger in trainer.loggers:
         kind = _kind(type(logger))
