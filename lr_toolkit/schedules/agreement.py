@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lr_toolkit.schedules.geometric import Exponential, MultiStep, Step
 from lr_toolkit.schedules.horizon import round_half_up
 from lr_toolkit.schedules.routes import Plan, Route
-from lr_toolkit.schedules.shapes import Custom, Exponential, Hold, MultiStep, Shape, Step
+from lr_toolkit.schedules.shapes import Custom, Hold, Shape
 from lr_toolkit.schedules.timeline import Timeline
 
 if TYPE_CHECKING:

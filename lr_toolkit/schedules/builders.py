@@ -10,20 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.schedules.decays import Cosine, Linear, OneMinusSqrt, Polynomial
 from lr_toolkit.schedules.durations import Duration, DurationLike
+from lr_toolkit.schedules.geometric import Exponential, MultiStep, Step
 from lr_toolkit.schedules.schedule import Schedule, builder
-from lr_toolkit.schedules.shapes import (
-    Cosine,
-    Custom,
-    Exponential,
-    Hold,
-    Linear,
-    MultiStep,
-    OneMinusSqrt,
-    Polynomial,
-    Step,
-    Warmup,
-)
+from lr_toolkit.schedules.shapes import Custom, Hold, Warmup
 
 __all__ = [
     "cosine",

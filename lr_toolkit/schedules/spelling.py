@@ -19,7 +19,7 @@ def spell(shape: Shape, **instead: Any) -> str:
     Arguments that are given here take the place of its own.
 
     Example:
-        >>> from lr_toolkit.schedules.shapes import Cosine
+        >>> from lr_toolkit.schedules.decays import Cosine
         >>> spell(Cosine(0.1, over=Duration("3 epochs"))), spell(Cosine(0.1), end=0.0, over=Duration(5))
         ("cosine(end=0.1, over='3 epochs')", 'cosine(over=5)')
     """

@@ -10,8 +10,8 @@ from torch.optim import lr_scheduler as torch_lr
 from lr_toolkit.lightning.callbacks.scene import Scene
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
+from lr_toolkit.schedules.geometric import MultiStep, Step
 from lr_toolkit.schedules.routes import Plan
-from lr_toolkit.schedules.shapes import MultiStep, Step
 from lr_toolkit.schedules.text import spell
 
 __all__ = ["idle_stairs", "length_of", "steps_and_lengths"]
