@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.optim.question import counted, most_moved, undecided
 from lr_toolkit.schedules import Duration, Horizon
 from lr_toolkit.schedules.agreement import agree, inside_same_hold
 from lr_toolkit.schedules.horizon import round_half_up
-from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched, horizon_from
+from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched
 from lr_toolkit.schedules.shapes import Custom
 
 __all__ = ["CLASS", "FORMAT", "Host", "OnChange", "check_policy", "refuse_foreign", "route_after"]
@@ -39,13 +39,6 @@ class Host(Protocol):
     def horizon_after(self, said: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
         """The length of this run, of which so many steps were taken on the way to the horizon ``saved``, as ``said``."""
 
-
-_MEANINGS = {
-    "replan": "the new plan, at the same update",
-    "keep": "the saved plan, then its last LR",
-    "stretch": "the saved plan over what is left",
-    "continue": "from here, the new plan's decay",
-}
 
 _log = logging.getLogger("lr_toolkit")
 
@@ -122,11 +115,11 @@ def route_after(
         return Stretched(before, at, asked.steps)
     ways = _ways(before, asked, at, lrs)
     if on_change == "error":
-        raise _undecided(state, asked, ways)
+        raise undecided(state, asked, ways)
     route = ways[on_change]()
     if rewarm is not None:
         return Rewarmed(route, at, _length(rewarm, at, asked))
-    group = _most_moved(lrs, route.lrs(at))
+    group = most_moved(lrs, route.lrs(at))
     was, now = (one[group] * state["gains"][group] for one in (lrs, route.lrs(at)))
     if not math.isclose(was, now, rel_tol=1e-6):
         factor = f", {now / was:.4g} times as much" if was else ""
@@ -141,18 +134,12 @@ def _length(rewarm: Duration, at: int, asked: Plan) -> int:
     """The updates of a second warmup, which has to end within the run."""
     over = max(round_half_up(asked.timeline.horizon.after(Fraction(at), rewarm)) - at, 1)
     if at + over > asked.steps:
-        unit = _counted(asked.timeline.horizon.unit)
+        unit = counted(asked.timeline.horizon.unit)
         raise ScheduleError(
             f"rewarm={str(rewarm)!r} takes {over} {unit}s from {unit} {at} on, and the run ends at {asked.steps}. Write a shorter "
             "one, for example rewarm='1%'."
         )
     return over
-
-
-def _most_moved(before: Sequence[float], after: Sequence[float]) -> int:
-    """The parameter group whose LR a change moves most."""
-    moves = [abs(new - old) for old, new in zip(before, after, strict=True)]
-    return moves.index(max(moves))
 
 
 def _saved_route(state: Mapping[str, Any], asked: Plan) -> Route | None:
@@ -188,69 +175,3 @@ def _ways(before: Route | None, asked: Plan, at: int, lrs: tuple[float, ...]) ->
         "stretch": lambda: Stretched(saved(), at, asked.steps),
         "continue": lambda: Continued(asked, at, lrs),
     }
-
-
-def _undecided(state: Mapping[str, Any], asked: Plan, ways: Mapping[str, Callable[[], Route]]) -> ScheduleError:
-    """The question that a changed plan is, with the LRs to which each answer leads."""
-    at, end, unit = state["last_epoch"], asked.steps, _counted(state["asked"]["unit"])
-    plans = state["asked"], asked.to_state()
-    saved, now = map(_told, plans)
-    if saved == now:
-        saved, now = (_told(one, in_full=True) for one in plans)
-    group = _most_moved(state["lrs"], asked.lrs(at))
-    gain, which = state["gains"][group], f" in parameter group {group}" if len(state["lrs"]) > 1 else ""
-    columns = sorted({k for k in (at + 1, (at + end) // 2, end - 1) if at < k < end} | {at})
-    lines = ["The plan is not the one in the checkpoint.", _wrapped("  saved: ", saved), _wrapped("  now:   ", now)]
-    if saved == now:
-        lines.append("  The same text, but a Python function in it gives another LR than it did.")
-    if at >= end:
-        cure = "Lengthen it where it is to go on: a larger max_epochs or max_steps, or Horizon(steps=...)."
-        lines.append(_wrapped("  ", f"The run as it is now ends at {unit} {end}. {cure}"))
-    lines += [
-        f"{unit.title()} {at} comes next; its LR was to be {state['lrs'][group] * gain:.6g}{which}. How shall it go on?",
-        f"  at {unit:<19}" + "".join(f"{k:<11}" for k in columns).rstrip(),
-    ]
-    example = "replan"  # which is always possible
-    for name, way in ways.items():
-        try:
-            route = way()
-            shown = "".join(f"{route.lrs(k)[group] * gain:<11.4g}" for k in columns) + _MEANINGS[name]
-            lines.append(f"  on_change={name!r:<12}{shown}")
-            example = "continue" if name == "continue" else example
-        except ScheduleError as error:
-            lines.append(_wrapped(f"  on_change={name!r:<12}", f"not possible: {_reason(error)}"))
-    advice = (
-        f"Write one of them: on_change={example!r} is an argument of configure_optimizers(...) and of ScheduledLR(...), and an "
-        "attribute of a ScheduleMixin's class."
-    )
-    if end - at > 1:
-        over = min(max((end - at) // 10, 1), 500)
-        over -= over % 10 ** (len(str(over)) - 1)  # a round number
-        advice += f" With rewarm='{over} {unit.replace('update', 'step')}{'s' * (over > 1)}' beside it the LR warms up again first."
-    return ScheduleError("\n".join([*lines, _wrapped("", advice)]))
-
-
-def _counted(unit: str) -> str:
-    """What a scheduler of this unit counts, in words."""
-    return "epoch" if unit == "epoch" else "update"
-
-
-def _wrapped(label: str, text: str) -> str:
-    """``text`` behind ``label``, in lines of at most 100 characters."""
-    below = " " * len(label)
-    return textwrap.fill(
-        text, 100, initial_indent=label, subsequent_indent=below, break_long_words=False, break_on_hyphens=False
-    )
-
-
-def _reason(error: ScheduleError) -> str:
-    """Why a policy cannot be followed, without its name and the call to write: both are in the table."""
-    return str(error).partition(": ")[2].partition(" Write ")[0]
-
-
-def _told(plan: Mapping[str, Any], *, in_full: bool = False) -> str:
-    """A plan in a line; its base LRs each once and short, or ``in_full``, where only that tells two plans apart."""
-    bases = ", ".join(
-        map(repr, plan["base_lrs"]) if in_full else (f"{one:g}" for one in dict.fromkeys(plan["base_lrs"]))
-    )
-    return f"{plan['schedule']} on {shorten(horizon_from(plan))}, base lr {bases}"
