@@ -23,7 +23,8 @@ class ScheduleMixin:
 
     A plain class, to stand before ``LightningModule`` (of ``lightning`` or ``pytorch_lightning``). The schedule is looked
     for as an attribute of the instance, as the hyperparameter ``schedule``, as an attribute of the class, in this order.
-    Hyperparameters keep a schedule as its text, so that checkpoints load with ``weights_only=True`` and loggers show it.
+    Hyperparameters keep a schedule as its text, so that checkpoints load with ``weights_only=True`` and loggers show it. The
+    others are attributes alone: ``self.plateau = plateau`` in ``__init__`` for one that is an argument.
 
     Attributes:
         schedule: a ``Schedule`` or its text.

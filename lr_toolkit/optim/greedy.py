@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, final
 
-from lr_toolkit.optim.reaction import Reaction, ReactionState, bound_of, is_bound, is_count
+from lr_toolkit.optim.reaction import Reaction, ReactionState, bound_of, is_bound, is_count, is_number
 
 __all__ = ["GreedyLR"]
 
@@ -67,13 +67,13 @@ class GreedyLR(Reaction):
 
     def _checks(self) -> dict[str, tuple[object, str, str]]:
         high, low = self.max_lr, self.min_lr
-        is_above = not (isinstance(high, float) and isinstance(low, float)) or low <= high
+        is_above = not (is_number(high) and is_number(low)) or low <= high  # type: ignore[operator]  # numbers, as was asked
         return {
             **Reaction._checks(self),
             "max_lr": (
                 is_bound(high) and is_above,
-                "be the highest LR that may be reached, not below min_lr, or one for each group",
-                "1e-2",
+                f"be the highest LR that may be reached, not below min_lr={low!r}, or one for each group",
+                "1e-2" if is_above else repr(low),
             ),
             "warmup": (is_count(self.warmup), "be a whole number of readings, zero or more", "5"),
         }

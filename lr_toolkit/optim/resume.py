@@ -63,8 +63,8 @@ def refuse_foreign(state: Mapping[str, Any], groups: int, unit: str) -> None:
         raise ScheduleError(
             f"ScheduledLR.load_state_dict: this state was saved by another scheduler (it holds {keys}). Build the scheduler "
             f"that saved it, or let this one begin where that one was: scheduler.step({counter}) instead of loading, if it "
-            "counted updates too. In Lightning: checkpoint['lr_schedulers'] = [] in the module's on_load_checkpoint, and "
-            f"self.lr_schedulers().step({counter}) in its on_train_start."
+            f"counted {counted(unit)}s too. In Lightning: checkpoint['lr_schedulers'] = [] in the module's on_load_checkpoint, and "
+            f"self.lr_schedulers().step(self.trainer.{'current_epoch' if unit == 'epoch' else 'global_step'}) in its on_train_start."
         )
     if state["format"] > FORMAT:
         raise ScheduleError(

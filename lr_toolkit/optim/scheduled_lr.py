@@ -56,8 +56,8 @@ class ScheduledLR(LRScheduler):
             ``"error"`` (default) shows where each of the others leads; ``"replan"`` follows the new plan at the same
             update, ``"keep"`` the saved plan to its end and its last LR after that, ``"stretch"`` spreads what is left of
             the saved plan over the updates that are left, ``"continue"`` runs the new plan's remaining decay from the LR in
-            use. The LR is continuous under the last two. None of them acts where nothing has changed, or where the new plan
-            agrees with the saved one on every update already taken.
+            use. The LR is continuous under the last two. None of them acts where nothing has changed, where the new plan
+            agrees with the saved one on every update already taken, or where its open ``hold`` around this update is longer.
         rewarm: how long to warm up again where the plan has changed, in front of whichever of these, and only there.
 
     Raises:
@@ -105,8 +105,9 @@ class ScheduledLR(LRScheduler):
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise ScheduleError(
-                f"ScheduledLR(optimizer={type(optimizer).__name__}): must be a torch optimizer. Write "
-                "ScheduledLR(torch.optim.AdamW(model.parameters(), lr=1e-3), schedule, horizon)."
+                f"ScheduledLR(optimizer={type(optimizer).__name__}): must be a torch optimizer, alone. Write "
+                "ScheduledLR(torch.optim.AdamW(model.parameters(), lr=1e-3), schedule, horizon); or, in a ScheduleMixin, def "
+                "build_optimizer(self): return torch.optim.AdamW(self.parameters(), lr=1e-3)."
             )
         self.schedule = Schedule.parse(schedule)
         self.horizon = horizon

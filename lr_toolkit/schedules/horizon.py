@@ -132,7 +132,7 @@ class Horizon:
             asked = f"{str(duration)!r} needs" if duration else "epochs need"
             raise ScheduleError(
                 f"{asked} the length of an epoch, which {self!r} does not say. Write Horizon(steps={self.steps}, "
-                f"steps_per_epoch=100), or give the duration in steps ('500 steps') or as a share of the run ('5%')."
+                f"steps_per_epoch={max(self.steps // 10, 1)}), or give the duration in steps ('500 steps') or as a share of the run ('5%')."
             )
         return lengths, list(accumulate(lengths))
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.builders import cosine, hold, linear, one_minus_sqrt, warmup
-from lr_toolkit.schedules.durations import DurationLike
+from lr_toolkit.schedules.durations import Duration, DurationLike
 from lr_toolkit.schedules.schedule import Schedule, builder
 
 __all__ = ["COOLDOWNS", "wsd"]
@@ -54,4 +54,5 @@ def wsd(
             f"wsd(shape={shorten(shape)}): must be one of {', '.join(map(repr, COOLDOWNS))}. For another cooldown write the "
             "composition: warmup('5%') >> hold() >> polynomial(2.0, over='20%')."
         )
-    return _climb(warmup) >> hold() >> COOLDOWNS[shape](end, over=decay)
+    up, down = Duration.of(warmup, "wsd", "warmup"), Duration.of(decay, "wsd", "decay")
+    return _climb(up) >> hold() >> COOLDOWNS[shape](end, over=down)

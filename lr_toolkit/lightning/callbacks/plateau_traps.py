@@ -144,14 +144,15 @@ def plateau_metric(scene: Scene) -> Iterator[str]:
 
     Without such a name nothing is said: the metric may come from training, or be left out of sanity validation.
     """
-    for config in _plateaus(scene):
-        if not scene.validated or config.monitor in scene.validated:
+    ours = [one.scheduler.plateau for one in scene.configs if isinstance(one.scheduler, ScheduledLR)]
+    validating = [one.monitor for one in ours if one and one.every is None]
+    for monitor in [*(one.monitor for one in _plateaus(scene)), *validating]:
+        if not scene.validated or monitor in scene.validated:
             continue
-        near = get_close_matches(config.monitor, scene.validated, n=1, cutoff=0.8)
+        near = get_close_matches(monitor, scene.validated, n=1, cutoff=0.8)
         if near:
             yield (
-                f"The plateau watches {config.monitor!r}, which validation did not produce. Did you mean "
-                f"monitor={near[0]!r}?"
+                f"The plateau watches {monitor!r}, which validation did not produce. Did you mean monitor={near[0]!r}?"
             )
 
 

@@ -70,7 +70,7 @@ def _wrong_unit(scene: Scene, config: Any, scheduler: Any, steps: int) -> str:
     course, name = scene.course, type(scheduler).__name__
     if isinstance(scheduler, ScheduledLR):
         if scheduler.horizon.unit == config.interval and config.frequency == 1:
-            return ""
+            return _wrong_horizon(scene, scheduler, steps)
         return (
             f"{name} counts in {scheduler.horizon.unit}s, and interval={config.interval!r}, frequency={config.frequency} "
             "step it otherwise. Let scheduler_config(optimizer, schedule, self.trainer) write the dict."
@@ -98,6 +98,18 @@ def _wrong_unit(scene: Scene, config: Any, scheduler: Any, steps: int) -> str:
     return (
         f"{gets}, {verdict}. {cure}; or write scheduler_config(optimizer, schedule, self.trainer), which finds the "
         f"run's {plural(course.updates, 'update')} by itself."
+    )
+
+
+def _wrong_horizon(scene: Scene, scheduler: ScheduledLR, steps: int) -> str:
+    """A horizon that was given, and is much longer than the run; after a shorter one the LR may be meant to stay."""
+    given = scheduler.horizon.steps
+    is_own = scheduler.host is None and scene.trainer.lightning_module.automatic_optimization
+    if not is_own or given <= 2 * steps:
+        return ""
+    return (
+        f"ScheduledLR was given horizon=Horizon(steps={given}), and gets {plural(steps, 'step')} in this run, so only "
+        f"{steps / given:.0%} of it is run. Leave out horizon=, and pass self.trainer, which knows the length of the run."
     )
 
 

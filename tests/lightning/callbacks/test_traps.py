@@ -24,6 +24,7 @@ from lr_toolkit import (
     LRWarmup,
     ReduceOnPlateau,
     ScheduledLR,
+    ScheduleError,
     ScheduleMixin,
     configure_optimizers,
     cosine,
@@ -793,6 +794,41 @@ def test_a_horizon_by_hand_is_that_of_a_module_with_updates_of_its_own() -> None
 
     with pytest.warns(UserWarning, match="From update 2 of 8 on the learning rate is less than a millionth"):
         fit(Probe(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer, horizon=Horizon(2))), LRMonitor())
+
+
+def test_a_horizon_by_hand_that_the_run_does_not_reach() -> None:
+    """One of more than twice the run's updates is told, as torch's T_max is; the module's own count is its own matter."""
+
+    def by_hand(steps: int) -> Any:
+        return lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer, horizon=Horizon(steps))
+
+    with pytest.warns(
+        UserWarning, match=r"horizon=Horizon\(steps=800\), and gets 8 steps in this run, so only 1% of it"
+    ):
+        fit(Probe(by_hand(800)), LRMonitor())
+
+    for net in (Probe(by_hand(16)), Accumulates(pair_of(Horizon(800)))):
+        monitor = LRMonitor()
+        fit(net, monitor)
+        assert monitor.findings == ()
+
+
+def test_the_metric_of_our_reaction_is_looked_for_in_sanity_validation() -> None:
+    """A mistyped name is told before the first update, as for torch's plateau; one that training produces may be like it."""
+
+    def reacting(monitor: str, every: int | None = None) -> Any:
+        reaction = ReduceOnPlateau(monitor=monitor, every=every)
+        return Probe(lambda net: configure_optimizers(net.sgd(), "hold()", net.trainer, plateau=reaction))
+
+    with (
+        pytest.warns(UserWarning, match="watches 'val_los'.*Did you mean monitor='val_loss'"),
+        pytest.raises(ScheduleError),
+    ):
+        fit(reacting("val_los"), LRMonitor(), validate=True)
+
+    monitor = LRMonitor()
+    fit(reacting("val_loss"), monitor, validate=True)
+    assert monitor.findings == ()
 
 
 # --- what cannot be seen ----------------------------------------------------------------------------------------------
