@@ -78,6 +78,8 @@ def refusing_foreign_arguments(function: Callable[P, R], builders: Builders) -> 
     @wraps(function)
     def build(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            if args and hasattr(args[0], "param_groups"):
+                raise TypeError("takes no optimizer")
             signature.bind(*args, **kwargs)
         except TypeError as error:
             raise ScheduleError(_refusal(function.__name__, builders, args, kwargs, str(error))) from None

@@ -110,8 +110,13 @@ class Ascent:
         """Multiply the optimizer's LRs from now on, beneath these schedulers."""
         self.shadow = Shadow.of(self.optimizer)
         self.shadow.add(self)
-        for scheduler in schedulers:
-            self.shadow.guard(scheduler)
+        self.guard(schedulers)
+
+    def guard(self, schedulers: Sequence[Any]) -> None:
+        """Let these schedulers, too, see and write the LRs without the ramp while it climbs."""
+        if self.shadow is not None:
+            for scheduler in schedulers:
+                self.shadow.guard(scheduler)
 
     def end(self) -> None:
         """Multiply them no longer."""

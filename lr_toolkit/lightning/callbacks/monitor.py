@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from operator import is_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -162,6 +163,7 @@ class LRMonitor(Callback):
         self._history = History()
         self._next: dict[str, float] = {}
         self._departed = False
+        self._optimizers: Any = None  # the Trainer's list of them
         self._is_watched = False  # whether somebody may look at the metrics in mid-epoch, and they are worth their time
         self._findings: tuple[str, ...] = ()
         self._watch: Watch | None = None
@@ -235,6 +237,7 @@ class LRMonitor(Callback):
         if saved:
             self._history = History.of(saved["history"])
             self._renamed = dict(saved.get("labels", {}))
+        self._optimizers = trainer.strategy._optimizers
         self._bind(trainer)
         self._readings.begin(self._curves)
         if saved and len(saved["tracks"]) == len(self._tracks):
@@ -271,22 +274,27 @@ class LRMonitor(Callback):
         for one in optimizers_of(trainer):
             scheduler = _scheduler_of(trainer, one)
             capture = Capture(one, momentum=self.log_momentum, weight_decay=self.log_weight_decay, scheduler=scheduler)
-            begins = frozenset(leg.start for leg in legs_of(scheduler.route)) if scheduler else frozenset[int]()
-            self._tracks.append(Track(capture, begins))
+            self._tracks.append(Track(capture, _begins(scheduler)))
         self._name_groups(trainer)
 
     def _follow(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on with the optimizers that there are now, where somebody has exchanged them."""
-        if optimizers_of(trainer) == [one.capture.optimizer for one in self._tracks]:
-            return
-        self._log_the_last(trainer)
-        for track in self._tracks:
-            track.capture.close()
-        self._bind(trainer)
+        """Go on with the optimizers and schedulers that there are now, where somebody has exchanged them."""
+        found, self._optimizers = optimizers_of(trainer), trainer.strategy._optimizers
+        if len(found) == len(self._tracks) and all(map(is_, found, (one.capture.optimizer for one in self._tracks))):
+            schedulers = [_scheduler_of(trainer, one) for one in found]
+            if all(map(is_, schedulers, (one.capture.scheduler for one in self._tracks))):
+                return
+            for track, scheduler in zip(self._tracks, schedulers, strict=True):
+                track.capture.scheduler, track.begins = scheduler, _begins(scheduler)
+        else:
+            self._log_the_last(trainer)
+            for track in self._tracks:
+                track.capture.close()
+            self._bind(trainer)
         if self._watch is not None:
             self._findings += self._watch.findings
             self._watch.close()
-            self._watch = Watch(trainer, pl_module, strict=self.strict)
+            self._watch = Watch(trainer, pl_module, strict=self.strict, told=self._findings)
 
     def _name_groups(self, trainer: Trainer) -> None:
         """Give every group its curve; with names of ours, a group keeps the one that it has."""
@@ -347,7 +355,7 @@ class LRMonitor(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if batch_idx == 0:  # the hook of the module, which may exchange its optimizers, comes after those of callbacks
+        if trainer.strategy._optimizers is not self._optimizers:  # the property is three calls
             self._follow(trainer, pl_module)
         if self.names == "lightning" and self.logging_interval != "epoch" and _logs_now(trainer):
             self._read(trainer, "step")
@@ -536,6 +544,11 @@ def _scheduler_of(trainer: Trainer, optimizer: Any) -> ScheduledLR | None:
         if isinstance(config.scheduler, ScheduledLR) and config.scheduler.optimizer is optimizer:
             return config.scheduler
     return None
+
+
+def _begins(scheduler: ScheduledLR | None) -> frozenset[int]:
+    """The counts of a scheduler at which a phase begins."""
+    return frozenset(leg.start for leg in legs_of(scheduler.route)) if scheduler else frozenset()
 
 
 def _logs_now(trainer: Trainer) -> bool:

@@ -47,7 +47,9 @@ def plateau_cadence(scene: Scene) -> Iterator[str]:
         if every is None:
             yield from _validations_across_epochs(scene, config)
         elif config.interval == "epoch" and config.frequency % every:
-            what = "Lightning raises after the first epoch" if config.strict else "every value is counted again"
+            what = "Lightning raises at its first step" if config.strict else "values are counted again"
+            if config.frequency > every:
+                what = "some values are never read"
             yield (
                 f"The plateau steps every {plural(config.frequency, 'epoch')}, and {config.monitor!r} is produced every "
                 f"{every} epochs: {what}. Write frequency={every}. {_OURS}"
@@ -92,7 +94,7 @@ def _validations_across_epochs(scene: Scene, config: Any) -> Iterator[str]:
     if not every or math.isinf(batches):
         return
     every, batches, frequency = int(every), int(batches), config.frequency
-    epochs = _epochs(scene, every // math.gcd(every, batches) * frequency)
+    epochs = _epochs(scene, 2 * (every // math.gcd(every, batches)) * frequency)
     values = np.arange(every, len(epochs) * batches + 1, every)
     if config.interval == "epoch":
         steps = np.arange(frequency, len(epochs) + 1, frequency) * batches
@@ -128,7 +130,7 @@ def _misread(config: Any, epochs: int, steps: NDArray[np.int64], values: NDArray
     """What goes wrong with these steps and values, each told by the batch after which it comes; a value comes first."""
     read = np.searchsorted(values, steps, side="right")  # the number of the value, from 1
     found = read[read > 0]
-    seen, last = len(set(found.tolist())), int(found.max(initial=0))
+    seen, last = len(set(found.tolist())), int(found.max(initial=0)) if len(steps) else len(values)
     wrong = []
     if config.strict and len(found) < len(read):
         wrong.append(f"Lightning raises, as it steps before there is any {config.monitor!r}")

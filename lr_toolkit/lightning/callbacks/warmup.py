@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from lightning.pytorch.callbacks import Callback
@@ -118,6 +119,8 @@ class LRWarmup(Callback):
         self._state_key = self._generate_state_key(interval=interval, optimizers=self.optimizers, groups=self.groups)
         self._saved: dict[str, Any] | None = None
         self._ascents: list[Ascent] | None = None
+        self._list: Any = None  # the Trainer's list of its optimizers
+        self._known: list[Ascent] = []  # the latest that there were, also where no optimizer is left
         self._unhide: Callable[[], None] = _nothing
 
     def _refuse(self) -> None:
@@ -189,14 +192,15 @@ class LRWarmup(Callback):
         if stage == "fit":
             self._end()
             self._saved = self._ascents = None
+            self._known = []
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Not before: by now the checkpoint is restored, and LearningRateFinder has had its runs and chosen the LR.
-        ascents = self.ascents(trainer)
+        ascents, self._list = self.ascents(trainer), trainer.strategy._optimizers
         self._unhide = hide_ramp(trainer, pl_module)
         for one in ascents:
-            own = _own(one, trainer, pl_module)
+            own = _own(one.optimizer, trainer, pl_module)
             one.begin(own)
             if trainer.global_step == 0:
                 with Shadow.of(one.optimizer).bare():
@@ -205,17 +209,26 @@ class LRWarmup(Callback):
                 one.end()
 
     def _follow(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on with the optimizers that there are now, where somebody has exchanged them in mid-ramp."""
-        climbing = [one for one in self._ascents or () if one.shadow is not None]
-        if all(any(one.optimizer is each for each in trainer.optimizers) for one in climbing):
-            return
-        before, self._ascents = self._ascents or [], []
-        for one, optimizer in zip(before, self._optimizers(trainer), strict=False):
-            one.end()
-            after = Ascent(self, optimizer, one.length, one.began, one.taken)
-            if not after.is_over:
-                after.begin(_own(after, trainer, pl_module))
-            self._ascents.append(after)
+        """Go on with the optimizers and schedulers that there are now, where somebody has exchanged them in mid-ramp."""
+        found, self._list = trainer.optimizers, trainer.strategy._optimizers
+        before, after = self._ascents or [], []
+        self._known = before or self._known
+        at = range(len(found)) if self.optimizers is None else [one for one in self.optimizers if int(one) < len(found)]
+        chosen = [found[int(one)] for one in at if has_rates(found[int(one)])] if self._known else []
+        for one, optimizer in zip_longest(before, chosen):
+            if one is not None and one.optimizer is optimizer:
+                one.guard(_own(optimizer, trainer, pl_module))
+                after.append(one)
+                continue
+            if one is not None:
+                one.end()
+            if optimizer is not None:
+                where = one or self._known[0]  # one that joins climbs along
+                fresh = Ascent(self, optimizer, where.length, where.began, where.taken)
+                if not fresh.is_over:
+                    fresh.begin(_own(optimizer, trainer, pl_module))
+                after.append(fresh)
+        self._ascents = after
 
     def ascents(self, trainer: Trainer) -> list[Ascent]:
         """How the LR of each chosen optimizer is going to climb in the run that begins, after what a checkpoint says.
@@ -245,7 +258,7 @@ class LRWarmup(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if batch_idx == 0:  # the hook of the module, which may exchange its optimizers, comes after those of callbacks
+        if trainer.strategy._optimizers is not self._list:  # the property is three calls
             self._follow(trainer, pl_module)
         for one in self._ascents or ():
             if one.shadow is not None:
@@ -392,9 +405,9 @@ class LRWarmup(Callback):
         return horizon.epoch_at(horizon.step_at(Fraction(began)) + length)
 
 
-def _own(ascent: Ascent, trainer: Trainer, module: LightningModule) -> list[Any]:
-    """The schedulers of its optimizer."""
-    return [one for one in schedulers_of(trainer, module) if one.optimizer is ascent.optimizer]
+def _own(optimizer: Optimizer, trainer: Trainer, module: LightningModule) -> list[Any]:
+    """The schedulers of an optimizer."""
+    return [one for one in schedulers_of(trainer, module) if one.optimizer is optimizer]
 
 
 def _nothing() -> None:

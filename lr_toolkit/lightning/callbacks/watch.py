@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from inspect import unwrap
 from typing import TYPE_CHECKING, Any, final
 
@@ -41,13 +42,17 @@ class Watch:
         trainer: a Trainer that is about to train.
         module: what it trains.
         strict: raise where a schedule of this package is not stepped.
+        told: what was found before, and is not told again.
 
     Attributes:
         findings: what it has warned of.
     """
 
-    def __init__(self, trainer: Trainer, module: LightningModule, *, strict: bool = False) -> None:
+    def __init__(
+        self, trainer: Trainer, module: LightningModule, *, strict: bool = False, told: Sequence[str] = ()
+    ) -> None:
         self.findings: tuple[str, ...] = ()
+        self._before = told
         self._strict = strict
         self._first = trainer.current_epoch
         self._batches = trainer.fit_loop.epoch_loop.batch_progress.total.ready
@@ -120,7 +125,7 @@ class Watch:
         self._updates = {}
 
     def _warn(self, trainer: Trainer, text: str) -> None:
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and text not in self._before:
             self.findings += (text,)
             warnings.warn(text, UserWarning, stacklevel=3)
 

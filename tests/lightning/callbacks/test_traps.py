@@ -264,7 +264,7 @@ TRAPS = {
     ),
     "a plateau fed twice": Trap(
         plateau(strict=False),
-        "every value is counted again",
+        "values are counted again",
         plateau(strict=False, frequency=2),
         options={"check_val_every_n_epoch": 2, "max_epochs": 4},
     ),
@@ -305,6 +305,24 @@ TRAPS = {
         plateau(interval="step", frequency=8, strict=False),
         options={"check_val_every_n_epoch": 2, "max_epochs": 4},
         right_options={"max_epochs": 4},
+    ),
+    "a plateau that never steps": Trap(
+        plateau(interval="step", frequency=3, strict=False),
+        "it sees 0 of 4 values of 'val_loss' in 2 epochs",
+        plateau(interval="step", frequency=4, strict=False),
+        options={"val_check_interval": 4, "accumulate_grad_batches": 4},
+    ),
+    "a plateau that repeats in the second period alone, across epochs": Trap(
+        plateau(strict=False),
+        "every 16 batches of all epochs.*it counts values of 'val_loss' more than once",
+        plateau(strict=False, frequency=2),
+        options={"check_val_every_n_epoch": None, "val_check_interval": 16, "max_epochs": 6},
+    ),
+    "a plateau that is slower than validation": Trap(
+        plateau(frequency=3),
+        "produced every 2 epochs: some values are never read",
+        plateau(frequency=2),
+        options={"check_val_every_n_epoch": 2, "max_epochs": 8},
     ),
     "a plateau before the first validation, which counts across epochs": Trap(
         plateau(),

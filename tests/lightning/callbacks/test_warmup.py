@@ -703,6 +703,86 @@ def test_an_optimizer_that_is_exchanged_in_mid_ramp_climbs_on(by: str, interval:
     assert [group["lr"] for group in after.first.param_groups] == [group["lr"] for group in before.first.param_groups]
 
 
+class MidEpoch(Net):
+    """Configures its optimizers anew within an epoch, after its third batch; the fourth update is the first of the new one."""
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """A new stage."""
+        if self.current_epoch == 0 and batch_idx == 2:
+            self.trainer.strategy.setup_optimizers(self.trainer)
+
+
+def test_an_exchange_within_an_epoch_is_followed_at_once() -> None:
+    """No update of the new optimizer has the whole LR in mid-ramp, and the monitor misses none."""
+    plain, warm, monitor = MidEpoch(per_step(cosine)), MidEpoch(per_step(cosine)), LRMonitor()
+    fit(plain)
+    fit(warm, LRWarmup(5), monitor, log_every_n_steps=1)
+
+    assert warm.lrs == times(plain.lrs, FIVE)
+    assert monitor.history["step"] == list(range(12))
+    assert [*zip(monitor.history["lr/pg1"], monitor.history["lr/pg2"], strict=True)] == [tuple(lrs) for lrs in warm.lrs]
+
+
+class Count(Pair):
+    """As many optimizers in each epoch as is told."""
+
+    def __init__(self, *counts: int) -> None:
+        super().__init__()
+        self.counts = counts
+
+    def on_train_epoch_start(self) -> None:
+        """Another number of them."""
+        if self.current_epoch:
+            self.trainer.strategy.setup_optimizers(self.trainer)
+
+    def optimizers(self, use_pl_optimizer: bool = True) -> Any:
+        """A list, also of one."""
+        found = super().optimizers(use_pl_optimizer)
+        return found if isinstance(found, list) else [found]
+
+    def configure_optimizers(self) -> Any:
+        """The first of the two, or both."""
+        return super().configure_optimizers()[: self.counts[self.current_epoch if self._trainer else 0]]
+
+
+@pytest.mark.parametrize(("counts", "chosen"), [((1, 2, 1), None), ((2, 1, 2), None), ((2, 1, 2), [1])])
+def test_optimizers_may_become_more_or_fewer_in_mid_ramp(counts: tuple[int, ...], chosen: list[int] | None) -> None:
+    """One that joins is ramped where it was chosen, and one that leaves ends its ramp; none stops the run."""
+    net = Count(*counts)
+    trainer(max_epochs=3, callbacks=[LRWarmup(40, optimizers=chosen)]).fit(net, loader(4))
+
+    first, second = net.used
+    ramped = [0.1 * (k + 1) / 41 for k in range(12)]
+    assert first == (pytest.approx(ramped) if chosen is None else [0.1] * 12)
+    assert len(second) == 2 * counts.count(2)
+    assert all(lr < 0.03 for lr in second)
+
+
+class SameOptimizer(Net):
+    """Gives its one optimizer another scheduler in a later epoch."""
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer that there is."""
+        if not hasattr(self, "kept"):
+            self.kept = self.optimizer()
+        return self.answer(self, self.kept)
+
+    def on_train_epoch_start(self) -> None:
+        """Another scheduler."""
+        if self.current_epoch == 1:
+            self.trainer.strategy.setup_optimizers(self.trainer)
+
+
+def test_a_scheduler_that_is_exchanged_alone_never_sees_the_ramp() -> None:
+    """The new scheduler of the same optimizer reads and writes the LR without the ramp."""
+    answer = per_step(lambda one: lr_scheduler.StepLR(one, 2))
+    plain, warm = SameOptimizer(answer), SameOptimizer(answer)
+    fit(plain)
+    fit(warm, LRWarmup(8))
+
+    assert warm.lrs == times(plain.lrs, [(k + 1) / 9 for k in range(8)])
+
+
 def test_a_direct_write_is_reported_and_taken_as_the_lr_without_the_ramp() -> None:
     """From the next update on the ramp multiplies what was written; a write within ``training_step`` lasts one update."""
 
