@@ -47,6 +47,7 @@ class Ascent:
         self.taken = taken
         self.shadow: Shadow | None = None  # while it climbs
         self._factors: tuple[float, ...] = ()
+        self._by_update = warmup.interval == "step"
         self._groups: Sequence[dict[str, Any]] = list(optimizer.param_groups)
         self._set([self._ramp(at, group) for at, group in enumerate(self._groups)])
 
@@ -89,18 +90,19 @@ class Ascent:
 
     def advance(self) -> None:
         """An update was taken."""
-        if self.warmup.interval == "step":
+        if self._by_update:
             self.move(self.taken + 1)
 
     def move(self, taken: int) -> None:
         """Stand after ``taken`` updates, or epochs."""
         self.taken = taken
-        if len(self._ramps) == 1:
-            factor = self._ramps[0](taken)
+        ramps = self._ramps
+        if len(ramps) == 1:
+            factor = ramps[0](taken)
             self._factors = (factor,) * len(self._places)
             self.is_over = factor == 1.0
         else:
-            factors = [one(taken) for one in self._ramps]
+            factors = [one(taken) for one in ramps]
             self._factors = tuple([factors[at] for at in self._places])
             self.is_over = set(factors) == {1.0}  # from there no ramp falls again
 
