@@ -120,6 +120,8 @@ class Shadow:
         if not is_guarded(scheduler):
             guard(scheduler, self._hide, self._show)
             self._guarded.append(scheduler)
+            if not self._rates.is_untouched():  # made in mid-ramp, it has written its first LR
+                self._take_in(tells=False)
 
     def settle(self) -> None:
         """Take in groups that were added past ``add_param_group``, and direct writes; no update is running."""
@@ -170,7 +172,7 @@ class Shadow:
             self._bind(self._lrs())
             self.turn()
 
-    def _take_in(self) -> None:
+    def _take_in(self, *, tells: bool = True) -> None:
         """Adopt what somebody else wrote, as the bare LR, and say so; groups that are new bring theirs."""
         if self._is_hidden:
             return
@@ -179,10 +181,10 @@ class Shadow:
         for at, was in enumerate(places(members, groups)):
             if was is None or groups[at] is not members[was]:
                 continue
-            if touched[was]:
-                self._warn(at)
-            else:
+            if not touched[was]:
                 lrs[at] = bare[was]
+            elif tells:
+                self._warn(at)
         self._bind(lrs)
         self.turn()
 

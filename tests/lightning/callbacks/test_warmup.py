@@ -773,9 +773,12 @@ class SameOptimizer(Net):
             self.trainer.strategy.setup_optimizers(self.trainer)
 
 
-def test_a_scheduler_that_is_exchanged_alone_never_sees_the_ramp() -> None:
-    """The new scheduler of the same optimizer reads and writes the LR without the ramp."""
-    answer = per_step(lambda one: lr_scheduler.StepLR(one, 2))
+@pytest.mark.parametrize(
+    "make", [lambda one: lr_scheduler.StepLR(one, 2), lambda one: lr_scheduler.LambdaLR(one, lambda k: 0.9**k)]
+)
+def test_a_scheduler_that_is_exchanged_alone_never_sees_the_ramp(make: Callable[[Optimizer], Any]) -> None:
+    """The new scheduler of the same optimizer reads and writes the LR without the ramp, its very first one included."""
+    answer = per_step(make)
     plain, warm = SameOptimizer(answer), SameOptimizer(answer)
     fit(plain)
     fit(warm, LRWarmup(8))
