@@ -144,3 +144,11 @@ def test_it_prints_as_it_is_written() -> None:
 
     assert repr(greedy) == "GreedyLR(monitor='loss', patience=3, max_lr=0.5)"
     assert eval(repr(greedy)) == greedy
+
+
+@pytest.mark.parametrize(("high", "low"), [(0.1, 0.2), (0.01, 1)])
+def test_a_ceiling_below_the_floor_is_refused(high: float, low: float) -> None:
+    """Both bounds are named, and the one to write is accepted."""
+    with pytest.raises(ScheduleError, match=rf"not below min_lr={low}, .*Write GreedyLR\(\.\.\., max_lr={low}\)"):
+        GreedyLR(monitor="loss", max_lr=high, min_lr=low)
+    GreedyLR(monitor="loss", max_lr=low, min_lr=low)

@@ -65,6 +65,8 @@ def told(message: str) -> str:
         (lambda: answered(step, step_size=30, gamma=0.5), "step(every=30, gamma=0.5)", step(30, 0.5)),
         (lambda: answered(step, 30, factor=0.1), "step(every=30, gamma=0.1)", step(30)),
         (lambda: answered(step, gamma=0.5), "step(every='30%', gamma=0.5)", step("30%", 0.5)),
+        (lambda: answered(step, OPTIMIZER, 30), "step(every=30)", step(30)),
+        (lambda: answered(exponential, OPTIMIZER, 0.95), "exponential(gamma=0.95)", exponential(0.95)),
         (lambda: answered(multistep, milestones=[3]), "multistep(at=[3])", multistep([3])),
         (
             lambda: answered(multistep, milestones=[3, 5], gamma=np.float64(0.5)),

@@ -45,8 +45,8 @@ def test_another_cooldown_is_refused(shape: object) -> None:
 
 @pytest.mark.parametrize(("warm", "decay"), [(0.1, "20%"), (10, 0.2)])
 def test_a_length_without_a_unit_is_refused(warm: object, decay: object) -> None:
-    """A bare float is refused for either length, with the spellings that are possible."""
-    with pytest.raises(ScheduleError, match="a bare float has no unit"):
+    """A bare float is refused for either length, by its name in this call, with the spellings that are possible."""
+    with pytest.raises(ScheduleError, match=r"^wsd\((warmup=0\.1|decay=0\.2)\): a bare float has no unit"):
         wsd(warm, decay)  # type: ignore[arg-type]  # that is the point
 
 
