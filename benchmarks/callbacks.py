@@ -120,7 +120,7 @@ def monitor_row(count: int, logger: Logger, limit: float | None) -> Row:
 
         def ours() -> None:
             loop._batches_that_stepped += 1
-            mine.on_train_batch_start(trainer, module, None, 1)
+            mine.on_train_batch_start(trainer, module, None, 0)
             captures(optimizer, (), {})
             mine.on_train_batch_end(trainer, module, None, None, 0)
 
@@ -154,7 +154,7 @@ def warmup_row(count: int) -> Row:
         hooks = [*optimizer._optimizer_step_pre_hooks.values(), *optimizer._optimizer_step_post_hooks.values()]
 
         def ours() -> None:
-            mine.on_train_batch_start(trainer, module, None, 1)
+            mine.on_train_batch_start(trainer, module, None, 0)
             for hook in hooks:
                 hook(optimizer, (), {})
             scheduler.step()

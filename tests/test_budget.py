@@ -127,7 +127,7 @@ class Count(L.Callback):
         (capture,) = (one for one in hooks if isinstance(getattr(one, "__self__", None), Capture))
 
         def act() -> None:
-            self.monitor.on_train_batch_start(trainer, pl_module, None, 1)
+            self.monitor.on_train_batch_start(trainer, pl_module, None, 0)
             capture(optimizer, (), {})
             self.monitor.on_train_batch_end(trainer, pl_module, None, None, 0)
 

@@ -355,7 +355,7 @@ class LRMonitor(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if trainer.strategy._optimizers is not self._optimizers:  # the property is three calls
+        if trainer.strategy._optimizers is not self._optimizers:  # trainer.optimizers, for fewer calls
             self._follow(trainer, pl_module)
         if self.names == "lightning" and self.logging_interval != "epoch" and _logs_now(trainer):
             self._read(trainer, "step")

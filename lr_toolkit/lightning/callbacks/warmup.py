@@ -258,7 +258,7 @@ class LRWarmup(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if trainer.strategy._optimizers is not self._list:  # the property is three calls
+        if trainer.strategy._optimizers is not self._list:  # trainer.optimizers, for fewer calls
             self._follow(trainer, pl_module)
         for one in self._ascents or ():
             if one.shadow is not None:
