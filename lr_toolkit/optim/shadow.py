@@ -28,8 +28,8 @@ class Climb(Protocol):
         """The factor of each group, which are others where the list is another; the same tuple as before where none has changed."""
         ...
 
-    def advance(self) -> None:
-        """An update was taken."""
+    def advance(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+        """An update was taken: the factors for the next one."""
         ...
 
 
@@ -124,22 +124,24 @@ class Shadow:
                 self._take_in(tells=False)
 
     def settle(self) -> None:
-        """Take in groups that were added past ``add_param_group``, and direct writes; no update is running."""
+        """Between two updates: forget one that raised and so never ended."""
         self._stepping = 0
-        if not self._rates.is_untouched():
-            self._take_in()
 
     def turn(self) -> None:
         """A climb has moved, or the groups have changed: multiply by what the climbs say now."""
         groups = self._rates.members
         if len(self._climbs) == 1:
-            factors = self._climbs[0].factors(groups)
-        else:
-            factors = (1.0,) * len(groups)
-            for climb in self._climbs:
-                factors = tuple(map(mul, factors, climb.factors(groups)))
+            self._multiply(self._climbs[0].factors(groups))
+            return
+        factors = (1.0,) * len(groups)
+        for climb in self._climbs:
+            factors = tuple(map(mul, factors, climb.factors(groups)))
+        self._multiply(factors)
+
+    def _multiply(self, factors: tuple[float, ...]) -> None:
         if factors is self._factors:
-            self.settle()
+            if not self._rates.is_untouched():
+                self._take_in()
             return
         self._factors = factors
         if not self._is_hidden and not self._rates.show(factors):
@@ -242,8 +244,12 @@ class Shadow:
             self._stepping -= 1
             return
         self._stepping = 0
-        for climb in self._climbs:
-            climb.advance()
+        groups, climbs = self._rates.members, self._climbs
+        if len(climbs) == 1:
+            self._multiply(climbs[0].advance(groups))
+            return
+        for climb in climbs:
+            climb.advance(groups)
         self.turn()
 
     def _save(self, optimizer: Optimizer, state: dict[str, Any]) -> None:

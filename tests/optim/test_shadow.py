@@ -31,9 +31,10 @@ class Doubling:
         rest = [1.0] * len(groups) if self.alone else [self.now, self.now / 2] * len(groups)
         return (self.now, *rest[: len(groups) - 1])
 
-    def advance(self) -> None:
+    def advance(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
         """Double."""
         self.now *= 2
+        return self.factors(groups)
 
 
 class Alike(Doubling):

@@ -64,6 +64,7 @@ class Ascent:
 
     def _set(self, ramps: Sequence[Ramp]) -> None:
         self._ramps = list(dict.fromkeys(ramps))
+        self._alone = self._ramps[0] if len(self._ramps) == 1 else None
         self._places = [self._ramps.index(one) for one in ramps]
         self.move(self.taken)
 
@@ -88,21 +89,23 @@ class Ascent:
             self._choose(groups)
         return self._factors
 
-    def advance(self) -> None:
-        """An update was taken."""
+    def advance(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+        """An update was taken: the factors for the next one."""
+        if groups is not self._groups:
+            self._choose(groups)
         if self._by_update:
             self.move(self.taken + 1)
+        return self._factors
 
     def move(self, taken: int) -> None:
         """Stand after ``taken`` updates, or epochs."""
         self.taken = taken
-        ramps = self._ramps
-        if len(ramps) == 1:
-            factor = ramps[0](taken)
+        if self._alone is not None:
+            factor = self._alone(taken)
             self._factors = (factor,) * len(self._places)
             self.is_over = factor == 1.0
         else:
-            factors = [one(taken) for one in ramps]
+            factors = [one(taken) for one in self._ramps]
             self._factors = tuple([factors[at] for at in self._places])
             self.is_over = set(factors) == {1.0}  # from there no ramp falls again
 

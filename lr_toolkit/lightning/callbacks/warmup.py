@@ -62,10 +62,10 @@ class LRWarmup(Callback):
     step, which counts), nor the replay of a CUDA graph, in which the ramp stands still (a warning says so at the capture). An
     optimizer that steps another one on the same groups, as SAM does, may leave the count to that one. A group that is added
     in mid-ramp brings its LR without the ramp, and is ramped too; an optimizer that takes the place of another one climbs on
-    where that one was. A direct write to ``group["lr"]`` during the ramp is
-    reported; the value becomes the LR without the ramp from the next update on. Schedulers, the module's
-    ``lr_scheduler_step`` and ``BackboneFinetuning`` or another ``BaseFinetuning`` may write freely: they see, and leave, the
-    LR without the ramp. ``StochasticWeightAveraging`` has to begin after it.
+    where that one was. A direct write to ``group["lr"]`` during the ramp is reported; the value becomes the LR without the
+    ramp from the next update on. Schedulers, the module's ``lr_scheduler_step`` and ``BackboneFinetuning`` or another
+    ``BaseFinetuning`` may write freely: they see, and leave, the LR without the ramp. ``StochasticWeightAveraging`` has to
+    begin after it.
 
     Args:
         over: how long the ramp lasts: ``"500 steps"``, ``"5%"``, ``"2 epochs"``. Not given for the untuned shapes.
@@ -119,7 +119,8 @@ class LRWarmup(Callback):
         self._state_key = self._generate_state_key(interval=interval, optimizers=self.optimizers, groups=self.groups)
         self._saved: dict[str, Any] | None = None
         self._ascents: list[Ascent] | None = None
-        self._list: Any = None  # the Trainer's list of its optimizers
+        self._strategy: Any = None  # the Trainer's, who holds the list of its optimizers
+        self._list: Any = None  # as it was last seen
         self._known: list[Ascent] = []  # the latest that there were, also where no optimizer is left
         self._unhide: Callable[[], None] = _nothing
 
@@ -197,7 +198,8 @@ class LRWarmup(Callback):
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Not before: by now the checkpoint is restored, and LearningRateFinder has had its runs and chosen the LR.
-        ascents, self._list = self.ascents(trainer), trainer.strategy._optimizers
+        self._strategy = trainer.strategy
+        ascents, self._list = self.ascents(trainer), self._strategy._optimizers
         self._unhide = hide_ramp(trainer, pl_module)
         for one in ascents:
             own = _own(one.optimizer, trainer, pl_module)
@@ -210,7 +212,7 @@ class LRWarmup(Callback):
 
     def _follow(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on with the optimizers and schedulers that there are now, where somebody has exchanged them in mid-ramp."""
-        found, self._list = trainer.optimizers, trainer.strategy._optimizers
+        found, self._list = trainer.optimizers, self._strategy._optimizers
         before, after = self._ascents or [], []
         self._known = before or self._known
         at = range(len(found)) if self.optimizers is None else [one for one in self.optimizers if int(one) < len(found)]
@@ -258,11 +260,8 @@ class LRWarmup(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if trainer.strategy._optimizers is not self._list:  # trainer.optimizers, for fewer calls
+        if self._strategy._optimizers is not self._list:
             self._follow(trainer, pl_module)
-        for one in self._ascents or ():
-            if one.shadow is not None:
-                one.shadow.settle()
 
     @override
     def on_train_batch_end(
@@ -271,6 +270,8 @@ class LRWarmup(Callback):
         for one in self._ascents or ():
             if one.is_over:
                 one.end()
+            elif one.shadow is not None:
+                one.shadow.settle()
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 import warnings
@@ -526,6 +527,29 @@ def test_updates_that_another_optimizer_takes_are_counted(make: Callable[[], Net
     assert net.lrs == times([[0.1, *net.lrs[-1][1:]]] * 12, FIVE)
     assert saved == [0.1] * 12
     assert Shadow.around(made.optimizers[0]) is None
+
+
+def test_an_update_that_raises_is_none() -> None:
+    """Where the module lives through it, out of memory for one, the ramp goes on with the next batch."""
+
+    class Failing(ManualNet):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            if batch_idx != 3:
+                return super().training_step(batch, batch_idx)
+
+            def closure() -> Any:
+                raise MemoryError
+
+            with contextlib.suppress(MemoryError):
+                self.optimizers().step(closure)  # type: ignore[union-attr]
+            return None
+
+    net, plain = Failing(held), Failing(held)
+    fit(net, LRWarmup(3), batches=8)
+    fit(plain, batches=8)
+
+    assert len(net.lrs) == 6
+    assert net.lrs == times(plain.lrs, [0.25, 0.5, 0.75])
 
 
 def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
