@@ -37,6 +37,8 @@ def main() -> None:
     for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
     torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):  # two cores need not be equally fast
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
     print("# What lr_toolkit costs\n")
     print(f"{dt.date.today()}, {', '.join(f'{name} {version(name)}' for name in PACKAGES)}, ", end="")

@@ -69,7 +69,7 @@ class Row:
         ratios = {name: self.ours / seconds for name, seconds in self.others.items()}
         beside = ", ".join(f"{figure(ratios[name])} of {name} ({spell(self.others[name])})" for name in self.others)
         asked = ", ".join(
-            f"≤ {figure(limit)} of {name}: {'yes' if ratios[name] <= limit else '**no**'}"
+            f"≤ {limit:.2g} of {name}: {'yes' if ratios[name] <= limit else '**no**'}"
             for name, limit in self.asked.items()
         )
         return f"| {self.what} | {spell(self.ours)} | {beside} | {asked} |"
@@ -82,5 +82,7 @@ def spell(seconds: float) -> str:
 
 
 def figure(number: float) -> str:
-    """Two digits that count."""
+    """Two digits that count, and three about 1, where they decide."""
+    if 0.9 < number < 1.1:
+        return f"{number:.3f}"
     return f"{number:.0f}" if number >= 10 else f"{float(f'{number:.2g}'):.7g}"

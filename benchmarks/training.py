@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from statistics import median
+from collections.abc import Callable, Iterator
+from statistics import fmean, median
+from threading import Semaphore, Thread
 from time import thread_time
-from typing import Any
+from typing import Any, TypeAlias
 
 import lightning as L
 import torch
@@ -17,45 +18,77 @@ from benchmarks.callbacks import Model, Scheduling, by_torch, by_us, trainer_of
 from benchmarks.timing import Row
 from lr_toolkit import LRMonitor
 
-STEPS, SKIPPED, TURNS = 220, 20, 15
+STEPS, SKIPPED, TURNS = 1050, 50, 6
+Run: TypeAlias = tuple[Scheduling, Callable[[], L.Callback]]
+
+OURS: Run = by_us, lambda: LRMonitor("step")
+THEIRS: Run = by_torch, lambda: LearningRateMonitor("step")
 
 
 class Clock(L.Callback):
-    """The seconds of a step, from the end of one batch to the end of a later one."""
+    """The seconds of each batch of one of two runs that take turns, batch by batch, on one core."""
 
-    def __init__(self) -> None:
-        self.begin = self.seconds = 0.0
+    def __init__(self, mine: Semaphore, other: Semaphore) -> None:
+        self.mine, self.other = mine, other
+        self.begin = 0.0
+        self.seconds: list[float] = []
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Wait for the other one to stand here, too."""
+        self._give_way()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Begin after the first batches, which make what all others use."""
-        if batch_idx == SKIPPED - 1:
-            self.begin = thread_time()
-        elif batch_idx == STEPS - 1:
-            self.seconds = (thread_time() - self.begin) / (STEPS - SKIPPED)
+        """It is the other one's turn."""
+        self.seconds.append(thread_time() - self.begin)
+        self._give_way()
+
+    def _give_way(self) -> None:
+        self.other.release()
+        self.mine.acquire()
+        self.begin = thread_time()
 
 
-def step_of(count: int, scheduling: Scheduling, monitor: L.Callback, every: int, accumulate: int) -> float:
-    """The seconds that a batch takes in one short run."""
-    clock = Clock()
-    options = {"log_every_n_steps": every, "accumulate_grad_batches": accumulate, "max_epochs": 1}
-    trainer_of([monitor, clock], DummyLogger(), **options).fit(
-        Model(count, scheduling), DataLoader(torch.zeros(STEPS, 1))
-    )
-    return clock.seconds
+def side_by_side(first: Run, second: Run, count: int, **options: int) -> tuple[list[float], list[float]]:
+    """The seconds of each batch of two Trainers."""
+    one, two = Semaphore(0), Semaphore(0)
+    clocks = Clock(one, two), Clock(two, one)
+
+    def train(clock: Clock, scheduling: Scheduling, monitor: Callable[[], L.Callback]) -> None:
+        torch.set_num_threads(1)
+        clock.mine.acquire()
+        trainer = trainer_of([monitor(), clock], DummyLogger(), max_epochs=1, **options)
+        trainer.fit(Model(count, scheduling), DataLoader(torch.zeros(STEPS, 1)))
+        clock.other.release()
+
+    threads = [Thread(target=train, args=(clock, *run)) for clock, run in zip(clocks, (first, second), strict=True)]
+    for thread in threads:
+        thread.start()
+    one.release()
+    for thread in threads:
+        thread.join()
+    return clocks[0].seconds[SKIPPED:], clocks[1].seconds[SKIPPED:]
+
+
+def typical(seconds: list[float], period: int) -> float:
+    """The mean over the batches of a cadence of the median of each: what logging costs counts, an interruption does not."""
+    return fmean(median(seconds[at::period]) for at in range(period))
 
 
 def rows() -> Iterator[Row]:
     """One group and ten, logged at each step, at every tenth, at Lightning's default, and under accumulation."""
     for count, every, accumulate in ((1, 1, 1), (1, 10, 1), (1, 50, 1), (1, 10, 4), (10, 1, 1), (10, 50, 1)):
-        times: dict[str, list[float]] = {"ours": [], "torch and Lightning": []}
-        for _ in range(TURNS):
-            times["ours"].append(step_of(count, by_us, LRMonitor("step"), every, accumulate))
-            times["torch and Lightning"].append(
-                step_of(count, by_torch, LearningRateMonitor("step"), every, accumulate)
-            )
-        seconds = {name: median(each) for name, each in times.items()}
+        options = {"log_every_n_steps": every, "accumulate_grad_batches": accumulate}
+        ours, ratios = [], []
+        for turn in range(TURNS):
+            if turn % 2:
+                theirs, mine = side_by_side(THEIRS, OURS, count, **options)
+            else:
+                mine, theirs = side_by_side(OURS, THEIRS, count, **options)
+            ours.append(typical(mine, every * accumulate))
+            ratios.append(ours[-1] / typical(theirs, every * accumulate))
         accumulated = f", accumulating {accumulate}" if accumulate > 1 else ""
         what = f"a training step, {count} group{'s' * (count > 1)}, log_every_n_steps={every}{accumulated}"
-        yield Row(what, seconds.pop("ours"), seconds, {"torch and Lightning": 1.0})
+        name = "torch and Lightning"
+        yield Row(what, median(ours), {name: median(ours) / median(ratios)}, {name: 1.0})

@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduledLR, configure_optimizers
 from lr_toolkit.lightning.callbacks.capture import Capture
+from lr_toolkit.optim.shadow import Shadow
 from tests.lightning.callbacks.fits import Probe, fit
 
 BUDGET: dict[str, dict[str, int]] = json.loads(Path(__file__).with_name("budget.json").read_text("utf-8"))
@@ -112,24 +113,26 @@ def test_the_budget_is_the_same_for_one_group_and_for_a_hundred() -> None:
 
 
 class Count(L.Callback):
-    """Counts the calls that a monitor makes for an update, in the middle of a run."""
+    """Counts the calls that a callback makes for an update, in the middle of a run."""
 
-    def __init__(self, monitor: LRMonitor) -> None:
-        self.monitor = monitor
+    def __init__(self, callback: LRMonitor | LRWarmup, owner: type) -> None:
+        self.callback = callback
+        self.owner = owner  # of its hooks of the optimizer
         self.calls = 0
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
-        """Let the monitor see another update, after some that make what all others use."""
+        """Let the callback see another update, after some that make what all others use."""
         if trainer.global_step < 5:
             return
         (optimizer,) = trainer.optimizers
-        hooks = optimizer._optimizer_step_post_hooks.values()
-        (capture,) = (one for one in hooks if isinstance(getattr(one, "__self__", None), Capture))
+        found = [*optimizer._optimizer_step_pre_hooks.values(), *optimizer._optimizer_step_post_hooks.values()]
+        hooks = [one for one in found if isinstance(getattr(one, "__self__", None), self.owner)]
 
         def act() -> None:
-            self.monitor.on_train_batch_start(trainer, pl_module, None, 0)
-            capture(optimizer, (), {})
-            self.monitor.on_train_batch_end(trainer, pl_module, None, None, 0)
+            self.callback.on_train_batch_start(trainer, pl_module, None, 0)
+            for hook in hooks:
+                hook(optimizer, (), {})
+            self.callback.on_train_batch_end(trainer, pl_module, None, None, 0)
 
         trainer.fit_loop.epoch_loop._batches_that_stepped += 1
         self.calls = calls_of(act)
@@ -141,11 +144,21 @@ class Count(L.Callback):
 def test_an_update_is_monitored_within_its_budget(what: str, every: int, groups: int) -> None:
     """Neither an update that is logged, to a logger that does nothing, nor one that is not calls more than was committed."""
     monitor = LRMonitor()
-    count = Count(monitor)
+    count = Count(monitor, Capture)
     net = Probe(lambda net: configure_optimizers(net.sgd(), "cosine()", net.trainer), groups=groups)
     fit(net, monitor, count, batches=6, logger=DummyLogger(), log_every_n_steps=every)
 
     assert 0 < count.calls <= BUDGET["LRMonitor"][what]
+
+
+@pytest.mark.parametrize("groups", [1, 100])
+def test_an_update_is_warmed_up_within_its_budget(groups: int) -> None:
+    """An update on a ramp calls no more than was committed, beside what its scheduler does."""
+    warmup = LRWarmup(50, horizon=Horizon(100))
+    count = Count(warmup, Shadow)
+    fit(Probe(lambda net: net.sgd(), groups=groups), warmup, count, batches=6)
+
+    assert 0 < count.calls <= BUDGET["LRWarmup"]["an update"]
 
 
 @pytest.mark.parametrize("callback", [LRMonitor(), LRWarmup(5)], ids=["LRMonitor", "LRWarmup"])

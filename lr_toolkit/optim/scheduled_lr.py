@@ -300,7 +300,10 @@ class ScheduledLR(LRScheduler):
 
         def before(*_: Any) -> None:
             scheduler = me()
-            if scheduler is not None and not scheduler._writer.is_current:
+            if scheduler is None:
+                return
+            groups, writer = scheduler.optimizer.param_groups, scheduler._writer
+            if not (groups is writer.groups and len(groups) == writer.count):
                 if is_captured():
                     raise ScheduleError(
                         "ScheduledLR: a CUDA graph captures an update of parameter groups that are new, or were loaded, and whose "

@@ -16,9 +16,9 @@ from lr_toolkit.optim.members import places
 from lr_toolkit.optim.rates import rates_of
 from lr_toolkit.optim.updates import is_captured, steppers
 
-__all__ = ["Climb", "Shadow"]
+__all__ = ["SHADOW", "Climb", "Shadow"]
 
-_ATTRIBUTE = "_lr_toolkit_shadow"
+SHADOW = "_lr_toolkit_shadow"  # the attribute of an optimizer that holds its shadow
 
 
 class Climb(Protocol):
@@ -74,7 +74,7 @@ class Shadow:
                 add(param_group)
 
         # An attribute of the instance does no harm to pickles: torch's optimizers pickle their groups and state alone.
-        vars(optimizer).update({_ATTRIBUTE: self, "add_param_group": add_param_group})
+        vars(optimizer).update({SHADOW: self, "add_param_group": add_param_group})
 
     @classmethod
     def of(cls, optimizer: Optimizer) -> Shadow:
@@ -84,7 +84,7 @@ class Shadow:
     @classmethod
     def around(cls, optimizer: Optimizer) -> Shadow | None:
         """The shadow that this optimizer has, ``None`` where it has none: where no ramp is at work."""
-        found: Shadow | None = vars(optimizer).get(_ATTRIBUTE)
+        found: Shadow | None = vars(optimizer).get(SHADOW)
         return found
 
     @property
@@ -112,7 +112,7 @@ class Shadow:
             handle.remove()
         for scheduler in self._guarded:
             release(scheduler)
-        for name in (_ATTRIBUTE, "add_param_group"):
+        for name in (SHADOW, "add_param_group"):
             del vars(self._optimizer)[name]
 
     def guard(self, scheduler: Any) -> None:

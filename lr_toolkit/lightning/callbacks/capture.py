@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lr_toolkit.optim.shadow import Shadow
+from lr_toolkit.optim.shadow import SHADOW
 from lr_toolkit.optim.updates import is_captured, steppers
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Capture:
         self._list: list[dict[str, Any]] | None = None
         self._members: list[dict[str, Any]] = []
         self._count = 0
+        self._first: Any = None
+        self._last: Any = None
         self.fresh = False
         self.counted = -1
         self.levels: list[float] = []
@@ -105,18 +107,17 @@ class Capture:
             return
         else:
             self._keep(optimizer, lrs)
-        members = self._members
         # Who joins comes last, who leaves moves those behind, and a checkpoint brings another list.
-        is_same = groups is self._list and len(groups) == self._count > 0
-        if not (is_same and groups[0] is members[0] and groups[-1] is members[-1]):
-            members = self.members()
-        self.groups = members
+        is_same = groups is self._list and len(lrs) == self._count
+        if not (is_same and groups[0] is self._first and groups[-1] is self._last):
+            self.members()
+        self.groups = self._members
         self.fresh = True
         scheduler = self.scheduler
         if scheduler is not None:
             self.counted = scheduler.last_epoch
             self.levels = scheduler.levels
-            shadow = Shadow.around(optimizer)
+            shadow = optimizer.__dict__.get(SHADOW)  # Shadow.around, without its call
             self.factors = None if shadow is None else shadow.factors
 
     def _keep(self, optimizer: Optimizer, lrs: list[Any]) -> None:
@@ -145,7 +146,8 @@ class Capture:
         groups, members = self.optimizer.param_groups, self._members
         if len(groups) != len(members) or not all(map(is_, groups, members)):
             self._members = groups[:]
-        self._list, self._count = groups, len(groups)
+        self._list, self._count = groups, len(groups) or -1
+        self._first, self._last = (groups[0], groups[-1]) if groups else (None, None)
         return self._members
 
     @property

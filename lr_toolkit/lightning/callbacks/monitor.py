@@ -25,7 +25,7 @@ from lr_toolkit.lightning.callbacks.track import Strand, Track
 from lr_toolkit.lightning.callbacks.traps import find_traps, invisible_warmups
 from lr_toolkit.lightning.callbacks.watch import Watch
 from lr_toolkit.lightning.kinds import is_a
-from lr_toolkit.lightning.settings import callbacks_of, logging_cadence
+from lr_toolkit.lightning.settings import callbacks_of
 from lr_toolkit.lightning.tracking.rows import Foretold, log_plan, log_row
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.legs import legs_of
@@ -163,7 +163,9 @@ class LRMonitor(Callback):
         self._history = History()
         self._next: dict[str, float] = {}
         self._departed = False
-        self._optimizers: Any = None  # the Trainer's list of them
+        self._strategy: Any = None  # the Trainer's, who holds the list of its optimizers
+        self._optimizers: Any = None  # as it was last seen
+        self._epoch = 0
         self._is_watched = False  # whether somebody may look at the metrics in mid-epoch, and they are worth their time
         self._findings: tuple[str, ...] = ()
         self._watch: Watch | None = None
@@ -237,7 +239,9 @@ class LRMonitor(Callback):
         if saved:
             self._history = History.of(saved["history"])
             self._renamed = dict(saved.get("labels", {}))
-        self._optimizers = trainer.strategy._optimizers
+        self._strategy = trainer.strategy
+        self._optimizers = self._strategy._optimizers
+        self._epoch = trainer.current_epoch
         self._bind(trainer)
         self._readings.begin(self._curves)
         if saved and len(saved["tracks"]) == len(self._tracks):
@@ -279,7 +283,7 @@ class LRMonitor(Callback):
 
     def _follow(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on with the optimizers and schedulers that there are now, where somebody has exchanged them."""
-        found, self._optimizers = optimizers_of(trainer), trainer.strategy._optimizers
+        found, self._optimizers = optimizers_of(trainer), self._strategy._optimizers
         if len(found) == len(self._tracks) and all(map(is_, found, (one.capture.optimizer for one in self._tracks))):
             schedulers = [_scheduler_of(trainer, one) for one in found]
             if all(map(is_, schedulers, (one.capture.scheduler for one in self._tracks))):
@@ -348,6 +352,7 @@ class LRMonitor(Callback):
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._epoch = trainer.current_epoch
         self._follow(trainer, pl_module)
         self._look(trainer)
         if self.names == "lightning" and self.logging_interval != "step":
@@ -355,7 +360,7 @@ class LRMonitor(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if trainer.strategy._optimizers is not self._optimizers:  # trainer.optimizers, for fewer calls
+        if self._strategy._optimizers is not self._optimizers:
             self._follow(trainer, pl_module)
         if self.names == "lightning" and self.logging_interval != "epoch" and _logs_now(trainer):
             self._read(trainer, "step")
@@ -386,7 +391,8 @@ class LRMonitor(Callback):
                 if capture.groups is not track.groups:
                     self._adopt_groups(trainer)
                 step, epoch = trainer.fit_loop.epoch_loop._batches_that_stepped, track.epoch
-                strands = track.due(step, trainer.current_epoch, self.logging_interval, logging_cadence(trainer))
+                every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # logging_cadence, without its call
+                strands = track.due(step, self._epoch, self.logging_interval, every)
                 due += strands
                 # A foreign LR is mostly written as an epoch begins; no device is waited for to look at it.
                 if strands or self.strict or (epoch != track.epoch and capture.is_exact):

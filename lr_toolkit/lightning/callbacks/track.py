@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.callbacks.naming import Curve
 
 __all__ = ["Strand", "Track"]
+
+_NONE: Sequence[Strand] = ()
 
 
 @final
@@ -54,7 +57,8 @@ class Strand:
 class Track:
     """One optimizer and where its latest update stands: on the x axis, in its epoch, in its scheduler's count.
 
-    ``begins`` are the counts at which a phase of the schedule begins; ``is_new`` says that some strand may never have been logged.
+    ``begins`` are the counts at which a phase of the schedule begins; ``is_new`` says that some strand may never have been
+    logged; ``turn`` is the step at which the cadence comes round again.
     """
 
     capture: Capture
@@ -65,6 +69,7 @@ class Track:
     epoch: int = -1
     counted: int = -1
     is_new: bool = True
+    turn: float = -1
 
     def braid(self, curves: Iterable[Curve]) -> None:
         """Sort the curves of the groups that there are now by interval; a strand with a new one is logged at the next update."""
@@ -99,13 +104,17 @@ class Track:
                 if lr is not None:
                     yield curve.name, float(lr)
 
-    def due(self, step: int, epoch: int, interval: str | None, every: int) -> list[Strand]:
+    def due(self, step: int, epoch: int, interval: str | None, every: int) -> Sequence[Strand]:
         """The strands that show the update at ``step``: the first, the first of an epoch or phase, or at the cadence."""
         before, self.step = self.step, step
-        is_epoch, self.epoch = epoch != self.epoch, epoch
         counted = self.capture.counted
+        if step < self.turn and epoch == self.epoch and counted not in self.begins and not self.is_new:
+            self.counted = counted
+            return _NONE  # most updates
+        is_epoch, self.epoch = epoch != self.epoch, epoch
         is_phase = counted in self.begins and counted != self.counted
         self.counted = counted
+        self.turn = (step + 1) // every * every + every - 1 if every > 0 else math.inf
         # Under manual optimization the batch at the cadence may have no update: the next one that has is logged.
         is_turn = every > 0 and (step + 1) // every > (before + 1) // every
         due: list[Strand] = []
