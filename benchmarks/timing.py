@@ -67,7 +67,7 @@ class Row:
 
     def __str__(self) -> str:
         ratios = {name: self.ours / seconds for name, seconds in self.others.items()}
-        beside = ", ".join(f"{figure(ratios[name])} of {name} ({spell(self.others[name])})" for name in self.others)
+        beside = ", ".join(f"{ratio(ratios[name])} of {name} ({spell(self.others[name])})" for name in self.others)
         asked = ", ".join(
             f"≤ {limit:.2g} of {name}: {'yes' if ratios[name] <= limit else '**no**'}"
             for name, limit in self.asked.items()
@@ -81,8 +81,11 @@ def spell(seconds: float) -> str:
     return f"{figure(seconds / size)} {unit}"
 
 
+def ratio(number: float) -> str:
+    """A figure, of three digits about 1, where they decide."""
+    return f"{number:.3f}" if 0.9 < number < 1.1 else figure(number)
+
+
 def figure(number: float) -> str:
-    """Two digits that count, and three about 1, where they decide."""
-    if 0.9 < number < 1.1:
-        return f"{number:.3f}"
+    """Two digits that count."""
     return f"{number:.0f}" if number >= 10 else f"{float(f'{number:.2g}'):.7g}"

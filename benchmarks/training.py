@@ -18,7 +18,7 @@ from benchmarks.callbacks import Model, Scheduling, by_torch, by_us, trainer_of
 from benchmarks.timing import Row
 from lr_toolkit import LRMonitor
 
-STEPS, SKIPPED, TURNS = 1050, 50, 6
+STEPS, SKIPPED, TURNS = 1050, 50, 10
 Run: TypeAlias = tuple[Scheduling, Callable[[], L.Callback]]
 
 OURS: Run = by_us, lambda: LRMonitor("step")

@@ -296,7 +296,7 @@ class ScheduledLR(LRScheduler):
 
     def _watch(self) -> None:
         me = weakref.ref(self)  # the optimizer must not keep a scheduler alive that its owner has dropped
-        has_gradient = Witness()
+        has_gradient = Witness().has_gradient
 
         def before(*_: Any) -> None:
             scheduler = me()

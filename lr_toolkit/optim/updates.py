@@ -47,7 +47,7 @@ class Witness:
     def __init__(self) -> None:
         self._parameter: Callable[[], Tensor | None] = lambda: None
 
-    def __call__(self, optimizer: Optimizer) -> bool:
+    def has_gradient(self, optimizer: Optimizer) -> bool:
         """Whether some parameter has a gradient now."""
         known = self._parameter()
         if known is not None and known.grad is not None:

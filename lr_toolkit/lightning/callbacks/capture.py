@@ -98,7 +98,7 @@ class Capture:
         # Every update comes here, also those that nobody logs: one pass, and references alone where LRs are floats.
         optimizer = self.optimizer
         groups = optimizer.param_groups
-        lrs: list[Any] = list(map(_LR, groups))
+        lrs: list[Any] = [groups[0]["lr"]] if len(groups) == 1 else list(map(_LR, groups))
         # As soon as one of them is no Python number, neither is their sum.
         if self.is_plain and type(sum(lrs)) is float:
             self._lrs = lrs

@@ -353,6 +353,8 @@ class LRMonitor(Callback):
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._epoch = trainer.current_epoch
+        for track in self._tracks:
+            track.turn = -1
         self._follow(trainer, pl_module)
         self._look(trainer)
         if self.names == "lightning" and self.logging_interval != "step":
@@ -382,21 +384,36 @@ class LRMonitor(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        due: list[Strand] = []
-        doubted: list[Track] = []
+        step = trainer.fit_loop.epoch_loop._batches_that_stepped
+        turning: list[Track] = []
         for track in self._tracks:
             capture = track.capture
             if capture.fresh:
                 capture.fresh = False
                 if capture.groups is not track.groups:
                     self._adopt_groups(trainer)
-                step, epoch = trainer.fit_loop.epoch_loop._batches_that_stepped, track.epoch
-                every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # logging_cadence, without its call
-                strands = track.due(step, self._epoch, self.logging_interval, every)
-                due += strands
-                # A foreign LR is mostly written as an epoch begins; no device is waited for to look at it.
-                if strands or self.strict or (epoch != track.epoch and capture.is_exact):
-                    doubted += [track]
+                # Every update comes here, and most of them show nothing: that is found out without a call.
+                if step < track.turn and capture.counted not in track.begins:
+                    track.step, track.counted = step, capture.counted
+                else:
+                    turning.append(track)
+        if turning:
+            self._take(trainer, turning, step)
+
+    def _take(self, trainer: Trainer, tracks: Sequence[Track], step: int) -> None:
+        """Log what is due of the optimizers whose update something may be due at, and hold it against the plan."""
+        due: list[Strand] = []
+        doubted: list[Track] = []
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # logging_cadence, without its call
+        for track in tracks:
+            epoch = track.epoch
+            strands = track.due(step, self._epoch, self.logging_interval, every)
+            due += strands
+            # A foreign LR is mostly written as an epoch begins; no device is waited for to look at it.
+            if strands or self.strict or (epoch != track.epoch and track.capture.is_exact):
+                doubted += [track]
+            if self.strict:
+                track.turn = -1
         if due:
             self._log(trainer, due, in_batch=True)
         for track in doubted:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Strand", "Track"]
 
-_NONE: Sequence[Strand] = ()
-
 
 @final
 @dataclass(slots=True, eq=False)
@@ -58,7 +56,7 @@ class Track:
     """One optimizer and where its latest update stands: on the x axis, in its epoch, in its scheduler's count.
 
     ``begins`` are the counts at which a phase of the schedule begins; ``is_new`` says that some strand may never have been
-    logged; ``turn`` is the step at which the cadence comes round again.
+    logged; before ``turn`` nothing is due but the update at which a phase begins.
     """
 
     capture: Capture
@@ -74,7 +72,7 @@ class Track:
     def braid(self, curves: Iterable[Curve]) -> None:
         """Sort the curves of the groups that there are now by interval; a strand with a new one is logged at the next update."""
         groups = self.groups = self.capture.members()
-        self.is_new = True
+        self.is_new, self.turn = True, -1
         curves = sorted(curves, key=lambda one: one.group)
         logged = {name: one.logged for one in self.strands for name in one.names}
         self.strands = []
@@ -104,13 +102,10 @@ class Track:
                 if lr is not None:
                     yield curve.name, float(lr)
 
-    def due(self, step: int, epoch: int, interval: str | None, every: int) -> Sequence[Strand]:
+    def due(self, step: int, epoch: int, interval: str | None, every: int) -> list[Strand]:
         """The strands that show the update at ``step``: the first, the first of an epoch or phase, or at the cadence."""
         before, self.step = self.step, step
         counted = self.capture.counted
-        if step < self.turn and epoch == self.epoch and counted not in self.begins and not self.is_new:
-            self.counted = counted
-            return _NONE  # most updates
         is_epoch, self.epoch = epoch != self.epoch, epoch
         is_phase = counted in self.begins and counted != self.counted
         self.counted = counted

@@ -167,7 +167,7 @@ class _Updates:
     def __init__(self, optimizer: Optimizer, *, is_whole: bool) -> None:
         self.count = 0
         self._is_whole = is_whole
-        self._has_gradient = Witness()
+        self._has_gradient = Witness().has_gradient
         self._handle = optimizer.register_step_post_hook(self._after)
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
