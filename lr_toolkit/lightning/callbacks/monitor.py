@@ -283,6 +283,7 @@ class LRMonitor(Callback):
 
     def _follow(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on with the optimizers and schedulers that there are now, where somebody has exchanged them."""
+        self._strategy, self._epoch = trainer.strategy, trainer.current_epoch
         found, self._optimizers = optimizers_of(trainer), self._strategy._optimizers
         if len(found) == len(self._tracks) and all(map(is_, found, (one.capture.optimizer for one in self._tracks))):
             schedulers = [_scheduler_of(trainer, one) for one in found]
@@ -352,17 +353,16 @@ class LRMonitor(Callback):
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._epoch = trainer.current_epoch
+        self._follow(trainer, pl_module)
         for track in self._tracks:
             track.turn = -1
-        self._follow(trainer, pl_module)
         self._look(trainer)
         if self.names == "lightning" and self.logging_interval != "step":
             self._read(trainer, "epoch")
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if self._strategy._optimizers is not self._optimizers:
+        if self._strategy is None or self._strategy._optimizers is not self._optimizers:
             self._follow(trainer, pl_module)
         if self.names == "lightning" and self.logging_interval != "epoch" and _logs_now(trainer):
             self._read(trainer, "step")

@@ -212,6 +212,7 @@ class LRWarmup(Callback):
 
     def _follow(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on with the optimizers and schedulers that there are now, where somebody has exchanged them in mid-ramp."""
+        self._strategy = trainer.strategy
         found, self._list = trainer.optimizers, self._strategy._optimizers
         before, after = self._ascents or [], []
         self._known = before or self._known
@@ -260,7 +261,7 @@ class LRWarmup(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if self._strategy._optimizers is not self._list:
+        if self._strategy is None or self._strategy._optimizers is not self._list:
             self._follow(trainer, pl_module)
 
     @override

@@ -18,6 +18,7 @@ from transformers.optimization import Adafactor
 
 from lr_toolkit import (
     LRMonitor,
+    LRWarmup,
     ReduceOnPlateau,
     ScheduledLR,
     ScheduleError,
@@ -625,6 +626,24 @@ def test_exchanged_optimizers_are_read_as_lightning_does(who: str) -> None:
         seen.append(monitor.lrs)
 
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("at", [1, 6])
+def test_a_monitor_and_a_ramp_that_join_in_mid_epoch_begin_there(at: int) -> None:
+    """A callback that another one adds has had no ``on_train_start``: the monitor logs from then on."""
+    monitor = LRMonitor(table=False)
+
+    class Late(Callback):
+        def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+            if trainer.global_step == at + 1:
+                trainer.callbacks.extend([monitor, LRWarmup("5 steps")])
+
+    net = Probe(by_epoch)
+    fit(net, Late(), batches=4, max_epochs=2, log_every_n_steps=1)
+
+    assert monitor.history["step"] == list(range(at + 1, 8))
+    assert monitor.history["epoch"] == [step // 4 for step in range(at + 1, 8)]
+    assert monitor.history["lr/optimizer"] == [dict(net.used)[step][0] for step in range(at + 1, 8)]
 
 
 # --- optimizers without an LR -------------------------------------------------------------------------------------------
