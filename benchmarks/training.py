@@ -58,9 +58,11 @@ def side_by_side(first: Run, second: Run, count: int, **options: int) -> tuple[l
     def train(clock: Clock, scheduling: Scheduling, monitor: Callable[[], L.Callback]) -> None:
         torch.set_num_threads(1)
         clock.mine.acquire()
-        trainer = trainer_of([monitor(), clock], DummyLogger(), max_epochs=1, **options)
-        trainer.fit(Model(count, scheduling), DataLoader(torch.zeros(STEPS, 1)))
-        clock.other.release()
+        try:
+            trainer = trainer_of([monitor(), clock], DummyLogger(), max_epochs=1, **options)
+            trainer.fit(Model(count, scheduling), DataLoader(torch.zeros(STEPS, 1)))
+        finally:
+            clock.other.release(STEPS + 2)  # it waits no more, also where this one has failed
 
     threads = [Thread(target=train, args=(clock, *run)) for clock, run in zip(clocks, (first, second), strict=True)]
     for thread in threads:

@@ -302,6 +302,7 @@ class ScheduledLR(LRScheduler):
             scheduler = me()
             if scheduler is None:
                 return
+            # Every update comes here: writer.is_current, without its call.
             groups, writer = scheduler.optimizer.param_groups, scheduler._writer
             if not (groups is writer.groups and len(groups) == writer.count):
                 if is_captured():

@@ -23,7 +23,6 @@ KINDS: dict[str, Callable[[Any], Optimizer]] = {
 }
 
 # torch.compile's own imports warn, and so does Dynamo where it meets an optimizer's profiler range.
-# Of torch's own compiler.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*[Pp]rofiler:UserWarning")
 
 

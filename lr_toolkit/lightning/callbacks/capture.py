@@ -146,7 +146,7 @@ class Capture:
         groups, members = self.optimizer.param_groups, self._members
         if len(groups) != len(members) or not all(map(is_, groups, members)):
             self._members = groups[:]
-        self._list, self._count = groups, len(groups) or -1
+        self._list, self._count = groups, len(groups) or -1  # of none there is no first to compare
         self._first, self._last = (groups[0], groups[-1]) if groups else (None, None)
         return self._members
 

@@ -25,7 +25,7 @@ from lr_toolkit.lightning.callbacks.track import Strand, Track
 from lr_toolkit.lightning.callbacks.traps import find_traps, invisible_warmups
 from lr_toolkit.lightning.callbacks.watch import Watch
 from lr_toolkit.lightning.kinds import is_a
-from lr_toolkit.lightning.settings import callbacks_of
+from lr_toolkit.lightning.settings import callbacks_of, logging_cadence
 from lr_toolkit.lightning.tracking.rows import Foretold, log_plan, log_row
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.legs import legs_of
@@ -163,7 +163,7 @@ class LRMonitor(Callback):
         self._history = History()
         self._next: dict[str, float] = {}
         self._departed = False
-        self._strategy: Any = None  # the Trainer's, who holds the list of its optimizers
+        self._strategy: Any = None  # the Trainer's, who holds the list of its optimizers; none before the monitor joins
         self._optimizers: Any = None  # as it was last seen
         self._epoch = 0
         self._is_watched = False  # whether somebody may look at the metrics in mid-epoch, and they are worth their time
@@ -239,9 +239,7 @@ class LRMonitor(Callback):
         if saved:
             self._history = History.of(saved["history"])
             self._renamed = dict(saved.get("labels", {}))
-        self._strategy = trainer.strategy
-        self._optimizers = self._strategy._optimizers
-        self._epoch = trainer.current_epoch
+        self._sight(trainer)
         self._bind(trainer)
         self._readings.begin(self._curves)
         if saved and len(saved["tracks"]) == len(self._tracks):
@@ -272,6 +270,11 @@ class LRMonitor(Callback):
         for text in self._findings:
             warnings.warn(text, UserWarning, stacklevel=2)
 
+    def _sight(self, trainer: Trainer) -> None:
+        """Keep what every batch asks for: the epoch, and the list of optimizers, which is another one after an exchange."""
+        self._strategy, self._epoch = trainer.strategy, trainer.current_epoch
+        self._optimizers = self._strategy._optimizers
+
     def _bind(self, trainer: Trainer) -> None:
         """Watch the optimizers that there are now."""
         self._tracks = []
@@ -283,8 +286,8 @@ class LRMonitor(Callback):
 
     def _follow(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on with the optimizers and schedulers that there are now, where somebody has exchanged them."""
-        self._strategy, self._epoch = trainer.strategy, trainer.current_epoch
-        found, self._optimizers = optimizers_of(trainer), self._strategy._optimizers
+        self._sight(trainer)
+        found = optimizers_of(trainer)
         if len(found) == len(self._tracks) and all(map(is_, found, (one.capture.optimizer for one in self._tracks))):
             schedulers = [_scheduler_of(trainer, one) for one in found]
             if all(map(is_, schedulers, (one.capture.scheduler for one in self._tracks))):
@@ -396,7 +399,7 @@ class LRMonitor(Callback):
                 if step < track.turn and capture.counted not in track.begins:
                     track.step, track.counted = step, capture.counted
                 else:
-                    turning.append(track)
+                    turning += [track]
         if turning:
             self._take(trainer, turning, step)
 
@@ -404,7 +407,7 @@ class LRMonitor(Callback):
         """Log what is due of the optimizers whose update something may be due at, and hold it against the plan."""
         due: list[Strand] = []
         doubted: list[Track] = []
-        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # logging_cadence, without its call
+        every = logging_cadence(trainer)
         for track in tracks:
             epoch = track.epoch
             strands = track.due(step, self._epoch, self.logging_interval, every)

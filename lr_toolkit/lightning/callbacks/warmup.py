@@ -119,7 +119,7 @@ class LRWarmup(Callback):
         self._state_key = self._generate_state_key(interval=interval, optimizers=self.optimizers, groups=self.groups)
         self._saved: dict[str, Any] | None = None
         self._ascents: list[Ascent] | None = None
-        self._strategy: Any = None  # the Trainer's, who holds the list of its optimizers
+        self._strategy: Any = None  # the Trainer's, who holds the list of its optimizers; none before this joins
         self._list: Any = None  # as it was last seen
         self._known: list[Ascent] = []  # the latest that there were, also where no optimizer is left
         self._unhide: Callable[[], None] = _nothing

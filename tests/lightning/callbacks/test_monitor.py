@@ -629,8 +629,8 @@ def test_exchanged_optimizers_are_read_as_lightning_does(who: str) -> None:
 
 
 @pytest.mark.parametrize("at", [1, 6])
-def test_a_monitor_and_a_ramp_that_join_in_mid_epoch_begin_there(at: int) -> None:
-    """A callback that another one adds has had no ``on_train_start``: the monitor logs from then on."""
+def test_callbacks_that_join_in_mid_epoch_live_without_a_beginning(at: int) -> None:
+    """Who is added by another callback has had no ``on_train_start``: a monitor logs from then on, a ramp does nothing."""
     monitor = LRMonitor(table=False)
 
     class Late(Callback):
@@ -638,9 +638,11 @@ def test_a_monitor_and_a_ramp_that_join_in_mid_epoch_begin_there(at: int) -> Non
             if trainer.global_step == at + 1:
                 trainer.callbacks.extend([monitor, LRWarmup("5 steps")])
 
-    net = Probe(by_epoch)
+    net, plain = Probe(by_epoch), Probe(by_epoch)
     fit(net, Late(), batches=4, max_epochs=2, log_every_n_steps=1)
+    fit(plain, batches=4, max_epochs=2)
 
+    assert net.used == plain.used
     assert monitor.history["step"] == list(range(at + 1, 8))
     assert monitor.history["epoch"] == [step // 4 for step in range(at + 1, 8)]
     assert monitor.history["lr/optimizer"] == [dict(net.used)[step][0] for step in range(at + 1, 8)]
