@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from benchmarks.steps import RUN, optimizer_of
 from benchmarks.timing import Call, Row, medians
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, configure_optimizers
-from lr_toolkit.lightning.callbacks.capture import Capture
+from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 
 ASKED = {1: 0.1, 10: 0.05, 100: 0.03}
 Scheduling = Callable[[L.LightningModule, torch.optim.Optimizer], Any]
@@ -116,7 +116,7 @@ def monitor_row(count: int, logger: Logger, limit: float | None) -> Row:
     def calls(trainer: L.Trainer, module: L.LightningModule) -> dict[str, Call]:
         optimizer, loop = trainer.optimizers[0], trainer.fit_loop.epoch_loop
         hooks = optimizer._optimizer_step_post_hooks.values()
-        (captures,) = (one for one in hooks if isinstance(getattr(one, "__self__", None), Capture))
+        (captures,) = (one for one in hooks if isinstance(getattr(one, "__self__", None), UpdateRecorder))
 
         def ours() -> None:
             loop._batches_that_stepped += 1

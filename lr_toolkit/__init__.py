@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from lr_toolkit.errors import ScheduleError as ScheduleError
     from lr_toolkit.lightning.branching import Branch as Branch
     from lr_toolkit.lightning.branching import branch as branch
-    from lr_toolkit.lightning.callbacks.monitor import LRMonitor as LRMonitor
-    from lr_toolkit.lightning.callbacks.warmup import LRWarmup as LRWarmup
     from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
     from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
-    from lr_toolkit.lightning.horizon import horizon_of as horizon_of
     from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
-    from lr_toolkit.optim.greedy import GreedyLR as GreedyLR
-    from lr_toolkit.optim.plateau import ReduceOnPlateau as ReduceOnPlateau
+    from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
+    from lr_toolkit.lightning.run import horizon_of as horizon_of
+    from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
+    from lr_toolkit.optim.plateau.greedy import GreedyLR as GreedyLR
+    from lr_toolkit.optim.plateau.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau
     from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR
     from lr_toolkit.schedules.builders import cosine as cosine
     from lr_toolkit.schedules.builders import custom as custom
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lr_toolkit.schedules.builders import polynomial as polynomial
     from lr_toolkit.schedules.builders import step as step
     from lr_toolkit.schedules.builders import warmup as warmup
-    from lr_toolkit.schedules.durations import Duration as Duration
+    from lr_toolkit.schedules.duration import Duration as Duration
     from lr_toolkit.schedules.horizon import Horizon as Horizon
     from lr_toolkit.schedules.recipes import wsd as wsd
     from lr_toolkit.schedules.schedule import Schedule as Schedule

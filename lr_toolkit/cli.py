@@ -48,13 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _show(asked: argparse.Namespace) -> str:
-    from lr_toolkit.preview.outline import outline
     from lr_toolkit.preview.report import can_print
+    from lr_toolkit.preview.summary import summary_of
 
     schedule, horizon = Schedule.parse(asked.schedule), Horizon(asked.steps, asked.steps_per_epoch)
     _refuse(schedule, asked.lr, asked.steps_per_epoch)
     timeline = schedule.resolve(horizon)
-    return outline(timeline, asked.lr, ascii_only=not can_print("▁█")).text()
+    return summary_of(timeline, asked.lr, ascii_only=not can_print("▁█")).text()
 
 
 def _refuse(schedule: Schedule, lr: float | None, steps_per_epoch: int | None) -> None:

@@ -20,9 +20,9 @@ from lightning.pytorch.loggers.logger import DummyLogger
 from torch.optim import Optimizer
 
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduledLR, configure_optimizers
-from lr_toolkit.lightning.callbacks.capture import Capture
-from lr_toolkit.optim.shadow import Shadow
-from tests.lightning.callbacks.fits import Probe, fit
+from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
+from lr_toolkit.optim.multiplier import LRMultiplier
+from tests.helpers.fits import Probe, fit
 
 BUDGET: dict[str, dict[str, int]] = json.loads(Path(__file__).with_name("budget.json").read_text("utf-8"))
 STEPS = BUDGET["ScheduledLR.step"]
@@ -144,7 +144,7 @@ class Count(L.Callback):
 def test_an_update_is_monitored_within_its_budget(what: str, every: int, groups: int) -> None:
     """Neither an update that is logged, to a logger that does nothing, nor one that is not calls more than was committed."""
     monitor = LRMonitor()
-    count = Count(monitor, Capture)
+    count = Count(monitor, UpdateRecorder)
     net = Probe(lambda net: configure_optimizers(net.sgd(), "cosine()", net.trainer), groups=groups)
     fit(net, monitor, count, batches=6, logger=DummyLogger(), log_every_n_steps=every)
 
@@ -155,7 +155,7 @@ def test_an_update_is_monitored_within_its_budget(what: str, every: int, groups:
 def test_an_update_is_warmed_up_within_its_budget(groups: int) -> None:
     """An update on a ramp calls no more than was committed, beside what its scheduler does."""
     warmup = LRWarmup(50, horizon=Horizon(100))
-    count = Count(warmup, Shadow)
+    count = Count(warmup, LRMultiplier)
     fit(Probe(lambda net: net.sgd(), groups=groups), warmup, count, batches=6)
 
     assert 0 < count.calls <= BUDGET["LRWarmup"]["an update"]

@@ -3,11 +3,11 @@
 from lr_toolkit.lightning import hparams
 from lr_toolkit.lightning.branching import Branch as Branch
 from lr_toolkit.lightning.branching import branch as branch
-from lr_toolkit.lightning.callbacks.monitor import LRMonitor as LRMonitor
-from lr_toolkit.lightning.callbacks.warmup import LRWarmup as LRWarmup
 from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
 from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
-from lr_toolkit.lightning.horizon import horizon_of as horizon_of
 from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
+from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
+from lr_toolkit.lightning.run import horizon_of as horizon_of
+from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
 
 hparams.register()

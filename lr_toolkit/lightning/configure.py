@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.lightning.horizon import TrainerHost, horizon_of
-from lr_toolkit.lightning.plateau import attach_plateau
-from lr_toolkit.lightning.settings import has_whole_gradients, is_trial
-from lr_toolkit.optim import OnChange, Reaction, ScheduledLR
+from lr_toolkit.lightning._compat import has_whole_gradients, is_trial
+from lr_toolkit.lightning.plateau_reader import attach_plateau
+from lr_toolkit.lightning.run import TrainerRunLength, horizon_of
+from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def scheduler_config(
     trainer: Trainer | None = None,
     *,
     interval: Literal["step", "epoch"] = "step",
-    plateau: Reaction | None = None,
+    plateau: MetricRule | None = None,
     name: str | None = None,
     horizon: Horizon | None = None,
     on_change: OnChange = "error",
@@ -89,7 +89,7 @@ def scheduler_config(
     length = _length(schedule, trainer, interval, horizon)
     scheduler = ScheduledLR(optimizer, schedule, length, plateau=plateau, on_change=on_change, rewarm=rewarm)
     if horizon is None and trainer is not None:
-        scheduler.host = TrainerHost(trainer, length)
+        scheduler.host = TrainerRunLength(trainer, length)
     # Lightning steps the optimizer also where training_step returned None. A sharded optimizer may hold no gradient on some
     # rank, and all ranks must count alike.
     scheduler.needs_gradient = has_whole_gradients(trainer)
@@ -109,7 +109,7 @@ def configure_optimizers(
     trainer: Trainer | None = None,
     *,
     interval: Literal["step", "epoch"] = "step",
-    plateau: Reaction | None = None,
+    plateau: MetricRule | None = None,
     name: str | None = None,
     horizon: Horizon | None = None,
     on_change: OnChange = "error",

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.configure import configure_optimizers
-from lr_toolkit.optim import OnChange, Reaction
+from lr_toolkit.optim import MetricRule, OnChange
 from lr_toolkit.schedules import DurationLike, Horizon, Schedule, ScheduleLike
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ScheduleMixin:
 
     schedule: ScheduleLike
     interval: Literal["step", "epoch"] = "step"
-    plateau: Reaction | None = None
+    plateau: MetricRule | None = None
     horizon: Horizon | None = None
     on_change: OnChange = "error"
     rewarm: DurationLike | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.routes import Plan, Route, horizon_from
 
-__all__ = ["counted", "most_moved", "undecided"]
+__all__ = ["counted", "most_moved", "plan_changed_error"]
 
 _MEANINGS = {
     "replan": "the new plan, at the same update",
@@ -19,7 +19,7 @@ _MEANINGS = {
 }
 
 
-def undecided(state: Mapping[str, Any], asked: Plan, ways: Mapping[str, Callable[[], Route]]) -> ScheduleError:
+def plan_changed_error(state: Mapping[str, Any], asked: Plan, ways: Mapping[str, Callable[[], Route]]) -> ScheduleError:
     """The question that a changed plan is, with the LRs to which each answer leads."""
     at, end, unit = state["last_epoch"], asked.steps, counted(state["asked"]["unit"])
     plans = state["asked"], asked.to_state()

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, TypeAlias, get_args
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.optim.question import counted, most_moved, undecided
+from lr_toolkit.optim.question import counted, most_moved, plan_changed_error
 from lr_toolkit.schedules import Duration, Horizon
 from lr_toolkit.schedules.agreement import agree, inside_same_hold
 from lr_toolkit.schedules.horizon import round_half_up
@@ -115,7 +115,7 @@ def route_after(
         return Stretched(before, at, asked.steps)
     ways = _ways(before, asked, at, lrs)
     if on_change == "error":
-        raise undecided(state, asked, ways)
+        raise plan_changed_error(state, asked, ways)
     route = ways[on_change]()
     if rewarm is not None:
         return Rewarmed(route, at, _length(rewarm, at, asked))

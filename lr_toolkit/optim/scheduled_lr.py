@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.optim.gains import Gains
-from lr_toolkit.optim.groups import GroupWriter
-from lr_toolkit.optim.reaction import Reaction
+from lr_toolkit.optim.group_writer import GroupWriter
+from lr_toolkit.optim.plateau.gains import Gains
+from lr_toolkit.optim.plateau.rule import MetricRule
 from lr_toolkit.optim.resume import CLASS, FORMAT, Host, OnChange, check_policy, refuse_foreign, route_after
-from lr_toolkit.optim.updates import Witness, is_captured, steppers, warn_of_constants
+from lr_toolkit.optim.updates import GradientProbe, hookable_optimizers, is_captured, warn_of_constants
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.routes import Plan, Route, horizon_from
 from lr_toolkit.schedules.shapes import Hold
@@ -99,7 +99,7 @@ class ScheduledLR(LRScheduler):
         horizon: Horizon,
         *,
         last_epoch: int = -1,
-        plateau: Reaction | None = None,
+        plateau: MetricRule | None = None,
         on_change: OnChange = "error",
         rewarm: DurationLike | None = None,
     ) -> None:
@@ -116,7 +116,7 @@ class ScheduledLR(LRScheduler):
         self.rewarm = None if rewarm is None else Duration.of(rewarm, "ScheduledLR", "rewarm")
         check_policy(self.on_change, self.rewarm)
         _refuse_start(last_epoch, optimizer)
-        steppers(optimizer)  # or an error, before anything is written
+        hookable_optimizers(optimizer)  # or an error, before anything is written
         bases = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
         self._gains = Gains(plateau, len(bases))
         self._refuse(bases)
@@ -157,7 +157,7 @@ class ScheduledLR(LRScheduler):
         elif self._captured and is_captured():
             raise ScheduleError(
                 "scheduler.step() was called while a CUDA graph is captured, so every replay would write the same learning rate. "
-                "Capture optimizer.step() alone, and call scheduler.step() after each graph.replay()."
+                "UpdateRecorder optimizer.step() alone, and call scheduler.step() after each graph.replay()."
             )
         elif self._updated or self._captured:
             self.last_epoch += 1
@@ -211,7 +211,7 @@ class ScheduledLR(LRScheduler):
         self._write()
 
     @property
-    def plateau(self) -> Reaction | None:
+    def plateau(self) -> MetricRule | None:
         """The reaction to a metric, if there is one."""
         return self._gains.reaction
 
@@ -296,7 +296,7 @@ class ScheduledLR(LRScheduler):
 
     def _watch(self) -> None:
         me = weakref.ref(self)  # the optimizer must not keep a scheduler alive that its owner has dropped
-        has_gradient = Witness().has_gradient
+        has_gradient = GradientProbe().has_gradient
 
         def before(*_: Any) -> None:
             scheduler = me()
@@ -326,7 +326,7 @@ class ScheduledLR(LRScheduler):
                 if scheduler._captured:
                     warn_of_constants(optimizer)
 
-        for one in steppers(self.optimizer):
+        for one in hookable_optimizers(self.optimizer):
             one.register_step_pre_hook(before)
             one.register_step_post_hook(after)
 
@@ -390,7 +390,7 @@ class ScheduledLR(LRScheduler):
         return Plan(self.schedule.resolve(horizon), self._asked.base_lrs), self.host.kept(state["run"])
 
 
-def _whole(update: object, reaction: Reaction | None) -> int:
+def _whole(update: object, reaction: MetricRule | None) -> int:
     """``update`` as the number of an update, or the error that shows it."""
     try:
         number = operator.index(update)  # type: ignore[arg-type]  # index() is the test

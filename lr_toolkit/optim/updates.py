@@ -14,10 +14,10 @@ from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError
 
-__all__ = ["Witness", "is_captured", "steppers", "warn_of_constants"]
+__all__ = ["GradientProbe", "hookable_optimizers", "is_captured", "warn_of_constants"]
 
 
-def steppers(optimizer: Optimizer) -> list[Optimizer]:
+def hookable_optimizers(optimizer: Optimizer) -> list[Optimizer]:
     """The optimizer, and one that it steps on the same groups, as far as torch can register hooks with them.
 
     SAM's ``second_step()`` steps the other past its own ``step()``, and many a Lookahead has no hooks of its own, as its
@@ -38,7 +38,7 @@ def steppers(optimizer: Optimizer) -> list[Optimizer]:
 
 
 @final
-class Witness:
+class GradientProbe:
     """Says whether some parameter of an optimizer has a gradient, by asking the one that had it last time first.
 
     A frozen backbone may stand before it, with more parameters than should be walked through at every update.

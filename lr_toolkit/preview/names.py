@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
-__all__ = ["apart", "in_a_line", "together"]
+__all__ = ["in_a_line", "join_equal", "shorten_unique"]
 
 _FEW = 4
 
 
-def apart(names: Sequence[str], width: int) -> list[str]:
+def shorten_unique(names: Sequence[str], width: int) -> list[str]:
     """``names`` in at most ``width`` characters each, cut so that different ones stay different.
 
     What the long ones have in common at their beginning goes first, then what lies in their middle; names that differ in
     nothing that fits are numbered.
 
     Example:
-        >>> apart(["backbone.layers.0.attention.decay", "backbone.layers.0.attention.no_decay", "head"], 12)
+        >>> shorten_unique(["backbone.layers.0.attention.decay", "backbone.layers.0.attention.no_decay", "head"], 12)
         ['..decay', '..no_decay', 'head']
-        >>> apart(["encoder_layer_10_weight", "encoder_layer_11_weight", "head_bias_of_the_decoder"], 14)
+        >>> shorten_unique(["encoder_layer_10_weight", "encoder_layer_11_weight", "head_bias_of_the_decoder"], 14)
         ['enc..10_weight', 'enc..11_weight', 'hea..e_decoder']
     """
     long = [one for one in dict.fromkeys(names) if len(one) > width]
@@ -38,11 +38,11 @@ def _cut(name: str, width: int, tail: int) -> str:
     return name if len(name) <= width else f"{name[: width - 2 - tail]}..{name[len(name) - tail :]}"
 
 
-def together(names: Sequence[str]) -> str:
+def join_equal(names: Sequence[str]) -> str:
     """Things that are alike, as one: their name, or the first one's and how many there are with it.
 
     Example:
-        >>> together(["head"]), together(["decay", "no_decay"]), together(["pg1", "pg2", "pg3"])
+        >>> join_equal(["head"]), join_equal(["decay", "no_decay"]), join_equal(["pg1", "pg2", "pg3"])
         ('head', 'decay, no_decay', 'pg1 and 2 alike')
     """
     if len(names) > 2 or sum(map(len, names)) > 30:
@@ -67,6 +67,6 @@ def in_a_line(values: Mapping[str, float]) -> str:
     if len(values) <= _FEW:
         return ", ".join(f"{name} {value:.3e}" for name, value in values.items())
     if len(alike) <= _FEW:
-        return "; ".join(f"{together(names)} {value:.3e}" for value, names in alike.items())
+        return "; ".join(f"{join_equal(names)} {value:.3e}" for value, names in alike.items())
     low, high = min(alike), max(alike)
-    return f"{len(values)} LRs from {low:.3e} ({together(alike[low])}) to {high:.3e} ({together(alike[high])})"
+    return f"{len(values)} LRs from {low:.3e} ({join_equal(alike[low])}) to {high:.3e} ({join_equal(alike[high])})"

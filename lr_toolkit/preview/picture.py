@@ -11,7 +11,7 @@ from pathlib import Path
 from sys import float_info
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
-from lr_toolkit.preview.names import apart, together
+from lr_toolkit.preview.names import join_equal, shorten_unique
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,9 +121,9 @@ def _different(lines: Sequence[Line]) -> list[Line]:
     alike: dict[object, list[Line]] = {}
     for one in lines:
         alike.setdefault(tuple(tuple(part) for part in (*one.planned, *one.used)), []).append(one)
-    firsts = apart([many[0].name for many in alike.values()], _LONGEST_NAME)
+    firsts = shorten_unique([many[0].name for many in alike.values()], _LONGEST_NAME)
     return [
-        Line(together([first, *(one.name for one in many[1:])]), many[0].planned, many[0].used)
+        Line(join_equal([first, *(one.name for one in many[1:])]), many[0].planned, many[0].used)
         for first, many in zip(firsts, alike.values(), strict=True)
     ]
 

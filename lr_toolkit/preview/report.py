@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from lr_toolkit.preview.names import apart
+from lr_toolkit.preview.names import shorten_unique
 
 __all__ = ["Report", "Table"]
 
@@ -44,7 +44,7 @@ class Table:
         widths = [max(len(line[at]) for line in lines) for at in range(len(self.columns))]
         spare = width - sum(widths[1:]) - 2 * (len(widths) - 1)
         widths[0] = max(min(widths[0], spare), _LEAST)
-        firsts = [lines[0][0], *apart([row[0] for row in self.rows], widths[0])]
+        firsts = [lines[0][0], *shorten_unique([row[0] for row in self.rows], widths[0])]
         widths[0] = max(map(len, firsts))
         return "\n".join(
             "  ".join(

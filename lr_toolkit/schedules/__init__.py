@@ -13,8 +13,8 @@ from lr_toolkit.schedules.builders import one_minus_sqrt as one_minus_sqrt
 from lr_toolkit.schedules.builders import polynomial as polynomial
 from lr_toolkit.schedules.builders import step as step
 from lr_toolkit.schedules.builders import warmup as warmup
-from lr_toolkit.schedules.durations import Duration as Duration
-from lr_toolkit.schedules.durations import DurationLike as DurationLike
+from lr_toolkit.schedules.duration import Duration as Duration
+from lr_toolkit.schedules.duration import DurationLike as DurationLike
 from lr_toolkit.schedules.horizon import Horizon as Horizon
 from lr_toolkit.schedules.recipes import wsd as wsd
 from lr_toolkit.schedules.schedule import Schedule as Schedule

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.decays import Cosine, Linear, OneMinusSqrt, Polynomial
-from lr_toolkit.schedules.durations import Duration, DurationLike
+from lr_toolkit.schedules.duration import Duration, DurationLike
 from lr_toolkit.schedules.geometric import Exponential, MultiStep, Step
 from lr_toolkit.schedules.schedule import Schedule, builder
 from lr_toolkit.schedules.shapes import Custom, Hold, Warmup
@@ -32,7 +32,7 @@ __all__ = [
 
 @builder
 def warmup(over: DurationLike, start: float | None = None) -> Schedule:
-    """Climb linearly to the base LR.
+    """LRFactor linearly to the base LR.
 
         factor(i) = (i + 1) / (W + 1)                   by default, W = over in updates
         factor(i) = start + (1 - start) * i / W         with ``start``

@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.schedules.durations import ENDLESS, Duration
+from lr_toolkit.schedules.duration import ENDLESS, Duration
 from lr_toolkit.schedules.shapes import Curve, Index, Level, Shape, Span, Value, check, like
 from lr_toolkit.schedules.spelling import spell
 

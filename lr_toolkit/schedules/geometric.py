@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.schedules.durations import Duration
+from lr_toolkit.schedules.duration import Duration
 from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.shapes import Curve, Hold, Index, Level, Shape, Span, Value, check, like
 from lr_toolkit.schedules.spelling import spell

@@ -16,7 +16,7 @@ import numpy as np
 from lr_toolkit.errors import ScheduleError, shorten
 
 if TYPE_CHECKING:
-    from lr_toolkit.schedules.durations import Duration
+    from lr_toolkit.schedules.duration import Duration
 
 __all__ = ["Horizon", "round_half_up"]
 

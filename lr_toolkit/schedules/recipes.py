@@ -7,7 +7,7 @@ from typing import Literal
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.builders import cosine, hold, linear, one_minus_sqrt, warmup
-from lr_toolkit.schedules.durations import Duration, DurationLike
+from lr_toolkit.schedules.duration import Duration, DurationLike
 from lr_toolkit.schedules.schedule import Schedule, builder
 
 __all__ = ["COOLDOWNS", "wsd"]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeAlias, final
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.calls import refusing_foreign_arguments
+from lr_toolkit.schedules.aliases import refusing_foreign_arguments
 from lr_toolkit.schedules.shapes import Custom, Shape
 from lr_toolkit.schedules.text import LONGEST, evaluate, spell
 from lr_toolkit.schedules.timeline import Timeline
 
 if TYPE_CHECKING:
-    from lr_toolkit.schedules.durations import Duration
+    from lr_toolkit.schedules.duration import Duration
     from lr_toolkit.schedules.horizon import Horizon
 
 __all__ = ["Schedule", "ScheduleLike", "builder", "parse"]

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.durations import Duration
+from lr_toolkit.schedules.duration import Duration
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
 from lr_toolkit.schedules.spelling import literal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
-from lr_toolkit.schedules.durations import Duration
+from lr_toolkit.schedules.duration import Duration
 
 if TYPE_CHECKING:
     from lr_toolkit.schedules.shapes import Shape

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.durations import ENDLESS, decimal
+from lr_toolkit.schedules.duration import ENDLESS, decimal
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
 from lr_toolkit.schedules.shapes import Curve, Hold, Index, Level, Shape, Span, Value
 from lr_toolkit.schedules.text import spell

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from lr_toolkit import Branch, ScheduleError, ScheduleMixin, branch, configure_optimizers, hold, linear, one_minus_sqrt
 from lr_toolkit.cli import main
-from tests.lightning.runs import Net, loader, trainer
+from tests.helpers.runs import Net, loader, trainer
 
 pytestmark = [
     # Lightning starts a plain loader over, which is meant.

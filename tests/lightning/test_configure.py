@@ -31,7 +31,7 @@ from lr_toolkit import (
     scheduler_config,
     warmup,
 )
-from tests.lightning.runs import BASES, RUNS, Net, Run, loader, trainer
+from tests.helpers.runs import BASES, RUNS, Net, Run, loader, trainer
 
 # A loader whose length is known is one of the cases.
 pytestmark = pytest.mark.filterwarnings("ignore:Your `IterableDataset` has `__len__` defined")

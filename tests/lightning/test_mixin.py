@@ -28,7 +28,7 @@ from lr_toolkit import (
     linear,
     warmup,
 )
-from tests.lightning.runs import BASES, Net, loader, trainer
+from tests.helpers.runs import BASES, Net, loader, trainer
 
 SCHEDULE = warmup("20%") >> cosine(end=0.1)
 TEXT = "warmup('20%') >> cosine(end=0.1)"

@@ -27,9 +27,9 @@ from lr_toolkit import (
     cosine,
     custom,
 )
-from tests.lightning.runs import Net, loader, trainer
-from tests.lightning.script import run_script
-from tests.optim.test_resume import FORMULAS, Course, after, course
+from tests.helpers.runs import Net, loader, trainer
+from tests.helpers.script import run_script
+from tests.optim.test_resume import FORMULAS, RunLayout, after, course
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -93,7 +93,7 @@ def test_an_interrupted_fit_follows_the_specified_sequence(seed: int, tmp_path: 
     text, epochs = chance.choice(sorted(FORMULAS)), 8
     bases = [0.1, 0.02]
     asked = course(text, epochs * per_epoch, bases)
-    route: Course = asked
+    route: RunLayout = asked
     # Not at an epoch's last batch: see tests/lightning/killed.py.
     cuts = sorted(chance.sample([k for k in range(1, 4 * per_epoch) if k % per_epoch], 2))
     used: list[list[float]] = []
@@ -492,7 +492,7 @@ def test_updates_that_were_skipped_are_not_waited_for_at_another_rate(
 @pytest.mark.slow
 def test_killed_twenty_times_the_run_is_the_same(tmp_path: Path) -> None:
     """SIGKILL at twenty random moments, in training and while a checkpoint is written: all LRs and the weights are equal."""
-    run_script("tests.lightning.killed", tmp_path, "20")
+    run_script("tests.helpers.killed", tmp_path, "20")
     told = json.loads((tmp_path / "told.json").read_text("utf-8"))
     whole, torn = told["lrs"]
 
@@ -508,7 +508,7 @@ def test_killed_twenty_times_the_run_is_the_same(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ranks_go_on_alike(tmp_path: Path) -> None:
     """Two ranks resume exactly; from one to two and back the schedule goes on without a question, and ends with the run."""
-    run_script("tests.lightning.resumed_ranks", tmp_path)
+    run_script("tests.helpers.resumed_ranks", tmp_path)
     told = {path.stem: json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.json")}
     whole = told["whole-0"]["lrs"]
 

@@ -17,15 +17,15 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from lr_toolkit import Horizon, Schedule, ScheduledLR, ScheduleMixin
-from tests.lightning.script import run_script
-from tests.lightning.sharded import PLAN, STEPS
+from tests.helpers.script import run_script
+from tests.helpers.sharded import PLAN, STEPS
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of two gloo ranks saw under each wrapper."""
     folder = tmp_path_factory.mktemp("sharded")
-    run_script("tests.lightning.sharded", folder)
+    run_script("tests.helpers.sharded", folder)
     return [json.loads((folder / f"{rank}.json").read_text("utf-8")) for rank in (0, 1)]
 
 

@@ -18,13 +18,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR
-from lr_toolkit.lightning.callbacks.capture import Capture
-from lr_toolkit.lightning.callbacks.parity import put_metrics
-from lr_toolkit.optim.shadow import Shadow
-from tests.optim.test_groups import RUN, SCHEDULES, Still, are_same, held, move, optimizer_of
-from tests.optim.test_shadow import Alike, Doubling
+from lr_toolkit.lightning.monitor.lightning_compat import put_metrics
+from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
+from lr_toolkit.optim.multiplier import LRMultiplier
+from tests.optim.test_group_writer import RUN, SCHEDULES, Still, are_same, held, move, optimizer_of
+from tests.optim.test_multiplier import Alike, Doubling
 
-# torch's own word on addresses, by which Shadow finds the views of one buffer; all of a fake tensor's are 0.
+# torch's own word on addresses, by which LRMultiplier finds the views of one buffer; all of a fake tensor's are 0.
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor:UserWarning")
 
 COPIES = (torch.ops.aten.copy_.default, torch.ops.aten._to_copy.default)
@@ -119,8 +119,8 @@ def test_a_ramp_and_a_monitor_take_as_many_operations_for_many_groups(climb: Any
             optimizer = fake(n, buffered=buffered)
             scheduler, shadow, capture = (
                 ScheduledLR(optimizer, "cosine()", RUN),
-                Shadow.of(optimizer),
-                Capture(optimizer),
+                LRMultiplier.of(optimizer),
+                UpdateRecorder(optimizer),
             )
             shadow.guard(scheduler)
             shadow.add(climb())

@@ -96,7 +96,7 @@ FORMULAS: dict[str, Callable[[Fraction, int], float]] = {
 
 
 @dataclass(frozen=True)
-class Course:
+class RunLayout:
     """The LRs of a run at any place, where it ends, and whether it is a plan as it was written."""
 
     lrs: Callable[[Fraction], list[float]]
@@ -104,12 +104,12 @@ class Course:
     plan: tuple[str, int, list[float]] | None = None
 
 
-def course(text: str, steps: int, bases: list[float]) -> Course:
+def course(text: str, steps: int, bases: list[float]) -> RunLayout:
     """A plan as it was written."""
-    return Course(lambda x: [base * FORMULAS[text](x, steps) for base in bases], steps, (text, steps, bases))
+    return RunLayout(lambda x: [base * FORMULAS[text](x, steps) for base in bases], steps, (text, steps, bases))
 
 
-def no_question(old: Course, new: Course, at: int) -> bool:
+def no_question(old: RunLayout, new: RunLayout, at: int) -> bool:
     """Whether the new plan has the same past, or only its open hold has grown."""
     if old.plan is None or new.plan is None:
         return False
@@ -120,17 +120,17 @@ def no_question(old: Course, new: Course, at: int) -> bool:
     return same and all(total // 4 <= at < total - total // 4 for total in (n, m))
 
 
-def climbs(new: Course, at: int) -> bool:
+def climbs(new: RunLayout, at: int) -> bool:
     """Whether a plan has a higher LR later on."""
     return any(max(new.lrs(Fraction(k))) > max(new.lrs(Fraction(at))) * 1.001 for k in range(at + 1, new.end))
 
 
-def after(old: Course, new: Course, at: int, policy: str, rewarm: int | None) -> Course | None:
+def after(old: RunLayout, new: RunLayout, at: int, policy: str, rewarm: int | None) -> RunLayout | None:
     """What is followed from update ``at`` on; ``None`` where there is no such way."""
     if no_question(old, new, at):
         return new
     if policy == "replan":
-        route: Course | None = new
+        route: RunLayout | None = new
     elif policy == "keep":
         route = old
     elif policy == "stretch":
@@ -140,17 +140,17 @@ def after(old: Course, new: Course, at: int, policy: str, rewarm: int | None) ->
     if route is None or rewarm is None:
         return route
     below = route.lrs
-    return Course(lambda x: [lr * float(min((x - at + 1) / (rewarm + 1), 1)) for lr in below(x)], route.end)
+    return RunLayout(lambda x: [lr * float(min((x - at + 1) / (rewarm + 1), 1)) for lr in below(x)], route.end)
 
 
-def stretched(old: Course, at: int, end: int) -> Course | None:
+def stretched(old: RunLayout, at: int, end: int) -> RunLayout | None:
     """The same way in another time."""
     if not at < min(old.end, end):
         return None
-    return Course(lambda x: old.lrs(at + (x - at) * (old.end - at) / (end - at)), end)
+    return RunLayout(lambda x: old.lrs(at + (x - at) * (old.end - at) / (end - at)), end)
 
 
-def continued(old: Course, new: Course, at: int) -> Course | None:
+def continued(old: RunLayout, new: RunLayout, at: int) -> RunLayout | None:
     """The new plan's way down, from the LR in use."""
     if climbs(new, at):
         return None
@@ -166,7 +166,7 @@ def continued(old: Course, new: Course, at: int) -> Course | None:
             for s, f, e, lr in zip(start, first, last, new.lrs(x), strict=True)
         ]
 
-    return Course(there, new.end)
+    return RunLayout(there, new.end)
 
 
 # --- interrupted runs -------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def reaction() -> ReduceOnPlateau:
 def test_an_interrupted_run_follows_the_specified_sequence(made: list[Leg], plateau: bool) -> None:
     """Whatever is drawn (plans, lengths, base LRs, accumulation, interruptions, policies), all LRs are the specified ones."""
     counter, readings = 0, 0
-    route: Course | None = None
+    route: RunLayout | None = None
     states: Any = None
     for leg in made:
         text, steps = leg.plan

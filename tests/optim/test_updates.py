@@ -10,8 +10,8 @@ import torch
 from torch.optim import SGD, Optimizer
 
 from lr_toolkit import Horizon, ScheduledLR, ScheduleError
-from lr_toolkit.optim.updates import steppers
-from tests.optim.stepping_others import Sharp, Wrapper
+from lr_toolkit.optim.updates import hookable_optimizers
+from tests.helpers.stepping_others import Sharp, Wrapper
 
 
 def weights() -> list[torch.nn.Parameter]:
@@ -49,9 +49,9 @@ def test_an_optimizer_steps_itself_and_no_stranger() -> None:
     plain, sharp = SGD(weights(), lr=1.0), Sharp(weights())
     plain.other = SGD(weights(), lr=1.0)  # type: ignore[attr-defined]  # as any object, it can hold another
 
-    assert steppers(plain) == [plain]
-    assert steppers(sharp) == [sharp, sharp.base_optimizer]
-    assert steppers(Wrapper(plain)) == [plain]
+    assert hookable_optimizers(plain) == [plain]
+    assert hookable_optimizers(sharp) == [sharp, sharp.base_optimizer]
+    assert hookable_optimizers(Wrapper(plain)) == [plain]
 
 
 def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:

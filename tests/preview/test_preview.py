@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lr_toolkit.preview import Report, Table, sparkline
-from lr_toolkit.preview.names import apart, in_a_line
+from lr_toolkit.preview.names import in_a_line, shorten_unique
 from lr_toolkit.preview.picture import Line, draw, save
 from lr_toolkit.preview.report import can_print
 
@@ -54,7 +54,7 @@ NAMES = st.lists(st.text(st.sampled_from("ab01._/"), min_size=1, max_size=40), m
 @given(NAMES, st.integers(8, 30))
 def test_shortened_names_stay_apart(names: list[str], width: int) -> None:
     """Whatever the names: each fits, different ones stay different, equal ones equal, and what fits is left as it is."""
-    short = apart(names, width)
+    short = shorten_unique(names, width)
 
     assert len({*short}) == len({*names}) == len({*zip(names, short, strict=True)})
     assert max(map(len, short)) <= width

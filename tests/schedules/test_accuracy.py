@@ -13,8 +13,8 @@ import pytest
 from mpmath import mp, mpf
 
 from lr_toolkit import Horizon, linear, step
-from tests.schedules.reference import Phase, Run
-from tests.schedules.strategies import resolved
+from tests.helpers.reference import Phase, Run
+from tests.helpers.strategies import resolved
 
 BOUND = 1e-12
 BASE = 0.3

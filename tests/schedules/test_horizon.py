@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lr_toolkit import Duration, Horizon, ScheduleError
-from tests.schedules.reference import Run
-from tests.schedules.strategies import horizons
+from tests.helpers.reference import Run
+from tests.helpers.strategies import horizons
 
 places = st.fractions(-50, 200, max_denominator=10_000)
 

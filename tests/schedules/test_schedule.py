@@ -33,7 +33,7 @@ from lr_toolkit import (
     step,
     warmup,
 )
-from tests.schedules.strategies import NAMES, build, durations, phases, schedules
+from tests.helpers.strategies import NAMES, build, durations, phases, schedules
 
 
 def halves(i: int) -> float:

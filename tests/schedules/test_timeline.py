@@ -16,8 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lr_toolkit import Horizon, Schedule, ScheduleError, Timeline, cosine, custom, exponential, hold, step, warmup
-from tests.schedules.reference import Run
-from tests.schedules.strategies import NAMES, build, resolved, runs
+from tests.helpers.reference import Run
+from tests.helpers.strategies import NAMES, build, resolved, runs
 
 BASE = 0.03
 UNEVEN = Horizon(10, [4, 4, 2])

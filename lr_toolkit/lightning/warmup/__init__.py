@@ -1,0 +1,1 @@
+"""The warmup callback: a factor on top of whatever schedulers a Trainer has."""

@@ -1,0 +1,1 @@
+"""Rules that move a gain when a metric improves or stops improving."""

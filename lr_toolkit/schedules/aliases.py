@@ -1,0 +1,193 @@
+"""A builder's call with arguments that it does not have, answered in the names of the library that they come from."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce, wraps
+from operator import rshift
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+import numpy as np
+
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.schedules.duration import decimal
+
+__all__ = ["refusing_foreign_arguments"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Builders: TypeAlias = "Mapping[str, Callable[..., Any]]"
+Call: TypeAlias = "tuple[str, dict[str, Any]]"  # of a builder, by its name, with these arguments
+
+# What torch, transformers, optax and Keras call the arguments of ours: the first that a builder has is meant.
+_ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "T_max": ("over",),
+    "alpha": ("end",),
+    "boundaries": ("at",),
+    "decay_rate": ("gamma",),
+    "decay_steps": ("decay", "every", "over"),
+    "end_factor": ("end",),
+    "end_value": ("end_lr",),
+    "eta_min": ("end_lr",),
+    "factor": ("gamma",),
+    "lr_end": ("end_lr",),
+    "lr_lambda": ("fn",),
+    "milestones": ("at",),
+    "min_lr": ("end_lr",),
+    "min_lr_rate": ("end",),
+    "num_decay_steps": ("decay",),
+    "num_steps": ("over",),
+    "num_training_steps": ("over",),
+    "num_warmup_steps": ("warmup", "over"),
+    "start_factor": ("start",),
+    "step_size": ("every",),
+    "total_iters": ("over",),
+    "transition_steps": ("every", "over"),
+    "warmup_ratio": ("warmup", "over"),
+    "warmup_steps": ("warmup", "over"),
+}
+# Theirs climb within a decay: the argument of a warmup of its own that is meant, and the value that means no climb.
+_CLIMBS = {
+    "num_warmup_steps": ("over", 0),
+    "start_factor": ("start", 1),
+    "warmup_ratio": ("over", 0),
+    "warmup_steps": ("over", 0),
+}
+_WHOLE_RUN = frozenset({"decay_steps", "num_training_steps"})  # beside a climb: the decay here takes what that leaves
+_NOWHERE = frozenset({"last_epoch", "num_cycles", "optimizer", "verbose"})
+_EXAMPLES = {
+    "at": ["50%", "75%"],
+    "decay": "20%",
+    "every": "30%",
+    "gamma": 0.95,
+    "over": "5%",
+    "power": 1.0,
+    "warmup": "5%",
+}
+
+
+def refusing_foreign_arguments(function: Callable[P, R], builders: Builders) -> Callable[P, R]:
+    """``function``, which answers arguments that it does not take with a ``ScheduleError`` and the call to write.
+
+    ``builders`` are all there are, this one among them: the call is tried before it is told.
+    """
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def build(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            if args and hasattr(args[0], "param_groups"):
+                raise TypeError("takes no optimizer")
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ScheduleError(_refusal(function.__name__, builders, args, kwargs, str(error))) from None
+        return function(*args, **kwargs)
+
+    return build
+
+
+def _refusal(name: str, builders: Builders, args: Sequence[Any], kwargs: Mapping[str, Any], error: str) -> str:
+    given = ", ".join([*map(shorten, args), *(f"{key}={shorten(value)}" for key, value in kwargs.items())])
+    signature = inspect.signature(builders[name])
+    parameters = [one.replace(default=one.empty, annotation=one.empty) for one in signature.parameters.values()]
+    by_place = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]
+    if args and hasattr(args[0], "param_groups"):
+        kwargs, args = {"optimizer": args[0], **kwargs}, args[1:]
+    meant = _Meant(name, tuple(signature.parameters))
+    for key, value in [*zip(by_place, args, strict=False), *kwargs.items()]:
+        meant.take(key, value)
+    if len(args) > len(by_place):
+        meant.wrong = error
+    cure = f"{meant.wrong}." if meant.wrong else _cure(meant.calls(), builders)
+    said = meant.said() or ("" if meant.wrong else f"{error}. ")
+    listed = signature.replace(parameters=parameters, return_annotation=signature.empty)
+    return f"{name}({given}): {said}{cure} Its arguments are {name}{listed}."
+
+
+@dataclass
+class _Meant:
+    """A call in our names, and what is to be said about the names that it came with."""
+
+    name: str
+    known: tuple[str, ...]
+    given: dict[str, Any] = field(default_factory=dict)
+    climb: dict[str, Any] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    apart: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    wrong: str = ""
+
+    def take(self, key: str, value: Any) -> None:
+        """One more argument."""
+        ours = next((one for one in (key, *_ELSEWHERE.get(key, ())) if one in self.known), "")
+        if key == "warmup_ratio" and isinstance(value, float) and 0 < value <= 1:
+            value = f"{decimal(value * 100)}%"
+        climbing = key in _CLIMBS and not {"start", "warmup"} & set(self.known)
+        if key in _NOWHERE or (climbing and _is(value, _CLIMBS[key][1])):
+            self.left_out.append(key)
+        elif climbing:
+            self.climb[_CLIMBS[key][0]] = value
+            self.apart.append(key)
+        elif not ours:
+            self.wrong = f"there is no argument {key!r}"
+        elif ours in self.given:
+            self.wrong = f"{key} is called {ours} here, which is given too" if key != ours else f"{ours} is given twice"
+        else:
+            self.given[ours] = value
+            self.renamed |= {} if key == ours else {key: ours}
+
+    def calls(self) -> list[Call]:
+        """The builders' calls that say the same, one after the other; to be asked for before ``said``."""
+        if not self.climb:
+            return [(self.name, self.given)]
+        for key in [one for one in _WHOLE_RUN if self.renamed.get(one) == "over" and "over" in self.climb]:
+            self.left_out.append(key)
+            self.given.pop(self.renamed.pop(key))
+        # torch's LinearLR climbs to the base LR, unless it is told where it ends.
+        rest = {key: value for key, value in self.given.items() if not (key == "end" and _is(value, 1))}
+        if self.name == "linear" and "start" in self.climb and rest.keys() <= {"over"} - self.climb.keys():
+            return [("warmup", rest | self.climb)]
+        return [("warmup", self.climb), (self.name, self.given)]
+
+    def said(self) -> str:
+        """What became of the names that are not ours."""
+        renamed = ", ".join(f"{theirs} is called {ours}" for theirs, ours in self.renamed.items())
+        sentences = [
+            f"{renamed} here. " if renamed else "",
+            _of(self.apart, "belongs to a phase of its own here. ", "belong to a phase of their own here. "),
+            _of(self.left_out, "has no place here. ", "have no place here. "),
+        ]
+        return "".join(sentences)
+
+
+def _is(value: Any, number: float) -> bool:
+    return isinstance(value, (int, float)) and value == number
+
+
+def _of(names: Sequence[str], one: str, many: str) -> str:
+    return f"{' and '.join(names)} {one if len(names) == 1 else many}" if names else ""
+
+
+def _cure(calls: Sequence[Call], builders: Builders) -> str:
+    """The calls to write, with an example where an argument is still missing, or why they would be refused too."""
+    whole = []
+    for name, given in calls:
+        parameters = inspect.signature(builders[name]).parameters
+        examples = {key: _EXAMPLES.get(key) for key, one in parameters.items() if one.default is one.empty}
+        given = examples | given
+        whole.append((name, {key: given[key] for key in parameters if key in given}))
+    try:
+        reduce(rshift, [builders[name](**given) for name, given in whole])
+    except ScheduleError as refused:
+        return str(refused)
+    texts = [f"{name}({', '.join(f'{key}={_shown(value)}' for key, value in given.items())})" for name, given in whole]
+    return f"Write {' >> '.join(texts)}."
+
+
+def _shown(value: Any) -> str:
+    if callable(value):
+        name = str(getattr(value, "__name__", ""))
+        return name if name.isidentifier() else "..."
+    return shorten(value.item() if isinstance(value, np.generic) else value, 300)

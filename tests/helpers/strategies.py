@@ -1,0 +1,149 @@
+"""What hypothesis draws schedules from: plain data, so that the same draw can be built, printed and computed by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+import lr_toolkit
+from lr_toolkit import Horizon, Schedule
+from tests.helpers.reference import Phase, Run, Text
+
+SMOOTH = ["warmup", "hold", "cosine", "linear", "polynomial", "one_minus_sqrt"]
+STAIRS = ["step", "multistep", "exponential"]
+NAMES = SMOOTH + STAIRS
+
+
+def build(phases: list[Phase]) -> Schedule:
+    """The schedule that these phases describe."""
+    return reduce(Schedule.then, [getattr(lr_toolkit, name)(**arguments) for name, arguments in phases])
+
+
+def resolved(run: Run) -> lr_toolkit.Timeline:
+    """Our timeline of that run."""
+    return build(run.phases).resolve(Horizon(run.steps, run.lengths or None))
+
+
+# --- any schedule, whether it fits a run or not -----------------------------------------------------------------------
+
+positive = st.floats(1e-300, 1e300)
+factors = st.one_of(st.floats(0.0, 1e300), st.integers(0, 10**30), st.just(0.0))
+
+
+def decimals(most: int) -> st.SearchStrategy[str]:
+    """Numbers of four decimals up to ``most``."""
+    return st.integers(1, most * 10_000).map(lambda n: f"{n // 10_000}.{n % 10_000:04}")
+
+
+durations = st.one_of(
+    st.integers(1, 10**11 - 1),
+    st.integers(1, 10**11 - 1).map("{} steps".format),
+    decimals(10**11 - 1).map("{} epochs".format),
+    decimals(100).map("{}%".format),
+)
+
+
+def rising(most: int) -> st.SearchStrategy[list[str]]:
+    """Milestones of one unit in rising order, each once."""
+    unit = st.sampled_from([" steps", " epochs", "%"])
+    numbers = st.lists(st.integers(1, most), min_size=1, max_size=4, unique=True).map(sorted)
+    return st.builds(lambda numbers, unit: [f"{number}{unit}" for number in numbers], numbers, unit)
+
+
+@st.composite
+def phases(draw: st.DrawFn, name: str, over: st.SearchStrategy[Text | None]) -> Phase:
+    """One phase with any arguments that its builder takes."""
+    arguments: dict[str, Any] = {}
+    if name == "warmup":
+        arguments = draw(st.fixed_dictionaries({"over": durations}, optional={"start": st.floats(0.0, 1.0)}))
+    elif name in ("cosine", "linear", "polynomial", "one_minus_sqrt"):
+        floor = draw(st.sampled_from(["", "end", "end_lr"]))
+        arguments = {"power": draw(positive)} if name == "polynomial" else {}
+        value = st.floats(0.0, 1.0) if floor == "end" and name != "linear" else factors
+        arguments |= {floor: draw(value)} if floor else {}
+    elif name == "step":
+        arguments = draw(st.fixed_dictionaries({"every": durations}, optional={"gamma": positive}))
+    elif name == "multistep":
+        arguments = draw(st.fixed_dictionaries({"at": rising(100)}, optional={"gamma": positive}))
+    elif name == "exponential":
+        arguments = draw(st.fixed_dictionaries({"gamma": positive}, optional={"every": durations}))
+    length = draw(over)
+    return name, arguments if length is None else arguments | {"over": length}
+
+
+@st.composite
+def schedules(draw: st.DrawFn, *, open_phase: bool = True) -> Schedule:
+    """One to four phases, with at most one (or no) open phase."""
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4))
+    can_be_open = [at for at, name in enumerate(names) if name != "warmup"] if open_phase else []
+    opening = draw(st.sampled_from([None, *can_be_open]))
+    over = [st.none() if at == opening else durations for at in range(len(names))]
+    return build([draw(phases(name, length)) for name, length in zip(names, over, strict=True)])
+
+
+# --- schedules that fit a run -----------------------------------------------------------------------------------------
+
+
+@st.composite
+def horizons(draw: st.DrawFn, most: int = 120) -> tuple[int, tuple[int, ...]]:
+    """The length of a run, and the lengths of its epochs: one for all, or different ones."""
+    steps = draw(st.integers(1, most))
+    return steps, tuple(draw(st.lists(st.integers(1, 9), min_size=1, max_size=5)))
+
+
+def share(of: Fraction, unit: str, steps: int, epochs: Fraction) -> str | None:
+    """``of`` the run, rounded down, in that unit; nothing where that is no duration."""
+    whole = {"%": Fraction(100), " epochs": epochs, " steps": Fraction(steps)}[unit]
+    parts = 1 if unit == " steps" else 100
+    amount = Fraction(math.floor(of * whole * parts), parts)
+    return f"{float(amount):.2f}".removesuffix(".00") + unit if amount else None
+
+
+@st.composite
+def runs(draw: st.DrawFn, names: list[str] = NAMES, most: int = 120) -> Run:
+    """A run and a schedule of one to four phases that fits it; boundaries may fall between two updates."""
+    steps, lengths = draw(horizons(most))
+    epochs = Run([], steps, lengths).epoch_at(Fraction(steps))
+    chosen = draw(st.lists(st.sampled_from(names), min_size=1, max_size=4))
+    opening = draw(st.sampled_from([None, *(at for at, name in enumerate(chosen) if name != "warmup")]))
+    weights = [draw(st.integers(1, 20)) for _ in chosen]
+    units = st.sampled_from([" epochs", "%", " steps"])
+    plan: list[Phase] = []
+    for at, (name, weight) in enumerate(zip(chosen, weights, strict=True)):
+        over = share(Fraction(weight, sum(weights)), draw(units), steps, epochs)
+        assume(over is not None)
+        arguments = draw(fitting(name))
+        plan.append((name, arguments if at == opening else arguments | {"over": over}))
+    run = Run(plan, steps, lengths)
+    assume(run.fits)
+    return run
+
+
+def fitting(name: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Arguments of a size as people use them."""
+    gamma = st.floats(0.05, 1.2)
+    every = st.one_of(
+        st.integers(1, 30),
+        st.integers(1, 60).map("{}%".format),
+        st.integers(5, 300).map(lambda n: f"{n / 100} epochs"),
+    )
+    floor = st.one_of(
+        st.just({}),
+        st.builds(lambda x: {"end": x}, st.floats(0, 1)),
+        st.builds(lambda x: {"end_lr": x}, st.floats(0, 0.01)),
+    )
+    kinds: dict[str, Callable[[], st.SearchStrategy[dict[str, Any]]]] = {
+        "warmup": lambda: st.fixed_dictionaries({}, optional={"start": st.floats(0.0, 1.0)}),
+        "hold": lambda: st.just({}),
+        "polynomial": lambda: st.builds(lambda power, end: {"power": power} | end, st.floats(0.2, 6.0), floor),
+        "step": lambda: st.fixed_dictionaries({"every": every, "gamma": gamma}),
+        "multistep": lambda: st.fixed_dictionaries({"at": rising(20), "gamma": gamma}),
+        "exponential": lambda: st.fixed_dictionaries({"gamma": gamma}, optional={"every": every}),
+    }
+    return kinds.get(name, lambda: floor)()

@@ -1,0 +1,151 @@
+"""Who has written another learning rate than the plan's: the callback is named, with what to write instead."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import BackboneFinetuning, BaseFinetuning, Callback
+
+from lr_toolkit import (
+    Horizon,
+    LRMonitor,
+    ReduceOnPlateau,
+    ScheduledLR,
+    ScheduleError,
+    configure_optimizers,
+    cosine,
+    horizon_of,
+)
+from tests.helpers.fits import Probe, fit
+
+
+class Tuned(Probe):
+    """Has a backbone, which is not in the optimizer to begin with."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
+        self.backbone = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """A loss in which the backbone takes part."""
+        return super().training_step(batch, batch_idx) + self.backbone(batch[0]).square().mean()
+
+
+class Unfreezes(BaseFinetuning):
+    """What the message says to write."""
+
+    def freeze_before_training(self, pl_module: Any) -> None:
+        """The backbone alone."""
+        self.freeze(pl_module.backbone)
+
+    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
+        """Add the group, and leave its LR to the schedule."""
+        if epoch == 1:
+            self.unfreeze_and_add_param_group(pl_module.backbone, optimizer, lr=1e-2)
+
+
+class Hand(Callback):
+    """Writes an LR."""
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        """Over the schedule's."""
+        trainer.optimizers[0].param_groups[0]["lr"] = 0.7
+
+
+@pytest.mark.parametrize(
+    ("callback", "says"),
+    [
+        (BackboneFinetuning(1), "Likely causes: BackboneFinetuning writes the LR of the backbone's group.*Write a BaseFinetuning"),
+        (Hand(), r"Likely causes: a callback \(Hand\) or hook writes group\['lr'\]"),
+    ],
+)  # fmt: skip
+def test_the_callback_is_named(callback: Callback, says: str) -> None:
+    """A callback of Lightning that is known to write LRs, or one of the user's own."""
+    with pytest.warns(UserWarning, match=says):
+        fit(Tuned(), callback, monitor := LRMonitor(), max_epochs=4, log_every_n_steps=1)
+
+    assert [re.search(says, one) is not None for one in monitor.findings] == [True]
+
+
+class Rebases(Callback):
+    """Gives other base LRs at the end of a batch, in the way that the message proposes."""
+
+    def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
+        """Once, in the middle."""
+        if trainer.global_step == 5:
+            trainer.lr_scheduler_configs[0].scheduler.rebase(0.02)
+
+
+class Reads(Callback):
+    """Hands over a metric at the end of each batch."""
+
+    def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
+        """One that never improves."""
+        trainer.lr_scheduler_configs[0].scheduler.observe(1.0)
+
+
+class Once(Callback):
+    """Writes an LR before one update."""
+
+    def __init__(self, update: int) -> None:
+        self.update = update
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        """Over the schedule's."""
+        if trainer.global_step == self.update:
+            trainer.optimizers[0].param_groups[0]["lr"] = 0.7
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_the_rounding_of_a_tensor_is_no_departure(dtype: torch.dtype) -> None:
+    """However few digits a tensor LR has, it is what its schedule says."""
+    net = Tuned()
+    net.answer = lambda net: configure_optimizers(net.sgd(torch.tensor(0.1, dtype=dtype)), cosine(), net.trainer)
+    fit(net, LRMonitor(strict=True), log_every_n_steps=1)
+
+    assert len(net.used) == 8
+
+
+def test_strict_sees_every_update() -> None:
+    """With ``strict`` the first update that departs raises, whether it is one that is logged or not."""
+    net = Tuned()
+    with pytest.raises(ScheduleError, match=r"Update 5 used a learning rate of 0\.7"):
+        fit(net, Once(5), LRMonitor(strict=True), batches=8, log_every_n_steps=100)
+
+    assert len(net.used) == 6
+
+
+def test_the_first_update_of_an_epoch_is_looked_at() -> None:
+    """Without ``strict`` an LR that is written as an epoch begins is seen, however seldom updates are logged."""
+    with pytest.warns(UserWarning, match=r"Update 16 used a learning rate of 0\.7"):
+        fit(Tuned(), Once(16), LRMonitor(), batches=8, max_epochs=4, log_every_n_steps=100)
+
+
+@pytest.mark.parametrize("after", [Rebases(), Reads()], ids=["rebase", "observe"])
+def test_a_plan_that_changes_after_its_update_is_no_departure(after: Callback) -> None:
+    """Base LRs or gains that change between an update and the end of its batch say nothing of what that update used."""
+    net, monitor = Tuned(), LRMonitor(strict=True)
+    plateau = ReduceOnPlateau(monitor="x", patience=0)
+    net.answer = lambda net: {
+        "optimizer": (optimizer := net.sgd()),
+        "lr_scheduler": {
+            "scheduler": ScheduledLR(optimizer, cosine(), horizon_of(net.trainer), plateau=plateau),
+            "interval": "step",
+        },
+    }
+    fit(net, after, monitor, log_every_n_steps=1)
+
+    assert monitor.findings == ()
+    assert net.used[-1][1][0] < 0.1 * cosine().resolve(Horizon(8))(7) / 2
+
+
+def test_a_group_that_is_only_added_follows_its_schedule() -> None:
+    """The cure departs from nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("ignore", module="lightning")  # Lightning's own say on the mistake that is made here
+        fit(Tuned(), Unfreezes(), LRMonitor(strict=True), max_epochs=4, log_every_n_steps=1)

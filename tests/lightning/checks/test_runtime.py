@@ -1,0 +1,566 @@
+"""The traps that show only while a run goes on: the mistake gives the warning, its correct twin gives none."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins import MixedPrecision
+from torch.optim import lr_scheduler as torch_lr
+
+from lr_toolkit import (
+    LRMonitor,
+    LRWarmup,
+    ReduceOnPlateau,
+    ScheduledLR,
+    ScheduleError,
+    configure_optimizers,
+    cosine,
+    horizon_of,
+)
+from tests.helpers.fits import Probe, data, fit
+from tests.helpers.runs import stream
+from tests.helpers.runs import trainer as quiet_trainer
+from tests.helpers.script import run_script
+
+Make = Callable[[Any, Any], Any]
+
+
+def ours(net: Probe, optimizer: Any) -> Any:
+    """The helper's scheduler."""
+    return configure_optimizers(optimizer, cosine(), net.trainer)["lr_scheduler"]
+
+
+def ours_per_epoch(net: Probe, optimizer: Any) -> Any:
+    """The helper's scheduler, which moves once per epoch."""
+    return configure_optimizers(optimizer, cosine(), net.trainer, interval="epoch")["lr_scheduler"]
+
+
+def cosine_of(steps: int) -> Make:
+    """torch's cosine of that length."""
+    return lambda net, optimizer: torch_lr.CosineAnnealingLR(optimizer, steps)
+
+
+def decay(net: Probe, optimizer: Any) -> Any:
+    """A scheduler that does not say what it counts."""
+    return torch_lr.ExponentialLR(optimizer, 0.9)
+
+
+def declared(net: Probe, optimizer: Any) -> Any:
+    """One that says that it moves per step."""
+    return {"scheduler": decay(net, optimizer), "interval": "step"}
+
+
+def reaction(net: Probe, optimizer: Any) -> Any:
+    """torch's plateau."""
+    return torch_lr.ReduceLROnPlateau(optimizer)
+
+
+def answer_of(make: Make) -> Any:
+    """``configure_optimizers`` with what ``make`` gives for module and optimizer."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd()
+        made = make(net, optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": made}
+
+    return answer
+
+
+class Says(Callback):
+    """Keeps the epoch at whose beginning the monitor has first something to say; stands after it."""
+
+    def __init__(self, monitor: LRMonitor) -> None:
+        self.monitor = monitor
+        self.epoch: int | None = None
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Look."""
+        if self.epoch is None and self.monitor.findings:
+            self.epoch = trainer.current_epoch
+
+
+# --- stepped by hand --------------------------------------------------------------------------------------------------
+
+
+class Manual(Probe):
+    """Manual optimization; ``when`` says where the module steps its scheduler."""
+
+    when = "never"
+    every = 1
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(answer)
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Step the optimizer."""
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(super().training_step(batch, batch_idx))
+        optimizer.step()
+        if self.when == "step":
+            self._move()
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Where Lightning's documentation steps a scheduler every few epochs."""
+        if self.when == "last batch" and self.trainer.is_last_batch and (self.current_epoch + 1) % self.every == 0:
+            self._move()
+
+    def on_train_epoch_end(self) -> None:
+        """After the callbacks' hook."""
+        if self.when == "epoch":
+            self._move()
+
+    def _move(self) -> None:
+        scheduler: Any = self.lr_schedulers()
+        scheduler.step(*([torch.ones(())] if isinstance(scheduler, torch_lr.ReduceLROnPlateau) else []))
+
+
+def restarts(net: Probe, optimizer: Any) -> Any:
+    """torch's warm restarts, whose own ``step`` does not count as torch's others do."""
+    return {"scheduler": torch_lr.CosineAnnealingWarmRestarts(optimizer, 32), "interval": "step"}
+
+
+NEVER = [
+    (ours, 4, 1, "ScheduledLR was never stepped in 8 updates of its optimizer"),
+    (ours_per_epoch, 4, 1, "ScheduledLR was never stepped in 8 updates"),
+    (cosine_of(32), 4, 1, "CosineAnnealingLR was never stepped in 8 updates"),
+    (declared, 4, 1, "ExponentialLR was never stepped in 8 updates"),
+    (restarts, 4, 1, "CosineAnnealingWarmRestarts was never stepped in 8 updates"),
+    (cosine_of(999), 4, 2, "CosineAnnealingLR was never stepped in 16 updates"),
+    (cosine_of(4), 4, 2, "CosineAnnealingLR was never stepped in 16 updates"),
+    (decay, 5, 3, "ExponentialLR was never stepped in 24 updates"),
+    (reaction, 4, 2, "ReduceLROnPlateau was never stepped in 16 updates"),
+    (decay, 1, None, "ExponentialLR was never stepped in 8 updates"),
+]
+
+
+@pytest.mark.parametrize(("make", "epochs", "at", "says"), NEVER)
+def test_a_scheduler_that_nobody_steps(make: Make, epochs: int, at: int | None, says: str) -> None:
+    """Under manual optimization: after the first epoch where it surely counts updates, otherwise after half of the run."""
+    monitor = LRMonitor()
+    looks = Says(monitor)
+    with pytest.warns(UserWarning, match=f"{says}.*manual optimization.*Call self.lr_schedulers") as caught:
+        fit(Manual(answer_of(make)), monitor, looks, max_epochs=epochs)
+
+    assert looks.epoch == at
+    assert sum("was never stepped" in str(one.message) for one in caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "when", "every"),
+    [
+        (ours, "step", 1),
+        (ours_per_epoch, "epoch", 1),
+        (cosine_of(32), "step", 1),
+        (cosine_of(4), "epoch", 1),
+        (declared, "step", 1),
+        (restarts, "step", 1),
+        (decay, "last batch", 2),
+        (decay, "last batch", 3),
+        (reaction, "epoch", 1),
+    ],
+)
+@pytest.mark.parametrize("epochs", [1, 5])
+def test_a_scheduler_that_the_module_steps(make: Make, when: str, every: int, epochs: int) -> None:
+    """The correct twins, wherever the module steps: nothing is said, and ``strict`` raises nothing."""
+    monitor, net = LRMonitor(strict=True), Manual(answer_of(make))
+    net.when, net.every = when, min(every, epochs)
+    fit(net, monitor, max_epochs=epochs, validate=True, val_check_interval=0.5)
+
+    assert monitor.findings == ()
+
+
+def test_several_updates_in_a_batch_are_one_step_of_the_schedule() -> None:
+    """A critic that is updated five times a batch, with a schedule that moves once: as many steps as it was made for."""
+
+    class Critic(Manual):
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            for _ in range(5):
+                super().training_step(batch, batch_idx)
+            self._move()
+
+    monitor = LRMonitor(strict=True)
+    fit(Critic(answer_of(ours)), monitor, max_epochs=4)
+
+    assert monitor.findings == ()
+
+
+def test_a_schedule_per_update_that_is_stepped_per_epoch() -> None:
+    """Ours knows what it counts: a step per epoch is too few."""
+    net = Manual(answer_of(ours))
+    net.when = "epoch"
+    with pytest.warns(UserWarning, match="ScheduledLR was stepped 1 time in 8 updates"):
+        fit(net, LRMonitor(), max_epochs=3)
+
+
+def test_validation_is_soon_enough() -> None:
+    """Where the only epoch is long, the first validation in it is where the warning comes."""
+    with pytest.warns(UserWarning, match="ScheduledLR was never stepped in 2 updates"):
+        fit(Manual(answer_of(ours)), LRMonitor(), validate=True, val_check_interval=2)
+
+
+def test_strict_raises_where_ours_is_never_stepped() -> None:
+    """``strict`` stops a run whose schedule stands still."""
+    with pytest.raises(ScheduleError, match=r"LRMonitor\(strict=True\): ScheduledLR was never stepped in 8 updates"):
+        fit(Manual(answer_of(ours)), LRMonitor(strict=True), max_epochs=3)
+
+
+def test_a_trial_says_nothing() -> None:
+    """``fast_dev_run`` ends before anything could be known of a scheduler that does not say what it counts."""
+    monitor = LRMonitor()
+    fit(Manual(answer_of(decay)), monitor, fast_dev_run=True)
+
+    assert monitor.findings == ()
+
+
+def test_what_comes_after_the_run_says_nothing() -> None:
+    """``validate`` after a trial is no later point of it."""
+    net, monitor = Manual(answer_of(decay)), LRMonitor()
+    trainer = fit(net, monitor, fast_dev_run=True)
+    trainer.validate(net, data(1), verbose=False)
+
+    assert monitor.findings == ()
+
+
+class Hooked(Probe):
+    """Has its own ``lr_scheduler_step``."""
+
+    steps = True
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step, or forget to."""
+        if self.steps:
+            scheduler.step()
+
+
+@pytest.mark.parametrize("make", [ours, ours_per_epoch, cosine_of(24), declared])
+@pytest.mark.parametrize("steps", [True, False])
+@pytest.mark.filterwarnings("ignore:CosineAnnealingLR has T_max=24")  # the bare cosine's other trap
+def test_a_hook_that_does_not_step(make: Make, steps: bool) -> None:
+    """A module whose ``lr_scheduler_step`` leaves the scheduler alone is told so."""
+    monitor, net = LRMonitor(), Hooked(answer_of(make))
+    net.steps = steps
+    says = "was never stepped in 8 updates of its optimizer: the module has its own lr_scheduler_step"
+    with nullcontext() if steps else pytest.warns(UserWarning, match=says):
+        fit(net, monitor, max_epochs=3)
+
+    assert steps is not any(says in one for one in monitor.findings)
+
+
+# --- updates that did not happen --------------------------------------------------------------------------------------
+
+
+class Skips(Probe):
+    """Some updates do not happen, ``how`` says why."""
+
+    how = ""
+    at: Any = (1, 4, 6)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """A loss that overflows, or none."""
+        loss = super().training_step(batch, batch_idx)
+        if batch_idx not in self.at:
+            return loss
+        return None if self.how == "None" else loss * (math.inf if self.how == "scaler" else 1.0)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
+        """-1 ends the epoch, and its scheduler is stepped once more."""
+        return -1 if self.how == "-1" and batch_idx in self.at else None
+
+
+def skipping(net: Skips, *callbacks: Callback, **options: Any) -> None:
+    """Fit, under a GradScaler where that is what skips."""
+    if net.how == "scaler":
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+        options["plugins"] = [MixedPrecision("16-mixed", "cpu", scaler)]
+    with warnings.catch_warnings():
+        # The skipped update that is tested.
+        warnings.filterwarnings("ignore", message="`training_step` returned `None`")
+        fit(net, *callbacks, **options)
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("scaler", "ExponentialLR was stepped 8 times in 5 updates of its optimizer"),
+        ("None", "ExponentialLR was stepped 8 times in 5 updates"),
+        pytest.param(
+            "-1",
+            "ExponentialLR was stepped 2 times in 1 update of",
+            marks=pytest.mark.needs("lightning>=2.6", "before it, the batch that -1 skips steps no scheduler"),
+        ),
+    ],
+)
+def test_updates_that_did_not_happen_are_counted(how: str, says: str) -> None:
+    """A third party's scheduler runs ahead of the updates: said once, after the first epoch, with the cure."""
+    monitor, net = LRMonitor(), Skips(answer_of(declared))
+    net.how = how
+    looks = Says(monitor)
+    with pytest.warns(UserWarning, match=f"{says}.*Write scheduler_config") as caught:
+        skipping(net, monitor, looks, max_epochs=3)
+
+    assert looks.epoch == 1
+    assert sum("was stepped" in str(one.message) for one in caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "how"), [(ours, "scaler"), (ours, "None"), (ours, "-1"), (ours, ""), (declared, ""), (decay, "-1")]
+)
+def test_updates_that_happened_are_counted(make: Make, how: str) -> None:
+    """Ours counts what happened; a third party's scheduler is quiet where everything did, under accumulation, too."""
+    for accumulate in (1,) if how else (1, 3):
+        monitor, net = LRMonitor(), Skips(answer_of(make))
+        net.how = how
+        skipping(net, monitor, max_epochs=2, accumulate_grad_batches=accumulate)
+
+        assert monitor.findings == ()
+
+
+def test_a_scaler_that_finds_its_scale_is_let_be() -> None:
+    """One update in a hundred that is skipped moves no schedule to speak of; one in fifty is said."""
+    for skipped, said in (((7,), False), ((7, 70), True)):
+        monitor, net = LRMonitor(), Skips(answer_of(declared))
+        net.how, net.at = "scaler", skipped
+        with pytest.warns(UserWarning, match="120 times in 118 updates") if said else nullcontext():
+            skipping(net, monitor, batches=120)
+
+        assert bool(monitor.findings) is said
+
+
+class Forgetful(torch.optim.SGD):
+    """Lets go of the gradients in its step, as optimizers that save memory do."""
+
+    def step(self, closure: Any = None) -> Any:
+        """Step and forget."""
+        loss = super().step(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+        return loss
+
+
+def test_gradients_that_the_optimizer_takes_away() -> None:
+    """Without any gradient after any update there is nothing to tell them apart by, and nothing is said."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = Forgetful(net.parameters(), lr=0.1)
+        return {"optimizer": optimizer, "lr_scheduler": declared(net, optimizer)}
+
+    monitor = LRMonitor()
+    fit(Probe(answer), monitor, max_epochs=2)
+
+    assert monitor.findings == ()
+
+
+class Wrapper(torch.optim.Optimizer):
+    """Hands its steps on to another optimizer, as Lookahead does; its own hooks are never called."""
+
+    def __init__(self, inner: torch.optim.Optimizer) -> None:
+        vars(self).update(vars(inner))
+        self._optimizer_step_post_hooks: Any = OrderedDict()
+        self.inner = inner
+
+    def step(self, closure: Any = None) -> Any:
+        """Of the other."""
+        return self.inner.step(closure)
+
+
+def test_an_optimizer_without_hooks() -> None:
+    """Where no update at all is seen it is the optimizer that hides them, and nothing is said."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = Wrapper(torch.optim.SGD(net.parameters(), lr=0.1))
+        return {"optimizer": optimizer, "lr_scheduler": declared(net, optimizer)}
+
+    monitor = LRMonitor()
+    fit(Probe(answer), monitor, max_epochs=2)
+
+    assert monitor.findings == ()
+
+
+def test_a_frozen_group_is_no_missing_gradient() -> None:
+    """A group without gradients beside one that learns does not count as an update that did not happen."""
+    net, monitor = Probe(answer_of(declared), groups=2), LRMonitor()
+    net.weights[0].requires_grad_(False)
+    fit(net, monitor, LRWarmup("2 steps"), max_epochs=2)
+
+    assert monitor.findings == ()
+
+
+def test_the_watch_ends_with_the_run() -> None:
+    """No hook stays on the optimizer."""
+    net = Probe(lambda net: {"optimizer": net.sgd(), "lr_scheduler": {"scheduler": None}})
+    net.answer = answer_of(declared)
+    trainer = fit(net, LRMonitor())
+    hooks = trainer.optimizers[0]._optimizer_step_post_hooks
+
+    assert [hook for hook in hooks.values() if "lr_toolkit" in hook.__module__] == []
+
+
+# --- of this package's own schedulers ---------------------------------------------------------------------------------
+
+
+class Reloaded(Probe):
+    """Gets a dataloader of another length for each epoch."""
+
+    lengths = (4, 6, 8)
+
+    def train_dataloader(self) -> Any:
+        """That of the epoch which begins."""
+        return data(self.lengths[self.current_epoch])
+
+
+@pytest.mark.parametrize(("lengths", "warned"), [((4, 6, 8), True), ((4, 4, 4), False)])
+def test_epochs_that_turn_out_to_be_longer(lengths: tuple[int, ...], warned: bool) -> None:
+    """A dataloader that is reloaded with another length is warned of once, as the epoch begins; one that keeps it is not."""
+    net, monitor = Reloaded(answer_of(ours)), LRMonitor()
+    net.lengths = lengths
+    trainer = quiet_trainer(callbacks=[monitor], max_epochs=3, reload_dataloaders_every_n_epochs=1)
+    expected = "Epoch 1 has 6 batches, and the schedule was made for epochs of 4: it ends at update 12"
+    with pytest.warns(UserWarning, match=expected) if warned else nullcontext():
+        trainer.fit(net)
+
+    assert len(monitor.findings) == warned
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        ({"max_epochs": 2, "max_steps": 100}, True),
+        ({"max_epochs": 9, "max_steps": 10}, False),
+        ({"max_steps": 10}, False),
+        ({"max_epochs": 2, "max_steps": 100, "limit_train_batches": 6}, False),
+    ],
+)
+def test_a_stream_that_max_epochs_ends(options: dict[str, int], warned: bool) -> None:
+    """Where a dataloader has no length and ``max_epochs`` comes before ``max_steps``, the end of the run says so."""
+    net, monitor = Probe(answer_of(ours)), LRMonitor()
+    trainer = quiet_trainer(callbacks=[monitor], **options)
+    expected = r"made for 100 updates, and the run has ended after 12.*Trainer\(max_epochs=-1, max_steps=12\)"
+    with pytest.warns(UserWarning, match=expected) if warned else nullcontext():
+        trainer.fit(net, stream(6))
+
+    assert len(monitor.findings) == warned
+
+
+def test_a_stream_that_early_stopping_ends() -> None:
+    """Who stops a run means to."""
+    net, monitor = Probe(answer_of(ours)), LRMonitor()
+    net.on_train_epoch_end = lambda: setattr(net.trainer, "should_stop", True)
+    quiet_trainer(callbacks=[monitor], max_epochs=1, max_steps=100).fit(net, stream(6))
+
+    assert monitor.findings == ()
+
+
+def by_hand(net: Probe, optimizer: Any) -> Any:
+    """A scheduler with a reaction, in a dict without the helper."""
+    plateau = ReduceOnPlateau(monitor="val_loss", patience=0)
+    scheduler = ScheduledLR(optimizer, "hold()", horizon_of(net.trainer), plateau=plateau)
+    return {"scheduler": scheduler, "interval": "step", "monitor": "val_loss"}
+
+
+def by_helper(net: Probe, optimizer: Any) -> Any:
+    """The same by the helper, which reads every hundred updates, and so never."""
+    plateau = ReduceOnPlateau(monitor="loss", every=100)
+    return configure_optimizers(optimizer, "hold()", net.trainer, plateau=plateau)["lr_scheduler"]
+
+
+class Feeds(Probe):
+    """Hands its metric over itself."""
+
+    def on_validation_epoch_end(self) -> None:
+        """After sanity validation, which has no scheduler yet."""
+        if not self.trainer.sanity_checking:
+            self.lr_schedulers().observe(1.0)
+
+
+def test_a_reaction_that_nobody_feeds() -> None:
+    """A reaction in a dict of one's own is read by nobody: after the first epoch a warning says what reads it."""
+    monitor = LRMonitor()
+    looks = Says(monitor)
+    with pytest.warns(UserWarning, match=r"'val_loss'\) was given no reading.*scheduler_config.*observe"):
+        fit(Probe(answer_of(by_hand)), monitor, looks, max_epochs=3, validate=True)
+
+    assert looks.epoch == 1
+    assert len(monitor.findings) == 1
+
+
+def test_a_reaction_that_the_module_feeds() -> None:
+    """Handed over by ``observe``, its metric is read, and nothing is said."""
+    net, monitor = Feeds(answer_of(by_hand)), LRMonitor()
+    fit(net, monitor, max_epochs=3, validate=True)
+
+    assert monitor.findings == ()
+    assert net.used[-1][1] == pytest.approx([0.01])
+
+
+def test_a_reaction_that_the_helper_feeds() -> None:
+    """Where the helper's reader has had nothing to read, it is the one who says so."""
+    monitor = LRMonitor()
+    with pytest.warns(UserWarning, match=r"ended before its update 100.*every=1\)"):
+        fit(Probe(answer_of(by_helper)), monitor, max_epochs=2)
+
+    assert monitor.findings == ()
+
+
+def test_several_schedulers_are_stepped_in_a_loop() -> None:
+    """With several of them ``self.lr_schedulers()`` is a list, and the advice says how to step each."""
+
+    class Two(Manual):
+        def training_step(self, batch: Any, batch_idx: int) -> None:
+            for optimizer in self.optimizers():
+                optimizer.zero_grad()
+                self.manual_backward(Probe.training_step(self, batch, batch_idx))
+                optimizer.step()
+
+    def answer(net: Probe) -> Any:
+        optimizers = [net.sgd(), net.sgd()]
+        return optimizers, [configure_optimizers(one, "cosine()", net.trainer)["lr_scheduler"] for one in optimizers]
+
+    monitor = LRMonitor()
+    with pytest.warns(UserWarning, match=r"never stepped.*Call for one in self\.lr_schedulers\(\): one\.step\(\)"):
+        fit(Two(answer), monitor, max_epochs=2)
+
+    assert len(monitor.findings) == 2
+
+
+# --- ranks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def drifting(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the monitor said on each of two gloo ranks in each of the runs of ``drifting_ranks.py``."""
+    folder = tmp_path_factory.mktemp("drifting")
+    run_script("tests.helpers.drifting_ranks", folder)
+
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
+
+
+def test_ranks_that_follow_their_own_metric(drifting: dict[str, Any]) -> None:
+    """Two ranks whose plateaus read their own loss are warned of, on the first, before the plateau's first step; LRs drift apart."""
+    first, second = drifting["own-0"], drifting["own-1"]
+
+    assert first["lr"] != second["lr"]
+    assert [text for text in first["findings"] if "Every rank has its own 'val_loss'" in text] == first["findings"]
+    assert len(first["findings"]) == 1
+    assert first["since"] == 0
+    assert second["findings"] == []
+
+
+@pytest.mark.parametrize("name", ["synced", "reduced", "ours", "late"])
+def test_ranks_that_agree(name: str, drifting: dict[str, Any]) -> None:
+    """``sync_dist``, a mean that the module makes itself, and our plateau: LRs stay equal and nothing is said."""
+    first, second = drifting[f"{name}-0"], drifting[f"{name}-1"]
+
+    assert first["lr"] == second["lr"]
+    assert first["findings"] == second["findings"] == []

@@ -1,0 +1,163 @@
+"""``UpdateRecorder`` keeps what an update used: references of floats, copies of tensors on their device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.optim import Optimizer
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lr_toolkit.lightning.monitor.recorder import UpdateRecorder, numbers
+from tests.helpers.capturing import captured
+
+
+class Still(Optimizer):
+    """An optimizer whose update is nothing."""
+
+    def step(self, closure: Any = None) -> None:
+        """Nothing."""
+
+
+def still(*lrs: Any) -> Still:
+    """One group for each LR."""
+    return Still([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in lrs], {})
+
+
+class Counting(TorchDispatchMode):
+    """Counts the operations that reach torch's dispatcher."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Note it, and let it run."""
+        self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+MIXES: dict[str, list[Any]] = {
+    "floats": [0.5, 0.25],
+    "a float and an int": [0.5, 1],
+    "NumPy's": [np.float64(0.5), 0.25],
+    "tensors": [torch.tensor(0.5), torch.tensor(0.25)],
+    "tensors of two shapes": [torch.tensor([0.5]), torch.tensor(0.25)],
+    "tensors of two precisions": [torch.tensor(0.5), torch.tensor(0.1, dtype=torch.float64)],
+    "a float and a tensor": [0.5, torch.tensor(0.25)],
+}
+
+
+@pytest.mark.parametrize("lrs", MIXES.values(), ids=MIXES)
+def test_what_is_written_later_does_not_change_what_was_kept(lrs: list[Any]) -> None:
+    """Numbers of every kind are kept as they were at the update, whatever a scheduler writes after it."""
+    lrs = [lr.clone() if isinstance(lr, torch.Tensor) else lr for lr in lrs]
+    wanted = [float(lr) for lr in lrs]
+    optimizer = still(*lrs)
+    capture = UpdateRecorder(optimizer)
+    optimizer.step()
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(9.0)
+        else:
+            group["lr"] = 9.0
+
+    assert capture.lrs == wanted
+    assert all(type(lr) is float for lr in capture.lrs)
+
+
+@pytest.mark.parametrize("late", [0.125, torch.tensor(0.125)], ids=["float", "tensor"])
+@pytest.mark.parametrize("first", [0.5, torch.tensor(0.5)], ids=["floats", "tensors"])
+def test_a_group_may_join_with_an_lr_of_another_kind(first: Any, late: Any) -> None:
+    """Updates before and after the group came are kept right."""
+    optimizer = still(first)
+    capture = UpdateRecorder(optimizer)
+    optimizer.step()
+    assert capture.lrs == [0.5]
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": late})
+    for _ in range(2):
+        optimizer.step()
+        assert capture.lrs == [0.5, 0.125]
+
+
+def test_tensors_are_copied_by_one_operation_and_never_read() -> None:
+    """A hundred tensor LRs of one kind take one ``stack`` an update; on ``meta``, where nothing can be read, it works."""
+    optimizer = still(*(torch.tensor(0.1, device="meta") for _ in range(100)))
+    capture = UpdateRecorder(optimizer)
+    optimizer.step()
+    with Counting() as counting:
+        optimizer.step()
+
+    assert [one for one in counting.seen if one.startswith("aten.")] == ["aten.stack.default"]
+    assert capture.fresh
+    with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
+        _ = capture.lrs
+
+
+def test_an_update_that_is_only_recorded_is_none() -> None:
+    """While a CUDA graph is captured nothing happens, and nothing of the monitor's gets into the graph: a warning says so."""
+    optimizer = still(torch.tensor(0.1, device="meta"))
+    capture = UpdateRecorder(optimizer)
+    optimizer.step()
+    capture.fresh = False
+
+    with (
+        captured(),
+        Counting() as counting,
+        pytest.warns(UserWarning, match=r"captured in a CUDA graph.*get_last_lr\(\)"),
+    ):
+        optimizer.step()
+
+    assert not capture.fresh
+    assert not any(one.startswith("aten.") for one in counting.seen)
+
+
+@pytest.mark.parametrize(
+    ("values", "reads"),
+    [([0.1] * 9, 0), (torch.full((9,), 0.1).unbind(), 0), ([0.1, *torch.full((8,), 0.1).unbind()], 8)],
+    ids=["numbers", "tensors", "mixed"],
+)
+def test_tensors_in_one_place_are_read_at_once(values: Any, reads: int) -> None:
+    """However many tensors there are, none is asked for its number by itself; only beside numbers each is."""
+    with Counting() as counting:
+        read = numbers(values)
+
+    assert read == pytest.approx([0.1] * 9)
+    assert sum(one == "aten._local_scalar_dense.default" for one in counting.seen) == reads
+
+
+def test_a_closed_capture_sees_nothing() -> None:
+    """After ``close`` the optimizer is as it was."""
+    optimizer = still(0.5)
+    capture = UpdateRecorder(optimizer)
+    capture.close()
+    optimizer.step()
+
+    assert not capture.fresh
+
+
+def test_an_optimizer_that_steps_another_on_the_same_groups_is_seen() -> None:
+    """SAM's ``second_step`` updates through an inner optimizer, past its own ``step``: what that used is what was used."""
+
+    class Sam(Optimizer):
+        def __init__(self, lr: float) -> None:
+            super().__init__([torch.nn.Parameter(torch.zeros(1))], {"lr": lr})
+            self.base_optimizer = still(lr)
+            self.base_optimizer.param_groups = self.param_groups
+
+        def second_step(self) -> None:
+            self.base_optimizer.step()
+
+    optimizer = Sam(0.5)
+    capture = UpdateRecorder(optimizer)
+    optimizer.param_groups[0]["lr"] = 0.25
+    optimizer.second_step()
+
+    assert capture.fresh
+    assert capture.lrs == [0.25]
+    capture.close()
+    optimizer.param_groups[0]["lr"] = 0.125
+    optimizer.second_step()
+    assert capture.lrs == [0.25]

@@ -1,0 +1,337 @@
+"""The two worlds of an optimizer under a ramp: what is used, and what it would be without."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+import torch
+from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+from lr_toolkit.optim.multiplier import LRMultiplier
+from tests.helpers.capturing import captured
+from tests.test_budget import calls_of
+
+BASES = [0.1, 0.05, 0.02]
+
+
+class Doubling:
+    """A climb whose factor doubles with each update; half as high for every other group, or of the first group alone."""
+
+    def __init__(self, *, alone: bool = False) -> None:
+        self.now = 0.125
+        self.alone = alone
+
+    def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+        """One for each group."""
+        rest = [1.0] * len(groups) if self.alone else [self.now, self.now / 2] * len(groups)
+        return (self.now, *rest[: len(groups) - 1])
+
+    def advance(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+        """Double."""
+        self.now *= 2
+        return self.factors(groups)
+
+
+class Alike(Doubling):
+    """The same factor for all groups."""
+
+    def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+        """One for each group."""
+        return (self.now,) * len(groups)
+
+
+def sgd(lrs: Sequence[Any] = (0.1, 0.05)) -> SGD:
+    """An optimizer whose groups have one weight each, with a gradient."""
+    weights = [torch.nn.Parameter(torch.ones(1)) for _ in lrs]
+    for weight in weights:
+        weight.grad = torch.ones(1)
+    return SGD([{"params": [one], "lr": lr} for one, lr in zip(weights, lrs, strict=True)])
+
+
+def lrs_of(optimizer: Optimizer) -> list[float]:
+    """What everyone reads."""
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def tensor(lr: float) -> torch.Tensor:
+    """A tensor LR of a precision that hides nothing."""
+    return torch.tensor(lr, dtype=torch.float64)
+
+
+KINDS: dict[str, Callable[[], list[Any]]] = {
+    "numbers": lambda: list(BASES),
+    "one number": lambda: BASES[:1],
+    "whole numbers": lambda: [1, 2],
+    "tensors": lambda: [tensor(lr) for lr in BASES],
+    "one tensor": lambda: [tensor(BASES[0])],
+    "tensors of two precisions": lambda: [tensor(0.5), torch.tensor(0.25), tensor(0.125)],
+    "views of one buffer": lambda: list(torch.tensor(BASES, dtype=torch.float64).unbind()),
+    "views of a part of a buffer": lambda: list(torch.tensor([*BASES, 1.0], dtype=torch.float64).unbind())[:3],
+    "views in another order": lambda: list(torch.tensor(BASES, dtype=torch.float64).unbind())[::-1],
+    "one tensor for all": lambda: [tensor(0.1)] * 3,
+    "one place for all": lambda: list(tensor(0.1).expand(3).unbind()),
+    "mixed": lambda: [0.1, tensor(0.05), 0.02, tensor(0.01)],
+}
+
+
+def test_an_optimizer_has_a_shadow_only_while_something_climbs() -> None:
+    """`around` makes nothing, `of` does, and the last climb to go takes it away."""
+    optimizer, climb = sgd(), Doubling()
+    assert LRMultiplier.around(optimizer) is None
+    shadow = LRMultiplier.of(optimizer)
+    shadow.add(climb)
+    assert LRMultiplier.around(optimizer) is LRMultiplier.of(optimizer) is shadow
+    shadow.remove(climb)
+    assert LRMultiplier.around(optimizer) is None
+
+
+def test_factors_are_those_in_use_and_may_be_kept() -> None:
+    """The product of all climbs for each group; what was read before an update stays as it was."""
+    optimizer = sgd()
+    shadow = LRMultiplier.of(optimizer)
+    shadow.add(Doubling(alone=True))
+    shadow.add(Doubling(alone=True))
+    kept = shadow.factors
+    assert kept == (0.125**2, 1.0)
+    optimizer.step()
+    assert kept == (0.125**2, 1.0)
+    assert shadow.factors == (0.25**2, 1.0)
+    assert lrs_of(optimizer) == [0.1 * 0.25**2, 0.05]
+
+
+@pytest.mark.parametrize("climb", [Doubling, Alike])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_lr_is_the_bare_one_times_the_factor(kind: str, climb: type[Doubling]) -> None:
+    """At each update, beneath a scheduler that reads back what it finds; tensors stay the tensors that they are."""
+    plain, optimizer, climbs = sgd(KINDS[kind]()), sgd(KINDS[kind]()), climb()
+    if kind == "one tensor for all":  # with which torch's own scheduler moves all as often as there are groups
+        for group in plain.param_groups:
+            group["lr"] = group["lr"].clone()
+    alone, scheduler = CosineAnnealingLR(plain, 9), CosineAnnealingLR(optimizer, 9)
+    shadow = LRMultiplier.of(optimizer)
+    tensors = [group["lr"] for group in optimizer.param_groups]
+    shadow.guard(scheduler)
+    shadow.add(climbs)
+
+    for _ in range(5):
+        factors = climbs.factors(optimizer.param_groups)
+        assert lrs_of(optimizer) == pytest.approx(
+            [lr * factor for lr, factor in zip(lrs_of(plain), factors, strict=True)], rel=1e-12
+        )
+        assert [group["lr"] for group in optimizer.state_dict()["param_groups"]] == lrs_of(plain)
+        for one, its in ((plain, alone), (optimizer, scheduler)):
+            one.step()
+            its.step()
+
+    shadow.remove(climbs)
+    assert lrs_of(optimizer) == lrs_of(plain)
+    for group, before in zip(optimizer.param_groups, tensors, strict=True):
+        assert group["lr"] is before or not isinstance(before, torch.Tensor)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_direct_write_is_seen_in_every_kind_of_lr(kind: str) -> None:
+    """Also a write in place; it is taken as the bare LR, and said once."""
+    optimizer, climb = sgd(KINDS[kind]()), Alike()
+    LRMultiplier.of(optimizer).add(climb)
+    expected = [lr / 0.125 for lr in lrs_of(optimizer)]
+
+    for at, group in enumerate(optimizer.param_groups):
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(0.75)
+        else:
+            group["lr"] = 0.75
+        expected[at] = 0.75
+        if at == 0:
+            with pytest.warns(UserWarning, match="parameter group 0 of SGD was written to directly"):
+                optimizer.step()
+        else:
+            optimizer.step()
+        assert lrs_of(optimizer) == pytest.approx([lr * climb.now for lr in expected], rel=1e-7), kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_group_that_joins_and_a_load_are_taken_in(kind: str) -> None:
+    """Added by the method or to the list itself, or replaced by a state: all hold their bare LR times the factor."""
+    optimizer = sgd(KINDS[kind]())
+    bare = lrs_of(optimizer)
+    state = copy.deepcopy(optimizer.state_dict())  # a tensor LR in it is the one in use
+    LRMultiplier.of(optimizer).add(Alike())
+
+    for lr in (0.5, tensor(0.25)):
+        bare.append(float(lr))
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr})
+        assert lrs_of(optimizer) == [lr * 0.125 for lr in bare]
+
+    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
+    optimizer.param_groups.append(late)
+    optimizer.step()
+    assert lrs_of(optimizer) == [lr * 0.25 for lr in [*bare, 0.75]]
+
+    del optimizer.param_groups[len(KINDS[kind]()) :]
+    optimizer.load_state_dict(state)
+    optimizer.step()
+    assert lrs_of(optimizer) == [lr * 0.5 for lr in bare[:-2]]
+
+
+def drop(groups: list[Any], late: Any) -> list[int | None]:
+    """The first leaves; for each group that there is now, where it was, ``None`` for the late one."""
+    del groups[0]
+    return [1, 2]
+
+
+def swap(groups: list[Any], late: Any) -> list[int | None]:
+    """The last comes first."""
+    groups.insert(0, groups.pop())
+    return [2, 0, 1]
+
+
+def replace(groups: list[Any], late: Any) -> list[int | None]:
+    """Another takes the place of the first."""
+    groups[0] = late
+    return [None, 1, 2]
+
+
+def drop_and_join(groups: list[Any], late: Any) -> list[int | None]:
+    """As many as before, each at another place."""
+    del groups[0]
+    groups.append(late)
+    return [1, 2, None]
+
+
+@pytest.mark.parametrize("where", ["between updates", "in the bare world"])
+@pytest.mark.parametrize("change", [drop, swap, replace, drop_and_join])
+@pytest.mark.parametrize("kind", [kind for kind, lrs in KINDS.items() if len(lrs()) == 3])
+def test_a_group_keeps_its_lr_wherever_it_stands(kind: str, change: Any, where: str) -> None:
+    """The bare LR belongs to the group, not to its place in the list; one that has joined brings its own."""
+    optimizer, climb = sgd(KINDS[kind]()), Alike()
+    bare = lrs_of(optimizer)
+    shadow = LRMultiplier.of(optimizer)
+    shadow.add(climb)
+    optimizer.step()
+    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
+    with shadow.bare() if where == "in the bare world" else nullcontext():
+        was = change(optimizer.param_groups, late)
+    left = [0.75 if at is None else bare[at] for at in was]
+
+    for _ in range(2):
+        optimizer.step()
+        assert lrs_of(optimizer) == [lr * climb.now for lr in left]
+    shadow.remove(climb)
+    assert lrs_of(optimizer) == left
+
+
+def test_one_group_in_the_place_of_the_only_one() -> None:
+    """It brings its own LR, and is ramped."""
+    optimizer, climb = sgd([0.5]), Alike()
+    LRMultiplier.of(optimizer).add(climb)
+    optimizer.param_groups[0] = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
+    optimizer.step()
+
+    assert lrs_of(optimizer) == [0.75 * 0.25]
+
+
+def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
+    """As timm's do: what it leaves is the bare LR, whatever it is."""
+
+    class Replacing:
+        def __init__(self, optimizer: Optimizer) -> None:
+            self.optimizer = optimizer
+
+        def step(self) -> None:
+            for group in self.optimizer.param_groups:
+                group["lr"] = float(group["lr"]) / 2
+
+    optimizer = sgd([tensor(0.5), tensor(0.25)])
+    scheduler, shadow = Replacing(optimizer), LRMultiplier.of(optimizer)
+    shadow.guard(scheduler)
+    shadow.add(Alike())
+
+    scheduler.step()
+
+    assert lrs_of(optimizer) == [0.25 * 0.125, 0.125 * 0.125]
+    assert all(isinstance(group["lr"], float) for group in optimizer.param_groups)
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("climb", [Doubling, Alike])
+def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, climb: type[Doubling]) -> None:
+    """On a device that has no values to give, everything goes on: no update waits for a GPU."""
+
+    class Still(Optimizer):
+        def step(self, closure: Any = None) -> None:
+            """Nothing."""
+
+    class Halving:
+        def __init__(self, optimizer: Optimizer) -> None:
+            self.optimizer = optimizer
+
+        def step(self) -> None:
+            for group in self.optimizer.param_groups:
+                group["lr"].mul_(0.5)
+
+    lrs = torch.empty(3, device="meta").unbind() if buffered else [torch.empty((), device="meta") for _ in range(3)]
+    optimizer = Still([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in lrs], {})
+    scheduler, shadow = Halving(optimizer), LRMultiplier.of(optimizer)
+    shadow.guard(scheduler)
+    shadow.add(climb())
+
+    for _ in range(3):
+        shadow.settle()
+        optimizer.step()
+        scheduler.step()
+
+
+@pytest.mark.parametrize("kind", ["number", "tensor"])
+def test_an_update_takes_as_many_calls_for_all_groups_as_for_a_few(kind: str) -> None:
+    """No function, of Python or C, is called for each group from Python, and no operation of torch is run for each."""
+    calls = []
+    for count in (2, 200):
+        lrs = list(torch.rand(count).unbind()) if kind == "tensor" else [0.1] * count
+        optimizer = sgd(lrs)
+        shadow = LRMultiplier.of(optimizer)
+        shadow.add(Alike())
+
+        def update(shadow: LRMultiplier = shadow, optimizer: SGD = optimizer) -> None:
+            shadow.settle()
+            shadow._before_step(optimizer, (), {})
+            shadow._after_step(optimizer, (), {})
+            with shadow.bare():
+                pass
+
+        update()
+        calls.append(calls_of(update))
+
+    assert calls[0] == calls[1]
+
+
+def test_a_captured_update_is_none() -> None:
+    """Recorded in a CUDA graph it is not taken: nothing of the ramp gets into the graph, and a warning says what follows."""
+    optimizer = sgd([tensor(0.5)])
+    shadow = LRMultiplier.of(optimizer)
+    shadow.add(Alike())
+    optimizer.step()
+    version = optimizer.param_groups[0]["lr"]._version
+
+    says = r"SGD is captured in a CUDA graph.*warmup\('500 steps'\) >> cosine\(\)"
+    with captured(), pytest.warns(UserWarning, match=says):
+        optimizer.step()
+    assert optimizer.param_groups[0]["lr"]._version == version
+    assert lrs_of(optimizer) == [0.5 * 0.25]
+
+    optimizer.step()
+    assert lrs_of(optimizer) == [0.5 * 0.5]
+
+
+def test_an_lr_that_is_no_number_is_written_as_it_is() -> None:
+    """NaN differs from itself, and still is no direct write."""
+    for lrs in ([float("nan")], [float("nan"), 0.1]):
+        optimizer = sgd(lrs)
+        LRMultiplier.of(optimizer).add(Alike())
+        optimizer.step()
+        assert lrs_of(optimizer)[1:] == [0.1 * 0.25][: len(lrs) - 1]
