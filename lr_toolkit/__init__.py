@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lr_toolkit.errors import ScheduleError as ScheduleError
+    from lr_toolkit.errors import ScheduleWarning as ScheduleWarning
     from lr_toolkit.lightning.branching import Branch as Branch
     from lr_toolkit.lightning.branching import branch as branch
     from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from lr_toolkit.schedules.timeline import Timeline as Timeline
 
 _ROOMS = {
-    "errors": ("ScheduleError",),
+    "errors": ("ScheduleError", "ScheduleWarning"),
     "schedules": (
         "Duration",
         "Horizon",

@@ -1,8 +1,8 @@
-"""The one error of the package, and how its messages show a value: a leaf that imports nothing of ours."""
+"""The error and the warning of the package, and how their messages show a value: a leaf that imports nothing of ours."""
 
 from __future__ import annotations
 
-__all__ = ["ScheduleError", "shorten"]
+__all__ = ["ScheduleError", "ScheduleWarning", "shorten"]
 
 
 class ScheduleError(ValueError):
@@ -17,6 +17,18 @@ class ScheduleError(ValueError):
         ...
         lr_toolkit.errors.ScheduleError: warmup(over=0.05): a bare float has no unit. Write over='5%' for a share of the \
 run, over=500 or over='500 steps' for updates, over='3 epochs' for epochs.
+    """
+
+
+class ScheduleWarning(UserWarning):
+    """A finding about a learning-rate schedule that trains, and probably not as it was meant.
+
+    The message begins with the code of the check, so Python's own filter silences one check by its code.
+
+    Example:
+        >>> import warnings
+        >>> from lr_toolkit import ScheduleWarning
+        >>> warnings.filterwarnings("ignore", "LR203", ScheduleWarning)
     """
 
 

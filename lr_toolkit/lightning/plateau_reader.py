@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning._compat import callbacks_of, is_a
+from lr_toolkit.lightning._compat import callback_metrics_logged_so_far, callbacks_of, epoch_metrics, is_a
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -100,16 +100,14 @@ class _PlateauReader(Callback):
         if self._every and updates != self._read_at and updates % self._every == 0:
             self._read_at = updates
             self._expected = True
-            self._read(trainer, trainer._logger_connector.metrics["callback"].get(self._monitor))
+            self._read(trainer, callback_metrics_logged_so_far(trainer).get(self._monitor))
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._every is not None:
             return
         self._expected |= not trainer.enable_validation
-        results = trainer.fit_loop._results
-        # What was logged for each step, under what was logged for the epoch.
-        logged = {**results.metrics(True)["callback"], **results.metrics(False)["callback"]}.get(self._monitor)
+        logged = epoch_metrics(trainer).get(self._monitor)
         self._read(trainer, logged)
         self._before, self._logged, self._ending = self._known(trainer), logged is not None, trainer
 

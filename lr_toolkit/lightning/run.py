@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.lightning._compat import callbacks_of, is_trial
+from lr_toolkit.lightning._compat import callbacks_of, forget_dataloader, has_dataloader, is_trial
 from lr_toolkit.schedules import Horizon
 from lr_toolkit.schedules.routes import horizon_from, horizon_state
 
@@ -193,10 +193,9 @@ def _by_hand(interval: str) -> str:
 def _batches_per_epoch(trainer: Trainer) -> float:
     """Batches of one epoch on this rank; ``inf`` where the dataloader does not say."""
     loop: Any = trainer.fit_loop
-    if loop._combined_loader is None:
+    if not has_dataloader(trainer):
         loop.setup_data()
-        loader: Any = loop._combined_loader
-        if loader is None:
+        if not has_dataloader(trainer):
             raise ScheduleError(
                 "horizon_of(trainer): the trainer has no training data yet. Call it in configure_optimizers, with "
                 "self.trainer, and with limit_train_batches above 0."
@@ -204,7 +203,7 @@ def _batches_per_epoch(trainer: Trainer) -> float:
         if _may_resume(trainer):
             # Lightning restores a resumable dataloader's state only where it sets the loader up itself, which it does
             # after the checkpoint was read; a loader that is already there would start over (Lightning #20550).
-            loop._combined_loader = None
+            forget_dataloader(trainer)
     batches: float = loop.max_batches
     if batches == 0:
         raise ScheduleError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning._compat import callbacks_of
+from lr_toolkit.lightning._compat import batches_that_stepped, callbacks_of
 from lr_toolkit.lightning.run import horizon_from_here, horizon_of
 from lr_toolkit.optim import ScheduledLR
 
@@ -114,7 +114,7 @@ def run_layout_of(trainer: Trainer) -> RunLayout:
     if by_epoch is not None:
         last = max(by_epoch.scheduling)
         accumulations = tuple(by_epoch.get_accumulate_grad_batches(epoch) for epoch in range(last + 1))
-    stepped = trainer.fit_loop.epoch_loop._batches_that_stepped
+    stepped = batches_that_stepped(trainer)
     # Lightning counts a batch only after the checkpoints of its end were saved; its one optimizer's updates it has counted.
     done = trainer.global_step if trainer.lightning_module.automatic_optimization else stepped
     start, before = (0, stepped) if trainer.ckpt_path is None else (done, 0)

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.group_writer import GroupWriter
 from lr_toolkit.optim.plateau.gains import Gains
 from lr_toolkit.optim.plateau.rule import MetricRule
@@ -126,6 +127,7 @@ class ScheduledLR(LRScheduler):
         self._writer = GroupWriter(optimizer)
         self._updated = False
         self._captured = False
+        self._bindings: tuple[Binding, ...] | None = None
         super().__init__(optimizer, last_epoch)
         self._watch()
 
@@ -224,6 +226,14 @@ class ScheduledLR(LRScheduler):
     def route(self) -> Route:
         """What is followed: the plan that was asked for, or what ``on_change`` made of it at a resume."""
         return self._route
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """What is followed at this moment: a new value after each change of base values, timelines or gains."""
+        gains = tuple(self._gains.values)
+        if self._bindings is None or self._bindings[0].route is not self._route or self._bindings[0].gains != gains:
+            self._bindings = (Binding("lr", self._route, gains),)
+        return self._bindings
 
     def planned(self, k: int) -> list[float]:
         """The LR of each group at update ``k``, under the route and the gains of this moment."""

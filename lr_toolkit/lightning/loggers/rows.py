@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
 
-from lr_toolkit.lightning._compat import is_trial
+from lr_toolkit.lightning._compat import is_about_to_log
 from lr_toolkit.lightning.loggers import tensorboard, wandb
 from lr_toolkit.preview.picture import Line
 
@@ -51,7 +51,7 @@ def log_row(trainer: Trainer, names: tuple[str, ...], values: Sequence[float], s
             continue
         row = dict(zip(names, values))  # noqa: B905  # one for each name; to have it checked takes a tenth of a logged step
         if kind is _WANDB:
-            wandb.log_row(logger, row, step, joined=in_batch and _logs_next(trainer))
+            wandb.log_row(logger, row, step, joined=in_batch and is_about_to_log(trainer))
         else:
             logger.log_metrics(row, step=step)
 
@@ -86,12 +86,3 @@ def _kind(of: Any) -> str:
     """Which tracker a logger's class belongs to, of ``lightning`` or ``pytorch_lightning`` alike."""
     names = {one.__name__ for one in of.__mro__}
     return next((kind for kind in (_WANDB, _TENSORBOARD) if kind in names), "")
-
-
-def _logs_next(trainer: Trainer) -> bool:
-    """Whether Lightning is going to log this batch's metrics at the same x, once the hooks at its end are done."""
-    connector = trainer._logger_connector
-    if not (connector.should_update_logs or is_trial(trainer)):
-        return False
-    metrics = connector.metrics["log"]
-    return bool(metrics) and "step" not in metrics  # a metric of that name takes the place of x

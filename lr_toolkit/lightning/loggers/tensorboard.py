@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from lr_toolkit.lightning.loggers.loggers import has_own_rows, prefix_of
+from lr_toolkit.lightning._compat import logger_prefix
+from lr_toolkit.lightning.loggers.own_rows import has_own_rows
 from lr_toolkit.preview.picture import Line
 
 __all__ = ["log_outcome", "log_plan", "log_row"]
@@ -20,7 +21,8 @@ def log_row(logger: Any, names: tuple[str, ...], values: Sequence[float], step: 
     if not _is_torchs(writer) or has_own_rows(logger, "TensorBoardLogger"):
         logger.log_metrics(dict(zip(names, values, strict=True)), step=step)
         return
-    event, slots = _template(tuple(f"{prefix_of(logger)}{name}" for name in names) if logger._prefix else names)
+    prefix = logger_prefix(logger)
+    event, slots = _template(tuple(f"{prefix}{name}" for name in names) if prefix else names)
     for slot, value in zip(slots, values, strict=True):
         slot.simple_value = value
     writer.file_writer.add_event(event, step)
@@ -42,7 +44,7 @@ def log_plan(logger: Any, lines: Sequence[Line], table: str) -> None:
     writer.add_text("lr_plan/table", "\n".join(f"    {line}" for line in table.splitlines()), 0)
     if not lines:
         return
-    tags = [f"{prefix_of(logger)}{one.name}" for one in lines]
+    tags = [f"{logger_prefix(logger)}{one.name}" for one in lines]
     both = [f"^{re.escape(tag)}$" for tag in tags] + ["^lr_plan/.*"]
     writer.add_custom_scalars({"learning rate": {"planned and used": ["Multiline", both]}})
     # Curves of one optimizer have their points at the same updates, so that a row holds them all.

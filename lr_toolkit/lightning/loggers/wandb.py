@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lr_toolkit.lightning.loggers.loggers import has_own_rows, prefix_of
+from lr_toolkit.lightning._compat import logger_prefix, syncs_tensorboard
+from lr_toolkit.lightning.loggers.own_rows import has_own_rows
 from lr_toolkit.preview.picture import Line
 
 __all__ = ["log_outcome", "log_plan", "log_row"]
@@ -18,10 +19,10 @@ def log_row(logger: Any, row: Mapping[str, float], step: int, *, joined: bool) -
 
     W&B's own ``step=`` is never given: it drops whatever comes with a smaller one.
     """
-    if not joined or logger._wandb_init.get("sync_tensorboard") or has_own_rows(logger, "WandbLogger"):
+    if not joined or syncs_tensorboard(logger) or has_own_rows(logger, "WandbLogger"):
         logger.log_metrics(dict(row), step=step)
         return
-    named = {f"{prefix_of(logger)}{name}": value for name, value in row.items()}
+    named = {f"{logger_prefix(logger)}{name}": value for name, value in row.items()}
     logger.experiment.log({**named, _X: step}, commit=False)
 
 
@@ -33,7 +34,7 @@ def log_plan(logger: Any, lines: Sequence[Line], config: Mapping[str, Any], patt
     run = logger.experiment
     run.config.update({"lr_schedule": dict(config)}, allow_val_change=True)
     if pattern.endswith("/"):  # W&B takes a star at the end of a path
-        run.define_metric(f"{prefix_of(logger)}{pattern}*", step_metric=_X)
+        run.define_metric(f"{logger_prefix(logger)}{pattern}*", step_metric=_X)
     if lines:
         import wandb
 
@@ -48,4 +49,4 @@ def log_plan(logger: Any, lines: Sequence[Line], config: Mapping[str, Any], patt
 def log_outcome(logger: Any, summary: Mapping[str, float]) -> None:
     """Put values into the run's summary, where W&B's own "last" is 0 for every LR that decayed."""
     for name, value in summary.items():
-        logger.experiment.summary[f"{prefix_of(logger)}{name}"] = value
+        logger.experiment.summary[f"{logger_prefix(logger)}{name}"] = value

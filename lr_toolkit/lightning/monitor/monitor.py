@@ -12,7 +12,13 @@ from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning._compat import callbacks_of, is_a, logging_cadence
+from lr_toolkit.lightning._compat import (
+    batches_that_stepped,
+    callbacks_of,
+    is_a,
+    logging_cadence,
+    logs_this_batch,
+)
 from lr_toolkit.lightning.checks.before_training import find_mistakes, invisible_warmups
 from lr_toolkit.lightning.checks.plan_mismatch import find_mismatch
 from lr_toolkit.lightning.checks.run_info import RunInfo
@@ -234,7 +240,7 @@ class LRMonitor(Callback):
             check_logger(trainer)
         if self.log_momentum:
             warn_about_momentum(trainer, optimizers_of(trainer))
-        saved = self._saved_until(trainer.fit_loop.epoch_loop._batches_that_stepped)
+        saved = self._saved_until(batches_that_stepped(trainer))
         if saved:
             self._history = History.of(saved["history"])
             self._renamed = dict(saved.get("labels", {}))
@@ -368,7 +374,7 @@ class LRMonitor(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if self._strategy is None or self._strategy._optimizers is not self._optimizers:
             self._follow(trainer, pl_module)
-        if self.names == "lightning" and self.logging_interval != "epoch" and _logs_now(trainer):
+        if self.names == "lightning" and self.logging_interval != "epoch" and logs_this_batch(trainer):
             self._read(trainer, "step")
 
     def _read(self, trainer: Trainer, interval: str) -> None:
@@ -388,7 +394,7 @@ class LRMonitor(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        step = trainer.fit_loop.epoch_loop._batches_that_stepped
+        step = batches_that_stepped(trainer)
         turning: list[OptimizerLog] = []
         for track in self._tracks:
             capture = track.capture
@@ -529,7 +535,7 @@ class LRMonitor(Callback):
         left: dict[int, list[Strand]] = {}
         for track in self._tracks:
             if track.capture.fresh:  # something raised between the update and the end of its batch
-                track.step, track.epoch = trainer.fit_loop.epoch_loop._batches_that_stepped, trainer.current_epoch
+                track.step, track.epoch = batches_that_stepped(trainer), trainer.current_epoch
             for strand in track.strands:
                 if track.step > strand.logged:
                     left.setdefault(track.step, []).append(strand)
@@ -576,7 +582,3 @@ def _scheduler_of(trainer: Trainer, optimizer: Any) -> ScheduledLR | None:
 def _begins(scheduler: ScheduledLR | None) -> frozenset[int]:
     """The counts of a scheduler at which a phase begins."""
     return frozenset(leg.start for leg in phase_rows(scheduler.route)) if scheduler else frozenset()
-
-
-def _logs_now(trainer: Trainer) -> bool:
-    return trainer._logger_connector.should_update_logs

@@ -1,15 +1,10 @@
-"""What Lightning's loggers have in common."""
+"""Whether a logger of the user's own writes metrics in its own way."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["has_own_rows", "prefix_of"]
-
-
-def prefix_of(logger: Any) -> str:
-    """What a logger puts before each name by itself."""
-    return f"{logger._prefix}{logger.LOGGER_JOIN_CHAR}" if logger._prefix else ""
+__all__ = ["has_own_rows"]
 
 
 def has_own_rows(logger: Any, name: str) -> bool:
