@@ -1,4 +1,4 @@
-"""The learning-rate toolkit for PyTorch Lightning: the map of the house.
+"""The learning-rate toolkit for PyTorch Lightning: the list of its public names.
 
 Say once how the learning rate should move, see it before the run, follow it exactly, and find it in the logs.
 Every public name is reachable from here and is loaded when it is first used, so that importing this package loads neither
@@ -29,23 +29,26 @@ if TYPE_CHECKING:
     from lr_toolkit.optim.plateau.greedy import GreedyLR as GreedyLR
     from lr_toolkit.optim.plateau.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau
     from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR
-    from lr_toolkit.schedules.builders import cosine as cosine
-    from lr_toolkit.schedules.builders import custom as custom
-    from lr_toolkit.schedules.builders import exponential as exponential
-    from lr_toolkit.schedules.builders import hold as hold
-    from lr_toolkit.schedules.builders import linear as linear
-    from lr_toolkit.schedules.builders import multistep as multistep
-    from lr_toolkit.schedules.builders import one_minus_sqrt as one_minus_sqrt
-    from lr_toolkit.schedules.builders import polynomial as polynomial
-    from lr_toolkit.schedules.builders import step as step
-    from lr_toolkit.schedules.builders import warmup as warmup
     from lr_toolkit.schedules.duration import Duration as Duration
     from lr_toolkit.schedules.horizon import Horizon as Horizon
     from lr_toolkit.schedules.recipes import wsd as wsd
+    from lr_toolkit.schedules.registry import register_builder as register_builder
+    from lr_toolkit.schedules.registry import register_shape as register_shape
     from lr_toolkit.schedules.schedule import Schedule as Schedule
+    from lr_toolkit.schedules.shapes import cosine as cosine
+    from lr_toolkit.schedules.shapes import custom as custom
+    from lr_toolkit.schedules.shapes import exponential as exponential
+    from lr_toolkit.schedules.shapes import hold as hold
+    from lr_toolkit.schedules.shapes import linear as linear
+    from lr_toolkit.schedules.shapes import multistep as multistep
+    from lr_toolkit.schedules.shapes import one_minus_sqrt as one_minus_sqrt
+    from lr_toolkit.schedules.shapes import polynomial as polynomial
+    from lr_toolkit.schedules.shapes import step as step
+    from lr_toolkit.schedules.shapes import warmup as warmup
+    from lr_toolkit.schedules.shapes.custom import register_function as register_function
     from lr_toolkit.schedules.timeline import Timeline as Timeline
 
-_ROOMS = {
+_LAZY = {
     "errors": ("ScheduleError", "ScheduleWarning"),
     "schedules": (
         "Duration",
@@ -60,6 +63,9 @@ _ROOMS = {
         "multistep",
         "one_minus_sqrt",
         "polynomial",
+        "register_builder",
+        "register_function",
+        "register_shape",
         "step",
         "warmup",
         "wsd",
@@ -76,9 +82,9 @@ _ROOMS = {
         "scheduler_config",
     ),
 }
-_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+_SUBPACKAGES = {name: subpackage for subpackage, names in _LAZY.items() for name in names}
 
-__all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = sorted(_SUBPACKAGES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
@@ -86,9 +92,9 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("lr_toolkit")
-    if name not in _HOMES:
+    if name not in _SUBPACKAGES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_SUBPACKAGES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -64,14 +64,9 @@ def _refuse(schedule: Schedule, lr: float | None, steps_per_epoch: int | None) -
     in_epochs = next((str(one) for one in schedule.durations if one.unit == "epochs"), None)
     if in_epochs and steps_per_epoch is None:
         raise ScheduleError(f"{in_epochs!r} needs the length of an epoch. Say it too: --steps-per-epoch 100.")
-    floor = max(getattr(one, "end_lr", None) or 0.0 for one in schedule.phases)
-    if floor and lr is None:
-        raise ScheduleError(f"{schedule!r} ends at an absolute LR. Say the base LR too: --lr {max(floor, 1e-3)}.")
-    if lr is not None and floor > lr:
-        raise ScheduleError(
-            f"end_lr={floor!r} lies above the base LR, --lr {lr}, and the LR would climb. Write a lower end_lr, or a floor "
-            "relative to the base LR: end=0.1."
-        )
+    levels = schedule.absolute_levels
+    if levels and lr is None:
+        raise ScheduleError(f"{schedule!r} ends at an absolute LR. Say the base LR too: --lr {max(*levels, 1e-3)}.")
 
 
 def _branch(asked: argparse.Namespace) -> str:

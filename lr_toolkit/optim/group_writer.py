@@ -1,159 +1,151 @@
-"""Writing learning rates to an optimizer's parameter groups, floats and tensors, at the least cost."""
+"""Writes the numbers of a binding to an optimizer's parameter groups: floats, and tensors that are filled in place."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lr_toolkit.optim.binding import Binding
+
 __all__ = ["GroupWriter", "send"]
+
+Group: TypeAlias = "dict[str, Any]"
 
 
 def send(to: Tensor, values: Sequence[float]) -> None:
-    """Write numbers to a tensor; the host does not wait for what its device still has to do."""
-    # Only what lies in pinned memory is sure to be copied without that.
+    """Write numbers to a tensor; the host does not wait for the tensor's device."""
+    # Only from pinned memory is a copy sure not to wait.
     ready = torch.tensor(values, dtype=to.dtype, device="cpu", pin_memory=to.is_cuda)
     to.copy_(ready, non_blocking=True)
 
 
-class _Block:
-    """Groups whose tensor LRs are views of one buffer: one operation fills them all, in place.
+@final
+class GroupWriter:
+    """Writes group[key] = level * factor to every group of an optimizer.
 
-    The LRs are computed in float64 on the buffer's device and rounded once; nothing is read back to the host.
+    A tensor in a group is rebound once, to a view of a buffer. From then on it is filled in place and keeps its identity, as
+    a captured CUDA graph and a compiled optimizer step need it.
     """
 
-    def __init__(self, members: Sequence[int], lrs: Sequence[Tensor]) -> None:
+    def __init__(self, optimizer: Optimizer, binding: Binding) -> None:
+        self._optimizer = optimizer
+        self._blocks: list[_Block] = []
+        self._in_blocks: frozenset[int] = frozenset()
+        self.bind(binding)
+
+    def __reduce__(self) -> tuple[type[GroupWriter], tuple[Optimizer, Binding]]:
+        # Pickled views would come back without their buffer; a copy binds its own.
+        return GroupWriter, (self._optimizer, self._binding)
+
+    @property
+    def has_tensors(self) -> bool:
+        """Whether some group holds a tensor."""
+        return bool(self._blocks)
+
+    def bind(self, binding: Binding) -> None:
+        """Take another binding of the optimizer's groups; groups that are new are bound with it."""
+        groups, key = self._optimizer.param_groups, binding.key
+        late: defaultdict[tuple[torch.device, torch.dtype], list[int]] = defaultdict(list)
+        for index, group in enumerate(groups):
+            if index not in self._in_blocks and isinstance(group[key], Tensor):
+                late[group[key].device, group[key].dtype].append(index)
+        self._blocks += [_block_of(key, members, groups) for members in late.values()]
+        self._in_blocks = frozenset(index for block in self._blocks for index in block.members)
+        self._binding = binding
+        self._levels = binding.levels
+        for block in self._blocks:
+            block.attach(groups)
+            block.set_levels(self._levels)
+
+    def reattach(self) -> None:
+        """Bind the tensors again after the optimizer has loaded a state, with the values that it has loaded."""
+        for block in self._blocks:
+            block.adopt(self._optimizer.param_groups)
+        self.bind(self._binding)
+
+    def write(self, k: int) -> None:
+        """Write the values of update ``k``."""
+        binding, levels, groups = self._binding, self._levels, self._optimizer.param_groups
+        factors = binding.factors(k)
+        if len(factors) == 1 and not self._blocks:
+            key, factor = binding.key, factors[0]
+            for group, level in zip(groups, levels, strict=True):
+                group[key] = level * factor
+            return
+        self._write_each(groups, factors)
+
+    def _write_each(self, groups: Sequence[Group], factors: Sequence[float]) -> None:
+        """Write to tensors, or to groups that follow several timelines."""
+        binding, levels = self._binding, self._levels
+        for index, level in enumerate(levels):
+            if index not in self._in_blocks:
+                groups[index][binding.key] = level * factors[binding.which[index]]
+        for block in self._blocks:
+            if len(factors) == 1:
+                block.scale(factors[0])
+            else:
+                block.send([levels[index] * factors[binding.which[index]] for index in block.members])
+
+
+class _Block:
+    """Groups whose tensors are views of one buffer: one operation fills them all, in place.
+
+    The values are computed in float64 on the buffer's device and rounded once; nothing is read back to the host.
+    """
+
+    def __init__(self, key: str, members: Sequence[int], tensors: Sequence[Tensor]) -> None:
         self.members = members
-        self.buffer = torch.stack([lr.detach().reshape(()) for lr in lrs])
-        self.views = [one.view_as(lr) for one, lr in zip(self.buffer.unbind(), lrs, strict=True)]
+        self._key = key
+        self.buffer = torch.stack([tensor.detach().reshape(()) for tensor in tensors])
+        self.views = [cell.view_as(tensor) for cell, tensor in zip(self.buffer.unbind(), tensors, strict=True)]
         # Apple's GPUs have no float64.
         exact = torch.float32 if self.buffer.device.type == "mps" else torch.float64
-        self.levels = torch.zeros(len(lrs), dtype=exact, device=self.buffer.device)
-        self.gains = torch.ones_like(self.levels)
+        self.levels = torch.zeros(len(tensors), dtype=exact, device=self.buffer.device)
 
-    def relevel(self, bases: Sequence[float], gains: Sequence[float]) -> None:
-        send(self.gains, [gains[at] for at in self.members])
-        send(self.levels, [bases[at] * gains[at] for at in self.members])
+    def attach(self, groups: Sequence[Group]) -> None:
+        """Put the views into the groups."""
+        for index, view in zip(self.members, self.views, strict=True):
+            groups[index][self._key] = view
 
-    def scale(self, a: float) -> None:
-        torch.mul(self.levels, a, out=self.buffer)
+    def adopt(self, groups: Sequence[Group]) -> None:
+        """Take what the groups hold."""
+        with torch.no_grad():
+            for index, view in zip(self.members, self.views, strict=True):
+                view.copy_(torch.as_tensor(groups[index][self._key], dtype=view.dtype).reshape(view.shape))
 
-    def write(self, a: float, b: float) -> None:
-        torch.add(self.levels * a, self.gains, alpha=b, out=self.buffer)
+    def set_levels(self, levels: Sequence[float]) -> None:
+        """Take other levels."""
+        send(self.levels, [levels[index] for index in self.members])
 
-    def write_each(self, lrs: Sequence[float]) -> None:
-        send(self.buffer, [lrs[at] for at in self.members])
+    def scale(self, factor: float) -> None:
+        """Write level * factor to each group."""
+        torch.mul(self.levels, factor, out=self.buffer)
+
+    def send(self, values: Sequence[float]) -> None:
+        """Write a value to each group."""
+        send(self.buffer, values)
 
 
 @final
 class _HostBlock(_Block):
-    """A block in the host's memory, where NumPy, on the same memory, multiplies in half the time."""
+    """A block in the host's memory: NumPy, on the same memory, multiplies in half the time."""
 
-    def __init__(self, members: Sequence[int], lrs: Sequence[Tensor]) -> None:
-        super().__init__(members, lrs)
+    def __init__(self, key: str, members: Sequence[int], tensors: Sequence[Tensor]) -> None:
+        super().__init__(key, members, tensors)
         self._exact = torch.zeros_like(self.levels)
-        self._lrs, self._levels, self._gains = (one.numpy() for one in (self._exact, self.levels, self.gains))
+        self._out, self._levels = self._exact.numpy(), self.levels.numpy()
 
-    def scale(self, a: float) -> None:
-        np.multiply(self._levels, a, out=self._lrs)
-        self.buffer.copy_(self._exact)
-
-    def write(self, a: float, b: float) -> None:
-        np.add(self._levels * a, self._gains * b, out=self._lrs)
+    def scale(self, factor: float) -> None:
+        np.multiply(self._levels, factor, out=self._out)
         self.buffer.copy_(self._exact)
 
 
-def _block_of(members: Sequence[int], lrs: Sequence[Tensor]) -> _Block:
-    return (_HostBlock if lrs[0].device.type == "cpu" else _Block)(members, lrs)
-
-
-@final
-class GroupWriter:
-    """The learning rates of an optimizer's groups, ready to be written: lr = (base * a + b) * gain.
-
-    A tensor LR is rebound once, to a view of a buffer; from then on it is filled in place and keeps its identity, as a
-    captured CUDA graph and a compiled optimizer step need it.
-    """
-
-    def __init__(self, optimizer: Optimizer) -> None:
-        self._optimizer = optimizer
-        self.groups: list[dict[str, Any]] = []
-        self.count = 0
-        self._blocks: list[_Block] = []
-        self._loose: list[int] = []  # groups whose LR is in no block
-        self._shared: list[tuple[float, float, list[dict[str, Any]]]] = []
-        self._single: list[tuple[dict[str, Any], float, float]] = []
-        self._levels: list[tuple[dict[str, Any], float]] = []
-
-    def __reduce__(self) -> tuple[type[GroupWriter], tuple[Optimizer]]:
-        # Pickled views would come back without their buffer; a copy binds its own at its first step.
-        return GroupWriter, (self._optimizer,)
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the optimizer still has the groups that were bound: none was added, none replaced at a resume."""
-        groups = self._optimizer.param_groups
-        return groups is self.groups and len(groups) == self.count
-
-    def bind(self, bases: Sequence[float], gains: Sequence[float]) -> list[float]:
-        """Take in the optimizer's groups as they are now, with these base LRs and gains: base * gain of each, a new list."""
-        groups = self._optimizer.param_groups
-        late: defaultdict[tuple[torch.device, torch.dtype], list[int]] = defaultdict(list)
-        for at in range(self.count, len(groups)):
-            if isinstance(groups[at]["lr"], Tensor):
-                late[groups[at]["lr"].device, groups[at]["lr"].dtype].append(at)
-        self._blocks += [_block_of(members, [groups[at]["lr"] for at in members]) for members in late.values()]
-        self.groups, self.count = groups, len(groups)
-        for block in self._blocks:
-            for at, view in zip(block.members, block.views, strict=True):
-                groups[at]["lr"] = view
-        return self.relevel(bases, gains)
-
-    def relevel(self, bases: Sequence[float], gains: Sequence[float]) -> list[float]:
-        """Take other base LRs and gains for the groups that are bound: base * gain of each, a new list."""
-        in_blocks = {at for block in self._blocks for at in block.members}
-        self._loose = [at for at in range(len(self.groups)) if at not in in_blocks]
-        alike: defaultdict[tuple[float, float], list[dict[str, Any]]] = defaultdict(list)
-        for at in self._loose:
-            alike[bases[at] * gains[at], gains[at]].append(self.groups[at])
-        # Groups that share a level share one multiplication; where most do not, one flat loop is faster than many.
-        self._shared = [(level, gain, groups) for (level, gain), groups in alike.items() if len(groups) > 1]
-        self._single = [(groups[0], level, gain) for (level, gain), groups in alike.items() if len(groups) == 1]
-        self._levels = [(group, level) for group, level, _ in self._single]
-        for block in self._blocks:
-            block.relevel(bases, gains)
-        return [base * gain for base, gain in zip(bases, gains, strict=True)]
-
-    def scale(self, a: float) -> None:
-        """Write lr = base * gain * a to every group."""
-        for group, level in self._levels:
-            group["lr"] = level * a
-        for level, _, groups in self._shared:
-            lr = level * a
-            for group in groups:
-                group["lr"] = lr
-        for block in self._blocks:
-            block.scale(a)
-
-    def write(self, a: float, b: float) -> None:
-        """Write lr = (base * a + b) * gain to every group."""
-        for group, level, gain in self._single:
-            group["lr"] = level * a + b * gain
-        for level, gain, groups in self._shared:
-            lr = level * a + b * gain
-            for group in groups:
-                group["lr"] = lr
-        for block in self._blocks:
-            block.write(a, b)
-
-    def write_each(self, lrs: Sequence[float]) -> None:
-        """Write one LR to each group."""
-        for at in self._loose:
-            self.groups[at]["lr"] = lrs[at]
-        for block in self._blocks:
-            block.write_each(lrs)
+def _block_of(key: str, members: Sequence[int], groups: Sequence[Group]) -> _Block:
+    tensors = [groups[index][key] for index in members]
+    return (_HostBlock if tensors[0].device.type == "cpu" else _Block)(key, members, tensors)

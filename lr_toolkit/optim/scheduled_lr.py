@@ -1,4 +1,4 @@
-"""The one place where a timeline meets an optimizer."""
+"""The one place where timelines meet an optimizer."""
 
 from __future__ import annotations
 
@@ -6,63 +6,60 @@ import math
 import operator
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, final
+from collections.abc import Sequence
+from typing import Any, final
 
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.group_writer import GroupWriter
+from lr_toolkit.optim.on_change import OnChange, RunLength, binding_after, check_fit, check_policy, check_state
 from lr_toolkit.optim.plateau.gains import Gains
 from lr_toolkit.optim.plateau.rule import MetricRule
-from lr_toolkit.optim.resume import CLASS, FORMAT, Host, OnChange, check_policy, refuse_foreign, route_after
+from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_state, upgraded
 from lr_toolkit.optim.updates import GradientProbe, hookable_optimizers, is_captured, warn_of_constants
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
-from lr_toolkit.schedules.routes import Plan, Route, horizon_from
-from lr_toolkit.schedules.shapes import Hold
-from lr_toolkit.schedules.timeline import Segment
+from lr_toolkit.schedules.horizon import horizon_from
 
 __all__ = ["ScheduledLR"]
-
-_NOWHERE = Segment(0, 0, Hold(), lambda _: 1.0, None, (1.0, 0.0))
 
 
 @final
 class ScheduledLR(LRScheduler):
     """A torch scheduler that follows a schedule exactly, in Lightning or in a plain loop.
 
-        lr(k) = (base_lr * a(k) + b(k)) * gain
+        lr(k) = base_lr * timeline(k) * gain
 
-    for the k-th update, k = 0 for the first, with (a, b) from the schedule's timeline and gain = 1 unless a reaction
-    to a metric moved it. Computed afresh at every step, so it neither drifts nor needs replaying.
+    for the k-th update, k = 0 for the first. The gain is 1 unless a rule for a metric has moved it. The LR is computed afresh
+    at every step, so it does not drift, and nothing is replayed at a resume.
 
-    A ``step()`` counts only where an optimizer update really happened since the last one: updates that a ``GradScaler``
-    skipped move nothing (a fused optimizer skips inside of its step, which counts). A parameter group that is added later
-    (unfreezing) brings its base LR as its ``lr`` and joins the timeline where the run is, not at its beginning: added at
-    update 500, it begins at base * a(500) + b(500).
+    A ``step()`` counts only if an optimizer update really happened since the last one: updates that a ``GradScaler`` skipped
+    move nothing (a fused optimizer skips inside of its step, which counts). A parameter group that is added later (unfreezing)
+    brings its base LR as its ``lr`` and joins the timeline at the current update: added at update 500, it begins at
+    base * timeline(500).
 
-    Once an update was captured in a CUDA graph, whose replays call no ``optimizer.step()``, every ``step()`` counts; an LR in
-    the host's memory (a number, a CPU tensor) is a constant of the graph, and a warning says so at the capture.
+    Once an update was captured in a CUDA graph, whose replays call no ``optimizer.step()``, every ``step()`` counts. An LR in
+    host memory (a number, a CPU tensor) is a constant of the graph; a warning says so at the capture.
 
     Args:
-        optimizer: a torch optimizer; each group's base LR is its ``initial_lr``, or its ``lr`` where there is none.
+        optimizer: a torch optimizer; each group's base LR is its ``initial_lr``, or its ``lr`` if there is none.
         schedule: a ``Schedule`` or its text.
-        horizon: the length of the run, in whatever this loop's ``scheduler.step()`` counts.
+        horizon: the length of the run, in the unit that this loop's ``scheduler.step()`` counts.
         last_epoch: the last update that was taken, as in torch: -1 to begin.
-        plateau: a reaction to a metric, which the loop hands to ``observe``.
-        on_change: how to go on where a checkpoint was saved under another plan (schedule, horizon or base LR):
-            ``"error"`` (default) shows where each of the others leads; ``"replan"`` follows the new plan at the same
-            update, ``"keep"`` the saved plan to its end and its last LR after that, ``"stretch"`` spreads what is left of
-            the saved plan over the updates that are left, ``"continue"`` runs the new plan's remaining decay from the LR in
-            use. The LR is continuous under the last two. None of them acts where nothing has changed, where the new plan
-            agrees with the saved one on every update already taken, or where its open ``hold`` around this update is longer.
-        rewarm: how long to warm up again where the plan has changed, in front of whichever of these, and only there.
+        plateau: a rule for a metric (``ReduceOnPlateau``, ``GreedyLR``); the loop hands the metric to ``observe``.
+        on_change: how to go on if a checkpoint was saved under another plan (schedule, horizon or base LR):
+            ``"error"`` (default) lists the LRs under each of the others; ``"replan"`` follows the new plan at the same
+            update, ``"keep"`` the saved plan to its end and then its last LR, ``"stretch"`` spreads what is left of the saved
+            plan over the updates that are left, ``"continue"`` runs the new plan's remaining decay from the LR in use. The LR is
+            continuous under the last two. None of them acts if nothing has changed, if the new plan has the same LRs as the
+            saved one on every update already taken, or if its open ``hold`` around this update is longer.
+        rewarm: how long to warm up again if the plan has changed, in front of any of these policies.
 
     Raises:
-        ScheduleError: where the schedule does not fit the horizon, ``end_lr`` lies above a group's base LR, or the
+        ScheduleError: if the schedule does not fit the horizon, if ``end_lr`` lies above a group's base LR, or if the
             optimizer is none of torch's. Nothing is changed then.
 
     Example:
@@ -82,16 +79,14 @@ class ScheduledLR(LRScheduler):
         [0.0]
 
     Reference:
-        torchtitan checkpoints only the counter and computes the rest; torch's own schedulers are recursive on
+        torchtitan, which checkpoints only the counter and computes the rest. torch's own schedulers are recursive on
         ``group["lr"]``, drift, and climb again after the end.
     """
 
     needs_gradient: bool = False
-    """Count an update only where some parameter has a gradient: Lightning steps the optimizer without one, too."""
-    host: Host | None = None
-    """Who can say how long the run is, also when it goes on from a checkpoint: what the helpers make of the Trainer."""
-    levels: list[float]
-    """What is multiplied by the timeline's factor, base LR x gain of each group: another list after each change of them."""
+    """Count an update only if some parameter has a gradient: Lightning steps the optimizer even without one."""
+    run_length: RunLength | None = None
+    """Reports how long the run is, including after a resume; the helpers make it of the Trainer."""
 
     def __init__(
         self,
@@ -112,144 +107,117 @@ class ScheduledLR(LRScheduler):
             )
         self.schedule = Schedule.parse(schedule)
         self.horizon = horizon
-        self.timeline = self.schedule.resolve(horizon)
         self.on_change: OnChange = on_change
         self.rewarm = None if rewarm is None else Duration.of(rewarm, "ScheduledLR", "rewarm")
         check_policy(self.on_change, self.rewarm)
-        _refuse_start(last_epoch, optimizer)
+        _check_start(last_epoch, optimizer)
         hookable_optimizers(optimizer)  # or an error, before anything is written
-        bases = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+        bases = [_base_of(group, index) for index, group in enumerate(optimizer.param_groups)]
         self._gains = Gains(plateau, len(bases))
-        self._refuse(bases)
-        self._asked = Plan(self.timeline, tuple(bases))
-        self._route: Route = self._asked
-        self._phase = _NOWHERE  # the phase of the last update: most steps stay in it
-        self._writer = GroupWriter(optimizer)
+        self._gains.check_groups(len(bases))
+        timeline = self.schedule.resolve(horizon)
+        self.configured = _bound(Binding.of, "lr", bases, self._gains.values, [timeline] * len(bases))
+        """What the code asks for."""
+        self.binding = self.configured
+        """What is followed: what the code asks for, or what ``on_change`` made of it. Another value after each change."""
         self._updated = False
         self._captured = False
-        self._bindings: tuple[Binding, ...] | None = None
         super().__init__(optimizer, last_epoch)
         self._watch()
-
-    def _refuse(self, bases: list[float]) -> None:
-        """Refuse what would go wrong with these base LRs, before anything is written to the optimizer."""
-        floor = max((getattr(phase, "end_lr", None) or 0.0 for phase in self.schedule.phases), default=0.0)
-        for at, base in enumerate(bases):
-            if floor > base:
-                raise ScheduleError(
-                    f"ScheduledLR: end_lr={floor!r} lies above the base LR {base!r} of parameter group {at}, whose LR would "
-                    "climb. Write a lower end_lr, or a floor relative to each group's base LR: end=0.1."
-                )
-        self._gains.refuse(len(bases))
 
     # --- following the plan ---
 
     def _initial_step(self) -> None:
         # torch's constructor calls this: it counts from last_epoch to the first update to come.
-        self.base_lrs = list(self._asked.base_lrs)
+        self.base_lrs = list(self.binding.bases)
         self._step_count = 1
         self.last_epoch += 1
-        self.levels = self._writer.bind(self._route.bases, self._gains.values)
+        self._writer = GroupWriter(self.optimizer, self.binding)
+        self._groups, self._count = self.optimizer.param_groups, len(self.optimizer.param_groups)
         self._write()
 
     def step(self, epoch: int | None = None) -> None:
         """Move on by one update, if the optimizer took one since the last call; ``epoch`` jumps to that update."""
         if epoch is not None:
-            self.last_epoch = _whole(epoch, self.plateau)
+            self.last_epoch = self._checked_update(epoch)
         elif self._captured and is_captured():
             raise ScheduleError(
                 "scheduler.step() was called while a CUDA graph is captured, so every replay would write the same learning rate. "
-                "UpdateRecorder optimizer.step() alone, and call scheduler.step() after each graph.replay()."
+                "Capture optimizer.step() alone, and call scheduler.step() after each graph.replay()."
             )
         elif self._updated or self._captured:
             self.last_epoch += 1
         else:
-            if self._step_count == 1:
-                warnings.warn(
-                    "scheduler.step() came before any optimizer.step(), so the learning rate stays where it is. Call "
-                    "optimizer.step() first (a GradScaler that skips the first updates does no harm); to look at a "
-                    "schedule without training, use schedule.resolve(horizon).values(range(n)).",
-                    UserWarning,
-                    stacklevel=2,
-                )
-                self._step_count += 1
+            self._warn_of_order()
             return
         self._updated = False
         self._step_count += 1
         self._write()
 
+    def _warn_of_order(self) -> None:
+        """Warn once of a ``step()`` before any update."""
+        if self._step_count == 1:
+            self._step_count += 1
+            warnings.warn(
+                "scheduler.step() came before any optimizer.step(), so the learning rate stays where it is. Call "
+                "optimizer.step() first (a GradScaler that skips the first updates does no harm); to look at a "
+                "schedule without training, use schedule.resolve(horizon).values(range(n)).",
+                UserWarning,
+                stacklevel=3,
+            )
+
     def observe(self, value: float | Tensor) -> None:
-        """Give the reaction a new reading of its metric; what it does acts from the next update on.
+        """Give the rule a new reading of its metric; a move of the LR acts from the next update on.
 
         Raises:
-            ScheduleError: where this scheduler was made without ``plateau=``.
+            ScheduleError: if this scheduler was made without ``plateau=``.
         """
         self._adopt_groups()
-        if self._gains.observe(float(value), self._route.bases):
-            self.levels = self._writer.relevel(self._route.bases, self._gains.values)
+        if self._gains.observe(float(value), self.binding.bases):
+            self._follow(self.binding.with_gains(self._gains.values))
             self._write()
 
     def rebase(self, new: float | Sequence[float]) -> None:
-        """Give the groups other base LRs, from the next update on: the way to mean what ``group["lr"] = x`` does not.
+        """Give the groups other base LRs, from the next update on. A direct write to ``group["lr"]`` lasts one update only.
 
         Args:
             new: one LR for every group, or one for each.
 
         Raises:
-            ScheduleError: where there is not one for each group, or one is negative or not finite.
+            ScheduleError: if there is not one for each group, or if one is negative or not finite.
         """
         self._adopt_groups()
+        count = len(self.binding.bases)
         try:
-            many = [float(one) for one in (new if isinstance(new, Sequence) else [new] * len(self.base_lrs))]
+            bases = [float(base) for base in (new if isinstance(new, Sequence) else [new] * count)]
         except (TypeError, ValueError):
-            many = []
-        if len(many) != len(self.base_lrs) or not all(0.0 <= base < math.inf for base in many):
+            bases = []
+        if len(bases) != count or not all(0.0 <= base < math.inf for base in bases):
             raise ScheduleError(
-                f"rebase({new!r}): must be one LR, or one for each of the {len(self.base_lrs)} parameter groups. "
+                f"rebase({new!r}): must be one LR, or one for each of the {count} parameter groups. "
                 "Write scheduler.rebase(1e-4)."
             )
-        self._refuse(many)
-        self._follow(self._route.rebased(many))
+        self._follow(_bound(self.binding.rebased, bases))
         self._write()
 
     @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """What is followed, one binding for each key of the parameter groups that is driven."""
+        return (self.binding,)
+
+    @property
     def plateau(self) -> MetricRule | None:
-        """The reaction to a metric, if there is one."""
-        return self._gains.reaction
+        """The rule for a metric, if there is one."""
+        return self._gains.rule
 
     @property
     def was_observed(self) -> bool:
-        """Whether the reaction was given a reading."""
+        """Whether the rule was given a reading."""
         return self._gains.was_observed
 
-    @property
-    def route(self) -> Route:
-        """What is followed: the plan that was asked for, or what ``on_change`` made of it at a resume."""
-        return self._route
-
-    @property
-    def bindings(self) -> tuple[Binding, ...]:
-        """What is followed at this moment: a new value after each change of base values, timelines or gains."""
-        gains = tuple(self._gains.values)
-        if self._bindings is None or self._bindings[0].route is not self._route or self._bindings[0].gains != gains:
-            self._bindings = (Binding("lr", self._route, gains),)
-        return self._bindings
-
     def planned(self, k: int) -> list[float]:
-        """The LR of each group at update ``k``, under the route and the gains of this moment."""
-        gains = self._gains.values
-        if isinstance(self._route, Plan):
-            a, b = self._route.timeline.affine(k)
-            return [base * gain * a + b * gain for base, gain in zip(self._route.bases, gains, strict=True)]
-        return [lr * gain for lr, gain in zip(self._route.lrs(k), gains, strict=True)]
-
-    def follows(self, k: int, lrs: Sequence[float]) -> bool:
-        """Whether ``lrs`` are, bit for bit, what was written to the groups for update ``k``; cheap, and never a false yes."""
-        phase = self._phase
-        if phase.floor is None and phase.start <= k < phase.end:
-            a = phase.curve(k - phase.start)
-            return lrs == [level * a for level in self.levels]
-        return lrs == self.planned(k)
+        """The LR of each group at update ``k``, under the timelines and the gains of this moment."""
+        return self.binding.values(k)
 
     def get_lr(self) -> list[float | Tensor]:
         """The LR of each group for the update to come."""
@@ -260,44 +228,59 @@ class ScheduledLR(LRScheduler):
         return self.get_lr()
 
     def _write(self) -> None:
-        # Every step comes here: the writer is asked by identity and length, without a call.
-        k, phase, writer, groups = self.last_epoch, self._phase, self._writer, self.optimizer.param_groups
-        if not (phase.start <= k < phase.end and groups is writer.groups and len(groups) == writer.count):
-            self._adopt_groups()
-            if not isinstance(self._route, Plan):
-                writer.write_each(self.planned(k))
-                return
-            self._phase = phase = self._route.timeline.segment(k)
-        if phase.floor is None:
-            writer.scale(phase.curve(k - phase.start))
-        else:
-            writer.write(*phase.affine(k))
+        self._adopt_groups()
+        self._writer.write(self.last_epoch)
 
     def _adopt_groups(self) -> None:
-        """Take in groups that were added since: their base LR is the ``lr`` that they came with."""
-        count = len(self._gains.values)
-        if len(self.optimizer.param_groups) < count:
+        """Take in groups that were added since, and the groups of a state that the optimizer has loaded.
+
+        The base LR of a late group is the ``lr`` that it came with.
+        """
+        groups = self.optimizer.param_groups
+        if groups is self._groups and len(groups) == self._count:
+            return
+        if len(groups) < self._count:
             raise ScheduleError(
-                f"ScheduledLR: the optimizer had {count} parameter groups and has {len(self.optimizer.param_groups)} now. Keep the "
+                f"ScheduledLR: the optimizer had {self._count} parameter groups and has {len(groups)} now. Keep the "
                 "group and write scheduler.rebase([...]) with 0.0 in its place, or build a new scheduler."
             )
-        late = self.optimizer.param_groups[count:]
+        if groups is not self._groups:
+            self._writer.reattach()
+        late = [_base_of(group, index) for index, group in enumerate(groups)][self._count :]
         if late:
-            bases = [float(group.get("initial_lr", group["lr"])) for group in late]
-            self._refuse([*self._asked.base_lrs, *bases])
-            self._asked = self._asked.rebased([*self._asked.base_lrs, *bases])
-            self._gains.values += [1.0] * len(late)
-            self._follow(self._route.rebased([*self._route.bases, *bases]))
-        elif not self._writer.is_current:
-            self.levels = self._writer.bind(self._route.bases, self._gains.values)
+            self._gains.check_groups(len(groups))
+            configured = _bound(self.configured.rebased, [*self.configured.bases, *late])
+            binding = _bound(self.binding.rebased, [*self.binding.bases, *late])
+            self._gains.add_groups(len(late))
+            self.configured = configured
+            self._follow(binding)
+        self._groups, self._count = groups, len(groups)
 
-    def _follow(self, route: Route) -> None:
-        self._route = route
-        self._phase = _NOWHERE
-        self.base_lrs = list(route.bases)
-        for group, base in zip(self.optimizer.param_groups, route.bases, strict=True):
+    def _follow(self, binding: Binding) -> None:
+        self.binding = binding
+        self.base_lrs = list(binding.bases)
+        for group, base in zip(self.optimizer.param_groups, binding.bases, strict=True):
             group["initial_lr"] = base
-        self.levels = self._writer.bind(route.bases, self._gains.values)
+        self._writer.bind(binding)
+
+    def _checked_update(self, update: object) -> int:
+        """``update`` as the number of an update, or the error that shows it."""
+        try:
+            number = operator.index(update)  # type: ignore[arg-type]  # index() is the test
+        except TypeError:
+            number = -1
+        if number < 0:
+            rule = self.plateau
+            metric = (
+                f", and scheduler.observe(value) for a reading of {rule.monitor!r} (no reduce_on_plateau in Lightning)"
+                if rule
+                else ""
+            )
+            raise ScheduleError(
+                f"scheduler.step({update!r}): updates are counted by whole numbers from 0. Write scheduler.step() for the next "
+                f"update{metric}."
+            )
+        return number
 
     def __repr__(self) -> str:
         return f"ScheduledLR({self.schedule!r}, update {self.last_epoch} of {self.horizon.steps})"
@@ -305,121 +288,147 @@ class ScheduledLR(LRScheduler):
     # --- noticing real updates ---
 
     def _watch(self) -> None:
+        """Register hooks that tell this scheduler of each update, as long as it lives."""
         me = weakref.ref(self)  # the optimizer must not keep a scheduler alive that its owner has dropped
-        has_gradient = GradientProbe().has_gradient
 
         def before(*_: Any) -> None:
             scheduler = me()
-            if scheduler is None:
-                return
-            # Every update comes here: writer.is_current, without its call.
-            groups, writer = scheduler.optimizer.param_groups, scheduler._writer
-            if not (groups is writer.groups and len(groups) == writer.count):
-                if is_captured():
-                    raise ScheduleError(
-                        "ScheduledLR: a CUDA graph captures an update of parameter groups that are new, or were loaded, and whose "
-                        "learning rates are not written yet. Take one update before the capture, or call "
-                        "scheduler.load_state_dict(state)."
-                    )
-                scheduler._write()
+            if scheduler is not None:
+                scheduler._before_update()
 
         def after(optimizer: Optimizer, *_: Any) -> None:
             scheduler = me()
-            if scheduler is None:
-                return
-            if scheduler.needs_gradient and not has_gradient(optimizer):
-                scheduler._step_count = max(scheduler._step_count, 2)  # the order of the calls is right
-            else:
-                scheduler._updated = True
-                # A CUDA graph replays this update without coming here again: every step() counts until the next call.
-                scheduler._captured = is_captured()
-                if scheduler._captured:
-                    warn_of_constants(optimizer)
+            if scheduler is not None:
+                scheduler._after_update(optimizer)
 
-        for one in hookable_optimizers(self.optimizer):
-            one.register_step_pre_hook(before)
-            one.register_step_post_hook(after)
+        self._probe = GradientProbe()
+        handles = [
+            handle
+            for optimizer in hookable_optimizers(self.optimizer)
+            for handle in (optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after))
+        ]
+        weakref.finalize(self, _remove, handles)
+
+    def _before_update(self) -> None:
+        """Write the LRs of groups that have joined since the last step, or were loaded."""
+        groups = self.optimizer.param_groups
+        # DeepSpeed leaves only some of the groups for a while within a step; that is no change of groups.
+        if len(groups) < self._count or (groups is self._groups and len(groups) == self._count):
+            return
+        if is_captured():
+            raise ScheduleError(
+                "ScheduledLR: a CUDA graph captures an update of parameter groups that are new, or were loaded, and whose "
+                "learning rates are not written yet. Take one update before the capture, or call "
+                "scheduler.load_state_dict(state)."
+            )
+        self._write()
+
+    def _after_update(self, optimizer: Optimizer) -> None:
+        """Note that an update happened, if it did."""
+        if self.needs_gradient and not self._probe.has_gradient(optimizer):
+            self._step_count = max(self._step_count, 2)  # the order of the calls is right
+            return
+        self._updated = True
+        # A CUDA graph replays this update without calling the hook: every step() counts until the next call.
+        self._captured = is_captured()
+        if self._captured:
+            warn_of_constants(optimizer)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A bound phase holds functions, and is found again at the next step; the host is not this scheduler's to copy.
-        return {**self.__dict__, "_phase": None, "host": None}
+        # The length of the run is reported by a Trainer, which is not this scheduler's to copy.
+        left_out = {"run_length": None, "_groups": None, "_probe": None}
+        return {**self.__dict__, **left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A copy or an unpickled scheduler holds a copied optimizer, which comes without hooks.
-        self.__dict__.update(state, _phase=_NOWHERE)
+        self.__dict__.update(state, _groups=state["optimizer"].param_groups)
         self._watch()
 
     # --- checkpoints ---
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain data: the counter, and what was being followed, to notice at resume that it has changed."""
+        """Plain data: the counter, and what was followed, to notice at a resume that it has changed."""
         self._adopt_groups()
         return {
             "class": CLASS,
             "format": FORMAT,
             "last_epoch": self.last_epoch,
             "updated": self._updated,
-            "asked": self._asked.to_state(),
-            **({"run": self.host.said} if self.host else {}),
-            "route": self._route.to_state(),
-            "base_lrs": list(self._route.bases),
-            "lrs": self._route.lrs(self.last_epoch),
-            **self._gains.state(),
+            "configured": {"lr": configured_state(self.configured)},
+            "followed": {"lr": followed_state(self.binding, self.last_epoch)},
+            **({"run": self.run_length.record} if self.run_length else {}),
+            **self._gains.to_state(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a ``state_dict``: same counter, same gains; the LRs are computed and written.
 
-        Where the schedule, the horizon or a base LR is not what it was, ``on_change`` decides; by default that is an error
-        which shows where each policy leads. A new plan that agrees with the old one on all updates already taken, or whose
-        open ``hold`` around this update is longer, is followed without asking. Gains that a reaction has brought about stay also
-        where there is no ``plateau`` any more, with a warning. Another ``plateau`` on the same metric goes on from them and from the
-        best value; on another metric it begins anew, from the gains.
+        If the schedule, the horizon or a base LR is not what it was, ``on_change`` decides; by default that is an error that
+        lists the LRs under each policy. A new plan that has the same LRs on all updates already taken, or whose open ``hold``
+        around this update is longer, is followed without a decision. Gains that a rule has moved stay even if there is no
+        ``plateau`` any more, with a warning. Another ``plateau`` on the same metric goes on from them and from the best value; on
+        another metric it begins anew, from the gains.
 
         Raises:
-            ScheduleError: for a changed plan without a policy or with one that leads nowhere, the state of another class,
+            ScheduleError: for a changed plan without a policy or with one that cannot be followed, the state of another class,
                 of an optimizer with other groups, or of a newer version. Nothing is changed then.
         """
-        refuse_foreign(state_dict, len(self.optimizer.param_groups), self.horizon.unit)
+        check_state(state_dict, self.horizon.unit)
+        state = upgraded(state_dict)
+        check_fit(state, len(self.optimizer.param_groups), self.horizon.unit)
         self._adopt_groups()
-        asked, kept = self._asked_after(state_dict)
-        route = route_after(state_dict, asked, on_change=self.on_change, rewarm=self.rewarm, kept=kept)
-        self._asked, self.timeline, self.horizon = asked, asked.timeline, asked.timeline.horizon
-        self.last_epoch = state_dict["last_epoch"]
-        self._gains.load(state_dict)
+        configured, unchanged_unit = self.configured, None
+        if self.run_length is not None and "run" in state:
+            saved = horizon_from(state["configured"]["lr"]["horizon"])
+            horizon = self.run_length.horizon_after(state["run"], saved, state["last_epoch"])
+            unchanged_unit = self.run_length.unchanged_unit(state["run"])
+            timeline = self.schedule.resolve(horizon)
+            configured = _bound(configured.with_timelines, [timeline] * len(configured.bases))
+        binding = binding_after(
+            state, configured, on_change=self.on_change, rewarm=self.rewarm, unchanged_unit=unchanged_unit
+        )
+        self.configured = configured
+        if configured.timelines:
+            self.horizon = configured.timelines[0].horizon  # type: ignore[attr-defined]  # the code asks for resolved timelines
+        self.last_epoch = state["last_epoch"]
+        self._gains.load(state, binding.gains)
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.
-        self._follow(route)
-        self._updated = state_dict.get("updated", False)
+        self._follow(binding)
+        self._updated = state.get("updated", False)
         self._write()
 
-    def _asked_after(self, state: Mapping[str, Any]) -> tuple[Plan, Literal["steps", "epochs"] | None]:
-        """The plan that is asked for, on the run as its checkpoint leaves it, and in what a run at another rate is as long."""
-        if self.host is None or "run" not in state:
-            return self._asked, None
-        horizon = self.host.horizon_after(state["run"], horizon_from(state["asked"]), state["last_epoch"])
-        return Plan(self.schedule.resolve(horizon), self._asked.base_lrs), self.host.kept(state["run"])
 
-
-def _whole(update: object, reaction: MetricRule | None) -> int:
-    """``update`` as the number of an update, or the error that shows it."""
+def _bound(make: Any, *arguments: Any) -> Binding:
+    """A binding, or the error that says whose it would have been."""
     try:
-        number = operator.index(update)  # type: ignore[arg-type]  # index() is the test
-    except TypeError:
-        number = -1
-    if number < 0:
-        metric = (
-            reaction
-            and f", and scheduler.observe(value) for a reading of {reaction.monitor!r} (no reduce_on_plateau in Lightning)"
-        )
+        binding: Binding = make(*arguments)
+    except ScheduleError as error:
+        raise ScheduleError(f"ScheduledLR: {error}") from error.__cause__
+    return binding
+
+
+def _base_of(group: dict[str, Any], index: int) -> float:
+    """The base LR of a parameter group."""
+    value = group.get("initial_lr", group["lr"])
+    try:
+        base = float(value)
+    except (TypeError, ValueError):
+        base = math.nan
+    if not 0.0 <= base < math.inf:
         raise ScheduleError(
-            f"scheduler.step({update!r}): updates are counted by whole numbers from 0. Write scheduler.step() for the next "
-            f"one{metric or ''}."
+            f"ScheduledLR: the lr of parameter group {index} is {shorten(value)}, and a base LR is a finite number, zero or more. "
+            "Write lr=1e-3 for the optimizer."
         )
-    return number
+    return base
 
 
-def _refuse_start(last_epoch: object, optimizer: Optimizer) -> None:
-    """Refuse to begin at an update that is none, or late without knowing the base LRs."""
+def _remove(handles: Sequence[Any]) -> None:
+    for handle in handles:
+        handle.remove()
+
+
+def _check_start(last_epoch: object, optimizer: Optimizer) -> None:
+    """Refuse to begin at something that is no update, or late without the base LRs."""
     if not isinstance(last_epoch, int) or last_epoch < -1:
         raise ScheduleError(
             f"ScheduledLR(last_epoch={last_epoch!r}): must be the last update that was taken, counted from 0. Write last_epoch=-1 "

@@ -8,13 +8,13 @@ import numpy as np
 
 from lr_toolkit.preview.report import Report, Table, count, epochs, plural
 from lr_toolkit.preview.sparkline import sparkline
-from lr_toolkit.schedules import Timeline
-from lr_toolkit.schedules.text import spell
+from lr_toolkit.schedules.text import call_text
+from lr_toolkit.schedules.timeline import ResolvedTimeline
 
 __all__ = ["summary_of"]
 
 
-def summary_of(timeline: Timeline, base_lr: float | None = None, *, ascii_only: bool = False) -> Report:
+def summary_of(timeline: ResolvedTimeline, base_lr: float | None = None, *, ascii_only: bool = False) -> Report:
     """What a schedule does on a run of that length: in factors of the base LR, or in LRs where it is given.
 
     Example:
@@ -35,18 +35,20 @@ def summary_of(timeline: Timeline, base_lr: float | None = None, *, ascii_only: 
     length = plural(horizon.steps, "update") + ("" if horizon.epochs is None else f" = {epochs(horizon.epochs)}")
     scale = "factors of the base LR" if base_lr is None else f"base LR {base_lr:g}"
     rows = []
-    for one in timeline.segments:
-        if one.start == one.end:
+    for phase in timeline.resolved_phases:
+        if phase.start == phase.end:
             continue
-        epoch = [f"{float(horizon.epoch_at(Fraction(one.start))):.2f}"] if known else []
-        ends = timeline.values([one.start, one.end - 1], base_lr=base_lr)
-        rows.append((spell(one.shape), count(one.start), *epoch, *(f"{value:.3g}" for value in ends)))
+        epoch = [f"{float(horizon.epoch_at(Fraction(phase.start))):.2f}"] if known else []
+        ends = timeline.values([phase.start, phase.end - 1], base_lr=base_lr)
+        rows.append((call_text(phase.shape), count(phase.start), *epoch, *(f"{value:.3g}" for value in ends)))
     columns = ("phase", ">from update", *([">epoch"] if known else []), ">first", ">last")
     skipped = [
-        f"{spell(one.shape)} takes no update of so short a run" for one in timeline.segments if one.start == one.end
+        f"{call_text(phase.shape)} takes no update of so short a run"
+        for phase in timeline.resolved_phases
+        if phase.start == phase.end
     ]
     return Report(
-        repr(timeline.schedule),
+        timeline.text,
         (f"{length}; {scale}", sparkline(values, 60, ascii_only=ascii_only), *skipped),
         (Table(columns, tuple(rows)),) if rows else (),
     )

@@ -1,4 +1,4 @@
-"""A builder's call with arguments that it does not have, answered in the names of the library that they come from."""
+"""The names of other libraries' arguments, and the answer to a builder's call that has them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.duration import decimal
+from lr_toolkit.schedules.duration import ENDLESS, decimal
 
-__all__ = ["refusing_foreign_arguments"]
+__all__ = ["answering_other_names"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Builders: TypeAlias = "Mapping[str, Callable[..., Any]]"
 Call: TypeAlias = "tuple[str, dict[str, Any]]"  # of a builder, by its name, with these arguments
 
-# What torch, transformers, optax and Keras call the arguments of ours: the first that a builder has is meant.
+# The names in torch, transformers, optax and Keras, and the names here: the first that a builder has is meant.
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "T_max": ("over",),
     "alpha": ("end",),
@@ -68,10 +68,10 @@ _EXAMPLES = {
 }
 
 
-def refusing_foreign_arguments(function: Callable[P, R], builders: Builders) -> Callable[P, R]:
+def answering_other_names(function: Callable[P, R], builders: Builders) -> Callable[P, R]:
     """``function``, which answers arguments that it does not take with a ``ScheduleError`` and the call to write.
 
-    ``builders`` are all there are, this one among them: the call is tried before it is told.
+    ``builders`` are all there are, this one among them: the call is tried before it is shown.
     """
     signature = inspect.signature(function)
 
@@ -82,33 +82,54 @@ def refusing_foreign_arguments(function: Callable[P, R], builders: Builders) -> 
                 raise TypeError("takes no optimizer")
             signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise ScheduleError(_refusal(function.__name__, builders, args, kwargs, str(error))) from None
+            raise ScheduleError(_answer(function.__name__, builders, args, kwargs, str(error))) from None
+        if args and next(iter(signature.parameters), "") == "end" and _is_length(args[0]):
+            raise ScheduleError(_answer_length(function.__name__, args[0], kwargs))
         return function(*args, **kwargs)
 
     return build
 
 
-def _refusal(name: str, builders: Builders, args: Sequence[Any], kwargs: Mapping[str, Any], error: str) -> str:
+def _is_length(level: Any) -> bool:
+    """Whether a number in the place of a level is hardly meant as one."""
+    return isinstance(level, (int, float, np.number)) and not isinstance(level, bool) and bool(level > 1)
+
+
+def _answer_length(name: str, level: Any, kwargs: Mapping[str, Any]) -> str:
+    others = "".join(f", {key}={_shown(value)}" for key, value in kwargs.items() if key != "end_lr")
+    is_whole = "over" not in kwargs and float(level).is_integer() and level < ENDLESS
+    length = f"{name}(over={int(level)}{others}) for a length (torch's T_max), " if is_whole else ""
+    return (
+        f"{name}({shorten(level)}): the first argument is end, a factor of the base value, and above 1 the curve would climb. Write "
+        f"{length}{name}(end_lr=1e-05{others}) for an LR, or {name}(end={_shown(level)}{others}) to climb."
+    )
+
+
+def _answer(name: str, builders: Builders, args: Sequence[Any], kwargs: Mapping[str, Any], error: str) -> str:
     given = ", ".join([*map(shorten, args), *(f"{key}={shorten(value)}" for key, value in kwargs.items())])
     signature = inspect.signature(builders[name])
-    parameters = [one.replace(default=one.empty, annotation=one.empty) for one in signature.parameters.values()]
-    by_place = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]
+    parameters = [
+        parameter.replace(default=parameter.empty, annotation=parameter.empty)
+        for parameter in signature.parameters.values()
+    ]
+    # A second positional argument is meant for the next name in the list, which is to be written.
+    names = [parameter.name for parameter in parameters]
     if args and hasattr(args[0], "param_groups"):
         kwargs, args = {"optimizer": args[0], **kwargs}, args[1:]
     meant = _Meant(name, tuple(signature.parameters))
-    for key, value in [*zip(by_place, args, strict=False), *kwargs.items()]:
+    for key, value in [*zip(names, args, strict=False), *kwargs.items()]:
         meant.take(key, value)
-    if len(args) > len(by_place):
+    if len(args) > len(names):
         meant.wrong = error
-    cure = f"{meant.wrong}." if meant.wrong else _cure(meant.calls(), builders)
-    said = meant.said() or ("" if meant.wrong else f"{error}. ")
+    fix = f"{meant.wrong}." if meant.wrong else _fix(meant.calls(), builders)
+    explained = meant.explanation() or ("" if meant.wrong else f"{error}. ")
     listed = signature.replace(parameters=parameters, return_annotation=signature.empty)
-    return f"{name}({given}): {said}{cure} Its arguments are {name}{listed}."
+    return f"{name}({given}): {explained}{fix} Its arguments are {name}{listed}."
 
 
 @dataclass
 class _Meant:
-    """A call in our names, and what is to be said about the names that it came with."""
+    """A call in our names, and what became of the names that it came with."""
 
     name: str
     known: tuple[str, ...]
@@ -121,7 +142,7 @@ class _Meant:
 
     def take(self, key: str, value: Any) -> None:
         """One more argument."""
-        ours = next((one for one in (key, *_ELSEWHERE.get(key, ())) if one in self.known), "")
+        ours = next((name for name in (key, *_ELSEWHERE.get(key, ())) if name in self.known), "")
         if key == "warmup_ratio" and isinstance(value, float) and 0 < value <= 1:
             value = f"{decimal(value * 100)}%"
         climbing = key in _CLIMBS and not {"start", "warmup"} & set(self.known)
@@ -139,10 +160,10 @@ class _Meant:
             self.renamed |= {} if key == ours else {key: ours}
 
     def calls(self) -> list[Call]:
-        """The builders' calls that say the same, one after the other; to be asked for before ``said``."""
+        """The builders' calls that say the same, in order; to be asked for before ``explanation``."""
         if not self.climb:
             return [(self.name, self.given)]
-        for key in [one for one in _WHOLE_RUN if self.renamed.get(one) == "over" and "over" in self.climb]:
+        for key in [name for name in _WHOLE_RUN if self.renamed.get(name) == "over" and "over" in self.climb]:
             self.left_out.append(key)
             self.given.pop(self.renamed.pop(key))
         # torch's LinearLR climbs to the base LR, unless it is told where it ends.
@@ -151,7 +172,7 @@ class _Meant:
             return [("warmup", rest | self.climb)]
         return [("warmup", self.climb), (self.name, self.given)]
 
-    def said(self) -> str:
+    def explanation(self) -> str:
         """What became of the names that are not ours."""
         renamed = ", ".join(f"{theirs} is called {ours}" for theirs, ours in self.renamed.items())
         sentences = [
@@ -166,16 +187,16 @@ def _is(value: Any, number: float) -> bool:
     return isinstance(value, (int, float)) and value == number
 
 
-def _of(names: Sequence[str], one: str, many: str) -> str:
-    return f"{' and '.join(names)} {one if len(names) == 1 else many}" if names else ""
+def _of(names: Sequence[str], singular: str, plural: str) -> str:
+    return f"{' and '.join(names)} {singular if len(names) == 1 else plural}" if names else ""
 
 
-def _cure(calls: Sequence[Call], builders: Builders) -> str:
+def _fix(calls: Sequence[Call], builders: Builders) -> str:
     """The calls to write, with an example where an argument is still missing, or why they would be refused too."""
     whole = []
     for name, given in calls:
         parameters = inspect.signature(builders[name]).parameters
-        examples = {key: _EXAMPLES.get(key) for key, one in parameters.items() if one.default is one.empty}
+        examples = {key: _EXAMPLES.get(key) for key, item in parameters.items() if item.default is item.empty}
         given = examples | given
         whole.append((name, {key: given[key] for key in parameters if key in given}))
     try:

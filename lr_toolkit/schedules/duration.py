@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import operator
 import re
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeAlias, final
+from typing import ClassVar, Literal, TypeAlias
 
 from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.immutable import Immutable
 
 __all__ = ["ENDLESS", "Duration", "DurationLike", "Unit"]
 
@@ -27,9 +27,7 @@ _TEXT = re.compile(r"\s*(-?\d{1,40}(?:\.\d{1,40})?)\s*([a-z%]*)\s*", re.ASCII)
 ENDLESS = 10**11
 
 
-@final
-@dataclass(frozen=True, slots=True, init=False, repr=False)
-class Duration:
+class Duration(Immutable):
     """A length of training: optimizer updates, epochs, or a share of the whole run.
 
     Args:
@@ -62,13 +60,15 @@ class Duration:
         Composer's typed time strings; optax, transformers and levanter read a bare ``1`` in three ways.
     """
 
+    _fields: ClassVar[tuple[str, ...]] = ("amount", "unit")
+    __slots__ = _fields
+
     amount: Fraction
     unit: Unit
 
     def __init__(self, value: DurationLike) -> None:
         amount, unit = _read(value, "Duration", "value")
-        object.__setattr__(self, "amount", amount)
-        object.__setattr__(self, "unit", unit)
+        self._set(amount=amount, unit=unit)
 
     @classmethod
     def of(cls, value: DurationLike, call: str, name: str = "over") -> Duration:
@@ -85,8 +85,7 @@ share of the run, at=[..., 500] or at=[..., '500 steps'] for updates, at=[..., '
             return value
         amount, unit = _read(value, call, name)
         duration = object.__new__(cls)
-        object.__setattr__(duration, "amount", amount)
-        object.__setattr__(duration, "unit", unit)
+        duration._set(amount=amount, unit=unit)
         return duration
 
     @property

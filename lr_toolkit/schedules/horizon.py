@@ -5,25 +5,21 @@ from __future__ import annotations
 import math
 import operator
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from itertools import accumulate
-from typing import TYPE_CHECKING, Literal, final
+from itertools import accumulate, groupby
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.immutable import Immutable
+from lr_toolkit.schedules.duration import Duration
 
-if TYPE_CHECKING:
-    from lr_toolkit.schedules.duration import Duration
-
-__all__ = ["Horizon", "round_half_up"]
+__all__ = ["Horizon", "horizon_from", "horizon_state", "round_half_up"]
 
 
-@final
-@dataclass(frozen=True, slots=True, repr=False)
-class Horizon:
+class Horizon(Immutable):
     """The length of a run, in the steps that its scheduler takes.
 
     Args:
@@ -46,37 +42,28 @@ class Horizon:
         3.0
     """
 
-    steps: int
-    steps_per_epoch: int | Sequence[int] | None = None
-    unit: Literal["step", "epoch"] = "step"
+    _fields: ClassVar[tuple[str, ...]] = ("steps", "steps_per_epoch", "unit")
+    __slots__ = _fields
 
-    def __post_init__(self) -> None:
-        if self.unit not in ("step", "epoch"):
-            raise ScheduleError(f"Horizon(unit={shorten(self.unit)}): write unit='step' or unit='epoch'.")
-        object.__setattr__(self, "steps", _whole("steps", self.steps))
-        per_epoch: object = self.steps_per_epoch
-        if isinstance(per_epoch, np.ndarray):
-            per_epoch = per_epoch.tolist()
-        if per_epoch is None:
-            return
-        if self.unit == "epoch":
+    steps: int
+    steps_per_epoch: int | tuple[int, ...] | None
+    unit: Literal["step", "epoch"]
+
+    def __init__(
+        self,
+        steps: int,
+        steps_per_epoch: int | Sequence[int] | None = None,
+        unit: Literal["step", "epoch"] = "step",
+    ) -> None:
+        if unit not in ("step", "epoch"):
+            raise ScheduleError(f"Horizon(unit={shorten(unit)}): write unit='step' or unit='epoch'.")
+        whole = _whole("steps", steps)
+        if steps_per_epoch is not None and unit == "epoch":
             raise ScheduleError(
-                f"Horizon(steps_per_epoch={shorten(per_epoch)}, unit='epoch'): a scheduler stepped per epoch takes one step an "
-                f"epoch. Write Horizon(steps={self.steps}, unit='epoch'), or leave out unit= to count updates."
+                f"Horizon(steps_per_epoch={shorten(steps_per_epoch)}, unit='epoch'): a scheduler stepped per epoch takes one step "
+                f"an epoch. Write Horizon(steps={whole}, unit='epoch'), or leave out unit= to count updates."
             )
-        if isinstance(per_epoch, Sequence) and not isinstance(per_epoch, (str, bytes)):
-            if not per_epoch:
-                raise ScheduleError(
-                    f"Horizon(steps_per_epoch={shorten(per_epoch)}): write one number, or one for each epoch, for example "
-                    "Horizon(steps=10, steps_per_epoch=[4, 4, 2])."
-                )
-            lengths = [_whole("steps_per_epoch", length) for length in per_epoch]
-            # One spelling for one meaning, so that equal horizons compare equal.
-            while len(lengths) > 1 and lengths[-1] == lengths[-2]:
-                lengths.pop()
-            object.__setattr__(self, "steps_per_epoch", lengths[0] if len(lengths) == 1 else tuple(lengths))
-        else:
-            object.__setattr__(self, "steps_per_epoch", _whole("steps_per_epoch", per_epoch))
+        self._set(steps=whole, steps_per_epoch=_lengths(steps_per_epoch), unit=unit)
 
     def __repr__(self) -> str:
         per_epoch = "" if self.steps_per_epoch is None else f", steps_per_epoch={self.steps_per_epoch}"
@@ -97,7 +84,7 @@ class Horizon:
             return (1,)
         if self.steps_per_epoch is None:
             return None
-        return (self.steps_per_epoch,) if isinstance(self.steps_per_epoch, int) else tuple(self.steps_per_epoch)
+        return (self.steps_per_epoch,) if isinstance(self.steps_per_epoch, int) else self.steps_per_epoch
 
     def after(self, position: Fraction, duration: Duration, times: int = 1) -> Fraction:
         """The exact position, in steps, that lies ``times`` durations after ``position`` (before, if negative)."""
@@ -137,9 +124,45 @@ class Horizon:
         return lengths, list(accumulate(lengths))
 
 
+def horizon_state(horizon: Horizon) -> dict[str, Any]:
+    """Plain data, from which ``horizon_from`` makes the horizon again; many epochs of few lengths are counted."""
+    lengths: Any = horizon.steps_per_epoch
+    if isinstance(lengths, tuple):
+        runs = [[length, len(list(equal))] for length, equal in groupby(lengths)]
+        lengths = runs if 2 * len(runs) < len(lengths) else list(lengths)
+    return {"steps": horizon.steps, "steps_per_epoch": lengths, "unit": horizon.unit}
+
+
+def horizon_from(state: Mapping[str, Any]) -> Horizon:
+    """The horizon that ``horizon_state`` described; other keys are ignored."""
+    lengths = state["steps_per_epoch"]
+    if isinstance(lengths, list) and isinstance(lengths[0], list):
+        lengths = [length for length, times in lengths for _ in range(times)]
+    return Horizon(state["steps"], lengths, state["unit"])
+
+
 def round_half_up(position: Fraction) -> int:
     """The whole update at which an exact position falls; a half goes up."""
     return math.floor(position + Fraction(1, 2))
+
+
+def _lengths(per_epoch: object) -> int | tuple[int, ...] | None:
+    """``steps_per_epoch`` in its one spelling, so that equal horizons compare equal."""
+    if isinstance(per_epoch, np.ndarray):
+        per_epoch = per_epoch.tolist()
+    if per_epoch is None:
+        return None
+    if not isinstance(per_epoch, Sequence) or isinstance(per_epoch, (str, bytes)):
+        return _whole("steps_per_epoch", per_epoch)
+    if not per_epoch:
+        raise ScheduleError(
+            f"Horizon(steps_per_epoch={shorten(per_epoch)}): write one number, or one for each epoch, for example "
+            "Horizon(steps=10, steps_per_epoch=[4, 4, 2])."
+        )
+    lengths = [_whole("steps_per_epoch", length) for length in per_epoch]
+    while len(lengths) > 1 and lengths[-1] == lengths[-2]:
+        lengths.pop()
+    return lengths[0] if len(lengths) == 1 else tuple(lengths)
 
 
 def _whole(name: str, value: object) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Literal
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.builders import cosine, hold, linear, one_minus_sqrt, warmup
 from lr_toolkit.schedules.duration import Duration, DurationLike
-from lr_toolkit.schedules.schedule import Schedule, builder
+from lr_toolkit.schedules.registry import register_builder
+from lr_toolkit.schedules.schedule import Schedule
+from lr_toolkit.schedules.shapes import cosine, hold, linear, one_minus_sqrt, warmup
 
 __all__ = ["COOLDOWNS", "wsd"]
 
@@ -19,12 +20,12 @@ COOLDOWNS: dict[str, Callable[..., Schedule]] = {"cosine": cosine, "linear": lin
 _climb = warmup
 
 
-@builder
+@register_builder
 def wsd(
     warmup: DurationLike,
     decay: DurationLike,
-    shape: Literal["cosine", "linear", "one_minus_sqrt"] = "one_minus_sqrt",
     *,
+    shape: Literal["cosine", "linear", "one_minus_sqrt"] = "one_minus_sqrt",
     end: float = 0.0,
 ) -> Schedule:
     """Warmup, stable, decay: climb, hold what the other two leave, cool down.
@@ -49,10 +50,10 @@ def wsd(
     Reference:
         Hu et al. 2024 (MiniCPM), https://arxiv.org/abs/2404.06395; Hägele et al. 2024, https://arxiv.org/abs/2405.18392.
     """
-    if shape not in tuple(COOLDOWNS):  # which asks for no hash
+    if shape not in tuple(COOLDOWNS):  # a tuple asks for no hash
         raise ScheduleError(
             f"wsd(shape={shorten(shape)}): must be one of {', '.join(map(repr, COOLDOWNS))}. For another cooldown write the "
             "composition: warmup('5%') >> hold() >> polynomial(2.0, over='20%')."
         )
     up, down = Duration.of(warmup, "wsd", "warmup"), Duration.of(decay, "wsd", "decay")
-    return _climb(up) >> hold() >> COOLDOWNS[shape](end, over=down)
+    return _climb(up) >> hold() >> COOLDOWNS[shape](end=end, over=down)

@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec, TypeAlias, final
+from typing import Any, ClassVar, TypeAlias
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.aliases import refusing_foreign_arguments
-from lr_toolkit.schedules.shapes import Custom, Shape
-from lr_toolkit.schedules.text import LONGEST, evaluate, spell
-from lr_toolkit.schedules.timeline import Timeline
+from lr_toolkit.immutable import Immutable
+from lr_toolkit.schedules.duration import Duration
+from lr_toolkit.schedules.horizon import Horizon
+from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
+from lr_toolkit.schedules.shape import Shape
+from lr_toolkit.schedules.text import LONGEST, call_text, evaluate
+from lr_toolkit.schedules.timeline import ResolvedTimeline, schedule_text
 
-if TYPE_CHECKING:
-    from lr_toolkit.schedules.duration import Duration
-    from lr_toolkit.schedules.horizon import Horizon
-
-__all__ = ["Schedule", "ScheduleLike", "builder", "parse"]
-
-P = ParamSpec("P")
-
-_BUILDERS: dict[str, Callable[..., Schedule]] = {}
+__all__ = ["Schedule", "ScheduleLike", "parse"]
 
 
-@final
-@dataclass(frozen=True, slots=True, repr=False)
-class Schedule:
+class Schedule(Immutable):
     """A plan for the learning rate: phases that run one after the other, each on its own clock.
 
-    ``a >> b`` (or ``a.then(b)``) runs b after a; either side may be a schedule's text. Values state factors of each
-    parameter group's base LR, so one plan serves any number of groups. Schedules compare equal, hash, pickle and print by
-    what they say, and ``Schedule.parse(repr(schedule)) == schedule``.
+    ``a >> b`` (or ``a.then(b)``) runs b after a; either side may be a schedule's text. Levels are factors of each parameter
+    group's base LR, so one plan serves any number of groups. A phase begins at the level where the phase before it ended,
+    unless it says ``start=``. Schedules compare equal, hash, pickle and print by what they say, and
+    ``Schedule.parse(repr(schedule)) == schedule``.
 
     Args:
-        phases: the shapes, in order. Made by the builders (``warmup``, ``cosine``, ...) rather than by hand.
+        phases: the shapes, in order. The builders (``warmup``, ``cosine``, ...) make them.
 
     Raises:
-        ScheduleError: where there is no phase, or more than one of them leaves its length open.
+        ScheduleError: if there is no phase, or if more than one of them leaves its length open.
 
     Example:
         >>> from lr_toolkit import Horizon, cosine, warmup
@@ -52,16 +45,20 @@ class Schedule:
         optax's ``join_schedules``, in which each schedule sees its own clock.
     """
 
+    _fields: ClassVar[tuple[str, ...]] = ("phases",)
+    __slots__ = _fields
+
     phases: tuple[Shape, ...]
 
-    def __post_init__(self) -> None:
-        phases: object = self.phases
-        if not (isinstance(phases, tuple) and phases and all(isinstance(one, Shape) for one in phases)):
+    def __init__(self, phases: tuple[Shape, ...]) -> None:
+        given: object = phases
+        if not (isinstance(given, tuple) and given and all(isinstance(phase, Shape) for phase in given)):
             raise ScheduleError(
-                f"Schedule(phases={shorten(self.phases)}): build it, for example warmup('5%') >> cosine(), or read its text: "
+                f"Schedule(phases={shorten(phases)}): build it, for example warmup('5%') >> cosine(), or read its text: "
                 "Schedule.parse(\"warmup('5%') >> cosine()\")."
             )
-        open_phases = [spell(one) for one in self.phases if one.over is None]
+        self._set(phases=phases)
+        open_phases = [call_text(phase) for phase in phases if phase.over is None]
         if len(open_phases) > 1:
             first, second = open_phases[:2]
             raise ScheduleError(
@@ -84,7 +81,8 @@ class Schedule:
         """
         if isinstance(text, cls):
             return text
-        return cls(tuple(shape for one in evaluate(text, _BUILDERS) for shape in one.phases))
+        parts: list[Schedule] = evaluate(text, BUILDERS, WITHOUT_TEXT)  # type: ignore[arg-type]  # evaluate refuses what is no text
+        return cls(tuple(phase for part in parts for phase in part.phases))
 
     def then(self, following: ScheduleLike) -> Schedule:
         """This schedule, and ``following`` after it: the same as ``self >> following``."""
@@ -96,32 +94,42 @@ class Schedule:
     def __rrshift__(self, before: str) -> Schedule:
         return Schedule.parse(before).then(self)
 
-    def resolve(self, horizon: Horizon) -> Timeline:
+    def resolve(self, horizon: Horizon) -> ResolvedTimeline:
         """The timeline of this schedule on a run of that length.
 
         Phase boundaries are rounded, half up, on the exact cumulative sum; the phase of open length takes what the others
-        leave. Where all phases together are shorter than the run, the final value holds.
+        leave. If all phases together are shorter than the run, the final value holds.
 
         Raises:
-            ScheduleError: where the phases are longer than the run, or a duration in epochs meets a horizon that does
-                not know how long an epoch is.
+            ScheduleError: if the phases are longer than the run, if a phase would do nothing, or if a duration in epochs meets
+                a horizon that does not know how long an epoch is.
         """
-        return Timeline(self, horizon)
+        return ResolvedTimeline(self.phases, horizon)
 
     @property
     def durations(self) -> tuple[Duration, ...]:
         """Every duration that the schedule's text names, in order."""
-        return tuple(one for shape in self.phases for one in shape.durations)
+        return tuple(duration for phase in self.phases for duration in phase.durations)
+
+    @property
+    def absolute_levels(self) -> tuple[float, ...]:
+        """Every level above zero that is an LR, in order; without any the schedule is the same for each base LR."""
+        return tuple(level for phase in self.phases for level in phase.absolute_levels)
 
     @property
     def has_text(self) -> bool:
-        """Whether ``parse`` reads what ``repr`` prints: not a text without end, nor ``custom``, whose function it cannot carry."""
-        return not any(isinstance(one, Custom) for one in self.phases) and len(repr(self)) <= LONGEST
+        """Whether ``parse`` reads what ``repr`` prints: no function of ``custom`` is in it, and it is not too long."""
+        return all(phase.has_text for phase in self.phases) and len(repr(self)) <= LONGEST
+
+    def restarted(self) -> Schedule:
+        """This schedule with ``start=1.0`` in each phase after the first that begins at the level reached."""
+        first, *others = self.phases
+        return Schedule((first, *(phase.restarted() for phase in others)))
 
     def __repr__(self) -> str:
-        return " >> ".join(spell(one) for one in self.phases)
+        return schedule_text(self.phases)
 
-    def __reduce__(self) -> tuple[Callable[..., Schedule], tuple[object]]:
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object]]:
         # Text is what a checkpoint loaded with weights_only=True may hold; a Python function has none.
         return (parse, (repr(self),)) if self.has_text else (Schedule, (self.phases,))
 
@@ -132,12 +140,6 @@ ScheduleLike: TypeAlias = Schedule | str
 def parse(text: str) -> Schedule:
     """``Schedule.parse`` as a plain function, which a pickle can name."""
     return Schedule.parse(text)
-
-
-def builder(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
-    """Let the text form call ``function`` by its name, and refuse arguments that it does not have."""
-    build = _BUILDERS[function.__name__] = refusing_foreign_arguments(function, _BUILDERS)
-    return build
 
 
 def _with_length(call: str) -> str:

@@ -3,52 +3,92 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.spelling import spell
+from lr_toolkit.schedules.duration import Duration
 
-__all__ = ["LONGEST", "evaluate", "spell"]
+__all__ = ["LONGEST", "argument_text", "call_text", "evaluate"]
 
 LONGEST = 20_000
 
 
-def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]:
+# --- printing ---------------------------------------------------------------------------------------------------------
+
+
+def call_text(shape: Any, **instead: Any) -> str:
+    """The builder's call that makes ``shape``: the first argument by position if it is required or a length, the others by name.
+
+    Arguments at their default are left out. Arguments that are given here take the place of the shape's own.
+
+    Example:
+        >>> from lr_toolkit.schedules.shapes.cosine import Cosine
+        >>> call_text(Cosine(0.1, over=Duration("3 epochs"))), call_text(Cosine(0.1), end=0.0, over=Duration(5))
+        ("cosine(end=0.1, over='3 epochs')", 'cosine(over=5)')
+    """
+    arguments = []
+    for field in sorted(fields(shape), key=lambda field: bool(field.kw_only)):
+        value = instead.get(field.name, getattr(shape, field.name))
+        is_required = field.default is MISSING
+        if not is_required and value == field.default:
+            continue
+        by_position = not field.kw_only and (is_required or field.name == "over")
+        arguments.append(argument_text(value) if by_position else f"{field.name}={argument_text(value)}")
+    return f"{shape.name}({', '.join(arguments)})"
+
+
+def argument_text(value: object) -> str:
+    """An argument as it is written; a function by its name."""
+    if isinstance(value, Duration):
+        return value.literal
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(argument_text, value))}]"
+    if callable(value):
+        return str(getattr(value, "__name__", None) or type(value).__name__)
+    return repr(value)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+_EXAMPLE = "\"warmup('5%') >> cosine(end=0.1)\""
+_NO_FUNCTION = (
+    "custom(...) holds a Python function, which text cannot carry: build this schedule in code, or register the function "
+    "under a name of its own with @register_function."
+)
+
+
+def evaluate(text: str, builders: Mapping[str, Callable[..., Any]], without_text: Collection[str] = ()) -> list[Any]:
     """The values of the builders' calls that ``text`` joins by ``>>``, in order.
 
     Only calls of ``builders``, ``>>``, numbers, strings, ``None`` and lists of them are read; nothing else is evaluated.
+
+    Args:
+        text: what to read.
+        builders: the functions that may be called, by name.
+        without_text: those among them whose arguments text cannot carry.
 
     Raises:
         ScheduleError: for any other text, naming the part that was not understood.
     """
     given: object = text
     if not isinstance(given, str):
-        called = getattr(text, "__name__", None)
-        cure = f"Write a schedule, or its text: {_EXAMPLE}."
-        if called in builders:
-            cure = f"Write {called}(), with its arguments."
-        elif (kind := type(text).__name__) in (
-            "ReduceOnPlateau",
-            "GreedyLR",
-        ):  # by name: schedules are below the reactions
-            cure = (
-                f"A reaction stands beside it: configure_optimizers(optimizer, schedule, trainer, plateau={kind}(...))."
-            )
-        raise ScheduleError(f"Schedule.parse({shorten(text)}): is no schedule; phases are joined by >>. {cure}")
+        raise _no_schedule(given, builders)
     if len(text) > LONGEST:
         raise ScheduleError(
             f"Schedule.parse(text of {len(text)} characters): at most {LONGEST} are read. Write a text such as {_EXAMPLE}."
         )
-    # It may be a block of a YAML file, or a file; a comment ends with its line, which a backslash joins to the next.
+    # The text may be a block of a YAML file, or a file. A comment ends with its line, which a backslash joins to the next.
     lines = text.removeprefix("\ufeff").replace("\r", "\n").split("\n")
     text = " ".join(line.partition("#")[0].removesuffix("\\") for line in lines).strip()
     try:
         root = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        cure = _NO_FUNCTION if "custom(" in text else f"Write calls joined by >>, such as {_EXAMPLE}."
-        raise ScheduleError(f"Schedule.parse({shorten(text)}): not the text of a schedule. {cure}") from None
+        fix = _NO_FUNCTION if "custom(" in text else f"Write calls joined by >>, such as {_EXAMPLE}."
+        raise ScheduleError(f"Schedule.parse({shorten(text)}): not the text of a schedule. {fix}") from None
+    reader = _Reader(text, builders, without_text)
     values: list[Any] = []
     waiting = [root]
     while waiting:
@@ -56,49 +96,59 @@ def evaluate(text: str, builders: Mapping[str, Callable[..., Any]]) -> list[Any]
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift):
             waiting += [node.right, node.left]
         else:
-            values.append(_call(node, text, builders))
+            values.append(reader.call(node))
     return values
 
 
-_EXAMPLE = "\"warmup('5%') >> cosine(end=0.1)\""
-_NO_FUNCTION = "custom(...) holds a Python function, which text cannot carry: build this schedule in code."
+def _no_schedule(given: object, builders: Mapping[str, Callable[..., Any]]) -> ScheduleError:
+    called, kind = getattr(given, "__name__", None), type(given).__name__
+    fix = f"Write a schedule, or its text: {_EXAMPLE}."
+    if called in builders:
+        fix = f"Write {called}(), with its arguments."
+    elif kind in ("ReduceOnPlateau", "GreedyLR"):  # by name, because schedules are below them in the order of imports
+        fix = f"A rule for a metric stands beside it: configure_optimizers(optimizer, schedule, trainer, plateau={kind}(...))."
+    return ScheduleError(f"Schedule.parse({shorten(given)}): is no schedule; phases are joined by >>. {fix}")
 
 
-def _call(node: ast.expr, text: str, builders: Mapping[str, Callable[..., Any]]) -> Any:
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-        raise _foreign(node, text, f"Write calls joined by >>, such as {_EXAMPLE}.")
-    name = node.func.id
-    if name == "custom":
-        raise _foreign(node, text, _NO_FUNCTION)
-    if name not in builders:
-        known = sorted(set(builders) - {"custom"})
-        near = get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]}(...)? " if near else ""
-        raise _foreign(node.func, text, f"{hint}The builders are {', '.join(known)}.")
-    names = [one.arg for one in node.keywords]
-    if any(isinstance(one, ast.Starred) for one in node.args) or None in names or len(set(names)) < len(names):
-        raise _foreign(node, text, f"Write the arguments out, each once, as in {_EXAMPLE}.")
-    positional = [_value(one, text) for one in node.args]
-    named = {str(one.arg): _value(one.value, text) for one in node.keywords}
-    return builders[name](*positional, **named)
+class _Reader:
+    """Reads the nodes of one text."""
 
+    def __init__(self, text: str, builders: Mapping[str, Callable[..., Any]], without_text: Collection[str]) -> None:
+        self._text = text
+        self._builders = builders
+        self._without_text = without_text
 
-def _value(node: ast.expr, text: str) -> Any:
-    if isinstance(node, ast.Constant) and (node.value is None or type(node.value) in (int, float, str)):
-        return node.value
-    if (
-        isinstance(node, ast.UnaryOp)
-        and isinstance(node.op, (ast.USub, ast.UAdd))
-        and isinstance(node.operand, ast.Constant)
-    ):
-        value = _value(node.operand, text)
-        if isinstance(value, (int, float)):
-            return -value if isinstance(node.op, ast.USub) else value
-    if isinstance(node, (ast.List, ast.Tuple)):
-        return [_value(one, text) for one in node.elts]
-    raise _foreign(node, text, "An argument is a number, a string such as '5%', None, or a list of these.")
+    def call(self, node: ast.expr) -> Any:
+        """What a builder's call gives."""
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            raise self._foreign(node, f"Write calls joined by >>, such as {_EXAMPLE}.")
+        name = node.func.id
+        if name in self._without_text:
+            raise self._foreign(node, _NO_FUNCTION)
+        if name not in self._builders:
+            known = sorted(set(self._builders) - set(self._without_text))
+            near = get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}(...)? " if near else ""
+            raise self._foreign(node.func, f"{hint}The builders are {', '.join(known)}.")
+        names = [keyword.arg for keyword in node.keywords]
+        has_stars = any(isinstance(argument, ast.Starred) for argument in node.args) or None in names
+        if has_stars or len(set(names)) < len(names):
+            raise self._foreign(node, f"Write the arguments out, each once, as in {_EXAMPLE}.")
+        positional = [self._value(argument) for argument in node.args]
+        named = {str(keyword.arg): self._value(keyword.value) for keyword in node.keywords}
+        return self._builders[name](*positional, **named)
 
+    def _value(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Constant) and (node.value is None or type(node.value) in (int, float, str)):
+            return node.value
+        if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+            value = self._value(node.operand)
+            if isinstance(value, (int, float)) and isinstance(node.op, (ast.USub, ast.UAdd)):
+                return -value if isinstance(node.op, ast.USub) else value
+        if isinstance(node, (ast.List, ast.Tuple)):
+            return [self._value(element) for element in node.elts]
+        raise self._foreign(node, "An argument is a number, a string such as '5%', None, or a list of these.")
 
-def _foreign(node: ast.expr, text: str, cure: str) -> ScheduleError:
-    part = ast.get_source_segment(text, node) or text
-    return ScheduleError(f"Schedule.parse({shorten(text)}): cannot read {shorten(part)}. {cure}")
+    def _foreign(self, node: ast.expr, fix: str) -> ScheduleError:
+        part = ast.get_source_segment(self._text, node) or self._text
+        return ScheduleError(f"Schedule.parse({shorten(self._text)}): cannot read {shorten(part)}. {fix}")

@@ -1,75 +1,199 @@
-"""A schedule on a run of known length: a pure function from optimizer updates to learning rates."""
+"""What a run follows: a pure function from update numbers to factors of a base value."""
 
 from __future__ import annotations
 
 import math
 import operator
-import sys
+from abc import ABC, abstractmethod
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import ENDLESS, decimal
-from lr_toolkit.schedules.horizon import Horizon, round_half_up
-from lr_toolkit.schedules.shapes import Curve, Hold, Index, Level, Shape, Span, Value
-from lr_toolkit.schedules.text import spell
+from lr_toolkit.schedules.horizon import Horizon, horizon_state, round_half_up
+from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
+from lr_toolkit.schedules.text import call_text
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from lr_toolkit.schedules.schedule import Schedule
-
-__all__ = ["Segment", "Timeline"]
+__all__ = ["ExactPhase", "Phase", "ResolvedPhase", "ResolvedTimeline", "Timeline", "schedule_text"]
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """One phase in its place: updates ``start`` to ``end - 1`` follow base * curve + floor and end at ``level``.
+class Phase:
+    """A phase as a run follows it: what it says, and its updates ``start`` to ``end - 1``."""
+
+    shape: Shape
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """The name of its builder."""
+        return self.shape.name
+
+    @property
+    def text(self) -> str:
+        """The call that makes it."""
+        return call_text(self.shape)
+
+    @property
+    def warms_up(self) -> bool:
+        """Whether it climbs to the base value."""
+        return self.shape.warms_up
+
+
+ExactPhase: TypeAlias = "tuple[Shape, Fraction, Fraction]"
+"""A shape with its exact edges: rounded before they are stretched, they would come too early."""
+
+
+class Timeline(ABC):
+    """The factor of every update of a run: a pure, immutable function.
+
+    ``timeline(k)`` is the factor for update k (0 is the first), ``timeline(k, base_lr=...)`` the LR itself, and
+    ``timeline.values(ks)`` the same for an array of any shape. After its last update the value at which it ended holds for
+    ever. It is computed afresh in float64 from k alone: no drift, and any k at any time.
+
+    Abstract: ``Schedule.resolve`` gives one, and a plan that changed on the way is another (see ``changed.py``).
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """The update at which the timeline ends; its last factor holds."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> Literal["step", "epoch"]:
+        """What an update is: one of the optimizer, or an epoch."""
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """The text of the schedule that it began as."""
+
+    @abstractmethod
+    def factor(self, k: float | Fraction) -> float:
+        """The factor of update ``k >= 0``, unchecked; a number that is not whole lies between two updates."""
+
+    @abstractmethod
+    def relative_to(self, base: float) -> Timeline:
+        """This timeline with its absolute levels as factors of ``base``."""
+
+    @property
+    @abstractmethod
+    def exact_phases(self) -> list[ExactPhase]:
+        """The shapes in turn, with exact edges."""
+
+    @property
+    @abstractmethod
+    def edges(self) -> list[int]:
+        """The updates at which the factor may jump or turn, in rising order; between two of them it is monotone."""
+
+    @abstractmethod
+    def to_state(self) -> dict[str, Any]:
+        """Plain data, from which ``timeline_from`` makes the timeline again, before ``relative_to``."""
+
+    def joining(self) -> Timeline:
+        """The timeline of a group that joins on the way, before ``relative_to``."""
+        return self
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether a level is an LR, so that a base value is needed and not given yet."""
+        return False
+
+    @property
+    def change(self) -> str:
+        """How a run goes on whose plan changed on the way, in words; nothing if it did not."""
+        return ""
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases in turn at the updates at which they act; those that take no update are left out."""
+        rounded = (Phase(shape, math.ceil(start), math.ceil(end)) for shape, start, end in self.exact_phases)
+        return tuple(phase for phase in rounded if phase.end > phase.start)
+
+    def __call__(self, k: int, *, base_lr: float | None = None) -> float:
+        """The factor of update ``k``, or its LR for a group whose base LR is ``base_lr``.
+
+        Raises:
+            ScheduleError: if ``k`` is no whole number from 0 on, or if a level is an LR and ``base_lr`` is missing.
+        """
+        base = self._checked_base(base_lr)
+        try:
+            update = operator.index(k)
+        except TypeError:
+            raise _no_update(k) from None
+        if update < 0:
+            raise _no_update(k)
+        return self.factor(update) if base is None else base * self.relative_to(base).factor(update)
+
+    def values(self, ks: ArrayLike, *, base_lr: float | None = None) -> NDArray[np.float64]:
+        """The factors, or LRs, of the updates ``ks``: an array of the same shape, equal to the scalar calls."""
+        base = self._checked_base(base_lr)
+        updates = np.asarray(ks)
+        if updates.size and (updates.dtype.kind not in "iu" or updates.min() < 0):
+            raise _no_update(ks)
+        flat = updates.reshape(-1).astype(np.int64)
+        factors = self.factors(flat) if base is None else base * self.relative_to(base).factors(flat)
+        return factors.reshape(updates.shape)
+
+    def factors(self, ks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The factors of a flat array of updates, unchecked."""
+        return np.array([self.factor(k) for k in ks.tolist()], float)
+
+    def _checked_base(self, base_lr: float | None) -> float | None:
+        """The base LR as a plain float; ``None`` if the factor is asked for, and has a meaning."""
+        if base_lr is not None:
+            return _plain(base_lr)
+        if self.is_absolute:
+            raise ScheduleError(
+                f"{self.text} ends at an absolute LR, so a factor of the base LR cannot say it. "
+                "Write timeline(k, base_lr=1e-3)."
+            )
+        return None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ResolvedPhase:
+    """One phase in its place: updates ``start`` to ``end - 1`` follow ``curve``.
 
     ``position`` is where it begins exactly, before rounding.
     """
 
     start: int
     end: int
+    position: Fraction
     shape: Shape
     curve: Curve
-    floor: Curve | None
-    level: Level
-    position: Fraction = Fraction(0)
-
-    def affine(self, k: Index) -> tuple[Value, Value]:
-        """The pair (a, b) of update ``k`` of the run, or of an array of them: lr = base_lr * a + b."""
-        i = k - self.start
-        return self.curve(i), self.floor(i) if self.floor else 0.0
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Timeline:
-    """A schedule resolved for a run: the factor, or the LR, of every optimizer update.
-
-        lr(k) = base_lr * a(k) + b(k),    b = 0 unless a phase has an absolute floor (``end_lr``)
-
-    ``timeline(k)`` is the factor for update k (0 is the first), ``timeline(k, base_lr=...)`` the LR itself, and
-    ``timeline.values(ks)`` the same for an array of any shape. After the last phase the value at which it ended holds for
-    ever. Computed afresh in float64 from k alone: no drift, and any k at any time.
+class ResolvedTimeline(Timeline):
+    """A schedule's shapes on a run of known length.
 
     Args:
-        schedule: the plan, or its text.
+        shapes: the schedule's phases.
         horizon: the length of the run.
 
     Attributes:
-        segments: the phases with the updates at which they begin and end.
-        absolute: whether there is an absolute floor: then the factor alone has no meaning, and ``base_lr`` is required.
+        resolved_phases: the phases with the updates at which they begin and end, and their curves.
 
     Raises:
-        ScheduleError: where the schedule does not fit the run.
+        ScheduleError: if the schedule does not fit the run.
 
     Example:
         >>> from lr_toolkit import Horizon, cosine, warmup
@@ -82,124 +206,133 @@ class Timeline:
         array([0.25, 1.  , 0.  ])
     """
 
-    schedule: Schedule
+    shapes: tuple[Shape, ...]
     horizon: Horizon
-    segments: tuple[Segment, ...] = field(init=False, repr=False, compare=False)
-    absolute: bool = field(init=False, repr=False, compare=False)
-    _rest: Segment = field(init=False, repr=False, compare=False)
+    base: float | None = None
+    """The base value of which absolute levels are factors; ``None`` if there is no such level, or the base is not known."""
+    resolved_phases: tuple[ResolvedPhase, ...] = field(init=False, repr=False, compare=False)
     _ends: list[int] = field(init=False, repr=False, compare=False)
+    _last: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        from lr_toolkit.schedules.schedule import Schedule  # which resolves to a timeline, and so imports this file
+        _check_horizon(self.shapes, self.horizon)
+        # Without a base an example serves: it places the phases, and shows what does not fit.
+        base = self.base if self.base is not None else 1.0 + max(self._absolute_levels, default=0.0)
+        resolved_phases = _resolve(self.shapes, self.horizon, base)
+        object.__setattr__(self, "resolved_phases", resolved_phases)
+        object.__setattr__(self, "_ends", [phase.end for phase in resolved_phases])
+        object.__setattr__(self, "_last", resolved_phases[-1].curve.end)
 
-        object.__setattr__(self, "schedule", Schedule.parse(self.schedule))
-        if not isinstance(self.horizon, Horizon):
-            raise ScheduleError(
-                f"{self.schedule!r} on horizon={shorten(self.horizon)}: the length of a run is a Horizon. Write Horizon(steps=1000)."
-            )
-        if max((self.horizon.steps, *(self.horizon.epoch_steps or ()))) >= ENDLESS:
-            raise ScheduleError(
-                f"{self.schedule!r} on {shorten(self.horizon)}: is longer than any run or epoch, which has fewer than 10^11 "
-                "steps. Write the length of yours, for example Horizon(steps=1000, steps_per_epoch=100)."
-            )
-        segments = _segments(self.schedule, self.horizon)
-        object.__setattr__(self, "segments", segments)
-        object.__setattr__(self, "absolute", any(phase.absolute for phase in self.schedule.phases))
-        end = segments[-1].end
-        rest = Span(end, sys.maxsize - end, Fraction(end), self.horizon, segments[-1].level)
-        object.__setattr__(self, "_rest", _place(Hold(), rest))
-        object.__setattr__(self, "_ends", [one.end for one in segments])
+    @property
+    def steps(self) -> int:
+        return self.horizon.steps
 
-    def __call__(self, k: int, *, base_lr: float | None = None) -> float:
-        """The factor of update ``k``, or its LR for a group whose base LR is ``base_lr``."""
-        base = self._base(base_lr)
-        try:
-            k = operator.index(k)
-        except TypeError:
-            raise _no_update(k) from None
-        if k < 0:
-            raise _no_update(k)
-        a, b = self.affine(k)
-        return a if base is None else base * a + b
+    @property
+    def unit(self) -> Literal["step", "epoch"]:
+        return self.horizon.unit
 
-    def values(self, ks: ArrayLike, *, base_lr: float | None = None) -> NDArray[np.float64]:
-        """The factors, or LRs, of the updates ``ks``: an array of the same shape, equal to the scalar calls."""
-        base = self._base(base_lr)
-        array = np.asarray(ks)
-        if array.size and (array.dtype.kind not in "iu" or array.min() < 0):
-            raise _no_update(ks)
-        flat = array.reshape(-1).astype(np.int64)
-        last_a, last_b = self.segments[-1].level
-        a, b = np.full(flat.shape, last_a), np.full(flat.shape, last_b)
-        for one in self.segments:
-            inside = (flat >= one.start) & (flat < one.end)
+    @property
+    def text(self) -> str:
+        return schedule_text(self.shapes)
+
+    @property
+    def _absolute_levels(self) -> list[float]:
+        return [level for shape in self.shapes for level in shape.absolute_levels]
+
+    @property
+    def is_absolute(self) -> bool:
+        return self.base is None and bool(self._absolute_levels)
+
+    def relative_to(self, base: float) -> ResolvedTimeline:
+        return ResolvedTimeline(self.shapes, self.horizon, base) if self._absolute_levels else self
+
+    def factor(self, k: float | Fraction) -> float:
+        if isinstance(k, Fraction):
+            k = int(k) if k.denominator == 1 else float(k)
+        index = bisect_right(self._ends, k)
+        if index == len(self._ends):
+            return self._last
+        phase = self.resolved_phases[index]
+        factor: float = phase.curve(k - phase.start)
+        return factor
+
+    def factors(self, ks: NDArray[np.int64]) -> NDArray[np.float64]:
+        factors = np.full(ks.shape, self._last)
+        for phase in self.resolved_phases:
+            inside = (ks >= phase.start) & (ks < phase.end)
             if inside.any():
-                a[inside], b[inside] = one.affine(flat[inside])
-        return (a if base is None else base * a + b).reshape(array.shape)
+                factors[inside] = phase.curve(ks[inside] - phase.start)
+        return factors
 
-    def affine(self, k: float) -> Level:
-        """The pair (a, b) of update ``k >= 0``, or of a point between two, unchecked: lr = base_lr * a + b."""
-        a, b = self.segment(k).affine(k)
-        return a, b
+    @property
+    def exact_phases(self) -> list[ExactPhase]:
+        return [(phase.shape, Fraction(phase.start), Fraction(phase.end)) for phase in self.resolved_phases]
 
-    def segment(self, k: float) -> Segment:
-        """The phase to which update ``k`` belongs; after the last one, a segment without end that holds its value."""
-        at = bisect_right(self._ends, k)
-        return self.segments[at] if at < len(self.segments) else self._rest
+    @property
+    def edges(self) -> list[int]:
+        found = {0, self._ends[-1]}
+        for phase in self.resolved_phases:
+            inside = (phase.start + edge for edge in phase.curve.edges)
+            found |= {phase.start, phase.end, *(edge for edge in inside if edge < phase.end)}
+        return sorted(found)
 
-    def _base(self, base_lr: float | None) -> float | None:
-        """The base LR as a plain float; ``None`` where the factor is asked for, and has a meaning."""
-        if base_lr is not None:
-            return _plain(base_lr)
-        if self.absolute:
-            raise ScheduleError(
-                f"{self.schedule!r} ends at an absolute LR, so a factor of the base LR cannot say it. "
-                "Write timeline(k, base_lr=1e-3)."
-            )
-        return None
+    def to_state(self) -> dict[str, Any]:
+        return {"kind": "resolved", "schedule": self.text, "horizon": horizon_state(self.horizon)}
 
-    def __reduce__(self) -> tuple[type[Timeline], tuple[Schedule, Horizon]]:
-        return Timeline, (self.schedule, self.horizon)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ResolvedTimeline, (self.shapes, self.horizon, self.base)  # a curve may hold a function that has no name
 
 
-def _segments(schedule: Schedule, horizon: Horizon) -> tuple[Segment, ...]:
-    """The phases in their places, each bound to its span and the level before it."""
-    segments: list[Segment] = []
-    level: Level = (1.0, 0.0)
+def schedule_text(shapes: Sequence[Shape]) -> str:
+    """The calls that make these shapes, joined by ``>>``."""
+    return " >> ".join(call_text(shape) for shape in shapes)
+
+
+def _check_horizon(shapes: Sequence[Shape], horizon: object) -> None:
+    if not isinstance(horizon, Horizon):
+        raise ScheduleError(
+            f"{schedule_text(shapes)} on horizon={shorten(horizon)}: the length of a run is a Horizon. Write Horizon(steps=1000)."
+        )
+    if max((horizon.steps, *(horizon.epoch_steps or ()))) >= ENDLESS:
+        raise ScheduleError(
+            f"{schedule_text(shapes)} on {shorten(horizon)}: is longer than any run or epoch, which has fewer than 10^11 "
+            "steps. Write the length of yours, for example Horizon(steps=1000, steps_per_epoch=100)."
+        )
+
+
+def _resolve(shapes: Sequence[Shape], horizon: Horizon, base: float) -> tuple[ResolvedPhase, ...]:
+    """The phases in their places, each bound at the level at which the phase before it ended."""
+    resolved_phases: list[ResolvedPhase] = []
+    level = 1.0
     try:
-        positions = _positions(schedule, horizon)
-        for shape, (position, after) in zip(schedule.phases, pairwise(positions), strict=True):
+        positions = _positions(shapes, horizon)
+        for shape, (position, after) in zip(shapes, pairwise(positions), strict=True):
             start, end = round_half_up(position), round_half_up(after)
-            segments.append(_place(shape, Span(start, end - start, position, horizon, level)))
-            level = segments[-1].level
+            context = PhaseContext(start, end - start, position, horizon, level)
+            curve = shape.relative_to(base).bind(context)
+            resolved_phases.append(ResolvedPhase(start, end, position, shape, curve))
+            level = curve.end
     except ScheduleError as error:
-        raise ScheduleError(f"{error} (In {schedule!r} on {horizon!r}.)") from error.__cause__
-    return tuple(segments)
+        raise ScheduleError(f"{error} (In {schedule_text(shapes)} on {horizon!r}.)") from error.__cause__
+    return tuple(resolved_phases)
 
 
-def _place(shape: Shape, span: Span) -> Segment:
-    curve = shape.bind(span)
-    end = span.start + span.length
-    return Segment(span.start, end, shape, curve, shape.floor(span), shape.end_level(span, curve), span.position)
-
-
-def _positions(schedule: Schedule, horizon: Horizon) -> list[Fraction]:
+def _positions(shapes: Sequence[Shape], horizon: Horizon) -> list[Fraction]:
     """Where the phases begin, exactly, and where the last one ends; the open phase takes what the others leave."""
-    phases = schedule.phases
-    opening = next((at for at, phase in enumerate(phases) if phase.over is None), len(phases))
+    opening = next((index for index, shape in enumerate(shapes) if shape.over is None), len(shapes))
     before, after = [Fraction(0)], [Fraction(horizon.steps)]
-    for phase in phases[:opening]:
-        if phase.over is not None:
-            before.append(horizon.after(before[-1], phase.over))
-    if opening == len(phases):
+    for shape in shapes[:opening]:
+        if shape.over is not None:
+            before.append(horizon.after(before[-1], shape.over))
+    if opening == len(shapes):
         if before[-1] > horizon.steps:
             raise _too_long(horizon, before[-1])
         return before
-    for phase in reversed(phases[opening + 1 :]):
-        if phase.over is not None:
-            after.append(horizon.after(after[-1], phase.over, -1))
+    for shape in reversed(shapes[opening + 1 :]):
+        if shape.over is not None:
+            after.append(horizon.after(after[-1], shape.over, -1))
     if round_half_up(after[-1]) <= round_half_up(before[-1]):
-        raise _too_long(horizon, before[-1] + horizon.steps - after[-1], spell(phases[opening]))
+        raise _too_long(horizon, before[-1] + horizon.steps - after[-1], call_text(shapes[opening]))
     return before + after[::-1]
 
 

@@ -22,14 +22,14 @@ import pytest
 import torch
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from lr_toolkit.optim.resume import route_after
+from lr_toolkit.schedules.agreement import agree
+from lr_toolkit.schedules.routes import plan_of
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim import lr_scheduler as torch_lr
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup, get_wsd_schedule
 
 from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, Timeline, cosine, custom
-from lr_toolkit.optim.resume import route_after
-from lr_toolkit.schedules.agreement import agree
-from lr_toolkit.schedules.routes import plan_of
 from lr_toolkit.schedules.timeline import Segment
 
 DATA = Path(__file__).parents[1] / "data"

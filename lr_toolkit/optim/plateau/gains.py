@@ -1,4 +1,4 @@
-"""What a reaction to a metric has made of each parameter group's learning rate."""
+"""What a rule for a metric has made of each parameter group's learning rate."""
 
 from __future__ import annotations
 
@@ -16,93 +16,94 @@ __all__ = ["Gains"]
 
 @final
 class Gains:
-    """One factor for each parameter group, 1 until a reaction moves it, and where that reaction stands.
+    """One factor for each parameter group, 1 until a rule moves it, and what the rule has seen.
 
     Args:
-        reaction: what moves them; ``None`` where they stay.
+        rule: what moves them; ``None`` if they stay.
         groups: how many groups there are.
 
     Raises:
-        ScheduleError: for anything else than a reaction.
+        ScheduleError: for anything else than a rule.
     """
 
-    def __init__(self, reaction: MetricRule | None, groups: int) -> None:
-        if reaction is not None and not isinstance(reaction, MetricRule):
+    def __init__(self, rule: MetricRule | None, groups: int) -> None:
+        if rule is not None and not isinstance(rule, MetricRule):
             raise ScheduleError(
-                f"ScheduledLR(plateau={reaction!r}): must be a reaction. Write plateau=ReduceOnPlateau(monitor='val_loss', patience=5)."
+                f"ScheduledLR(plateau={rule!r}): must be a rule for a metric. Write plateau=ReduceOnPlateau(monitor='val_loss', "
+                "patience=5)."
             )
-        self.reaction = reaction
-        self.values = [1.0] * groups
-        self._state = reaction.start if reaction else None
+        self.rule = rule
+        self.values = (1.0,) * groups
+        self._state = rule.start if rule else None
 
-    def refuse(self, groups: int) -> None:
+    def check_groups(self, groups: int) -> None:
         """Refuse bounds for another number of groups."""
         for name in ("min_lr", "max_lr"):
-            bound = getattr(self.reaction, name, None)
+            bound = getattr(self.rule, name, None)
             if isinstance(bound, tuple) and len(bound) != groups:
                 raise ScheduleError(
-                    f"{type(self.reaction).__name__}({name}={bound!r}): {len(bound)} values for {groups} parameter groups. "
+                    f"{type(self.rule).__name__}({name}={bound!r}): {len(bound)} values for {groups} parameter groups. "
                     "Write one number, or one for each group."
                 )
 
+    def add_groups(self, count: int) -> None:
+        """Take in groups that have joined, with a gain of 1."""
+        self.values += (1.0,) * count
+
     @property
     def was_observed(self) -> bool:
-        """Whether the reaction was given a reading."""
-        return self.reaction is not None and self._state != self.reaction.start
+        """Whether the rule was given a reading."""
+        return self.rule is not None and self._state != self.rule.start
 
     def observe(self, value: float, bases: Sequence[float]) -> bool:
-        """Give the reaction a reading of its metric, and say whether it moves; NaN is none, and a warning."""
-        if self.reaction is None or self._state is None:
+        """Give the rule a reading of its metric. Returns whether it moves the gains; NaN is no reading, and a warning."""
+        if self.rule is None or self._state is None:
             raise ScheduleError(
-                "observe() needs a reaction: ScheduledLR(..., plateau=ReduceOnPlateau(monitor='val_loss'))."
+                "observe() needs a rule for a metric: ScheduledLR(..., plateau=ReduceOnPlateau(monitor='val_loss'))."
             )
         if math.isnan(value):
-            warnings.warn(
-                f"{self.reaction.monitor!r} is NaN: the plateau reaction ignores it.", UserWarning, stacklevel=3
-            )
+            warnings.warn(f"{self.rule.monitor!r} is NaN: the plateau ignores it.", UserWarning, stacklevel=3)
             return False
-        self._state, way = self.reaction.read(self._state, value)
-        if way:
-            for at, base in enumerate(bases):
-                level = base * self.values[at]
-                moved = self.reaction.moved(level, way, at)
-                if moved != level:
-                    self.values[at] = moved / base
-        return bool(way)
+        self._state, direction = self.rule.read(self._state, value)
+        if direction:
+            self.values = tuple(self._moved(group, base, direction) for group, base in enumerate(bases))
+        return bool(direction)
+
+    def _moved(self, group: int, base: float, direction: int) -> float:
+        """The gain of a group after a move."""
+        level = base * self.values[group]
+        moved = self.rule.next_lr(level, direction, group) if self.rule else level
+        return self.values[group] if moved == level else moved / base
 
     # --- checkpoints ---
 
-    def state(self) -> dict[str, Any]:
-        """Plain data."""
-        return {
-            "gains": list(self.values),
-            "plateau": asdict(self._state) if self._state else None,
-            "metric": self._metric,
-        }
+    def to_state(self) -> dict[str, Any]:
+        """Plain data, but for the gains: what the rule has seen of which metric."""
+        return {"plateau": asdict(self._state) if self._state else None, "metric": self._metric}
 
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state``: with the gains, and with what was best where the metric is the same.
+    def load(self, state: Mapping[str, Any], gains: Sequence[float]) -> None:
+        """Go on from a ``to_state`` and gains, and from what was best if the metric is the same.
 
-        Gains that a reaction has brought about stay also where there is none any more, with a warning.
+        Gains that a rule has moved stay, even if there is no rule any more, with a warning.
         """
-        self.values = list(state["gains"])
+        self.values = tuple(gains)
         saved, metric = state["plateau"], state.get("metric", self._metric)
-        if self.reaction is not None:
+        if self.rule is not None:
             # What was best of one metric says nothing of another.
             known = saved if metric == self._metric else None
             self._state = (
-                MetricRuleState(**{**known, "recent": tuple(known.get("recent", ()))}) if known else self.reaction.start
+                MetricRuleState(**{**known, "recent": tuple(known.get("recent", ()))}) if known else self.rule.start
             )
         elif saved and any(gain != 1.0 for gain in self.values):
             warnings.warn(
-                f"The checkpoint's reaction to {metric[0] if metric else 'a metric'!r} had brought the learning rate to "
-                f"{', '.join(f'{gain:g}' for gain in dict.fromkeys(self.values))} of the schedule's, where it stays: this run has no "
-                "reaction. To go on with it pass plateau= as before.",
+                f"The checkpoint's rule for {metric[0] if metric else 'a metric'!r} had brought the learning rate to "
+                f"{', '.join(f'{gain:g}' for gain in dict.fromkeys(self.values))} of the schedule's, and it stays there: this run "
+                "has no rule. To go on with it pass plateau= as before.",
                 UserWarning,
                 stacklevel=3,
             )
 
     @property
     def _metric(self) -> list[str] | None:
-        """What the reaction reads, and which way is better."""
-        return [self.reaction.monitor, self.reaction.mode] if self.reaction else None
+        """What the rule reads, and whether lower or higher is better."""
+        return [self.rule.monitor, self.rule.mode] if self.rule else None

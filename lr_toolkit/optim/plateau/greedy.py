@@ -1,17 +1,16 @@
-"""The greedy reaction: a metric that keeps improving raises a gain on top of any timeline, one that does not lowers it."""
+"""The greedy rule: a metric that keeps improving raises a gain on top of any timeline, and lowers it otherwise."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar, Literal
 
 from lr_toolkit.optim.plateau.rule import MetricRule, MetricRuleState, bound_of, is_bound, is_count, is_number
 
 __all__ = ["GreedyLR"]
 
 
-@final
-@dataclass(frozen=True, slots=True, repr=False)
 class GreedyLR(MetricRule):
     """Raise the learning rate while a metric improves, and lower it when it does not, whatever the schedule says.
 
@@ -22,7 +21,7 @@ class GreedyLR(MetricRule):
 
     Args:
         monitor: the name of the metric, as given to ``self.log``.
-        mode: ``"min"`` where lower is better, ``"max"`` where higher is.
+        mode: ``"min"`` if lower is better, ``"max"`` if higher is.
         factor: a reduction multiplies the gain by it, a rise divides; above 0 and below 1.
         patience: so many readings in a row may be better, or not; the next one moves the LR.
         threshold: how much better than the best a reading must be to count.
@@ -59,11 +58,43 @@ class GreedyLR(MetricRule):
         ``min_lr``, is left out. A NaN reading is reported and otherwise ignored.
     """
 
-    factor: float = 0.95
-    threshold: float = 1e-6
-    threshold_mode: Literal["rel", "abs"] = "abs"
-    max_lr: float | tuple[float, ...] | None = None
-    warmup: int = 0
+    __slots__ = ("max_lr", "warmup")
+    _fields: ClassVar[tuple[str, ...]] = (*MetricRule._fields, "max_lr", "warmup")
+
+    max_lr: float | tuple[float, ...] | None
+    warmup: int
+
+    def __init__(
+        self,
+        monitor: str = "",
+        mode: Literal["min", "max"] = "min",
+        factor: float = 0.95,
+        patience: int = 10,
+        threshold: float = 1e-6,
+        threshold_mode: Literal["rel", "abs"] = "abs",
+        cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0.0,
+        eps: float = 1e-8,
+        smooth: int = 1,
+        every: int | None = None,
+        max_lr: float | Sequence[float] | None = None,
+        warmup: int = 0,
+    ) -> None:
+        self._set_checked(
+            monitor=monitor,
+            mode=mode,
+            factor=factor,
+            patience=patience,
+            threshold=threshold,
+            threshold_mode=threshold_mode,
+            cooldown=cooldown,
+            min_lr=min_lr,
+            eps=eps,
+            smooth=smooth,
+            every=every,
+            max_lr=max_lr,
+            warmup=warmup,
+        )
 
     def _checks(self) -> dict[str, tuple[object, str, str]]:
         high, low = self.max_lr, self.min_lr
@@ -79,7 +110,7 @@ class GreedyLR(MetricRule):
         }
 
     def read(self, state: MetricRuleState, value: float) -> tuple[MetricRuleState, int]:
-        """The state after a reading, and where the LR goes: -1 down, 1 up, 0 neither."""
+        """The state after a reading, and the direction of the LR: -1 down, 1 up, 0 neither."""
         state, value = self.smoothed(state, value)
         if state.cooldown > 0:
             return replace(state, bad=0, good=0, cooldown=state.cooldown - 1), 0
@@ -93,9 +124,9 @@ class GreedyLR(MetricRule):
             return replace(after, bad=0, cooldown=self.cooldown), -1
         return after, 0
 
-    def moved(self, level: float, way: int, group: int) -> float:
+    def next_lr(self, level: float, direction: int, group: int) -> float:
         """Base LR x gain of a parameter group after a move from ``level``."""
-        if way < 0 or self.max_lr is None:
-            return MetricRule.moved(self, level, way, group)
+        if direction < 0 or self.max_lr is None:
+            return MetricRule.next_lr(self, level, direction, group)
         higher = min(level / self.factor, bound_of(self.max_lr, group))
-        return higher if way and higher - level > self.eps else level
+        return higher if direction and higher - level > self.eps else level

@@ -1,17 +1,16 @@
-"""The plateau reaction: a metric that stops improving lowers a gain on top of any timeline."""
+"""The plateau rule: a metric that stops improving lowers a gain on top of any timeline."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 from lr_toolkit.optim.plateau.rule import MetricRule, MetricRuleState
 
 __all__ = ["ReduceOnPlateau"]
 
 
-@final
-@dataclass(frozen=True, slots=True, repr=False)
 class ReduceOnPlateau(MetricRule):
     """Lower the learning rate when a metric has stopped improving, whatever the schedule says.
 
@@ -23,8 +22,8 @@ class ReduceOnPlateau(MetricRule):
 
     Args:
         monitor: the name of the metric, as given to ``self.log``.
-        mode: ``"min"`` where lower is better, ``"max"`` where higher is.
-        factor: what a reduction multiplies the gain by, above 0 and below 1.
+        mode: ``"min"`` if lower is better, ``"max"`` if higher is.
+        factor: the gain is multiplied by it at a reduction; above 0 and below 1.
         patience: readings without improvement that are allowed; the next one reduces.
         threshold: how much better than the best a reading must be to count.
         threshold_mode: ``"rel"`` for a share of the best, ``"abs"`` for an amount.
@@ -48,11 +47,41 @@ class ReduceOnPlateau(MetricRule):
         >>> # return lr_toolkit.configure_optimizers(optimizer, schedule, self.trainer, plateau=plateau)
 
     Reference:
-        torch's ``ReduceLROnPlateau``. A NaN reading, which torch counts as bad, is reported and otherwise ignored.
+        torch's ``ReduceLROnPlateau``. A NaN reading, which torch counts as bad, is reported and ignored.
     """
 
+    __slots__ = ()
+
+    def __init__(
+        self,
+        monitor: str = "",
+        mode: Literal["min", "max"] = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: Literal["rel", "abs"] = "rel",
+        cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0.0,
+        eps: float = 1e-8,
+        smooth: int = 1,
+        every: int | None = None,
+    ) -> None:
+        self._set_checked(
+            monitor=monitor,
+            mode=mode,
+            factor=factor,
+            patience=patience,
+            threshold=threshold,
+            threshold_mode=threshold_mode,
+            cooldown=cooldown,
+            min_lr=min_lr,
+            eps=eps,
+            smooth=smooth,
+            every=every,
+        )
+
     def read(self, state: MetricRuleState, value: float) -> tuple[MetricRuleState, int]:
-        """The state after a reading, and -1 where it calls for a reduction."""
+        """The state after a reading, and -1 if it calls for a reduction."""
         state, value = self.smoothed(state, value)
         if self.is_better(value, state.best):
             after = replace(state, best=value, bad=0)

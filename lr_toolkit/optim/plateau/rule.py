@@ -1,13 +1,15 @@
-"""What reactions to a metric share: which metric, what counts as better, and how far it may move the learning rate."""
+"""What rules for a metric share: which metric, what counts as better, and how far it may move the learning rate."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, final
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.immutable import Immutable
 
 __all__ = ["MetricRule", "MetricRuleState", "bound_of", "is_bound", "is_count", "is_number"]
 
@@ -15,7 +17,7 @@ __all__ = ["MetricRule", "MetricRuleState", "bound_of", "is_bound", "is_count", 
 @final
 @dataclass(frozen=True, slots=True)
 class MetricRuleState:
-    """What a reaction has seen: the best value, bad and good readings since it moved, readings of rest left, and the latest."""
+    """What a rule has seen: the best value, bad and good readings since it moved the LR, readings of rest left, and the latest."""
 
     best: float
     bad: int = 0
@@ -24,44 +26,59 @@ class MetricRuleState:
     good: int = 0
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class MetricRule(ABC):
+class MetricRule(Immutable, ABC):
     """A metric moves a gain on top of any timeline.
 
         lr(k) = base_lr * timeline(k) * gain
 
-    The gain starts at 1 and is kept per parameter group. ``min_lr`` and ``eps`` are compared with base LR x gain, so that a
+    The gain starts at 1 and is kept per parameter group. ``min_lr`` and ``eps`` are compared with base LR x gain, so a
     warmed-up or decayed LR does not disturb them.
     """
 
-    monitor: str = ""
-    mode: Literal["min", "max"] = "min"
-    factor: float = 0.1
-    patience: int = 10
-    threshold: float = 1e-4
-    threshold_mode: Literal["rel", "abs"] = "rel"
-    cooldown: int = 0
-    min_lr: float | tuple[float, ...] = 0.0
-    eps: float = 1e-8
-    smooth: int = 1
-    every: int | None = None
+    _fields: ClassVar[tuple[str, ...]] = (
+        "monitor",
+        "mode",
+        "factor",
+        "patience",
+        "threshold",
+        "threshold_mode",
+        "cooldown",
+        "min_lr",
+        "eps",
+        "smooth",
+        "every",
+    )
+    __slots__ = _fields
 
-    def __post_init__(self) -> None:
+    monitor: str
+    mode: Literal["min", "max"]
+    factor: float
+    patience: int
+    threshold: float
+    threshold_mode: Literal["rel", "abs"]
+    cooldown: int
+    min_lr: float | tuple[float, ...]
+    eps: float
+    smooth: int
+    every: int | None
+
+    def _set_checked(self, **arguments: Any) -> None:
+        """Set the arguments, or refuse one."""
+        self._set(**arguments)
         kind = type(self).__name__
-        for name, (good, what, spelling) in self._checks().items():
-            if not good:
+        for name, (is_good, what, example) in self._checks().items():
+            if not is_good:
                 value = getattr(self, name)
-                raise ScheduleError(f"{kind}({name}={value!r}): must {what}. Write {kind}(..., {name}={spelling}).")
-        for one in fields(self):
-            # Plain numbers, whatever was given: NumPy's would not be read back from a checkpoint that is read safely.
-            value = getattr(self, one.name)
+                raise ScheduleError(f"{kind}({name}={value!r}): must {what}. Write {kind}(..., {name}={example}).")
+        # Plain numbers, whatever was given: NumPy's could not be read back from a checkpoint that is read safely.
+        for name, value in arguments.items():
             if isinstance(value, (list, tuple)):
-                object.__setattr__(self, one.name, tuple(map(float, value)))
+                self._set(**{name: tuple(map(float, value))})
             elif isinstance(value, float):
-                object.__setattr__(self, one.name, float(value))
+                self._set(**{name: float(value)})
 
     def _checks(self) -> dict[str, tuple[object, str, str]]:
-        """For each argument whether it is good, what it must do or be, and a good one."""
+        """For each argument whether it is good, what it must be or do, and a good example."""
         return {
             "monitor": (self.monitor and isinstance(self.monitor, str), "name the metric to read", "'val_loss'"),
             "mode": (self.mode in ("min", "max"), "be 'min' or 'max'", "'min'"),
@@ -77,8 +94,10 @@ class MetricRule(ABC):
         }
 
     def __repr__(self) -> str:
-        said = (f"{one.name}={value!r}" for one in fields(self) if (value := getattr(self, one.name)) != one.default)
-        return f"{type(self).__name__}({', '.join(said)})"
+        defaults = {name: item.default for name, item in inspect.signature(type(self)).parameters.items()}
+        values = zip(defaults, self._values(), strict=True)
+        given = (f"{name}={value!r}" for name, value in values if value != defaults[name])
+        return f"{type(self).__name__}({', '.join(given)})"
 
     @property
     def start(self) -> MetricRuleState:
@@ -87,15 +106,15 @@ class MetricRule(ABC):
 
     @abstractmethod
     def read(self, state: MetricRuleState, value: float) -> tuple[MetricRuleState, int]:
-        """The state after a reading, and where the LR goes: -1 down, 1 up, 0 neither."""
+        """The state after a reading, and the direction of the LR: -1 down, 1 up, 0 neither."""
 
-    def moved(self, level: float, way: int, group: int) -> float:
+    def next_lr(self, level: float, direction: int, group: int) -> float:
         """Base LR x gain of a parameter group after a move from ``level``."""
         lower = max(level * self.factor, bound_of(self.min_lr, group))
-        return lower if way < 0 and level - lower > self.eps else level
+        return lower if direction < 0 and level - lower > self.eps else level
 
     def smoothed(self, state: MetricRuleState, value: float) -> tuple[MetricRuleState, float]:
-        """The state that has taken in a reading, and the mean of the latest ones."""
+        """The state with a reading added, and the mean of the latest readings."""
         recent = (*state.recent, value)[-self.smooth :]
         return replace(state, recent=recent), sum(recent) / len(recent)
 

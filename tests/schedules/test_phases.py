@@ -9,10 +9,10 @@ from itertools import groupby
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from lr_toolkit import Horizon, Schedule
 from lr_toolkit.preview.phase_rows import phase_rows
 from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched, plan_of
+
+from lr_toolkit import Horizon, Schedule
 
 PHASES = [
     "hold('50%') >> linear()",

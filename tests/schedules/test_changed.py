@@ -9,9 +9,9 @@ from fractions import Fraction
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched, plan_of
 
 from lr_toolkit import Horizon, Schedule, ScheduleError, custom
-from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched, plan_of
 
 BASES = [0.1, 0.02]
 

@@ -1,0 +1,226 @@
+"""What to follow after a checkpoint: the saved timeline if the plan is the same, a policy if it has changed."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, Literal, Protocol, TypeAlias, get_args
+
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.optim.binding import Binding
+from lr_toolkit.optim.plan_changed import counted_unit, most_changed, plan_changed_error
+from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_from, group_count
+from lr_toolkit.schedules import Duration, Horizon
+from lr_toolkit.schedules.changed import Rewarmed, continued, stretched
+from lr_toolkit.schedules.horizon import round_half_up
+from lr_toolkit.schedules.same_history import only_hold_grew, same_history
+from lr_toolkit.schedules.timeline import ResolvedTimeline
+
+__all__ = ["OnChange", "RunLength", "binding_after", "check_fit", "check_policy", "check_state"]
+
+OnChange: TypeAlias = Literal["error", "replan", "keep", "stretch", "continue"]
+
+
+class RunLength(Protocol):
+    """Reports the length of a run, including after a resume."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the length of the whole run comes from, as plain data."""
+
+    def unchanged_unit(self, record: Mapping[str, Any]) -> Literal["steps", "epochs"] | None:
+        """The unit in which this run is as long as the recorded one; ``None`` if its length differs."""
+
+    def horizon_after(self, record: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
+        """The horizon of the resumed run, ``taken`` steps into the horizon ``saved`` that the checkpoint recorded."""
+
+
+_log = logging.getLogger("lr_toolkit")
+
+
+def check_policy(on_change: str, rewarm: Duration | None) -> None:
+    """Refuse an unknown policy, and a second warmup without one."""
+    if on_change not in get_args(OnChange):
+        raise ScheduleError(
+            f"on_change={shorten(on_change)}: must be one of {', '.join(map(repr, get_args(OnChange)))}."
+        )
+    if rewarm is not None and on_change == "error":
+        raise ScheduleError(
+            f"rewarm={str(rewarm)!r} warms up again in front of a changed plan. Say which: on_change='replan', rewarm={rewarm.literal}."
+        )
+
+
+def check_state(state: Mapping[str, Any], unit: str) -> None:
+    """Refuse a state that another class saved, or a newer version.
+
+    Args:
+        state: the state as it was loaded, of any format.
+        unit: what the scheduler counts.
+    """
+    if state.get("class") != CLASS:
+        keys = ", ".join(sorted(map(str, state))) or "nothing"
+        counter = state.get("last_epoch", 0)
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: this state was saved by another scheduler (it holds {keys}). Build the scheduler "
+            f"that saved it, or let this one begin at its count: scheduler.step({counter}) instead of loading, if it "
+            f"counted {counted_unit(unit)}s too. In Lightning: checkpoint['lr_schedulers'] = [] in the module's on_load_checkpoint, "
+            f"and self.lr_schedulers().step(self.trainer.{'current_epoch' if unit == 'epoch' else 'global_step'}) in its on_train_start."
+        )
+    if state["format"] > FORMAT:
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: the state has format {state['format']}, and this version reads up to {FORMAT}. "
+            "Install the version of lr_toolkit that saved it, or a newer one: pip install -U lr_toolkit."
+        )
+
+
+def check_fit(state: Mapping[str, Any], groups: int, unit: str) -> None:
+    """Refuse a state of the current format that is of another optimizer, or counts in another unit."""
+    if group_count(state) != groups:
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: the state is of an optimizer with {group_count(state)} parameter groups, and "
+            f"this one has {groups}. Add the groups first (optimizer.add_param_group), then load the state."
+        )
+    saved = state["configured"]["lr"]["horizon"]["unit"]
+    if saved != unit:
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict: the state counts {saved}s, {state['last_epoch']} of them, and this scheduler counts "
+            f"{unit}s. Write interval={saved!r} (in a plain loop Horizon(..., unit={saved!r})), as it was."
+        )
+
+
+def binding_after(
+    state: Mapping[str, Any],
+    configured: Binding,
+    *,
+    on_change: OnChange = "error",
+    rewarm: Duration | None = None,
+    unchanged_unit: Literal["steps", "epochs"] | None = None,
+) -> Binding:
+    """What to follow from a saved state on, if the code now asks for ``configured``.
+
+    The saved timelines go on if the code asks for what it asked for then. Two changes need no decision: a new plan that has
+    the same LRs on all updates already taken, and a longer ``hold`` around this update. If the same schedule is asked for on
+    the same run, which only takes its updates at another rate (its length is unchanged in steps or in epochs), what is left
+    is spread over the updates that are left, unless ``on_change`` says something else.
+
+    Raises:
+        ScheduleError: if the plan has changed and ``on_change`` does not say how to go on, or cannot be followed.
+    """
+    followed = state["followed"][configured.key]
+    update = state["last_epoch"]
+    configured = configured.with_gains(followed["gains"])
+    saved = followed_from(followed, update, configured)
+    if saved is not None:
+        if state["configured"][configured.key] == configured_state(configured):
+            return saved
+        if _needs_no_decision(saved, configured, update):
+            return configured
+        if on_change == "error" and unchanged_unit and _keeps_its_units(state, configured, update, unchanged_unit):
+            return _at_another_rate(saved, configured, update)
+    _refuse_other_meaning(state, configured, on_change)
+    policies = _policies(saved, configured, update, followed["values"])
+    if on_change == "error":
+        raise plan_changed_error(state, configured, policies)
+    binding = policies[on_change]()
+    if rewarm is not None:
+        over = _rewarm_length(rewarm, update, configured)
+        return binding.with_timelines([Rewarmed(timeline, update, over) for timeline in binding.group_timelines])
+    _report(followed, binding, update, on_change)
+    return binding
+
+
+def _needs_no_decision(saved: Binding, configured: Binding, update: int) -> bool:
+    """Whether all groups have the same past, or all are inside of an open hold that has grown."""
+    if saved.bases != configured.bases:
+        return False
+    pairs = list(dict.fromkeys(zip(saved.which, configured.which, strict=True)))
+    timelines = [(saved.timelines[before], configured.timelines[now]) for before, now in pairs]
+    return all(same_history(before, now, update) for before, now in timelines) or all(
+        only_hold_grew(before, now, update) for before, now in timelines
+    )
+
+
+def _keeps_its_units(state: Mapping[str, Any], configured: Binding, update: int, unchanged_unit: str) -> bool:
+    """Whether the same schedule is asked for, and none of its phases to come counts in a unit that the run has not kept."""
+    saved, now = state["configured"][configured.key], configured_state(configured)
+    if any(saved[key] != now[key] for key in ("schedules", "which", "bases")):
+        return False
+    phases = [phase for timeline in configured.timelines for phase in timeline.phases if phase.end > update]
+    units = {unit for phase in phases for unit in phase.shape.units}
+    return units <= {unchanged_unit, "%"}
+
+
+def _at_another_rate(saved: Binding, configured: Binding, update: int) -> Binding:
+    """What is left of the saved timelines, over the updates that are left."""
+    before, now = saved.timelines[0].steps, configured.timelines[0].steps
+    if not update < min(before, now):
+        return saved
+    _log.info("The updates that are left, %d to %d, take what was left until %d.", update, now, before)
+    return saved.with_timelines([stretched(timeline, update, now) for timeline in saved.group_timelines])
+
+
+def _refuse_other_meaning(state: Mapping[str, Any], configured: Binding, on_change: str) -> None:
+    """Refuse a text that meant something else when the checkpoint was saved."""
+    renamed = state.get("renamed", {})
+    text = next((timeline.text for timeline in configured.timelines if timeline.text in renamed), None)
+    if text is not None and on_change == "error":
+        raise ScheduleError(
+            f"The checkpoint was saved by a version in which each phase began at the base LR. Now a phase begins at the level at "
+            f"which the phase before it ended, so {text} means something else. To go on as before write {renamed[text]}."
+        )
+
+
+def _policies(
+    saved: Binding | None, configured: Binding, update: int, values: list[float]
+) -> dict[str, Callable[[], Binding]]:
+    """What each policy would follow."""
+
+    def keep() -> Binding:
+        if saved is None:
+            raise ScheduleError(
+                f"on_change='keep' or 'stretch' at update {update}: the saved plan holds a Python function, which a checkpoint cannot "
+                "carry, so it cannot be followed any longer. Write on_change='replan' or on_change='continue'."
+            )
+        return saved
+
+    def stretch() -> Binding:
+        until = configured.timelines[0].steps
+        return keep().with_timelines([stretched(timeline, update, until) for timeline in keep().group_timelines])
+
+    def go_on() -> Binding:
+        groups = zip(configured.group_timelines, values, configured.bases, strict=True)
+        return configured.with_timelines([continued(timeline, update, value, base) for timeline, value, base in groups])
+
+    return {"replan": lambda: configured, "keep": keep, "stretch": stretch, "continue": go_on}
+
+
+def _rewarm_length(rewarm: Duration, update: int, configured: Binding) -> int:
+    """The updates of a second warmup, which has to end within the run."""
+    timeline = configured.timelines[0]
+    position = Fraction(update)
+    if isinstance(timeline, ResolvedTimeline):
+        position = timeline.horizon.after(position, rewarm)
+    over = max(round_half_up(position) - update, 1)
+    if update + over > timeline.steps:
+        unit = counted_unit(timeline.unit)
+        raise ScheduleError(
+            f"rewarm={str(rewarm)!r} takes {over} {unit}s from {unit} {update} on, and the run ends at {timeline.steps}. Write a "
+            "shorter one, for example rewarm='1%'."
+        )
+    return over
+
+
+def _report(followed: Mapping[str, Any], binding: Binding, update: int, on_change: str) -> None:
+    """Log how far the LR jumps."""
+    before = [value * gain for value, gain in zip(followed["values"], followed["gains"], strict=True)]
+    after = binding.values(update)
+    group = most_changed(before, after)
+    was, now = before[group], after[group]
+    if not math.isclose(was, now, rel_tol=1e-6):
+        factor = f", {now / was:.4g} times as much" if was else ""
+        _log.warning(
+            "The plan has changed at update %d: on_change=%r takes the LR of parameter group %d from %.6g to %.6g%s.",
+            *(update, on_change, group, was, now, factor),
+        )

@@ -1,0 +1,112 @@
+"""The error for a plan that changed since the checkpoint, with the learning rates under each ``on_change`` policy."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.optim.binding import Binding
+from lr_toolkit.optim.state import configured_state
+from lr_toolkit.schedules.horizon import horizon_from
+
+__all__ = ["counted_unit", "most_changed", "plan_changed_error"]
+
+_MEANINGS = {
+    "replan": "the new plan, at the same update",
+    "keep": "the saved plan, then its last LR",
+    "stretch": "the saved plan over what is left",
+    "continue": "from here, the new plan's decay",
+}
+
+
+def plan_changed_error(
+    state: Mapping[str, Any], configured: Binding, policies: Mapping[str, Callable[[], Binding]]
+) -> ScheduleError:
+    """The error raised if the plan changed since the checkpoint; it lists the LRs under each ``on_change`` policy.
+
+    Args:
+        state: the saved state.
+        configured: what the code asks for now, with the saved gains.
+        policies: what each policy would follow; a policy that is not possible raises a ``ScheduleError``.
+    """
+    followed = state["followed"][configured.key]
+    timeline = configured.timelines[0]
+    update, end, unit = state["last_epoch"], timeline.steps, counted_unit(timeline.unit)
+    saved_values = [value * gain for value, gain in zip(followed["values"], followed["gains"], strict=True)]
+    group = most_changed(saved_values, configured.values(update))
+    which = f" in parameter group {group}" if len(saved_values) > 1 else ""
+    columns = sorted({k for k in (update + 1, (update + end) // 2, end - 1) if update < k < end} | {update})
+    lines = ["The plan is not the one in the checkpoint.", *_plans(state, configured)]
+    if update >= end:
+        fix = "Lengthen it to go on: a larger max_epochs or max_steps, or Horizon(steps=...)."
+        lines.append(_wrapped("  ", f"The run as it is now ends at {unit} {end}. {fix}"))
+    lines += [
+        f"{unit.title()} {update} comes next; its LR was to be {saved_values[group]:.6g}{which}. How shall it go on?",
+        f"  at {unit:<19}" + "".join(f"{k:<11}" for k in columns).rstrip(),
+    ]
+    example = "replan"  # which is always possible
+    for name, policy in policies.items():
+        try:
+            binding = policy()
+            shown = "".join(f"{binding.values(k)[group]:<11.4g}" for k in columns) + _MEANINGS[name]
+            lines.append(f"  on_change={name!r:<12}{shown}")
+            example = "continue" if name == "continue" else example
+        except ScheduleError as error:
+            lines.append(_wrapped(f"  on_change={name!r:<12}", f"not possible: {_reason(error)}"))
+    return ScheduleError("\n".join([*lines, _wrapped("", _advice(example, unit, end - update))]))
+
+
+def _plans(state: Mapping[str, Any], configured: Binding) -> list[str]:
+    """The saved plan and the new one, in as much detail as tells them apart."""
+    plans = state["configured"][configured.key], configured_state(configured)
+    saved, now = map(_describe, plans)
+    if saved == now:
+        saved, now = (_describe(plan, in_full=True) for plan in plans)
+    lines = [_wrapped("  saved: ", saved), _wrapped("  now:   ", now)]
+    if saved == now:
+        lines.append("  The same text, but a Python function in it gives another LR than it did.")
+    return lines
+
+
+def _advice(example: str, unit: str, left: int) -> str:
+    advice = (
+        f"Write one of them: on_change={example!r} is an argument of configure_optimizers(...) and of ScheduledLR(...), and an "
+        "attribute of a ScheduleMixin's class."
+    )
+    if left > 1:
+        over = min(max(left // 10, 1), 500)
+        over -= over % 10 ** (len(str(over)) - 1)  # a round number
+        advice += f" With rewarm='{over} {unit.replace('update', 'step')}{'s' * (over > 1)}' beside it the LR warms up again first."
+    return advice
+
+
+def counted_unit(unit: str) -> str:
+    """What a scheduler of this unit counts, in words."""
+    return "epoch" if unit == "epoch" else "update"
+
+
+def _wrapped(label: str, text: str) -> str:
+    """``text`` behind ``label``, in lines of at most 100 characters."""
+    below = " " * len(label)
+    return textwrap.fill(
+        text, 100, initial_indent=label, subsequent_indent=below, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _reason(error: ScheduleError) -> str:
+    """Why a policy cannot be followed, without its name and the call to write: both are in the table."""
+    return str(error).partition(": ")[2].partition(" Write ")[0]
+
+
+def _describe(plan: Mapping[str, Any], *, in_full: bool = False) -> str:
+    """A plan in a line; its base LRs each once and short, or ``in_full``, if only that tells two plans apart."""
+    bases = ", ".join(map(repr, plan["bases"]) if in_full else (f"{base:g}" for base in dict.fromkeys(plan["bases"])))
+    return f"{' and '.join(plan['schedules'])} on {shorten(horizon_from(plan['horizon']))}, base lr {bases}"
+
+
+def most_changed(before: Sequence[float], after: Sequence[float]) -> int:
+    """The parameter group whose LR a change moves most."""
+    moves = [abs(new - old) for old, new in zip(before, after, strict=True)]
+    return moves.index(max(moves))

@@ -1,0 +1,299 @@
+"""What becomes of a plan that changes on the way: stretched, continued from the value in use, or warmed up again.
+
+Each is a timeline too, so there is one type for what a run follows.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Literal, final
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.schedules.duration import Duration
+from lr_toolkit.schedules.horizon import horizon_from
+from lr_toolkit.schedules.schedule import Schedule
+from lr_toolkit.schedules.shape import evenly_spread
+from lr_toolkit.schedules.shapes.warmup import Warmup
+from lr_toolkit.schedules.timeline import ExactPhase, ResolvedTimeline, Timeline
+
+__all__ = ["Continued", "Rewarmed", "Stretched", "continued", "describe_change", "stretched", "timeline_from"]
+
+
+class _Changed(Timeline):
+    """Another timeline, changed from an update on."""
+
+    __slots__ = ()
+
+    of: Timeline
+
+    @property
+    def steps(self) -> int:
+        return self.of.steps
+
+    @property
+    def unit(self) -> Literal["step", "epoch"]:
+        return self.of.unit
+
+    @property
+    def text(self) -> str:
+        return self.of.text
+
+    @property
+    def is_absolute(self) -> bool:
+        return self.of.is_absolute
+
+    def relative_to(self, base: float) -> Timeline:
+        return self._around(self.of.relative_to(base))
+
+    def joining(self) -> Timeline:
+        return self._around(self.of.joining())
+
+    @abstractmethod
+    def _around(self, of: Timeline) -> Timeline:
+        """The same change of another timeline."""
+
+    @property
+    def _update(self) -> str:
+        return self.unit.replace("step", "update")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Stretched(_Changed):
+    """What was left of a timeline at one update, spread over the updates that are left then.
+
+        factor(k) = of(position + (k - at) * (of.steps - position) / (until - at))
+
+    from update ``at`` on, which stands at ``position`` of the other timeline, to update ``until``. Before ``at`` the other
+    timeline is followed at its mean rate, position / at. The arithmetic is exact: a float could fall short of the update at
+    which a phase begins.
+    """
+
+    of: Timeline
+    at: int
+    position: Fraction
+    until: int
+
+    @property
+    def steps(self) -> int:
+        return self.until
+
+    def position_of(self, k: float | Fraction) -> Fraction:
+        """Where update ``k`` stands in the other timeline."""
+        if k > self.at:
+            return self.position + (Fraction(k) - self.at) * self._rate
+        return Fraction(k) * self.position / self.at if self.at else Fraction(0)
+
+    @property
+    def _rate(self) -> Fraction:
+        return (self.of.steps - self.position) / (self.until - self.at)
+
+    def factor(self, k: float | Fraction) -> float:
+        return self.of.factor(self.position_of(k))
+
+    def _update_of(self, position: Fraction) -> Fraction:
+        """The inverse of ``position_of``."""
+        if position > self.position:
+            return self.at + (position - self.position) / self._rate
+        return position * self.at / self.position if self.position else Fraction(0)
+
+    @property
+    def exact_phases(self) -> list[ExactPhase]:
+        return [(shape, self._update_of(start), self._update_of(end)) for shape, start, end in self.of.exact_phases]
+
+    @property
+    def edges(self) -> list[int]:
+        return sorted({round(self._update_of(Fraction(edge))) for edge in self.of.edges} | {self.at})
+
+    @property
+    def change(self) -> str:
+        change = f"stretch: from {self._update} {self.at} on, what was left of {self.text} lasts until {self._update} {self.until}"
+        return "; ".join(filter(None, [change, self.of.change]))
+
+    def _around(self, of: Timeline) -> Timeline:
+        return replace(self, of=of)
+
+    def to_state(self) -> dict[str, Any]:
+        position = [self.position.numerator, self.position.denominator]
+        return {"kind": "stretched", "of": self.of.to_state(), "at": self.at, "position": position, "until": self.until}
+
+
+def stretched(timeline: Timeline, at: int, until: int) -> Stretched:
+    """What is left of a timeline at update ``at``, spread over the updates from there to ``until``.
+
+    A stretch of a stretch is one stretch.
+
+    Raises:
+        ScheduleError: if nothing is left of the timeline, or of the run.
+
+    Example:
+        >>> from lr_toolkit import Horizon, linear
+        >>> timeline = stretched(linear().resolve(Horizon(10)), at=5, until=25)
+        >>> timeline(5), timeline(15), timeline(25)
+        (0.5, 0.25, 0.0)
+    """
+    if not at < min(until, timeline.steps):
+        raise ScheduleError(
+            f"on_change='stretch' at update {at}: the saved plan ends at {timeline.steps} and the new one at {until}, so there "
+            "is nothing to stretch. Write on_change='replan', or leave it out to see the LRs under each policy."
+        )
+    if isinstance(timeline, Stretched) and at >= timeline.at:
+        return Stretched(timeline.of, at, timeline.position_of(at), until)
+    return Stretched(timeline, at, Fraction(at), until)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Continued(_Changed):
+    """From the factor ``start`` in use at update ``at``, the remaining decay of a plan.
+
+        factor(k) = end + (start - end) * (of(k) - end) / (of(at) - end),    end = the plan's last factor
+
+    A plan with nothing left to decay leaves the factor what it was.
+    """
+
+    of: Timeline
+    at: int
+    start: float
+
+    def factor(self, k: float | Fraction) -> float:
+        first, end = self.of.factor(self.at), self.of.factor(max(self.of.steps, self.at))
+        if first == end:
+            return self.start
+        return end + (self.start - end) * ((self.of.factor(k) - end) / (first - end))
+
+    def joining(self) -> Timeline:
+        return self.of.joining()
+
+    @property
+    def exact_phases(self) -> list[ExactPhase]:
+        return _phases_from(self.of.exact_phases, Fraction(self.at))
+
+    @property
+    def edges(self) -> list[int]:
+        return sorted({*self.of.edges, self.at})
+
+    @property
+    def change(self) -> str:
+        return f"continue: from {self._update} {self.at} on, from the LR in use, what is left of {self.text}"
+
+    def _around(self, of: Timeline) -> Timeline:
+        return replace(self, of=of)
+
+    def to_state(self) -> dict[str, Any]:
+        return {"kind": "continued", "of": self.of.to_state(), "at": self.at, "start": self.start}
+
+
+def continued(plan: Timeline, at: int, value: float, base: float) -> Continued:
+    """From the value in use at update ``at``, of a group with this base value, the remaining decay of a plan.
+
+    Raises:
+        ScheduleError: if the plan still climbs there, or if no decay leads from the value in use to the plan's end.
+
+    Example:
+        >>> from lr_toolkit import Horizon, linear
+        >>> timeline = continued(linear(end=0.1).resolve(Horizon(10)), at=5, value=0.02, base=0.1)
+        >>> [round(timeline(k, base_lr=0.1), 4) for k in (5, 10)]
+        [0.02, 0.01]
+    """
+    first, last = plan.factor(at), plan.factor(max(plan.steps, at))
+    if first and not value:
+        raise ScheduleError(
+            f"on_change='continue' at update {at}: the LR in use is 0, from which nothing decays. Write on_change='replan'."
+        )
+    if value < base * last * (1 - 1e-9) and last < first:
+        raise ScheduleError(
+            f"on_change='continue' at update {at}: the LR in use, {value:.6g}, lies below {base * last:.6g}, at which the plan ends, "
+            "so the way there is no decay. Write a lower end=, or on_change='replan'."
+        )
+    around_edges = {update for edge in plan.edges for update in (edge - 1, edge)}
+    between = {at + update for update in evenly_spread(plan.steps - at, 64)}
+    later = [plan.factor(update) for update in around_edges | between | {plan.steps} if update > at]
+    # A plan that dips below its end has to climb back to it.
+    if any(factor > first * (1 + 1e-9) or factor < last * (1 - 1e-9) for factor in later):
+        raise ScheduleError(
+            f"on_change='continue' at update {at}: {plan.text} still climbs there, so there is no remaining decay to run from "
+            "the LR in use. Write on_change='replan'."
+        )
+    return Continued(plan, at, value / base if base else first)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Rewarmed(_Changed):
+    """A timeline behind a second warmup: its first ``over`` updates from ``at`` on climb by 1 / (over + 1) each."""
+
+    of: Timeline
+    at: int
+    over: int
+
+    def factor(self, k: float | Fraction) -> float:
+        ramp = float(k - self.at + 1) / (self.over + 1)
+        factor = self.of.factor(k)
+        return factor * ramp if 0 < ramp < 1 else factor
+
+    @property
+    def exact_phases(self) -> list[ExactPhase]:
+        start, end = Fraction(self.at), Fraction(self.at + self.over)
+        before = [(shape, first, min(last, start)) for shape, first, last in self.of.exact_phases if first < start]
+        return [*before, (Warmup(Duration(self.over)), start, end), *_phases_from(self.of.exact_phases, end)]
+
+    @property
+    def edges(self) -> list[int]:
+        return sorted({*self.of.edges, self.at, self.at + self.over})
+
+    @property
+    def change(self) -> str:
+        change = f"rewarm: climbs again from {self._update} {self.at} to {self.at + self.over}"
+        return "; ".join(filter(None, [change, self.of.change]))
+
+    def _around(self, of: Timeline) -> Timeline:
+        return replace(self, of=of)
+
+    def to_state(self) -> dict[str, Any]:
+        return {"kind": "rewarmed", "of": self.of.to_state(), "at": self.at, "over": self.over}
+
+
+def _phases_from(phases: list[ExactPhase], at: Fraction) -> list[ExactPhase]:
+    return [(shape, max(start, at), end) for shape, start, end in phases if end > at]
+
+
+def timeline_from(state: Mapping[str, Any], configured: ResolvedTimeline | None = None) -> Timeline:
+    """The timeline that ``to_state`` described.
+
+    Args:
+        state: the plain data.
+        configured: stands in for an equal plan, whose text may not be readable.
+
+    Raises:
+        ScheduleError: if the text holds a Python function that ``configured`` does not have.
+    """
+    if state["kind"] == "resolved":
+        if configured is not None and configured.to_state() == dict(state):
+            return configured
+        return Schedule.parse(state["schedule"]).resolve(horizon_from(state["horizon"]))
+    of = timeline_from(state["of"], configured)
+    if state["kind"] == "stretched":
+        return Stretched(of, state["at"], Fraction(*state["position"]), state["until"])
+    if state["kind"] == "continued":
+        return Continued(of, state["at"], state["start"])
+    return Rewarmed(of, state["at"], state["over"])
+
+
+def describe_change(timeline: Timeline, configured: Timeline) -> str:
+    """How a run goes on that does not follow the plan of its code, by the name of the policy; nothing if it does.
+
+    Example:
+        >>> from lr_toolkit import Horizon, linear
+        >>> plan = linear().resolve(Horizon(10))
+        >>> describe_change(plan, plan)
+        ''
+        >>> describe_change(stretched(plan, at=6, until=20), plan)
+        'stretch: from update 6 on, what was left of linear() lasts until update 20'
+    """
+    if timeline.change or timeline == configured:
+        return timeline.change
+    return f"keep: the saved plan, {timeline.text} until {timeline.unit.replace('step', 'update')} {timeline.steps}, then its last LR"

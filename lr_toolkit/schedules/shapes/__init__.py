@@ -1,0 +1,12 @@
+"""The shapes, one file for each. This list registers their builders: a new shape adds its file, and its line here."""
+
+from lr_toolkit.schedules.shapes.cosine import cosine as cosine
+from lr_toolkit.schedules.shapes.custom import custom as custom
+from lr_toolkit.schedules.shapes.exponential import exponential as exponential
+from lr_toolkit.schedules.shapes.hold import hold as hold
+from lr_toolkit.schedules.shapes.linear import linear as linear
+from lr_toolkit.schedules.shapes.multistep import multistep as multistep
+from lr_toolkit.schedules.shapes.one_minus_sqrt import one_minus_sqrt as one_minus_sqrt
+from lr_toolkit.schedules.shapes.polynomial import polynomial as polynomial
+from lr_toolkit.schedules.shapes.step import step as step
+from lr_toolkit.schedules.shapes.warmup import warmup as warmup

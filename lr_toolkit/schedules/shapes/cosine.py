@@ -1,0 +1,84 @@
+"""Half a cosine from one level to another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+
+from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.registry import register_shape
+from lr_toolkit.schedules.schedule import Schedule
+from lr_toolkit.schedules.shape import Curve, Index, Value
+from lr_toolkit.schedules.shapes.level import Decay, DecayCurve, length_of
+
+__all__ = ["Cosine", "cosine"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Cosine(Decay):
+    """What ``cosine(...)`` says."""
+
+    end: float = 0.0
+    end_lr: float | None = field(default=None, kw_only=True)
+    start: float | None = field(default=None, kw_only=True)
+    start_lr: float | None = field(default=None, kw_only=True)
+    over: Duration | None = field(default=None, kw_only=True)
+
+    def curve(self, start: float, end: float, length: int) -> Curve:
+        return _CosineCurve(start, end, length)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _CosineCurve(DecayCurve):
+    def fall(self, i: Index) -> Value:
+        # sin^2 of the remaining quarter turn is (1 + cos(pi i / n)) / 2 without its cancellation near the end.
+        angle = math.pi / max(2 * self.length, 1) * (self.length - i)
+        sine = np.sin(angle) if isinstance(angle, np.ndarray) else math.sin(angle)
+        return sine * sine
+
+
+@register_shape(Cosine)
+def cosine(
+    end: float = 0.0,
+    *,
+    end_lr: float | None = None,
+    start: float | None = None,
+    start_lr: float | None = None,
+    over: DurationLike | None = None,
+) -> Schedule:
+    """Move from the level reached to ``end`` along half a cosine.
+
+        factor(i) = end + (start - end) * (1 + cos(pi * i / n)) / 2
+
+    for update i of the phase's n. It is computed as sin^2 of the remaining quarter turn, which keeps every digit down to the
+    last update. After the phase its end holds; torch's ``CosineAnnealingLR`` climbs again after ``T_max``.
+
+    Args:
+        end: the last level as a factor of the base value; above the start the curve climbs.
+        end_lr: the last level as an LR, torch's ``eta_min``, instead of ``end``; at most the base LR.
+        start: the first level as a factor of the base value; ``None`` for the level at which the phase before it ended, 1 if
+            there is none. ``start=1.0`` restarts from the base value.
+        start_lr: the first level as an LR, instead of ``start``.
+        over: how long the phase lasts, torch's ``T_max``; ``None`` for what the other phases leave.
+
+    Raises:
+        ScheduleError: if a level is negative or not finite, if a level is given twice, and, when the schedule is resolved, if
+            the phase would begin at the level at which it ends.
+
+    Example:
+        >>> from lr_toolkit import Horizon
+        >>> cosine(end=0.1).resolve(Horizon(steps=4)).values(range(5)).round(3)
+        array([1.   , 0.868, 0.55 , 0.232, 0.1  ])
+        >>> timeline = cosine(end_lr=1e-5).resolve(Horizon(steps=4))
+        >>> round(timeline(2, base_lr=1e-3), 6), timeline(4, base_lr=1e-3)
+        (0.000505, 1e-05)
+
+    Reference:
+        Loshchilov & Hutter 2016, https://arxiv.org/abs/1608.03983.
+    """
+    return Schedule((Cosine(end, end_lr=end_lr, start=start, start_lr=start_lr, over=length_of(over, "cosine")),))

@@ -1,0 +1,125 @@
+"""A smooth decay by the same factor in each interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import accumulate
+from typing import final
+
+import numpy as np
+
+from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.registry import register_shape
+from lr_toolkit.schedules.schedule import Schedule
+from lr_toolkit.schedules.shape import Index, PhaseContext, Value, as_float, check_number
+from lr_toolkit.schedules.shapes.geometric import GeometricCurve, GeometricShape, even_stride
+from lr_toolkit.schedules.shapes.level import length_of
+
+__all__ = ["Exponential", "exponential"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Exponential(GeometricShape):
+    """What ``exponential(...)`` says."""
+
+    gamma: float
+    every: Duration = field(default=Duration("1 epoch"), kw_only=True)
+    start: float | None = field(default=None, kw_only=True)
+    start_lr: float | None = field(default=None, kw_only=True)
+    over: Duration | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_number(self, "gamma", "gamma=0.95", above_zero=True)
+        self.check_start()
+
+    def curve(self, start: float, context: PhaseContext) -> GeometricCurve:
+        stride = even_stride(self.every, context.horizon)
+        if stride is not None:
+            return _ExponentialCurve(start, self.gamma, stride, context.length)
+        return _UnevenCurve(start, self.gamma, *self._clock(context), context.length)
+
+    def _clock(self, context: PhaseContext) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Updates of the phase, and the intervals that are over there: in each epoch the clock runs evenly."""
+        horizon, first, last = context.horizon, context.start, context.start + context.length
+        begun, over = (horizon.epoch_at(Fraction(update)) for update in (first, last))
+        ends = enumerate(accumulate(horizon.epoch_steps or ()), 1)
+        inside = [(update, Fraction(epoch)) for epoch, update in ends if first < update < last]
+        places = [(first, begun), *inside, (last, over)]
+        return (
+            tuple(float(update - first) for update, _ in places),
+            tuple(float((epoch - begun) / self.every.amount) for _, epoch in places),
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _ExponentialCurve(GeometricCurve):
+    stride: Fraction
+    length: int = field(compare=False)
+
+    def exponent(self, i: Index) -> Value:
+        return i * self.stride.denominator / self.stride.numerator
+
+    @property
+    def end(self) -> float:
+        return float(self(self.length))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _UnevenCurve(GeometricCurve):
+    """The exponent is interpolated between the updates at which epochs of different lengths end."""
+
+    updates: tuple[float, ...]
+    intervals: tuple[float, ...]
+    length: int = field(compare=False)
+
+    def exponent(self, i: Index) -> Value:
+        return as_float(i, np.interp(i, self.updates, self.intervals))
+
+    @property
+    def end(self) -> float:
+        return float(self(self.length))
+
+
+@register_shape(Exponential)
+def exponential(
+    gamma: float,
+    *,
+    every: DurationLike = "1 epoch",
+    start: float | None = None,
+    start_lr: float | None = None,
+    over: DurationLike | None = None,
+) -> Schedule:
+    """Decay the level smoothly, by the factor ``gamma`` in each interval.
+
+        factor(i) = start * gamma ** (i / every)
+
+    Stepped once per epoch this is torch's ``ExponentialLR``; stepped per update it goes through the same values at the
+    epochs' ends. For stairs instead, write ``step(every, gamma=gamma)``.
+
+    Args:
+        gamma: the factor of one interval, above zero.
+        every: the interval, an epoch by default.
+        start: the first level as a factor of the base value; ``None`` for the level at which the phase before it ended, 1 if
+            there is none.
+        start_lr: the first level as an LR, instead of ``start``.
+        over: how long the decay lasts; ``None`` for what the other phases leave.
+
+    Raises:
+        ScheduleError: for a duration without a unit, for ``gamma`` not above zero, and, when the schedule is resolved, for
+            growth beyond every float, or if the phase would begin at zero.
+
+    Example:
+        >>> from lr_toolkit import Horizon
+        >>> exponential(0.25).resolve(Horizon(steps=4, steps_per_epoch=2)).values(range(6))
+        array([1.    , 0.5   , 0.25  , 0.125 , 0.0625, 0.0625])
+
+    Reference:
+        torch's ``ExponentialLR``, optax's ``exponential_decay``.
+    """
+    interval = Duration.of(every, "exponential", "every")
+    shape = Exponential(gamma, every=interval, start=start, start_lr=start_lr, over=length_of(over, "exponential"))
+    return Schedule((shape,))

@@ -1,0 +1,74 @@
+"""A straight line from one level to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import final
+
+from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.registry import register_shape
+from lr_toolkit.schedules.schedule import Schedule
+from lr_toolkit.schedules.shape import Curve, Index, Value
+from lr_toolkit.schedules.shapes.level import Decay, DecayCurve, length_of
+
+__all__ = ["Linear", "linear"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Linear(Decay):
+    """What ``linear(...)`` says."""
+
+    end: float = 0.0
+    end_lr: float | None = field(default=None, kw_only=True)
+    start: float | None = field(default=None, kw_only=True)
+    start_lr: float | None = field(default=None, kw_only=True)
+    over: Duration | None = field(default=None, kw_only=True)
+
+    def curve(self, start: float, end: float, length: int) -> Curve:
+        return _LinearCurve(start, end, length)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _LinearCurve(DecayCurve):
+    def fall(self, i: Index) -> Value:
+        return (self.length - i) / self.length
+
+
+@register_shape(Linear)
+def linear(
+    end: float = 0.0,
+    *,
+    end_lr: float | None = None,
+    start: float | None = None,
+    start_lr: float | None = None,
+    over: DurationLike | None = None,
+) -> Schedule:
+    """Move from the level reached to ``end`` along a straight line.
+
+        factor(i) = end + (start - end) * (1 - i / n)
+
+    Args:
+        end: the last level as a factor of the base value; above the start the line climbs.
+        end_lr: the last level as an LR, instead of ``end``; at most the base LR.
+        start: the first level as a factor of the base value; ``None`` for the level at which the phase before it ended, 1 if
+            there is none.
+        start_lr: the first level as an LR, instead of ``start``.
+        over: how long the line is; ``None`` for what the other phases leave.
+
+    Raises:
+        ScheduleError: if a level is negative or not finite, if a level is given twice, and, when the schedule is resolved, if
+            the phase would begin at the level at which it ends.
+
+    Example:
+        >>> from lr_toolkit import Horizon, step
+        >>> linear().resolve(Horizon(steps=4)).values(range(6))
+        array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
+        >>> (step(2, gamma=0.5, over=4) >> linear()).resolve(Horizon(steps=8)).values(range(9))
+        array([1.   , 1.   , 0.5  , 0.5  , 0.5  , 0.375, 0.25 , 0.125, 0.   ])
+
+    Reference:
+        Defazio et al. 2023, https://arxiv.org/abs/2310.07831; to zero: Bergsma et al. 2025, https://arxiv.org/abs/2502.15938.
+    """
+    return Schedule((Linear(end, end_lr=end_lr, start=start, start_lr=start_lr, over=length_of(over, "linear")),))

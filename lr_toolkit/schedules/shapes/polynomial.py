@@ -1,0 +1,86 @@
+"""A power of the remaining share, from one level to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+
+from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.registry import register_shape
+from lr_toolkit.schedules.schedule import Schedule
+from lr_toolkit.schedules.shape import Curve, Index, Value, as_float, check_number
+from lr_toolkit.schedules.shapes.level import Decay, DecayCurve, length_of
+
+__all__ = ["Polynomial", "polynomial"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Polynomial(Decay):
+    """What ``polynomial(...)`` says."""
+
+    power: float
+    end: float = field(default=0.0, kw_only=True)
+    end_lr: float | None = field(default=None, kw_only=True)
+    start: float | None = field(default=None, kw_only=True)
+    start_lr: float | None = field(default=None, kw_only=True)
+    over: Duration | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_number(self, "power", "power=2.0", above_zero=True)
+        Decay.__post_init__(self)
+
+    def curve(self, start: float, end: float, length: int) -> Curve:
+        return _PolynomialCurve(start, end, length, self.power)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _PolynomialCurve(DecayCurve):
+    power: float
+
+    def fall(self, i: Index) -> Value:
+        return as_float(i, np.power((self.length - i) / self.length, self.power))
+
+
+@register_shape(Polynomial)
+def polynomial(
+    power: float,
+    *,
+    end: float = 0.0,
+    end_lr: float | None = None,
+    start: float | None = None,
+    start_lr: float | None = None,
+    over: DurationLike | None = None,
+) -> Schedule:
+    """Move from the level reached to ``end`` along a power of the remaining share.
+
+        factor(i) = end + (start - end) * (1 - i / n) ** power
+
+    Args:
+        power: above zero; 1 is ``linear``, 2 falls fast at first, 0.5 late.
+        end: the last level as a factor of the base value; above the start the curve climbs.
+        end_lr: the last level as an LR, transformers' ``lr_end``, instead of ``end``; at most the base LR.
+        start: the first level as a factor of the base value; ``None`` for the level at which the phase before it ended, 1 if
+            there is none.
+        start_lr: the first level as an LR, instead of ``start``.
+        over: how long the phase lasts, torch's ``total_iters``; ``None`` for what the other phases leave.
+
+    Raises:
+        ScheduleError: if ``power`` is not above zero, if a level is negative or not finite, if a level is given twice, and,
+            when the schedule is resolved, if the phase would begin at the level at which it ends.
+
+    Example:
+        >>> from lr_toolkit import Horizon
+        >>> polynomial(2.0).resolve(Horizon(steps=4)).values(range(5))
+        array([1.    , 0.5625, 0.25  , 0.0625, 0.    ])
+
+    Reference:
+        torch's ``PolynomialLR``; Chen et al. 2016 (DeepLab), https://arxiv.org/abs/1606.00915.
+    """
+    shape = Polynomial(
+        power, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=length_of(over, "polynomial")
+    )
+    return Schedule((shape,))
