@@ -115,8 +115,8 @@ class ScheduledLR(LRScheduler):
         bases = [_base_of(group, index) for index, group in enumerate(optimizer.param_groups)]
         self._gains = Gains(plateau, len(bases))
         self._gains.check_groups(len(bases))
-        timeline = self.schedule.resolve(horizon)
-        self.configured = _bound(Binding.of, "lr", bases, self._gains.values, [timeline] * len(bases))
+        self.timeline = self.schedule.resolve(horizon)
+        self.configured = _bound(Binding.of, "lr", bases, self._gains.values, [self.timeline] * len(bases))
         """What the code asks for."""
         self.binding = self.configured
         """What is followed: what the code asks for, or what ``on_change`` made of it. Another value after each change."""
@@ -377,7 +377,7 @@ class ScheduledLR(LRScheduler):
         state = upgraded(state_dict)
         check_fit(state, len(self.optimizer.param_groups), self.horizon.unit)
         self._adopt_groups()
-        configured, unchanged_unit = self.configured, None
+        timeline, configured, unchanged_unit = self.timeline, self.configured, None
         if self.run_length is not None and "run" in state:
             saved = horizon_from(state["configured"]["lr"]["horizon"])
             horizon = self.run_length.horizon_after(state["run"], saved, state["last_epoch"])
@@ -387,9 +387,7 @@ class ScheduledLR(LRScheduler):
         binding = binding_after(
             state, configured, on_change=self.on_change, rewarm=self.rewarm, unchanged_unit=unchanged_unit
         )
-        self.configured = configured
-        if configured.timelines:
-            self.horizon = configured.timelines[0].horizon  # type: ignore[attr-defined]  # the code asks for resolved timelines
+        self.timeline, self.horizon, self.configured = timeline, timeline.horizon, configured
         self.last_epoch = state["last_epoch"]
         self._gains.load(state, binding.gains)
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def run(one: dict[str, Any]) -> dict[str, Any]:
         "schedule": one["schedule"],
         "horizon": list(one["horizon"]),
         "bases": one["bases"],
-        "plateau": asdict(plateau) if plateau else None,
+        "plateau": dict(zip(plateau._fields, plateau._values(), strict=True)) if plateau else None,
         "on_change": on_change,
         **saved(optimizer, scheduler),
         "expected": train(optimizer, scheduler, 25),

@@ -22,15 +22,16 @@ import pytest
 import torch
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from lr_toolkit.optim.resume import route_after
-from lr_toolkit.schedules.agreement import agree
-from lr_toolkit.schedules.routes import plan_of
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim import lr_scheduler as torch_lr
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup, get_wsd_schedule
 
-from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, Timeline, cosine, custom
-from lr_toolkit.schedules.timeline import Segment
+from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, cosine, custom
+from lr_toolkit.optim.binding import Binding
+from lr_toolkit.optim.on_change import binding_after
+from lr_toolkit.optim.state import FORMAT, configured_state, followed_state
+from lr_toolkit.schedules.same_history import same_history
+from lr_toolkit.schedules.timeline import ResolvedTimeline
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -88,15 +89,15 @@ FORMULAS: dict[str, Callable[[Fraction, int], float]] = {
     ),
     "step(6, gamma=0.5)": lambda x, n: 0.5 ** (min(x, n - 1) // 6),
     "multistep(at=[6, 12], gamma=0.5)": lambda x, n: 0.5 ** ((x >= 6) + (x >= 12)),
-    "wsd(4, 8, 'linear')": lambda x, n: float((x + 1) / 5) if x < 4 else float(min(1, max(n - x, 0) / Fraction(8))),
-    "wsd('25%', '25%', 'linear')": lambda x, n: (
+    "wsd(4, 8, shape='linear')": lambda x, n: float((x + 1) / 5) if x < 4 else float(min(1, max(n - x, 0) / Fraction(8))),
+    "wsd('25%', '25%', shape='linear')": lambda x, n: (
         float((x + 1) / (n // 4 + 1)) if x < n // 4 else float(min(1, max(n - x, 0) / Fraction(n // 4)))
     ),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
-class RunLayout:
+class Course:
     """The LRs of a run at any place, where it ends, and whether it is a plan as it was written."""
 
     lrs: Callable[[Fraction], list[float]]
@@ -104,33 +105,33 @@ class RunLayout:
     plan: tuple[str, int, list[float]] | None = None
 
 
-def course(text: str, steps: int, bases: list[float]) -> RunLayout:
+def course(text: str, steps: int, bases: list[float]) -> Course:
     """A plan as it was written."""
-    return RunLayout(lambda x: [base * FORMULAS[text](x, steps) for base in bases], steps, (text, steps, bases))
+    return Course(lambda x: [base * FORMULAS[text](x, steps) for base in bases], steps, (text, steps, bases))
 
 
-def no_question(old: RunLayout, new: RunLayout, at: int) -> bool:
+def no_question(old: Course, new: Course, at: int) -> bool:
     """Whether the new plan has the same past, or only its open hold has grown."""
     if old.plan is None or new.plan is None:
         return False
     if all(old.lrs(Fraction(k)) == pytest.approx(new.lrs(Fraction(k)), rel=1e-12) for k in range(at)):
         return True
     (text, n, bases), (other, m, others) = old.plan, new.plan
-    same = text == other == "wsd('25%', '25%', 'linear')" and bases == others
+    same = text == other == "wsd('25%', '25%', shape='linear')" and bases == others
     return same and all(total // 4 <= at < total - total // 4 for total in (n, m))
 
 
-def climbs(new: RunLayout, at: int) -> bool:
+def climbs(new: Course, at: int) -> bool:
     """Whether a plan has a higher LR later on."""
     return any(max(new.lrs(Fraction(k))) > max(new.lrs(Fraction(at))) * 1.001 for k in range(at + 1, new.end))
 
 
-def after(old: RunLayout, new: RunLayout, at: int, policy: str, rewarm: int | None) -> RunLayout | None:
+def after(old: Course, new: Course, at: int, policy: str, rewarm: int | None) -> Course | None:
     """What is followed from update ``at`` on; ``None`` where there is no such way."""
     if no_question(old, new, at):
         return new
     if policy == "replan":
-        route: RunLayout | None = new
+        route: Course | None = new
     elif policy == "keep":
         route = old
     elif policy == "stretch":
@@ -140,17 +141,17 @@ def after(old: RunLayout, new: RunLayout, at: int, policy: str, rewarm: int | No
     if route is None or rewarm is None:
         return route
     below = route.lrs
-    return RunLayout(lambda x: [lr * float(min((x - at + 1) / (rewarm + 1), 1)) for lr in below(x)], route.end)
+    return Course(lambda x: [lr * float(min((x - at + 1) / (rewarm + 1), 1)) for lr in below(x)], route.end)
 
 
-def stretched(old: RunLayout, at: int, end: int) -> RunLayout | None:
+def stretched(old: Course, at: int, end: int) -> Course | None:
     """The same way in another time."""
     if not at < min(old.end, end):
         return None
-    return RunLayout(lambda x: old.lrs(at + (x - at) * (old.end - at) / (end - at)), end)
+    return Course(lambda x: old.lrs(at + (x - at) * (old.end - at) / (end - at)), end)
 
 
-def continued(old: RunLayout, new: RunLayout, at: int) -> RunLayout | None:
+def continued(old: Course, new: Course, at: int) -> Course | None:
     """The new plan's way down, from the LR in use."""
     if climbs(new, at):
         return None
@@ -166,7 +167,7 @@ def continued(old: RunLayout, new: RunLayout, at: int) -> RunLayout | None:
             for s, f, e, lr in zip(start, first, last, new.lrs(x), strict=True)
         ]
 
-    return RunLayout(there, new.end)
+    return Course(there, new.end)
 
 
 # --- interrupted runs -------------------------------------------------------------------------------------------------
@@ -216,7 +217,7 @@ def reaction() -> ReduceOnPlateau:
 def test_an_interrupted_run_follows_the_specified_sequence(made: list[Leg], plateau: bool) -> None:
     """Whatever is drawn (plans, lengths, base LRs, accumulation, interruptions, policies), all LRs are the specified ones."""
     counter, readings = 0, 0
-    route: RunLayout | None = None
+    route: Course | None = None
     states: Any = None
     for leg in made:
         text, steps = leg.plan
@@ -287,7 +288,12 @@ def test_an_unchanged_plan_is_no_question_under_any_policy(policy: str, made: li
 
 # --- every pair of plans ------------------------------------------------------------------------------------------------
 
-PLANS = [*((text, 24) for text in FORMULAS), ("linear()", 16), ("wsd(4, 8, 'linear')", 40), ("cosine(end=0.1)", 40)]
+PLANS = [
+    *((text, 24) for text in FORMULAS),
+    ("linear()", 16),
+    ("wsd(4, 8, shape='linear')", 40),
+    ("cosine(end=0.1)", 40),
+]
 
 
 def left_at(text: str, steps: int, at: int) -> Any:
@@ -366,15 +372,15 @@ CASES = {
         (1.0, 0.5, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0)),
     "a plan that still climbs": Case(("hold()", 100), ("warmup(80) >> hold()", 100),
         (61 / 81, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), None),
-    "wsd with all in percent, in its cooldown": Case(("wsd('10%', '50%', 'linear')", 100), ("wsd('10%', '50%', 'linear')", 200),
+    "wsd with all in percent, in its cooldown": Case(("wsd('10%', '50%', shape='linear')", 100), ("wsd('10%', '50%', shape='linear')", 200),
         (1.0, 1.0, 0.5), (0.8, 0.4, 0.0), (0.8, 0.8 * 120 / 140, 0.8 * 50 / 140), (0.8, 0.8, 0.4)),
     "another function": Case((custom(lambda i: 0.25), 100), (LAMBDA, 100),
         (0.5, 0.5, 0.5), None, None, (0.25, 0.25, 0.25)),
     # No question: the same past, or a hold that has grown.
     "a constant gets a cooldown": Case(("hold()", 100), ("hold() >> linear(over=50)", 200), *[(1.0, 1.0, 1.0)] * 4),
-    "wsd with its warmup in steps": Case(("wsd(10, '20%', 'linear')", 100), ("wsd(10, '50%', 'linear')", 200), *[(1.0, 1.0, 0.5)] * 4),
+    "wsd with its warmup in steps": Case(("wsd(10, '20%', shape='linear')", 100), ("wsd(10, '50%', shape='linear')", 200), *[(1.0, 1.0, 0.5)] * 4),
     "wsd with its warmup in percent": Case(
-        ("wsd('10%', '20%', 'linear')", 100), ("wsd('10%', '20%', 'linear')", 180), *[(1.0, 1.0, 30 / 36)] * 4),
+        ("wsd('10%', '20%', shape='linear')", 100), ("wsd('10%', '20%', shape='linear')", 180), *[(1.0, 1.0, 30 / 36)] * 4),
     "one more milestone": Case(("multistep(at=[50])", 100), ("multistep(at=[50, 120])", 200), *[(0.1, 0.1, 0.01)] * 4),
     "more stairs": Case(("step(50, gamma=0.5)", 100), ("step(50, gamma=0.5)", 200), *[(0.5, 0.5, 0.125)] * 4),
     "not begun": Case(("linear()", 100), ("hold()", 200), *[(1.0, 1.0, 1.0)] * 4, at=0),
@@ -510,7 +516,7 @@ def test_a_run_that_is_already_over_is_said() -> None:
     """Where the run as it is now ends before the checkpoint, the message says so, what makes it longer, and shows no update."""
     message = refused(CASES["shorter than what was taken"])
 
-    assert "The run as it is now ends at update 50. Lengthen it where it is to go on: a larger" in message
+    assert "The run as it is now ends at update 50. Lengthen it to go on: a larger" in message
     assert "\n  at update             60\n" in message
     assert "rewarm" not in message
 
@@ -761,8 +767,10 @@ def test_a_number_of_numpy_in_a_reaction_is_saved_as_a_plain_one(number: dict[st
     for reading in (1.0, 2.0, 3.0, 4.0, 5.0):
         scheduler.observe(reading)
 
-    assert saved(scheduler.optimizer, scheduler)["scheduler"]["gains"] == scheduler.state_dict()["gains"]
-    assert [type(one) for one in scheduler.state_dict()["gains"]] == [float]
+    read = saved(scheduler.optimizer, scheduler)["scheduler"]
+
+    assert read["followed"]["lr"]["gains"] == scheduler.state_dict()["followed"]["lr"]["gains"]
+    assert [type(one) for one in read["followed"]["lr"]["gains"]] == [float]
 
 
 def test_a_group_that_joins_after_a_kept_plan_is_held_against_its_own_floor() -> None:
@@ -916,7 +924,7 @@ def test_our_state_is_refused_by_nobody_silently() -> None:
     state = ScheduledLR(sgd([1.0]), "linear()", Horizon(10)).state_dict()
 
     assert state["class"] == "lr_toolkit.ScheduledLR"
-    assert state["format"] == 1
+    assert state["format"] == FORMAT == 2
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("checkpoint-*.pt")))
@@ -958,21 +966,21 @@ def test_the_state_stays_below_two_kilobytes() -> None:
     scheduler = ScheduledLR(optimizer, "warmup(2000) >> cosine(end=0.1)", Horizon(2 * 10**7, 5000), **options)
     resume(optimizer, scheduler, states)
 
-    assert scheduler.state_dict()["route"]["kind"] == "Rewarmed"
+    assert [timeline["kind"] for timeline in scheduler.state_dict()["followed"]["lr"]["timelines"]] == ["rewarmed"]
     assert len(pickle.dumps(scheduler.state_dict())) < 2000
 
 
 def test_a_resume_far_along_computes_no_more_than_one_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """The points of the curve that a resume evaluates are as many at update ten million as at update ten."""
     points: list[int] = []
-    counted = Timeline.affine
+    counted = ResolvedTimeline.factor
 
-    def affine(self: Timeline, k: float) -> Any:
+    def factor(self: ResolvedTimeline, k: float) -> float:
         points.append(1)
         return counted(self, k)
 
-    monkeypatch.setattr(Timeline, "affine", affine)
-    monkeypatch.setattr(Timeline, "values", lambda *args, **kwargs: pytest.fail("an array of the past was computed"))
+    monkeypatch.setattr(ResolvedTimeline, "factor", factor)
+    monkeypatch.setattr(ResolvedTimeline, "factors", lambda *args: pytest.fail("an array of the past was computed"))
 
     def evaluated(at: int) -> int:
         optimizer = sgd([1.0, 0.1])
@@ -1007,20 +1015,27 @@ EXTENDED = {
 def test_a_changed_plan_far_along_is_compared_in_few_points(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is extended after ninety million updates: a few hundred points of both plans tell whether their past is the same."""
     points: list[int] = []
-    counted = Segment.affine
+    factor, factors = ResolvedTimeline.factor, ResolvedTimeline.factors
 
-    def affine(self: Segment, k: Any) -> Any:
+    def counted(self: ResolvedTimeline, k: Any) -> Any:
         points.append(np.size(k))
-        return counted(self, k)
+        return (factors if isinstance(k, np.ndarray) else factor)(self, k)
 
-    at = 9 * 10**7
-    old = plan_of(Schedule.parse(text), Horizon(10**8, 10**4), [1.0, 0.1])
-    state = {"asked": old.to_state(), "route": old.to_state(), "last_epoch": at, "lrs": old.lrs(at), "gains": [1.0] * 2}
-    new = plan_of(Schedule.parse(EXTENDED[text]), Horizon(2 * 10**8, 10**4), [1.0, 0.1])
-    monkeypatch.setattr(Segment, "affine", affine)
-    route = route_after(state, new, on_change="keep")
+    update = 9 * 10**7
+    old, new = (
+        Binding.of("lr", [1.0, 0.1], [1.0] * 2, [Schedule.parse(plan).resolve(Horizon(steps, 10**4))] * 2)
+        for plan, steps in ((text, 10**8), (EXTENDED[text], 2 * 10**8))
+    )
+    state = {
+        "configured": {"lr": configured_state(old)},
+        "followed": {"lr": followed_state(old, update)},
+        "last_epoch": update,
+    }
+    monkeypatch.setattr(ResolvedTimeline, "factor", counted)
+    monkeypatch.setattr(ResolvedTimeline, "factors", counted)
+    binding = binding_after(state, new, on_change="keep")
 
-    assert (route == new) == (text not in ("cosine()", "linear(end=0.1)"))
+    assert (binding == new) == (text not in ("cosine()", "linear(end=0.1)"))
     assert sum(points) < 300
 
 
@@ -1043,16 +1058,15 @@ def test_the_same_past_is_known_by_its_formulas(
     one: str, two: str, old: Horizon, new: Horizon, alike: bool, at: int
 ) -> None:
     """Plans that are compared by their formulas agree where all of their LRs do, and nowhere else."""
-    bases = [0.5, 0.1]
     try:
-        before = plan_of(Schedule.parse(one), old, bases)
-        asked = plan_of(Schedule.parse(one if alike else two), new, bases)
+        timelines = [Schedule.parse(text).resolve(run) for text, run in ((one, old), (one if alike else two, new))]
     except ScheduleError:
         return  # too long for that run
-    same = all(before.lrs(k) == pytest.approx(asked.lrs(k), rel=1e-12, abs=0.0) for k in range(at))
+    before, now = (timeline.relative_to(0.5) for timeline in timelines)
+    same = all(before.factor(k) == pytest.approx(now.factor(k), rel=1e-12, abs=0.0) for k in range(at))
     event(f"same: {same}")
 
-    assert agree(before, asked, at) == same
+    assert same_history(before, now, at) == same
 
 
 def test_adam_goes_on_with_its_moments() -> None:

@@ -448,7 +448,7 @@ def test_a_late_group_with_a_base_below_end_lr_is_refused() -> None:
     optimizer = sgd([0.1])
     _scheduler = ScheduledLR(optimizer, cosine(end_lr=0.01), Horizon(steps=4))
     optimizer.add_param_group(groups([0.001])[0])
-    with pytest.raises(ScheduleError, match=r"end_lr=0.01 lies above the base LR 0.001 of parameter group 1"):
+    with pytest.raises(ScheduleError, match=r"end_lr=0.01 lies above the base LR 0.001, .*parameter group 1"):
         update(optimizer)
 
 
@@ -677,7 +677,8 @@ def test_a_group_that_was_taken_away_is_named() -> None:
     scheduler = ScheduledLR(optimizer, hold(), Horizon(steps=10))
     del optimizer.param_groups[1]
 
+    optimizer.step()
     with pytest.raises(ScheduleError, match=r"had 2 parameter groups and has 1 now.*rebase"):
-        optimizer.step()
+        scheduler.step()
     with pytest.raises(ScheduleError, match=r"build a new scheduler"):
         scheduler.state_dict()
