@@ -247,7 +247,7 @@ class ResolvedTimeline(Timeline):
         return ResolvedTimeline(self.shapes, self.horizon, base) if self._absolute_levels else self
 
     def factor(self, k: float | Fraction) -> float:
-        if isinstance(k, Fraction):
+        if type(k) is Fraction:  # isinstance asks an abstract class, which takes as long as the curve
             k = int(k) if k.denominator == 1 else float(k)
         index = bisect_right(self._ends, k)
         if index == len(self._ends):
