@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,14 @@ import wandb
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from torch.optim import SGD
 
 from lr_toolkit import LRMonitor, ReduceOnPlateau, configure_optimizers, cosine, hold, linear, scheduler_config, warmup
+from tests.helpers.custom_scalars import shown_charts
 from tests.helpers.fits import Probe, fit
 from tests.helpers.offline_wandb import read
 from tests.lightning.monitor.test_monitor_resume import Keep
 
-# Lightning starts a plain loader over, which is not what these tests are about.
 # Lightning starts a plain loader over, which is meant.
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
@@ -173,15 +172,6 @@ NEEDS = {
 }
 
 
-@pytest.fixture
-def wandb_logger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbLogger]:
-    """A logger whose run lies below ``tmp_path``."""
-    for name in ("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
-        monkeypatch.setenv(name, str(tmp_path))
-    yield WandbLogger(project="test", save_dir=str(tmp_path))
-    wandb.finish()
-
-
 @pytest.mark.parametrize("run", [pytest.param(one, marks=NEEDS.get(one, ())) for one in RUNS])
 def test_csv(run: str, tmp_path: Path) -> None:
     """Full precision, one row for each logged update, and no column beside those of the curves and of Lightning."""
@@ -214,7 +204,7 @@ def test_wandb(run: str, tmp_path: Path, wandb_logger: WandbLogger) -> None:
     assert {name for name in keys - lightnings if not name.startswith("lr_plan/chart")} == happened.names
 
     assert any("lr/*" in (one.name, one.glob_name) for one in seen.metrics)
-    config = seen.config["lr_schedule"]
+    config = seen.config["lr_toolkit"]
     config = config.get("value", config)
     for name, value in happened.config.items():
         assert config[name] == value or value.items() <= config[name].items()
@@ -257,9 +247,9 @@ def test_tensorboard(run: str, tmp_path: Path) -> None:
     assert tags["images"] == ["lr_plan/picture"]
     assert seen.Images("lr_plan/picture")[0].encoded_image_string.startswith(b"\x89PNG")
 
-    layout = Layout.FromString(seen.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
-    (chart,) = layout.category[0].chart
-    assert {one.removeprefix("^").removesuffix("$").replace("\\", "") for one in chart.multiline.tag} == {
+    ((chart, drawn),) = shown_charts(tmp_path / "run").items()
+    assert chart == "learning rate/planned and used"
+    assert {tag.removeprefix("^").removesuffix("$").replace("\\", "") for tag in drawn} == {
         *happened.names,
         "lr_plan/.*",
     }
