@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning._compat import saved_hyperparameters
 from lr_toolkit.lightning.configure import configure_optimizers
 from lr_toolkit.optim import MetricRule, OnChange
 from lr_toolkit.schedules import DurationLike, Horizon, Schedule, ScheduleLike
@@ -93,7 +94,7 @@ class ScheduleMixin:
             here = inspect.currentframe()
             frame = here.f_back if here else None
         super().save_hyperparameters(*args, frame=frame, **kwargs)  # type: ignore[misc]  # LightningModule's
-        for kept in (self._hparams, self._hparams_initial):  # type: ignore[attr-defined]  # as above
+        for kept in saved_hyperparameters(self):  # type: ignore[arg-type]  # a LightningModule, which this class stands before
             schedules = {key: value for key, value in kept.items() if isinstance(value, Schedule)}
             if "schedule" in schedules and not schedules["schedule"].has_text:
                 self.__dict__.setdefault("schedule", schedules["schedule"])
