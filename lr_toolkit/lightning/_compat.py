@@ -114,7 +114,7 @@ def callback_metrics_logged_so_far(trainer: Trainer) -> dict[str, Any]:
 
 
 def epoch_metrics(trainer: Trainer) -> dict[str, Any]:
-    """The metrics that were logged in the training epoch that ends, for callbacks. A value per step replaces one per epoch."""
+    """The metrics that were logged in the training epoch that ends, for callbacks. A value of the epoch replaces that of a step."""
     results = trainer.fit_loop._results
     return {**results.metrics(True)["callback"], **results.metrics(False)["callback"]}
 
