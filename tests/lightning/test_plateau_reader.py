@@ -413,7 +413,7 @@ def test_every_with_a_metric_of_validation_is_an_error_that_says_so() -> None:
 
     assert str(error.value) == (
         "ReduceOnPlateau(monitor='val_loss', every=2): every= reads what training_step logs for each step, and 'val_loss' is not "
-        "logged so. Leave out every= to read it where it is produced, or write self.log('val_loss', value) in training_step."
+        "logged there. Leave out every= to read it when it is produced, or write self.log('val_loss', value) in training_step."
     )
 
 
