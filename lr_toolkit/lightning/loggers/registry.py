@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
@@ -50,11 +51,17 @@ def register_logger_adapter(logger: type | str, adapter: LoggerAdapter) -> None:
             f"register_logger_adapter({logger if isinstance(logger, str) else logger.__name__}, MyAdapter())."
         )
     _ADAPTERS[logger] = adapter
+    _find.cache_clear()
 
 
 def adapter_of(logger: Any) -> LoggerAdapter:
     """The adapter registered for the most derived class of ``logger``, or the default."""
-    for base in type(logger).__mro__:
+    return _find(type(logger))  # type: ignore[arg-type]  # mypy does not know that a class is hashable
+
+
+@lru_cache(maxsize=64)
+def _find(logger_class: type) -> LoggerAdapter:
+    for base in logger_class.__mro__:
         for key in (base, base.__name__):
             if key in _ADAPTERS:
                 return _ADAPTERS[key]

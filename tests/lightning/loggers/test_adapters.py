@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from tests.helpers.offline_wandb import read
 
 
 @pytest.fixture(autouse=True)
-def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A test's registrations end with it."""
     monkeypatch.setattr(registry, "_ADAPTERS", dict(registry._ADAPTERS))
+    yield
+    registry._find.cache_clear()
 
 
 def follows_cosine(*callbacks: L.Callback, **options: Any) -> Probe:
