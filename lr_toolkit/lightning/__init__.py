@@ -1,4 +1,4 @@
-"""The host: Lightning's Trainer asks for a scheduler, this room answers with a schedule that fits the run."""
+"""Lightning: schedulers for the length of a Trainer's run, callbacks, checks and loggers."""
 
 from lr_toolkit.lightning import hparams
 from lr_toolkit.lightning.branching import Branch as Branch

@@ -66,7 +66,7 @@ class LRMonitor(Callback):
     and, where a checkpoint callback or early stopping may look for them, those of each row.
 
     TensorBoard also gets the plan, under ``lr_plan/``: its curves, a chart of planned and used, the table, and with matplotlib
-    the picture. Weights & Biases gets a chart of the plan, ``lr_schedule`` in the run's config, and values in its summary.
+    the picture. Weights & Biases gets a chart of the plan, ``lr_toolkit`` in the run's config, and values in its summary.
 
     Args:
         logging_interval: ``"step"``, ``"epoch"``, or ``None`` for the interval of each scheduler (per step where an
