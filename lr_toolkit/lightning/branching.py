@@ -14,12 +14,10 @@ from typing import Any, Literal, final
 import torch
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.optim.resume import CLASS
+from lr_toolkit.optim.state import CLASS, configured_from, followed_from, upgraded
 from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
-from lr_toolkit.schedules.horizon import round_half_up
+from lr_toolkit.schedules.horizon import horizon_from, round_half_up
 from lr_toolkit.schedules.recipes import COOLDOWNS
-from lr_toolkit.schedules.routes import Route, horizon_from, plan_from
-from lr_toolkit.schedules.text import spell
 
 __all__ = ["Branch", "branch"]
 
@@ -36,7 +34,7 @@ class Branch:
 
     Example:
         >>> state = {"class": "lr_toolkit.ScheduledLR", "last_epoch": 8000}
-        >>> state["asked"] = {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}
+        >>> state["configured"] = {"lr": {"horizon": {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}}}
         >>> branch({"global_step": 8000, "lr_schedulers": [state]}, over="3 epochs", shape="linear")
         Branch(schedule=hold(8000) >> linear(over=1500), max_steps=9500, at=8000)
     """
@@ -77,7 +75,7 @@ def branch(
 
     Example:
         >>> state = {"class": "lr_toolkit.ScheduledLR", "last_epoch": 8000}
-        >>> state["asked"] = {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}
+        >>> state["configured"] = {"lr": {"horizon": {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}}}
         >>> cooldown = branch({"global_step": 8000, "lr_schedulers": [state]}, over="20%")  # or a file's name
         >>> cooldown.schedule, cooldown.max_steps
         (hold(8000) >> one_minus_sqrt(over=2000), 10000)
@@ -96,8 +94,8 @@ def branch(
     if "global_step" not in content:
         raise _no_checkpoint("a mapping" if isinstance(checkpoint, Mapping) else str(checkpoint))
     begin = state["last_epoch"]
-    updates = _cooldown_updates(Duration.of(over, "branch"), begin, state["asked"])
-    cooldown = COOLDOWNS[shape](end, over=updates)
+    updates = _cooldown_updates(Duration.of(over, "branch"), begin, state["configured"]["lr"]["horizon"])
+    cooldown = COOLDOWNS[shape](end=end, over=updates)
     _check_lr(state, begin, end)
     # Lightning counts the updates of several optimizers together, and those that a GradScaler skips.
     optimizers = max(len(content.get("optimizer_states") or ()), 1)
@@ -143,7 +141,7 @@ def _no_checkpoint(name: str) -> ScheduleError:
 def _scheduler_state(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """The state of this package's scheduler in a checkpoint."""
     all_states = content.get("lr_schedulers") or ()
-    states: list[Mapping[str, Any]] = [state for state in all_states if state.get("class") == CLASS]
+    states = [upgraded(state) for state in all_states if state.get("class") == CLASS]
     if not states:
         raise ScheduleError(
             "branch: the checkpoint holds no scheduler of lr_toolkit, so the LR to decay from is not known. Branch from a "
@@ -155,7 +153,7 @@ def _scheduler_state(content: Mapping[str, Any]) -> Mapping[str, Any]:
             f"branch: the checkpoint's schedulers are at different updates, {', '.join(map(str, counters))}, so they cannot share a "
             "cooldown. Write each schedule yourself: hold(1000) >> one_minus_sqrt(over=200), with on_change='continue'."
         )
-    if states[0]["asked"]["unit"] == "epoch":
+    if states[0]["configured"]["lr"]["horizon"]["unit"] == "epoch":
         raise ScheduleError(
             f"branch: the checkpoint's scheduler was stepped once per epoch. Write hold('{counters[0]} epochs') >> "
             "one_minus_sqrt(), with interval='epoch' and on_change='continue', and a larger Trainer(max_epochs=...)."
@@ -166,16 +164,18 @@ def _scheduler_state(content: Mapping[str, Any]) -> Mapping[str, Any]:
 def _check_lr(state: Mapping[str, Any], begin: int, end: float) -> None:
     """Refuse an LR of zero or below the floor. Warn if the LR differs from the one before and from the one after."""
     try:
-        plan = plan_from(state["asked"])
-        route = Route.from_state(state["route"], plan)
+        followed = followed_from(state["followed"]["lr"], begin, configured_from(state["configured"]["lr"]))
     except (KeyError, ScheduleError):  # an incomplete state, or a Python function, which a state does not hold
         return
-    before, now, after = (route.lrs(update) for update in (max(begin - 1, 0), begin, begin + 1))
+    if followed is None:
+        return
+    without_gains = followed.with_gains([1.0] * len(followed.bases))
+    before, now, after = (without_gains.values(update) for update in (max(begin - 1, 0), begin, begin + 1))
     if not any(now):
         raise ScheduleError(
             f"branch: at update {begin}, the LR is 0 and cannot decay. Branch from an earlier checkpoint."
         )
-    below = [(lr, base) for lr, base in zip(now, route.bases, strict=True) if lr < end * base * (1 - 1e-9)]
+    below = [(lr, base) for lr, base in zip(now, followed.bases, strict=True) if lr < end * base * (1 - 1e-9)]
     if below:
         lr, base = below[0]
         raise ScheduleError(
@@ -183,10 +183,10 @@ def _check_lr(state: Mapping[str, Any], begin: int, end: float) -> None:
             f"one: branch(..., end={lr / base / 10:.1g})."
         )
     if begin and before != now != after:
-        phase = plan.timeline.segment(begin).shape
-        lr, base = max(zip((lr * gain for lr, gain in zip(now, state["gains"], strict=True)), route.bases, strict=True))
+        phase = next(phase for phase in followed.timelines[0].phases if phase.end > begin)
+        lr, base = max(zip(followed.values(begin), followed.bases, strict=True))
         warnings.warn(
-            f"branch: update {begin} lies in {spell(phase)}, where the LR is not constant: {lr:.3g} of a base LR of {base:.3g}. Hägele "
+            f"branch: update {begin} lies in {phase.text}, where the LR is not constant: {lr:.3g} of a base LR of {base:.3g}. Hägele "
             "et al. describe cooldowns from a stable phase. Branch from a checkpoint of one, as of warmup('500 steps') >> hold().",
             UserWarning,
             stacklevel=3,

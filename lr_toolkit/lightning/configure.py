@@ -82,7 +82,7 @@ def scheduler_config(
     length = _length(schedule, trainer, interval, horizon)
     scheduler = ScheduledLR(optimizer, schedule, length, plateau=plateau, on_change=on_change, rewarm=rewarm)
     if horizon is None and trainer is not None:
-        scheduler.host = TrainerRunLength(trainer, length)
+        scheduler.run_length = TrainerRunLength(trainer, length)
     # Lightning steps the optimizer even if training_step returned None. A sharded optimizer may hold no gradient on some rank,
     # and all ranks must count alike.
     scheduler.needs_gradient = has_whole_gradients(trainer)

@@ -11,7 +11,7 @@ from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning._compat import callbacks_of, forget_dataloader, has_dataloader, is_trial
 from lr_toolkit.lightning.run_facts import RunFacts, horizon_ahead, horizon_with_even_past, horizon_with_past
 from lr_toolkit.schedules import Horizon
-from lr_toolkit.schedules.routes import horizon_from, horizon_state
+from lr_toolkit.schedules.horizon import horizon_from, horizon_state
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -111,10 +111,6 @@ class TrainerRunLength:
         if record == self.record and not facts.is_off_plan:
             return saved
         return horizon_with_past(facts, saved, taken, behind=record.get("behind", 0))
-
-    # The old names, until their callers use the new ones.
-    said = record
-    kept = unchanged_unit
 
 
 # --- reading a Trainer --------------------------------------------------------------------------------------------------

@@ -153,5 +153,5 @@ def _resumed(trainer: Trainer, horizon: Horizon | None, start: int) -> tuple[Hor
         scheduler = config.scheduler
         if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
             start = scheduler.last_epoch
-            horizon = scheduler.horizon if scheduler.host else horizon
+            horizon = scheduler.horizon if scheduler.run_length else horizon
     return horizon, start
