@@ -123,7 +123,7 @@ def warn_of_constants(optimizer: Optimizer) -> None:
         lr = group["lr"]
         if isinstance(lr, Tensor) and lr.device.type != "cpu":
             continue
-        kind = "a tensor in host memory" if isinstance(lr, Tensor) else "a number"
+        kind = "a tensor in the host's memory" if isinstance(lr, Tensor) else "a number"
         warn(
             "LR706",
             f"An update of {type(optimizer).__name__} is captured in a CUDA graph, and the lr of parameter group {index} is {kind}: "

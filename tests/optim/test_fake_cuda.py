@@ -122,12 +122,12 @@ def test_a_ramp_and_a_monitor_take_as_many_operations_for_many_groups(climb: Any
                 LRMultiplier.of(optimizer),
                 UpdateRecorder(optimizer),
             )
-            shadow.guard(scheduler)
+            shadow.wrap(scheduler)
             shadow.add(climb())
             move(optimizer, scheduler)
             operations.names.clear()
             move(optimizer, scheduler)
-            shadow.settle()
+            shadow.reset()
             seen.append(list(operations.names))
             assert capture.fresh
     assert seen[0] == seen[1]

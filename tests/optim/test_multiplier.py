@@ -20,29 +20,35 @@ BASES = [0.1, 0.05, 0.02]
 
 
 class Doubling:
-    """A climb whose factor doubles with each update; half as high for every other group, or of the first group alone."""
+    """A factor that doubles with each update: half of it for each second group, or nothing but the first group has it."""
 
     def __init__(self, *, alone: bool = False) -> None:
         self.now = 0.125
         self.alone = alone
+        self.count = 0
 
-    def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
-        """One for each group."""
-        rest = [1.0] * len(groups) if self.alone else [self.now, self.now / 2] * len(groups)
-        return (self.now, *rest[: len(groups) - 1])
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """The factor of each group."""
+        rest = [1.0] * self.count if self.alone else [self.now, self.now / 2] * self.count
+        return (self.now, *rest[: self.count - 1])
 
-    def advance(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+    def regroup(self, groups: Sequence[dict[str, Any]]) -> None:
+        """Count the groups."""
+        self.count = len(groups)
+
+    def advance(self) -> None:
         """Double."""
         self.now *= 2
-        return self.factors(groups)
 
 
 class Alike(Doubling):
     """The same factor for all groups."""
 
-    def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
-        """One for each group."""
-        return (self.now,) * len(groups)
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """The factor of each group."""
+        return (self.now,) * self.count
 
 
 def sgd(lrs: Sequence[Any] = (0.1, 0.05)) -> SGD:
@@ -75,7 +81,6 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "views in another order": lambda: list(torch.tensor(BASES, dtype=torch.float64).unbind())[::-1],
     "one tensor for all": lambda: [tensor(0.1)] * 3,
     "one place for all": lambda: list(tensor(0.1).expand(3).unbind()),
-    "mixed": lambda: [0.1, tensor(0.05), 0.02, tensor(0.01)],
 }
 
 
@@ -115,11 +120,11 @@ def test_every_kind_of_lr_is_the_bare_one_times_the_factor(kind: str, climb: typ
     alone, scheduler = CosineAnnealingLR(plain, 9), CosineAnnealingLR(optimizer, 9)
     shadow = LRMultiplier.of(optimizer)
     tensors = [group["lr"] for group in optimizer.param_groups]
-    shadow.guard(scheduler)
+    shadow.wrap(scheduler)
     shadow.add(climbs)
 
     for _ in range(5):
-        factors = climbs.factors(optimizer.param_groups)
+        factors = climbs.factors
         assert lrs_of(optimizer) == pytest.approx(
             [lr * factor for lr, factor in zip(lrs_of(plain), factors, strict=True)], rel=1e-12
         )
@@ -163,12 +168,13 @@ def test_a_group_that_joins_and_a_load_are_taken_in(kind: str) -> None:
     state = copy.deepcopy(optimizer.state_dict())  # a tensor LR in it is the one in use
     LRMultiplier.of(optimizer).add(Alike())
 
-    for lr in (0.5, tensor(0.25)):
-        bare.append(float(lr))
-        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr})
+    are_tensors = isinstance(optimizer.param_groups[0]["lr"], torch.Tensor)
+    for lr in (0.5, 0.25):
+        bare.append(lr)
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(lr) if are_tensors else lr})
         assert lrs_of(optimizer) == [lr * 0.125 for lr in bare]
 
-    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
+    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(0.75) if are_tensors else 0.75}
     optimizer.param_groups.append(late)
     optimizer.step()
     assert lrs_of(optimizer) == [lr * 0.25 for lr in [*bare, 0.75]]
@@ -214,8 +220,10 @@ def test_a_group_keeps_its_lr_wherever_it_stands(kind: str, change: Any, where: 
     shadow = LRMultiplier.of(optimizer)
     shadow.add(climb)
     optimizer.step()
-    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
-    with shadow.bare() if where == "in the bare world" else nullcontext():
+    are_tensors = isinstance(optimizer.param_groups[0]["lr"], torch.Tensor)
+    lr = tensor(0.75) if are_tensors else 0.75
+    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": lr}
+    with shadow.unscaled() if where == "in the bare world" else nullcontext():
         was = change(optimizer.param_groups, late)
     left = [0.75 if at is None else bare[at] for at in was]
 
@@ -249,7 +257,7 @@ def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
 
     optimizer = sgd([tensor(0.5), tensor(0.25)])
     scheduler, shadow = Replacing(optimizer), LRMultiplier.of(optimizer)
-    shadow.guard(scheduler)
+    shadow.wrap(scheduler)
     shadow.add(Alike())
 
     scheduler.step()
@@ -278,11 +286,11 @@ def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, climb: type[Do
     lrs = torch.empty(3, device="meta").unbind() if buffered else [torch.empty((), device="meta") for _ in range(3)]
     optimizer = Still([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in lrs], {})
     scheduler, shadow = Halving(optimizer), LRMultiplier.of(optimizer)
-    shadow.guard(scheduler)
+    shadow.wrap(scheduler)
     shadow.add(climb())
 
     for _ in range(3):
-        shadow.settle()
+        shadow.reset()
         optimizer.step()
         scheduler.step()
 
@@ -298,10 +306,10 @@ def test_an_update_takes_as_many_calls_for_all_groups_as_for_a_few(kind: str) ->
         shadow.add(Alike())
 
         def update(shadow: LRMultiplier = shadow, optimizer: SGD = optimizer) -> None:
-            shadow.settle()
+            shadow.reset()
             shadow._before_step(optimizer, (), {})
             shadow._after_step(optimizer, (), {})
-            with shadow.bare():
+            with shadow.unscaled():
                 pass
 
         update()
