@@ -23,15 +23,19 @@ class GroupValues(ABC):
     """The unscaled LR of each parameter group, and the LR that was last written to it.
 
     Args:
-        groups: the parameter groups.
-        unscaled: the unscaled LR of each.
+        source: a list of parameter groups, which may be changed later.
     """
 
+    groups: list[Group]
+    """The groups that were in the list."""
     unscaled: list[Any]
-    """The unscaled LR of each group."""
+    """The unscaled LR of each of them."""
+    are_tensors: bool
+    """Whether the LRs are tensors."""
 
-    def __init__(self, groups: Sequence[Group]) -> None:
-        self.groups = list(groups)
+    def __init__(self, source: list[Group]) -> None:
+        self.source = source
+        self.groups = list(source)
 
     def are_of(self, groups: Sequence[Group]) -> bool:
         """Whether these are the LRs of ``groups``, the same dicts in the same order."""
@@ -39,7 +43,7 @@ class GroupValues(ABC):
 
     @abstractmethod
     def is_unchanged(self) -> bool:
-        """Whether each group holds what was last written to it; no device is waited for."""
+        """Whether the list still holds what was last written to its groups; no device is waited for."""
 
     @abstractmethod
     def changed(self) -> list[bool]:
@@ -58,7 +62,7 @@ class GroupValues(ABC):
         """Write unscaled LR x factor to each group."""
 
 
-def group_values_of(groups: Sequence[Group], unscaled: Sequence[Any]) -> GroupValues:
+def group_values_of(groups: list[Group], unscaled: Sequence[Any]) -> GroupValues:
     """The values of ``groups``, whose unscaled LRs are given; a tensor that several groups share is copied for each.
 
     Raises:
@@ -100,14 +104,16 @@ _lr = itemgetter("lr")
 class _Numbers(GroupValues):
     """LRs that are Python numbers."""
 
-    def __init__(self, groups: Sequence[Group], unscaled: Sequence[Any]) -> None:
+    are_tensors = False
+
+    def __init__(self, groups: list[Group], unscaled: Sequence[Any]) -> None:
         super().__init__(groups)
         self.unscaled = list(unscaled)
         self._written = list(map(_lr, groups))
 
     @override
     def is_unchanged(self) -> bool:
-        return list(map(_lr, self.groups)) == self._written
+        return list(map(_lr, self.source)) == self._written
 
     @override
     def changed(self) -> list[bool]:
@@ -140,7 +146,9 @@ class _Tensors(GroupValues):
     ``ScheduledLR`` makes them, one operation writes all.
     """
 
-    def __init__(self, groups: Sequence[Group], unscaled: Sequence[Any]) -> None:
+    are_tensors = True
+
+    def __init__(self, groups: list[Group], unscaled: Sequence[Any]) -> None:
         super().__init__(groups)
         self._lrs: list[Tensor] = list(map(_lr, groups))
         buffer = _buffer_of(self._lrs)
@@ -165,7 +173,7 @@ class _Tensors(GroupValues):
 
     @override
     def is_unchanged(self) -> bool:
-        return self._read_versions() == self._versions
+        return self.are_of(self.source) and self._read_versions() == self._versions
 
     @override
     def changed(self) -> list[bool]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import reduce
-from operator import mul
+from math import prod
 from typing import Any, Protocol, final
 
 from torch import Tensor
@@ -143,7 +142,8 @@ class LRMultiplier:
         if not is_wrapped(scheduler):
             wrap(scheduler, self.unscaled())
             self._wrapped.append(scheduler)
-            self._adopt_changes(report=False)  # a scheduler that is made during the ramp has written its first LR
+            if not self._values.is_unchanged():  # a scheduler that is made during the ramp has written its first LR
+                self._adopt(self._values.source, report=False)
 
     def unscaled(self) -> AbstractContextManager[None]:
         """A context in which ``group["lr"]`` is the unscaled LR, and what is written to it becomes the unscaled LR."""
@@ -151,56 +151,63 @@ class LRMultiplier:
 
     def refresh(self) -> None:
         """Compute the factors and write the LRs again, after a factor has moved."""
-        self._adopt_changes()
+        self._adopt_writes()
+        self._compute_factors()
         self._scale()
 
     def reset(self) -> None:
-        """End an update whose end no hook has shown, and adopt changed groups. To be called between two batches."""
+        """End an update whose end no hook has shown, and adopt another list of groups. To be called between two batches."""
         if self._updates.reset():
             self._advance()
-        self._adopt_changes(self._optimizer.param_groups)
+        groups = self._optimizer.param_groups
+        if groups is not self._values.source and not self._values.are_of(groups):
+            self._adopt(groups)
 
     # --- LRs --------------------------------------------------------------------------------------------------------------
 
     def _bind(self, groups: list[Group], unscaled: Sequence[Any]) -> None:
         """Keep the LRs of these groups from now on."""
         self._values = group_values_of(groups, unscaled)
-        self._groups = groups
         for term in self._terms:
             term.regroup(self._values.groups)
+        self._compute_factors()
         self._scale()
 
+    def _compute_factors(self) -> None:
+        factors = [term.factors for term in self._terms] or [(1.0,) * len(self._values.groups)]
+        self.factors = factors[0] if len(factors) == 1 else tuple(map(prod, zip(*factors, strict=True)))
+
     def _scale(self) -> None:
-        self.factors = reduce(_product, [term.factors for term in self._terms], (1.0,) * len(self._values.groups))
         if not self._unscaled.is_active:
             self._values.scale(self.factors)
 
     def _restore(self) -> None:
-        self._adopt_changes()
+        self._adopt_writes()
         self._values.restore()
 
     def _apply(self) -> None:
         groups = self._present_groups()
         if self._values.are_of(groups):
             self._values.read()
-            self._scale()
+            self._values.scale(self.factors)
         else:
             self._bind(groups, _lrs(groups))
 
     def _present_groups(self) -> list[Group]:
         """The optimizer's groups; those that were bound if the list is narrowed to a part of them."""
         groups = self._optimizer.param_groups
-        if groups is not self._groups and len(groups) < len(self._groups):
-            known = set(map(id, self._groups))
-            if known.issuperset(map(id, groups)):
-                return self._groups
+        if groups is not self._values.source and len(groups) < len(self._values.groups):
+            if set(map(id, self._values.groups)).issuperset(map(id, groups)):
+                return self._values.source
         return groups
 
-    def _adopt_changes(self, groups: list[Group] | None = None, *, report: bool = True) -> None:
+    def _adopt_writes(self) -> None:
+        if not self._values.is_unchanged() and not self._unscaled.is_active:
+            self._adopt(self._values.source)
+
+    def _adopt(self, groups: list[Group], *, report: bool = True) -> None:
         """Take what others wrote to ``group["lr"]`` as the unscaled LR; a group that has joined brings its own."""
-        values, groups = self._values, self._present_groups() if groups is None else groups
-        if self._unscaled.is_active or (values.are_of(groups) and values.is_unchanged()):
-            return  # what is written in an unscaled context is read at its end
+        values = self._values
         rows = list(zip(values.groups, values.unscaled, values.changed(), strict=True))
         kept = {id(group): lr for group, lr, is_changed in rows if not is_changed}
         written = {id(group) for group, _, is_changed in rows if is_changed}
@@ -224,7 +231,7 @@ class LRMultiplier:
     # --- the optimizer's hooks --------------------------------------------------------------------------------------------
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if is_captured():  # nothing of the ramp may get into the graph
+        if self._values.are_tensors and is_captured():  # nothing of the ramp may get into the graph
             warn(
                 "LR703",
                 f"An update of {type(optimizer).__name__} is captured in a CUDA graph. Its replays call no optimizer.step(), so the "
@@ -232,7 +239,7 @@ class LRMultiplier:
                 "schedule: warmup('500 steps') >> cosine().",
             )
         elif self._updates.begin():
-            self._adopt_changes()
+            self._adopt_writes()
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self._updates.end(optimizer.param_groups, self._values.groups):
@@ -246,45 +253,42 @@ class LRMultiplier:
     def _save(self, optimizer: Optimizer, state: dict[str, Any]) -> None:
         if self._unscaled.is_active:
             return
-        self._adopt_changes()
+        self._adopt_writes()
         unscaled = dict(zip(map(id, self._values.groups), self._values.unscaled, strict=True))
         for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
             lr = unscaled.get(id(group), saved["lr"])
             saved["lr"] = lr.detach().clone() if isinstance(lr, Tensor) else lr
 
     def _loaded(self, optimizer: Optimizer) -> None:
-        self._adopt_changes(report=False)
+        if not self._unscaled.is_active:
+            self._adopt(self._present_groups(), report=False)
 
 
 @final
 class _Unscaled(AbstractContextManager[None]):
     """Calls ``enter`` and ``leave`` around the outermost of nested ``with`` blocks."""
 
+    is_active: bool = False
+    """Whether a ``with`` block is running."""
+
     def __init__(self, enter: Callable[[], None], leave: Callable[[], None]) -> None:
         self._enter, self._leave = enter, leave
         self._depth = 0
-
-    @property
-    def is_active(self) -> bool:
-        """Whether a ``with`` block is running."""
-        return self._depth > 0
 
     @override
     def __enter__(self) -> None:
         if not self._depth:
             self._enter()
         self._depth += 1
+        self.is_active = True
 
     @override
     def __exit__(self, *_: object) -> None:
         self._depth -= 1
         if not self._depth:
+            self.is_active = False
             self._leave()
 
 
 def _lrs(groups: Sequence[Group]) -> list[Any]:
     return [group["lr"] for group in groups]
-
-
-def _product(left: Sequence[float], right: Sequence[float]) -> tuple[float, ...]:
-    return tuple(map(mul, left, right))

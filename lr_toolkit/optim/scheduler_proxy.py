@@ -80,9 +80,7 @@ def _new(cls: type, *args: Any) -> Any:
     return cls.__new__(cls, *args)
 
 
-def _inside(
-    context: AbstractContextManager[None], method: FunctionType, original: type
-) -> Callable[..., Any]:
+def _inside(context: AbstractContextManager[None], method: FunctionType, original: type) -> Callable[..., Any]:
     @wraps(method)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
         # The methods that this one calls run inside already: they are called on the original class.

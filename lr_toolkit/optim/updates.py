@@ -73,7 +73,8 @@ class UpdateTracker:
             self._stepped |= set(map(id, stepped))
             if len(self._stepped) < len(groups):
                 return False
-        self.reset()
+            self._stepped.clear()
+        self._has_steps = False
         return True
 
     def reset(self) -> bool:
@@ -83,7 +84,8 @@ class UpdateTracker:
         """
         was_taken = self._has_steps
         self._depth, self._has_steps = 0, False
-        self._stepped.clear()
+        if self._stepped:
+            self._stepped.clear()
         return was_taken
 
 

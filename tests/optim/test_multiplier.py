@@ -171,10 +171,16 @@ def test_a_group_that_joins_and_a_load_are_taken_in(kind: str) -> None:
     are_tensors = isinstance(optimizer.param_groups[0]["lr"], torch.Tensor)
     for lr in (0.5, 0.25):
         bare.append(lr)
-        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(lr) if are_tensors else lr})
+        optimizer.add_param_group(
+            {"params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(lr) if are_tensors else lr}
+        )
         assert lrs_of(optimizer) == [lr * 0.125 for lr in bare]
 
-    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(0.75) if are_tensors else 0.75}
+    late = {
+        **optimizer.param_groups[0],
+        "params": [torch.nn.Parameter(torch.ones(1))],
+        "lr": tensor(0.75) if are_tensors else 0.75,
+    }
     optimizer.param_groups.append(late)
     optimizer.step()
     assert lrs_of(optimizer) == [lr * 0.25 for lr in [*bare, 0.75]]

@@ -74,7 +74,9 @@ def exempt_from_ramp(trainer: Trainer, module: LightningModule) -> Callable[[], 
     ]
     if steps_schedulers_itself(module):
         hooks.append((module, "lr_scheduler_step"))
-    exempted = [(owner, name) for owner, name in hooks if name not in vars(owner)]  # another LRWarmup may have come first
+    exempted = [
+        (owner, name) for owner, name in hooks if name not in vars(owner)
+    ]  # another LRWarmup may have come first
     for owner, name in exempted:
         # A partial of a bound method, unlike a function, is copied and pickled with its owner.
         vars(owner)[name] = partial(_call_unscaled, name, getattr(owner, name))

@@ -69,4 +69,6 @@ def _in_our_units(name: str, value: Any) -> Any:
 
 
 def _call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    return f"LRWarmup({', '.join([*map(shorten, args), *(f'{name}={shorten(value)}' for name, value in kwargs.items())])})"
+    return (
+        f"LRWarmup({', '.join([*map(shorten, args), *(f'{name}={shorten(value)}' for name, value in kwargs.items())])})"
+    )

@@ -62,7 +62,7 @@ class OptimizerRamp:
         self.taken = taken
         factors = [ramp(taken) for ramp in self._ramps]
         self.factors = tuple([factors[ramp] for ramp in self._ramp_of_group])
-        self.is_over = set(factors) == {1.0}  # no ramp falls
+        self.is_over = min(factors) == 1.0  # no ramp falls
 
     # --- as a factor of the multiplier ------------------------------------------------------------------------------------
 

@@ -127,9 +127,13 @@ class RampSpec:
                 )
             return
         if over is None:
-            raise ScheduleError(f"{self!r}: over is missing, how long the ramp lasts. Write LRWarmup('500 steps') or LRWarmup('5%').")
+            raise ScheduleError(
+                f"{self!r}: over is missing, how long the ramp lasts. Write LRWarmup('500 steps') or LRWarmup('5%')."
+            )
         if shape == "constant" and start is None:
-            raise ScheduleError(f"{self!r}: start is missing, the factor that is held. Write LRWarmup({over.literal}, 0.1, 'constant').")
+            raise ScheduleError(
+                f"{self!r}: start is missing, the factor that is held. Write LRWarmup({over.literal}, 0.1, 'constant')."
+            )
         if shape == "exponential" and start is not None:
             raise ScheduleError(
                 f"{self!r}: the first factor follows from the length, 1 - exp(-1 / W). Write LRWarmup({over.literal}, "

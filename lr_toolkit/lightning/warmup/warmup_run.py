@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import is_
 from typing import TYPE_CHECKING, Any, final
 
+from lr_toolkit.lightning._compat import optimizer_list
 from lr_toolkit.lightning.warmup.conflicts import exempt_from_ramp, schedulers_of, warn_of_warmups
 from lr_toolkit.lightning.warmup.optimizer_ramp import OptimizerRamp
 from lr_toolkit.lightning.warmup.plan import chosen_optimizers, plan_ramps
@@ -16,7 +16,7 @@ from lr_toolkit.optim.multiplier import LRMultiplier
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lightning.pytorch import LightningModule, Trainer
+    from lightning.pytorch import Trainer
     from torch.optim import Optimizer
 
 __all__ = ["WarmupRun"]
@@ -40,12 +40,8 @@ class WarmupRun:
         self._trainer = trainer
         self.ramps = plan_ramps(spec, trainer, saved)
         self._model = self.ramps[0]  # an optimizer that joins goes on from where this ramp stands
-        self._configured = self._read_configured()
+        self._optimizers = optimizer_list(trainer)  # another list after an exchange of optimizers or schedulers
         self._take_exemption_back: Callable[[], None] | None = None
-
-    def _read_configured(self) -> list[Any]:
-        """What ``configure_optimizers`` has returned."""
-        return [*self._trainer.optimizers, *self._trainer.lr_scheduler_configs]
 
     def start(self) -> None:
         """Multiply the LRs from now on."""
@@ -81,8 +77,7 @@ class WarmupRun:
 
     def begin_batch(self) -> None:
         """Go on with other optimizers and schedulers if they were exchanged."""
-        configured = self._read_configured()
-        if len(configured) != len(self._configured) or not all(map(is_, configured, self._configured)):
+        if optimizer_list(self._trainer) is not self._optimizers:
             self._follow()
 
     def end_batch(self) -> None:
@@ -92,7 +87,7 @@ class WarmupRun:
 
     def _follow(self) -> None:
         """Ramp the optimizers that there are now; a new one goes on from where the one in its place was."""
-        self._configured = self._read_configured()
+        self._optimizers = optimizer_list(self._trainer)
         optimizers = filter(has_rates, chosen_optimizers(self._spec, self._trainer.optimizers))
         before, self.ramps = self.ramps, []
         for index, optimizer in enumerate(optimizers):
