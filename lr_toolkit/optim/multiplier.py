@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from typing_extensions import override
 
 from lr_toolkit.errors import warn
-from lr_toolkit.optim.group_values import Group, group_values_of, has_tensor_lrs
+from lr_toolkit.optim.group_values import Group, group_values_of, has_tensors
 from lr_toolkit.optim.scheduler_proxy import is_wrapped, unwrap, wrap
 from lr_toolkit.optim.updates import UpdateTracker, hookable_optimizers, is_captured
 
@@ -82,8 +82,8 @@ class LRMultiplier:
         add = optimizer.add_param_group
 
         def add_param_group(param_group: Group) -> None:
-            has_tensor_lrs([*optimizer.param_groups, {"lr": optimizer.defaults.get("lr"), **param_group}])
             with self.unscaled():
+                has_tensors([*_lrs(optimizer.param_groups), param_group.get("lr", optimizer.defaults.get("lr"))])
                 add(param_group)
 
         # Attributes of the instance do no harm to pickles: torch's optimizers pickle their groups and state alone.
@@ -195,11 +195,10 @@ class LRMultiplier:
 
     def _present_groups(self) -> list[Group]:
         """The optimizer's groups; those that were bound if the list is narrowed to a part of them."""
-        groups = self._optimizer.param_groups
-        if groups is not self._values.source and len(groups) < len(self._values.groups):
-            if set(map(id, self._values.groups)).issuperset(map(id, groups)):
-                return self._values.source
-        return groups
+        groups, bound = self._optimizer.param_groups, self._values
+        is_shorter = groups is not bound.source and len(groups) < len(bound.groups)
+        is_narrowed = is_shorter and set(map(id, bound.groups)).issuperset(map(id, groups))
+        return bound.source if is_narrowed else groups
 
     def _adopt_writes(self) -> None:
         if not self._values.is_unchanged() and not self._unscaled.is_active:

@@ -17,7 +17,7 @@ class Sharp(Optimizer):
         self.param_groups = self.base_optimizer.param_groups
 
     def first_step(self) -> None:
-        """LRFactor."""
+        """Move up the gradient."""
         for group in self.param_groups:
             for one in group["params"]:
                 one.data.add_(one.grad, alpha=1e-3)
@@ -51,3 +51,39 @@ class Wrapper(Optimizer):
     def state_dict(self) -> dict[str, Any]:
         """The other's."""
         return self.optimizer.state_dict()
+
+
+class Hybrid(Optimizer):
+    """Steps several optimizers, each on its own parameter groups, as a hybrid of Muon and AdamW does.
+
+    It is not made as one of torch's; ``held`` says where it keeps the others: in attributes, a list or a dict.
+    """
+
+    def __init__(self, optimizers: list[Optimizer], held: str = "list") -> None:
+        if held == "attributes":
+            self.first, self.second = optimizers
+        elif held == "list":
+            self.optimizers = optimizers
+        else:
+            self.by_name = {str(index): optimizer for index, optimizer in enumerate(optimizers)}
+        self._all = tuple(optimizers) if held == "list" else ()
+        self.step_all = [optimizer.step for optimizer in optimizers]
+        self.param_groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self.state, self.defaults = {}, {}  # type: ignore[assignment]  # a defaultdict in torch
+        self._optimizer_step_pre_hooks = self._optimizer_step_post_hooks = {}  # type: ignore[assignment]  # OrderedDicts in torch
+
+    def step(self, closure: Any = None) -> Any:  # type: ignore[override]  # torch has overloads
+        """All of them, one after another."""
+        loss = closure() if closure is not None else None
+        for step in self.step_all:
+            step()
+        return loss
+
+
+def narrowed_step(optimizer: Optimizer) -> None:
+    """Step one parameter group after another, as DeepSpeed's ZeRO stages 1 and 2 do (``_optimizer_step``)."""
+    groups = optimizer.param_groups
+    for group in groups:
+        optimizer.param_groups = [group]
+        optimizer.step()
+        optimizer.param_groups = groups

@@ -12,8 +12,10 @@ import torch
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from lr_toolkit import ScheduleError
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.capturing import captured
+from tests.helpers.stepping_others import Hybrid, narrowed_step
 from tests.test_budget import calls_of
 
 BASES = [0.1, 0.05, 0.02]
@@ -349,3 +351,107 @@ def test_an_lr_that_is_no_number_is_written_as_it_is() -> None:
         LRMultiplier.of(optimizer).add(Alike())
         optimizer.step()
         assert lrs_of(optimizer)[1:] == [0.1 * 0.25][: len(lrs) - 1]
+
+
+MIXED = r"parameter group 0 is a number \(0.1\) and that of group 1 is a tensor.*lr=torch\.tensor\(0\.1\) in group 0"
+
+
+def test_numbers_and_tensors_in_one_optimizer_are_refused() -> None:
+    """The message says which group has what; the optimizer is as it was."""
+    optimizer = sgd([0.1, tensor(0.05)])
+    with pytest.raises(ScheduleError, match=MIXED):
+        LRMultiplier.of(optimizer)
+    assert lrs_of(optimizer) == [0.1, 0.05]
+    assert LRMultiplier.around(optimizer) is None
+
+
+def test_a_group_of_the_other_kind_is_refused_before_it_is_added() -> None:
+    """The groups go on as they were."""
+    optimizer, factor = sgd([0.1]), Alike()
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
+    with pytest.raises(ScheduleError, match=MIXED):
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(0.25)})
+    optimizer.step()
+    assert lrs_of(optimizer) == [0.1 * 0.25]
+
+
+def test_a_mixture_does_not_keep_a_ramp_from_ending() -> None:
+    """A group that was put into the list by hand is refused at the update; then everything is left as it would be without."""
+    optimizer, factor = sgd([0.1]), Alike()
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
+    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(0.25)}
+    optimizer.param_groups.append(late)
+    with pytest.raises(ScheduleError, match=MIXED):
+        optimizer.step()
+    multiplier.remove(factor)
+    assert lrs_of(optimizer) == [0.1, 0.25]
+    assert LRMultiplier.around(optimizer) is None
+
+
+@pytest.mark.parametrize("kind", [kind for kind, lrs in KINDS.items() if len(lrs()) > 1])
+def test_groups_that_are_stepped_one_after_another_take_one_update(kind: str) -> None:
+    """As DeepSpeed does it: each inner step sees its group's LR, and the factor moves after the last one."""
+    optimizer, factor, used = sgd(KINDS[kind]()), Alike(), []
+    bare = lrs_of(optimizer)
+    optimizer.register_step_pre_hook(lambda stepped, *_: used.append(float(stepped.param_groups[0]["lr"])))
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
+
+    for _ in range(3):
+        narrowed_step(optimizer)
+        multiplier.reset()
+
+    assert used == pytest.approx([lr * now for now in (0.125, 0.25, 0.5) for lr in bare])
+    assert [float(group["lr"]) for group in optimizer.state_dict()["param_groups"]] == bare
+    multiplier.remove(factor)
+    assert lrs_of(optimizer) == bare
+
+
+def test_a_scheduler_that_steps_inside_a_narrowed_step_is_no_change_of_groups() -> None:
+    """The list is a part of the known groups then; a list that is still shorter after the batch is a change."""
+    optimizer, factor = sgd(BASES), Alike()
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
+    groups = optimizer.param_groups
+
+    optimizer.param_groups = groups[:1]
+    with multiplier.unscaled():
+        pass
+    optimizer.param_groups = groups
+    multiplier.reset()
+    assert lrs_of(optimizer) == [lr * 0.125 for lr in BASES]
+    assert len(multiplier.factors) == 3
+
+    optimizer.param_groups = groups[1:]
+    multiplier.reset()
+    assert lrs_of(optimizer) == [lr * 0.125 for lr in BASES[1:]]
+    assert len(multiplier.factors) == 2
+
+
+@pytest.mark.parametrize("held", ["attributes", "list", "dict"])
+def test_a_hybrid_takes_one_update_and_saves_the_unscaled_lrs(held: str) -> None:
+    """The optimizers that it steps count together; the state of each holds its own LRs, and each loads its own."""
+    optimizers, factor = [sgd([0.1, 0.05]), sgd([0.02])], Alike()
+    hybrid = Hybrid(list(optimizers), held)
+    multiplier = LRMultiplier.of(hybrid)
+    multiplier.add(factor)
+    for _ in range(2):
+        hybrid.step()
+    assert lrs_of(hybrid) == [lr * 0.5 for lr in (0.1, 0.05, 0.02)]
+    saved = [
+        [group["lr"] for group in optimizer.state_dict()["param_groups"]] for optimizer in optimizers
+    ]
+    assert saved == [[0.1, 0.05], [0.02]]
+
+
+def test_an_update_whose_groups_are_not_all_stepped_ends_with_the_batch() -> None:
+    """A hybrid may step one of its optimizers now and then."""
+    first, second, factor = sgd([0.1]), sgd([0.02]), Alike()
+    multiplier = LRMultiplier.of(Hybrid([first, second]))
+    multiplier.add(factor)
+    first.step()
+    assert lrs_of(first) == [0.1 * 0.125]
+    multiplier.reset()
+    assert [*lrs_of(first), *lrs_of(second)] == [0.1 * 0.25, 0.02 * 0.25]

@@ -13,7 +13,7 @@ from lr_toolkit.lightning.run import horizon_of
 from lr_toolkit.lightning.warmup.conflicts import refuse_weight_averaging
 from lr_toolkit.lightning.warmup.optimizer_ramp import OptimizerRamp
 from lr_toolkit.lightning.warmup.ramp_spec import RampSpec
-from lr_toolkit.optim.group_values import has_rates, has_tensor_lrs
+from lr_toolkit.optim.group_values import has_rates, has_tensors
 from lr_toolkit.schedules import Horizon
 from lr_toolkit.schedules.horizon import round_half_up
 
@@ -65,12 +65,13 @@ def _checked_optimizers(spec: RampSpec, trainer: Trainer) -> list[Optimizer]:
         raise ScheduleError(f"{spec!r}: the Trainer has {count} optimizers. Write optimizers=[{count - 1}].")
     chosen = chosen_optimizers(spec, trainer.optimizers)
     for optimizer in chosen:
-        if not isinstance(optimizer, Optimizer) or not has_rates(optimizer):
+        is_torch: bool = isinstance(optimizer, Optimizer)  # a strategy may have replaced it
+        if not is_torch or not has_rates(optimizer):
             raise ScheduleError(
                 f"{spec!r}: {type(optimizer).__name__} is no torch optimizer with an lr in each parameter group, so there is "
                 "nothing to ramp. Write optimizers=[...] for those that have one, or warm up in the strategy's own configuration."
             )
-        has_tensor_lrs(optimizer.param_groups)  # or an error, before anything is changed
+        has_tensors([group["lr"] for group in optimizer.param_groups])  # or an error, before anything is changed
         _check_groups(spec, optimizer)
     return chosen
 
