@@ -12,7 +12,7 @@ import torch
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from lr_toolkit import ScheduleError
+from lr_toolkit import ScheduleError, ScheduleWarning
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.capturing import captured
 from tests.helpers.stepping_others import Hybrid, narrowed_step
@@ -155,7 +155,7 @@ def test_a_direct_write_is_seen_in_every_kind_of_lr(kind: str) -> None:
             group["lr"] = 0.75
         expected[at] = 0.75
         if at == 0:
-            with pytest.warns(UserWarning, match="parameter group 0 of SGD was written to directly"):
+            with pytest.warns(ScheduleWarning, match="^LR702: .*parameter group 0 of SGD was written to directly"):
                 optimizer.step()
         else:
             optimizer.step()
@@ -334,8 +334,8 @@ def test_a_captured_update_is_none() -> None:
     optimizer.step()
     version = optimizer.param_groups[0]["lr"]._version
 
-    says = r"SGD is captured in a CUDA graph.*warmup\('500 steps'\) >> cosine\(\)"
-    with captured(), pytest.warns(UserWarning, match=says):
+    says = r"^LR703: .*SGD is captured in a CUDA graph.*warmup\('500 steps'\) >> cosine\(\)"
+    with captured(), pytest.warns(ScheduleWarning, match=says):
         optimizer.step()
     assert optimizer.param_groups[0]["lr"]._version == version
     assert lrs_of(optimizer) == [0.5 * 0.25]
@@ -440,9 +440,7 @@ def test_a_hybrid_takes_one_update_and_saves_the_unscaled_lrs(held: str) -> None
     for _ in range(2):
         hybrid.step()
     assert lrs_of(hybrid) == [lr * 0.5 for lr in (0.1, 0.05, 0.02)]
-    saved = [
-        [group["lr"] for group in optimizer.state_dict()["param_groups"]] for optimizer in optimizers
-    ]
+    saved = [[group["lr"] for group in optimizer.state_dict()["param_groups"]] for optimizer in optimizers]
     assert saved == [[0.1, 0.05], [0.02]]
 
 

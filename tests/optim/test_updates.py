@@ -70,8 +70,24 @@ GROUPS: list[dict[str, Any]] = [{"params": []}, {"params": []}, {"params": []}]
 RUNS: dict[str, list[tuple[list[int] | None, bool]]] = {
     "one step": [(None, True), ([0, 1, 2], True)],
     "a step inside a step": [(None, True), (None, False), ([0, 1, 2], False), ([0, 1, 2], True)],
-    "parts inside a step": [(None, True), (None, False), ([0], False), (None, False), ([1, 2], False), ([0, 1, 2], True)],
-    "parts": [(None, True), ([0], False), (None, True), ([2], False), (None, True), ([1], True), (None, True), ([1], False)],
+    "parts inside a step": [
+        (None, True),
+        (None, False),
+        ([0], False),
+        (None, False),
+        ([1, 2], False),
+        ([0, 1, 2], True),
+    ],
+    "parts": [
+        (None, True),
+        ([0], False),
+        (None, True),
+        ([2], False),
+        (None, True),
+        ([1], True),
+        (None, True),
+        ([1], False),
+    ],
     "an end without a beginning": [([0, 1, 2], False)],
 }
 

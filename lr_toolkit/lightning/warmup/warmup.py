@@ -116,8 +116,9 @@ class LRWarmup(Callback):
         return repr(self.spec)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The run belongs to a Trainer and its optimizers; a copy keeps the place of the ramps.
-        return {**vars(self), "_run": None, "_state": self.state_dict() if self._run else self._state}
+        # The run, and the module's log() that Lightning attaches to callbacks, are not copied; the place of the ramps is.
+        state = self._state if self._run is None else self.state_dict()
+        return {"spec": self.spec, "_state_key": self._state_key, "_state": state, "_run": None}
 
     def ramps(self, trainer: Trainer) -> list[OptimizerRamp]:
         """The ramps of the fit that begins or runs; a callback that comes before this one may ask for them first.

@@ -26,11 +26,19 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.optim import SGD, AdamW, Optimizer, lr_scheduler
 
-from lr_toolkit import Horizon, LRMonitor, LRWarmup, ReduceOnPlateau, ScheduleError, configure_optimizers
+from lr_toolkit import (
+    Horizon,
+    LRMonitor,
+    LRWarmup,
+    ReduceOnPlateau,
+    ScheduleError,
+    ScheduleWarning,
+    configure_optimizers,
+)
 from lr_toolkit.optim.multiplier import LRMultiplier
 from lr_toolkit.optim.scheduler_proxy import is_wrapped
 from tests.helpers.runs import BASES, Net, loader, stream, trainer
-from tests.helpers.stepping_others import Sharp, Wrapper
+from tests.helpers.stepping_others import Hybrid, Sharp, Wrapper, narrowed_step
 
 Answer = Callable[[Net, Optimizer], Any]
 
@@ -189,7 +197,7 @@ def test_transformers_schedules() -> None:
     plain, warm = (Net(per_step(lambda o: optimization.get_linear_schedule_with_warmup(o, 3, 12))) for _ in range(2))
     fit(plain)
 
-    with pytest.warns(UserWarning, match="LambdaLR already warms up"):
+    with pytest.warns(ScheduleWarning, match=r"^LR701: LRWarmup\(5\): LambdaLR already warms up"):
         fit(warm, LRWarmup(5))
 
     assert warm.lrs == times(plain.lrs, FIVE)
@@ -204,10 +212,31 @@ def test_a_schedule_that_warms_up_is_reported() -> None:
     plain, warm = Net(answer), Net(answer)
     fit(plain)
 
-    with pytest.warns(UserWarning, match=r"LRWarmup\(5\): ScheduledLR already warms up"):
+    with pytest.warns(ScheduleWarning, match=r"^LR701: LRWarmup\(5\): ScheduledLR already warms up"):
         fit(warm, LRWarmup(5))
 
     assert warm.lrs == times(plain.lrs, FIVE)
+
+
+def test_a_freeze_is_no_second_warmup() -> None:
+    """A factor of 0 holds groups still for a while; beside a schedule that warms up it says nothing."""
+
+    def answer(net: Net, o: Optimizer) -> Any:
+        return configure_optimizers(o, "warmup(3) >> cosine()", net.trainer)
+
+    plain, frozen = Net(answer), Net(answer)
+    fit(plain)
+    fit(frozen, LRWarmup(4, 0.0, "constant", groups=[1]))
+
+    assert [lrs[0] for lrs in frozen.lrs] == [lrs[0] for lrs in plain.lrs]
+    assert [lrs[1] for lrs in frozen.lrs] == [0.0] * 4 + [lrs[1] for lrs in plain.lrs[4:]]
+
+
+def test_a_warning_of_a_warmup_is_silenced_by_its_code() -> None:
+    """As Python's filter does it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "LR701", ScheduleWarning)
+        fit(Net(per_step(lambda o: lr_scheduler.LinearLR(o, 0.2))), LRWarmup(5))
 
 
 def test_tensor_lr_is_filled_in_place() -> None:
@@ -552,6 +581,100 @@ def test_an_update_that_raises_is_none() -> None:
     assert net.lrs == times(plain.lrs, [0.25, 0.5, 0.75])
 
 
+@pytest.mark.parametrize("retried", [True, False])
+def test_a_step_that_raised_and_was_called_again_is_one_update(retried: bool) -> None:
+    """The ramp goes on after the batch, as if the step had succeeded at once."""
+
+    class Retrying(ManualNet):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            def closure() -> Any:
+                raise MemoryError
+
+            if retried and batch_idx == 3:
+                with contextlib.suppress(MemoryError):
+                    self.optimizers().step(closure)  # type: ignore[union-attr]
+            return super().training_step(batch, batch_idx)
+
+    plain, warm = Retrying(held), Retrying(held)
+    fit(plain, batches=8)
+    fit(warm, LRWarmup(5), batches=8)
+
+    assert len(warm.lrs) == 8
+    assert warm.lrs == times(plain.lrs, FIVE)
+
+
+class Narrowing(SGD):
+    """Steps one group after another, as DeepSpeed's ZeRO stages 1 and 2 do; its hooks run for each."""
+
+    step_groups = narrowed_step
+
+
+class NarrowingNet(Net):
+    """Is stepped by an engine in that way."""
+
+    def optimizer(self) -> Optimizer:
+        """Records the LR of each inner step."""
+        groups = [{"params": one.parameters(), "lr": lr} for one, lr in zip((self.one, self.two), BASES, strict=True)]
+        optimizer = Narrowing(groups)
+        optimizer.register_step_post_hook(self._record)
+        return optimizer
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """The engine's step."""
+        optimizer_closure()
+        optimizer.optimizer.step_groups()  # past what Lightning puts around it
+
+
+@pytest.mark.parametrize("answer", [alone, per_step(cosine)])
+def test_an_engine_that_narrows_the_groups_is_ramped(answer: Answer) -> None:
+    """Each inner step uses the LR of its group, and all of them together are one update."""
+    plain, warm = NarrowingNet(answer), NarrowingNet(answer)
+    made = fit(plain)
+    made = fit(warm, LRWarmup(5))
+
+    assert len(warm.lrs) == 24
+    assert warm.lrs == times(plain.lrs, [factor for factor in FIVE for _ in range(2)])
+    assert LRMultiplier.around(made.optimizers[0]) is None
+
+
+class HybridNet(Net):
+    """Has an optimizer for each layer, and a hybrid of them."""
+
+    def optimizer(self) -> Optimizer:
+        """No hook of its own."""
+        optimizers = [SGD(one.parameters(), lr=lr) for one, lr in zip((self.one, self.two), BASES, strict=True)]
+        for optimizer in optimizers:
+            optimizer.register_step_post_hook(self._record)
+        return Hybrid(list(optimizers))
+
+
+def test_a_hybrid_of_optimizers_is_ramped() -> None:
+    """The steps of those within make one update."""
+    net = HybridNet(alone)
+    fit(net, LRWarmup(5))
+
+    assert [lrs[0] for lrs in net.lrs[::2]] == pytest.approx([0.1 * factor for factor in [*FIVE, *[1.0] * 7]])
+    assert [lrs[0] for lrs in net.lrs[1::2]] == pytest.approx([0.02 * factor for factor in [*FIVE, *[1.0] * 7]])
+
+
+def test_numbers_and_tensors_in_one_optimizer_are_refused() -> None:
+    """Before the first update, with the line to write; the optimizer is as it was."""
+
+    class Mixed(Net):
+        def optimizer(self) -> Optimizer:
+            groups = [{"params": self.one.parameters(), "lr": 0.1}]
+            optimizer = SGD([*groups, {"params": self.two.parameters(), "lr": torch.tensor(0.02)}], foreach=False)
+            optimizer.register_step_post_hook(self._record)
+            return optimizer
+
+    net = Mixed(alone)
+    with pytest.raises(
+        ScheduleError, match=r"group 0 is a number \(0.1\) and that of group 1 is a tensor.*lr=torch.tensor\(0.1\)"
+    ):
+        fit(net, LRWarmup(5))
+    assert net.used == []
+
+
 def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
     """Its ramp would stand still at its foot for ever."""
 
@@ -819,7 +942,7 @@ def test_a_direct_write_is_reported_and_taken_as_the_lr_without_the_ramp() -> No
                 trainer.optimizers[0].param_groups[0]["lr"] = 1.0
 
     net = Net(alone)
-    with pytest.warns(UserWarning, match=r"parameter group 0 of SGD was written to directly \(1\)"):
+    with pytest.warns(ScheduleWarning, match=r"^LR702: .*parameter group 0 of SGD was written to directly \(1\)"):
         fit(net, LRWarmup(5), Writer(), max_epochs=1)
     assert net.lrs == times([BASES] * 2 + [[1.0, 0.02]] * 4, FIVE)
 
@@ -830,7 +953,7 @@ def test_a_direct_write_is_reported_and_taken_as_the_lr_without_the_ramp() -> No
             return super().training_step(batch, batch_idx)
 
     inside = Inside(alone)
-    with pytest.warns(UserWarning, match="written to directly"):
+    with pytest.warns(ScheduleWarning, match="written to directly"):
         fit(inside, LRWarmup(5), max_epochs=1)
     assert [lrs[0] for lrs in inside.lrs] == pytest.approx([0.1 / 6, 0.2 / 6, 1.0, 4 / 6, 5 / 6, 1.0])
 
@@ -990,7 +1113,9 @@ def test_fast_dev_run_cuts_the_ramp() -> None:
     """A run that is cut on purpose cuts the ramp too, with a warning."""
     net = Net(alone)
 
-    with pytest.warns(UserWarning, match="fast_dev_run cuts the ramp"):
+    with pytest.warns(
+        ScheduleWarning, match=r"^LR705: .*takes 5 updates and the run has 1\. .*fast_dev_run cuts the ramp"
+    ):
         fit(net, LRWarmup(5), fast_dev_run=True)
 
     assert net.lrs == times([BASES], FIVE[:1])
@@ -1046,7 +1171,35 @@ def test_a_second_fit_begins_anew() -> None:
     assert first.lrs == second.lrs == times([BASES] * 12, FIVE)
 
 
-def test_copies_of_a_guarded_scheduler_are_free() -> None:
+def test_a_callback_is_pickled_in_mid_fit() -> None:
+    """A copy keeps the place of the ramp and nothing of the run, and begins anew in a fit of its own."""
+    copies: list[LRWarmup] = []
+
+    class Copier(L.Callback):
+        def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+            if trainer.global_step == 3:
+                copies.extend([copy.deepcopy(warmup), pickle.loads(pickle.dumps(warmup))])
+                assert all(one.state_dict() == warmup.state_dict() for one in copies)
+
+    warmup, net = LRWarmup(5), Net(per_step(cosine))
+    fit(net, warmup, Copier())
+
+    assert [one.state_dict()["taken"] for one in copies] == [[3], [3]]
+    for one in copies:
+        again = Net(per_step(cosine))
+        fit(again, one)
+        assert again.lrs == net.lrs
+
+
+def test_the_state_is_there_after_the_fit() -> None:
+    """A checkpoint that is saved when training is over holds the place of the ramp."""
+    warmup = LRWarmup(10, horizon=Horizon(12))
+    fit(Net(alone), warmup, max_steps=4)
+
+    assert warmup.state_dict() == {"format": 1, "ramp": repr(warmup), "began": 0, "taken": [4]}
+
+
+def test_copies_of_a_wrapped_scheduler_are_free() -> None:
     """Pickled or deep-copied in mid-ramp, a scheduler is of its own class and does not touch the live optimizer."""
     kinds: list[Any] = []
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.optim import Optimizer, lr_scheduler
 
-from lr_toolkit import LRWarmup, ScheduleError, configure_optimizers
+from lr_toolkit import LRWarmup, ScheduleError, ScheduleWarning, configure_optimizers
 from tests.helpers.runs import BASES, Net, loader, trainer
 
 BATCHES, EPOCHS = 4, 3
@@ -130,7 +130,9 @@ def test_another_ramp_goes_on_after_as_many_updates(tmp_path: Path) -> None:
     """A ramp that was changed does not begin anew, and a warning names both."""
     run(SCHEDULERS["none"], LRWarmup(10), Saver(tmp_path))
 
-    with pytest.warns(UserWarning, match=r"\(LRWarmup\(10\)\): LRWarmup\(7\) goes on after as many updates"):
+    with pytest.warns(
+        ScheduleWarning, match=r"^LR704: .*\(LRWarmup\(10\)\): LRWarmup\(7\) goes on after as many updates"
+    ):
         lrs = run(SCHEDULERS["none"], LRWarmup(7), ckpt=tmp_path / "update-3.ckpt")
 
     assert lrs[0] == pytest.approx([base * 4 / 8 for base in BASES])

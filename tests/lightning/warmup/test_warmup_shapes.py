@@ -112,6 +112,30 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "one group, no list": (lambda: LRWarmup(5, groups=0), r"groups=\[0, 'head'\]"),  # type: ignore[arg-type]
     "no group at all": (lambda: LRWarmup(5, groups=[]), r"indices or names.*groups=\[0, 'head'\]"),
     "a name for an optimizer": (lambda: LRWarmup(5, optimizers=["a"]), r"optimizers=\[0\]"),  # type: ignore[list-item]
+    "transformers' steps": (
+        lambda: LRWarmup(num_warmup_steps=5),
+        r"num_warmup_steps is called over here. Write LRWarmup\(5\)",
+    ),  # type: ignore[call-arg]
+    "another name of the steps": (
+        lambda: LRWarmup(warmup_steps="5%", shape="cosine"),
+        r"Write LRWarmup\('5%', shape='cosine'\)",
+    ),  # type: ignore[call-arg]
+    "a ratio": (lambda: LRWarmup(warmup_ratio=0.05), r"Write LRWarmup\('5%'\)"),  # type: ignore[call-arg]
+    "epochs": (lambda: LRWarmup(warmup_epochs=2), r"Write LRWarmup\('2 epochs'\)"),  # type: ignore[call-arg]
+    "torch's factor": (
+        lambda: LRWarmup(5, start_factor=0.1),
+        r"start_factor is called start here. Write LRWarmup\(5, start=0.1\)",
+    ),  # type: ignore[call-arg]
+    "two names": (
+        lambda: LRWarmup(total_iters=5, start_factor=0.1),
+        r"total_iters is called over, start_factor is called start",
+    ),  # type: ignore[call-arg]
+    "a name that nobody has": (
+        lambda: LRWarmup(5, speed=2),
+        r"LRWarmup\(5, speed=2\).*'speed'.*Its arguments are over, start",
+    ),  # type: ignore[call-arg]
+    "the length twice": (lambda: LRWarmup(5, warmup_steps=5), r"LRWarmup\(5, warmup_steps=5\)"),  # type: ignore[call-arg]
+    "too many by place": (lambda: LRWarmup(5, 0.1, "linear", "step", [0]), "optimizers on they are given by name"),  # type: ignore[misc]
     "a beta2 too small for radam": (lambda: untuned_ramp("radam", 0.6), "above 0.6"),
     "a beta2 of 1": (lambda: untuned_ramp("untuned_linear", 1.0), "between 0 and 1"),
 }
