@@ -1,4 +1,4 @@
-"""Optimizers that step another one, as SAM and Lookahead do."""
+"""Optimizers that step other optimizers, as SAM, Lookahead and hybrids do, and an engine that steps group by group."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.optim import SGD, Optimizer
 
 
 class Sharp(Optimizer):
-    """Sharpness-aware minimisation as most people have it: two steps, of which the second is another optimizer's."""
+    """Sharpness-aware minimisation as usually written: two steps, of which the second is another optimizer's."""
 
     def __init__(self, params: Any, lr: float = 1.0) -> None:
         super().__init__(params, {"lr": lr})
@@ -19,8 +19,8 @@ class Sharp(Optimizer):
     def first_step(self) -> None:
         """Move up the gradient."""
         for group in self.param_groups:
-            for one in group["params"]:
-                one.data.add_(one.grad, alpha=1e-3)
+            for parameter in group["params"]:
+                parameter.data.add_(parameter.grad, alpha=1e-3)
 
     def second_step(self) -> None:
         """Take the update."""
@@ -36,12 +36,12 @@ class Sharp(Optimizer):
 
 
 class Wrapper(Optimizer):
-    """Steps another optimizer, without having been made as one of torch's, as many a Lookahead does."""
+    """Steps another optimizer and does not call the constructor of torch's Optimizer, as many Lookaheads do."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self.param_groups, self.state, self.defaults = optimizer.param_groups, optimizer.state, optimizer.defaults
-        # Enough for torch to step it, and nothing that torch can register a hook in.
+        # Enough for torch to step it, but torch cannot register hooks in it.
         self._optimizer_step_pre_hooks = self._optimizer_step_post_hooks = {}  # type: ignore[assignment]  # OrderedDicts in torch
 
     def step(self, closure: Any = None) -> Any:  # type: ignore[override]  # torch has overloads
@@ -56,7 +56,7 @@ class Wrapper(Optimizer):
 class Hybrid(Optimizer):
     """Steps several optimizers, each on its own parameter groups, as a hybrid of Muon and AdamW does.
 
-    It is not made as one of torch's; ``held`` says where it keeps the others: in attributes, a list or a dict.
+    It does not call the constructor of torch's Optimizer; ``held`` says where it keeps them: attributes, list or dict.
     """
 
     def __init__(self, optimizers: list[Optimizer], held: str = "list") -> None:

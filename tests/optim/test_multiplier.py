@@ -1,4 +1,4 @@
-"""The two worlds of an optimizer under a ramp: what is used, and what it would be without."""
+"""The LRs of an optimizer under a factor: scaled for everything that reads them, unscaled for schedulers and checkpoints."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ def sgd(lrs: Sequence[Any] = (0.1, 0.05)) -> SGD:
     weights = [torch.nn.Parameter(torch.ones(1)) for _ in lrs]
     for weight in weights:
         weight.grad = torch.ones(1)
-    return SGD([{"params": [one], "lr": lr} for one, lr in zip(weights, lrs, strict=True)])
+    return SGD([{"params": [weight], "lr": lr} for weight, lr in zip(weights, lrs, strict=True)])
 
 
 def lrs_of(optimizer: Optimizer) -> list[float]:
-    """What everyone reads."""
+    """The LRs in use."""
     return [float(group["lr"]) for group in optimizer.param_groups]
 
 
 def tensor(lr: float) -> torch.Tensor:
-    """A tensor LR of a precision that hides nothing."""
+    """A tensor LR in double precision."""
     return torch.tensor(lr, dtype=torch.float64)
 
 
@@ -86,56 +86,54 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
 }
 
 
-def test_an_optimizer_has_a_shadow_only_while_something_climbs() -> None:
-    """`around` makes nothing, `of` does, and the last climb to go takes it away."""
-    optimizer, climb = sgd(), Doubling()
+def test_an_optimizer_has_a_multiplier_only_while_it_has_a_factor() -> None:
+    """`of` makes it if there is none, `around` does not, and the removal of the last factor takes it away."""
+    optimizer, factor = sgd(), Doubling()
     assert LRMultiplier.around(optimizer) is None
-    shadow = LRMultiplier.of(optimizer)
-    shadow.add(climb)
-    assert LRMultiplier.around(optimizer) is LRMultiplier.of(optimizer) is shadow
-    shadow.remove(climb)
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
+    assert LRMultiplier.around(optimizer) is LRMultiplier.of(optimizer) is multiplier
+    multiplier.remove(factor)
     assert LRMultiplier.around(optimizer) is None
 
 
 def test_factors_are_those_in_use_and_may_be_kept() -> None:
-    """The product of all climbs for each group; what was read before an update stays as it was."""
+    """The product of all factors for each group; what was read before an update does not change."""
     optimizer = sgd()
-    shadow = LRMultiplier.of(optimizer)
-    shadow.add(Doubling(alone=True))
-    shadow.add(Doubling(alone=True))
-    kept = shadow.factors
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(Doubling(alone=True))
+    multiplier.add(Doubling(alone=True))
+    kept = multiplier.factors
     assert kept == (0.125**2, 1.0)
     optimizer.step()
     assert kept == (0.125**2, 1.0)
-    assert shadow.factors == (0.25**2, 1.0)
+    assert multiplier.factors == (0.25**2, 1.0)
     assert lrs_of(optimizer) == [0.1 * 0.25**2, 0.05]
 
 
-@pytest.mark.parametrize("climb", [Doubling, Alike])
+@pytest.mark.parametrize("make_factor", [Doubling, Alike])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_lr_is_the_bare_one_times_the_factor(kind: str, climb: type[Doubling]) -> None:
-    """At each update, beneath a scheduler that reads back what it finds; tensors stay the tensors that they are."""
-    plain, optimizer, climbs = sgd(KINDS[kind]()), sgd(KINDS[kind]()), climb()
-    if kind == "one tensor for all":  # with which torch's own scheduler moves all as often as there are groups
+def test_every_kind_of_lr_is_the_unscaled_lr_times_the_factor(kind: str, make_factor: type[Doubling]) -> None:
+    """At each update, with a scheduler that reads the LR back; tensors keep their identity."""
+    plain, optimizer, factor = sgd(KINDS[kind]()), sgd(KINDS[kind]()), make_factor()
+    if kind == "one tensor for all":  # torch's own scheduler would move it once for each group
         for group in plain.param_groups:
             group["lr"] = group["lr"].clone()
     alone, scheduler = CosineAnnealingLR(plain, 9), CosineAnnealingLR(optimizer, 9)
-    shadow = LRMultiplier.of(optimizer)
+    multiplier = LRMultiplier.of(optimizer)
     tensors = [group["lr"] for group in optimizer.param_groups]
-    shadow.wrap(scheduler)
-    shadow.add(climbs)
+    multiplier.wrap(scheduler)
+    multiplier.add(factor)
 
     for _ in range(5):
-        factors = climbs.factors
-        assert lrs_of(optimizer) == pytest.approx(
-            [lr * factor for lr, factor in zip(lrs_of(plain), factors, strict=True)], rel=1e-12
-        )
+        expected = [lr * scale for lr, scale in zip(lrs_of(plain), factor.factors, strict=True)]
+        assert lrs_of(optimizer) == pytest.approx(expected, rel=1e-12)
         assert [group["lr"] for group in optimizer.state_dict()["param_groups"]] == lrs_of(plain)
-        for one, its in ((plain, alone), (optimizer, scheduler)):
-            one.step()
-            its.step()
+        for stepped, its_scheduler in ((plain, alone), (optimizer, scheduler)):
+            stepped.step()
+            its_scheduler.step()
 
-    shadow.remove(climbs)
+    multiplier.remove(factor)
     assert lrs_of(optimizer) == lrs_of(plain)
     for group, before in zip(optimizer.param_groups, tensors, strict=True):
         assert group["lr"] is before or not isinstance(before, torch.Tensor)
@@ -143,40 +141,40 @@ def test_every_kind_of_lr_is_the_bare_one_times_the_factor(kind: str, climb: typ
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_direct_write_is_seen_in_every_kind_of_lr(kind: str) -> None:
-    """Also a write in place; it is taken as the bare LR, and said once."""
-    optimizer, climb = sgd(KINDS[kind]()), Alike()
-    LRMultiplier.of(optimizer).add(climb)
+    """Even a write in place; it becomes the unscaled LR, and is reported once."""
+    optimizer, factor = sgd(KINDS[kind]()), Alike()
+    LRMultiplier.of(optimizer).add(factor)
     expected = [lr / 0.125 for lr in lrs_of(optimizer)]
 
-    for at, group in enumerate(optimizer.param_groups):
+    for index, group in enumerate(optimizer.param_groups):
         if isinstance(group["lr"], torch.Tensor):
             group["lr"].fill_(0.75)
         else:
             group["lr"] = 0.75
-        expected[at] = 0.75
-        if at == 0:
+        expected[index] = 0.75
+        if index == 0:
             with pytest.warns(ScheduleWarning, match="^LR702: .*parameter group 0 of SGD was written to directly"):
                 optimizer.step()
         else:
             optimizer.step()
-        assert lrs_of(optimizer) == pytest.approx([lr * climb.now for lr in expected], rel=1e-7), kind
+        assert lrs_of(optimizer) == pytest.approx([lr * factor.now for lr in expected], rel=1e-7), kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_group_that_joins_and_a_load_are_taken_in(kind: str) -> None:
-    """Added by the method or to the list itself, or replaced by a state: all hold their bare LR times the factor."""
+def test_groups_that_join_or_are_loaded_are_adopted(kind: str) -> None:
+    """Groups that are added by the method or to the list, or replaced by a load, hold their unscaled LR times the factor."""
     optimizer = sgd(KINDS[kind]())
-    bare = lrs_of(optimizer)
-    state = copy.deepcopy(optimizer.state_dict())  # a tensor LR in it is the one in use
+    unscaled = lrs_of(optimizer)
+    state = copy.deepcopy(optimizer.state_dict())  # the state shares a tensor LR with the group
     LRMultiplier.of(optimizer).add(Alike())
 
     are_tensors = isinstance(optimizer.param_groups[0]["lr"], torch.Tensor)
     for lr in (0.5, 0.25):
-        bare.append(lr)
+        unscaled.append(lr)
         optimizer.add_param_group(
             {"params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(lr) if are_tensors else lr}
         )
-        assert lrs_of(optimizer) == [lr * 0.125 for lr in bare]
+        assert lrs_of(optimizer) == [lr * 0.125 for lr in unscaled]
 
     late = {
         **optimizer.param_groups[0],
@@ -185,67 +183,67 @@ def test_a_group_that_joins_and_a_load_are_taken_in(kind: str) -> None:
     }
     optimizer.param_groups.append(late)
     optimizer.step()
-    assert lrs_of(optimizer) == [lr * 0.25 for lr in [*bare, 0.75]]
+    assert lrs_of(optimizer) == [lr * 0.25 for lr in [*unscaled, 0.75]]
 
     del optimizer.param_groups[len(KINDS[kind]()) :]
     optimizer.load_state_dict(state)
     optimizer.step()
-    assert lrs_of(optimizer) == [lr * 0.5 for lr in bare[:-2]]
+    assert lrs_of(optimizer) == [lr * 0.5 for lr in unscaled[:-2]]
 
 
 def drop(groups: list[Any], late: Any) -> list[int | None]:
-    """The first leaves; for each group that there is now, where it was, ``None`` for the late one."""
+    """The first group leaves; returns the former index of each present group, ``None`` for the late group."""
     del groups[0]
     return [1, 2]
 
 
 def swap(groups: list[Any], late: Any) -> list[int | None]:
-    """The last comes first."""
+    """The last group moves to the front."""
     groups.insert(0, groups.pop())
     return [2, 0, 1]
 
 
 def replace(groups: list[Any], late: Any) -> list[int | None]:
-    """Another takes the place of the first."""
+    """The late group takes the place of the first."""
     groups[0] = late
     return [None, 1, 2]
 
 
 def drop_and_join(groups: list[Any], late: Any) -> list[int | None]:
-    """As many as before, each at another place."""
+    """As many groups as before, each in another place."""
     del groups[0]
     groups.append(late)
     return [1, 2, None]
 
 
-@pytest.mark.parametrize("where", ["between updates", "in the bare world"])
+@pytest.mark.parametrize("where", ["between updates", "in an unscaled context"])
 @pytest.mark.parametrize("change", [drop, swap, replace, drop_and_join])
 @pytest.mark.parametrize("kind", [kind for kind, lrs in KINDS.items() if len(lrs()) == 3])
 def test_a_group_keeps_its_lr_wherever_it_stands(kind: str, change: Any, where: str) -> None:
-    """The bare LR belongs to the group, not to its place in the list; one that has joined brings its own."""
-    optimizer, climb = sgd(KINDS[kind]()), Alike()
-    bare = lrs_of(optimizer)
-    shadow = LRMultiplier.of(optimizer)
-    shadow.add(climb)
+    """The unscaled LR belongs to the group, not to its place in the list; a group that has joined brings its own."""
+    optimizer, factor = sgd(KINDS[kind]()), Alike()
+    unscaled = lrs_of(optimizer)
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
     optimizer.step()
     are_tensors = isinstance(optimizer.param_groups[0]["lr"], torch.Tensor)
     lr = tensor(0.75) if are_tensors else 0.75
     late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": lr}
-    with shadow.unscaled() if where == "in the bare world" else nullcontext():
+    with multiplier.unscaled() if where == "in an unscaled context" else nullcontext():
         was = change(optimizer.param_groups, late)
-    left = [0.75 if at is None else bare[at] for at in was]
+    left = [0.75 if index is None else unscaled[index] for index in was]
 
     for _ in range(2):
         optimizer.step()
-        assert lrs_of(optimizer) == [lr * climb.now for lr in left]
-    shadow.remove(climb)
+        assert lrs_of(optimizer) == [lr * factor.now for lr in left]
+    multiplier.remove(factor)
     assert lrs_of(optimizer) == left
 
 
-def test_one_group_in_the_place_of_the_only_one() -> None:
+def test_another_group_in_the_place_of_the_only_group() -> None:
     """It brings its own LR, and is ramped."""
-    optimizer, climb = sgd([0.5]), Alike()
-    LRMultiplier.of(optimizer).add(climb)
+    optimizer, factor = sgd([0.5]), Alike()
+    LRMultiplier.of(optimizer).add(factor)
     optimizer.param_groups[0] = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
     optimizer.step()
 
@@ -253,7 +251,7 @@ def test_one_group_in_the_place_of_the_only_one() -> None:
 
 
 def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
-    """As timm's do: what it leaves is the bare LR, whatever it is."""
+    """As timm's schedulers do: the unscaled LR is what the scheduler leaves, of any kind."""
 
     class Replacing:
         def __init__(self, optimizer: Optimizer) -> None:
@@ -264,9 +262,9 @@ def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
                 group["lr"] = float(group["lr"]) / 2
 
     optimizer = sgd([tensor(0.5), tensor(0.25)])
-    scheduler, shadow = Replacing(optimizer), LRMultiplier.of(optimizer)
-    shadow.wrap(scheduler)
-    shadow.add(Alike())
+    scheduler, multiplier = Replacing(optimizer), LRMultiplier.of(optimizer)
+    multiplier.wrap(scheduler)
+    multiplier.add(Alike())
 
     scheduler.step()
 
@@ -275,9 +273,9 @@ def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
 
 
 @pytest.mark.parametrize("buffered", [True, False])
-@pytest.mark.parametrize("climb", [Doubling, Alike])
-def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, climb: type[Doubling]) -> None:
-    """On a device that has no values to give, everything goes on: no update waits for a GPU."""
+@pytest.mark.parametrize("make_factor", [Doubling, Alike])
+def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, make_factor: type[Doubling]) -> None:
+    """Everything works on a device without values, so no update waits for a GPU."""
 
     class Still(Optimizer):
         def step(self, closure: Any = None) -> None:
@@ -293,31 +291,31 @@ def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, climb: type[Do
 
     lrs = torch.empty(3, device="meta").unbind() if buffered else [torch.empty((), device="meta") for _ in range(3)]
     optimizer = Still([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in lrs], {})
-    scheduler, shadow = Halving(optimizer), LRMultiplier.of(optimizer)
-    shadow.wrap(scheduler)
-    shadow.add(climb())
+    scheduler, multiplier = Halving(optimizer), LRMultiplier.of(optimizer)
+    multiplier.wrap(scheduler)
+    multiplier.add(make_factor())
 
     for _ in range(3):
-        shadow.reset()
+        multiplier.reset()
         optimizer.step()
         scheduler.step()
 
 
 @pytest.mark.parametrize("kind", ["number", "tensor"])
 def test_an_update_takes_as_many_calls_for_all_groups_as_for_a_few(kind: str) -> None:
-    """No function, of Python or C, is called for each group from Python, and no operation of torch is run for each."""
+    """No function of Python or C, and no operation of torch, is called once for each group."""
     calls = []
     for count in (2, 200):
         lrs = list(torch.rand(count).unbind()) if kind == "tensor" else [0.1] * count
         optimizer = sgd(lrs)
-        shadow = LRMultiplier.of(optimizer)
-        shadow.add(Alike())
+        multiplier = LRMultiplier.of(optimizer)
+        multiplier.add(Alike())
 
-        def update(shadow: LRMultiplier = shadow, optimizer: SGD = optimizer) -> None:
-            shadow.reset()
-            shadow._before_step(optimizer, (), {})
-            shadow._after_step(optimizer, (), {})
-            with shadow.unscaled():
+        def update(multiplier: LRMultiplier = multiplier, optimizer: SGD = optimizer) -> None:
+            multiplier.reset()
+            multiplier._before_step(optimizer, (), {})
+            multiplier._after_step(optimizer, (), {})
+            with multiplier.unscaled():
                 pass
 
         update()
@@ -326,11 +324,11 @@ def test_an_update_takes_as_many_calls_for_all_groups_as_for_a_few(kind: str) ->
     assert calls[0] == calls[1]
 
 
-def test_a_captured_update_is_none() -> None:
-    """Recorded in a CUDA graph it is not taken: nothing of the ramp gets into the graph, and a warning says what follows."""
+def test_a_captured_update_does_not_count() -> None:
+    """Nothing of the ramp gets into the CUDA graph, and a warning says what follows for its replays."""
     optimizer = sgd([tensor(0.5)])
-    shadow = LRMultiplier.of(optimizer)
-    shadow.add(Alike())
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(Alike())
     optimizer.step()
     version = optimizer.param_groups[0]["lr"]._version
 
@@ -345,7 +343,7 @@ def test_a_captured_update_is_none() -> None:
 
 
 def test_an_lr_that_is_no_number_is_written_as_it_is() -> None:
-    """NaN differs from itself, and still is no direct write."""
+    """NaN differs from itself, but is no direct write."""
     for lrs in ([float("nan")], [float("nan"), 0.1]):
         optimizer = sgd(lrs)
         LRMultiplier.of(optimizer).add(Alike())
@@ -377,7 +375,7 @@ def test_a_group_of_the_other_kind_is_refused_before_it_is_added() -> None:
 
 
 def test_a_mixture_does_not_keep_a_ramp_from_ending() -> None:
-    """A group that was put into the list by hand is refused at the update; then everything is left as it would be without."""
+    """A tensor group that is appended to the list is refused at the update; the unscaled LRs are left behind."""
     optimizer, factor = sgd([0.1]), Alike()
     multiplier = LRMultiplier.of(optimizer)
     multiplier.add(factor)
@@ -394,7 +392,7 @@ def test_a_mixture_does_not_keep_a_ramp_from_ending() -> None:
 def test_groups_that_are_stepped_one_after_another_take_one_update(kind: str) -> None:
     """As DeepSpeed does it: each inner step sees its group's LR, and the factor moves after the last one."""
     optimizer, factor, used = sgd(KINDS[kind]()), Alike(), []
-    bare = lrs_of(optimizer)
+    unscaled = lrs_of(optimizer)
     optimizer.register_step_pre_hook(lambda stepped, *_: used.append(float(stepped.param_groups[0]["lr"])))
     multiplier = LRMultiplier.of(optimizer)
     multiplier.add(factor)
@@ -403,10 +401,10 @@ def test_groups_that_are_stepped_one_after_another_take_one_update(kind: str) ->
         narrowed_step(optimizer)
         multiplier.reset()
 
-    assert used == pytest.approx([lr * now for now in (0.125, 0.25, 0.5) for lr in bare])
-    assert [float(group["lr"]) for group in optimizer.state_dict()["param_groups"]] == bare
+    assert used == pytest.approx([lr * now for now in (0.125, 0.25, 0.5) for lr in unscaled])
+    assert [float(group["lr"]) for group in optimizer.state_dict()["param_groups"]] == unscaled
     multiplier.remove(factor)
-    assert lrs_of(optimizer) == bare
+    assert lrs_of(optimizer) == unscaled
 
 
 def test_a_scheduler_that_steps_inside_a_narrowed_step_is_no_change_of_groups() -> None:
@@ -432,7 +430,7 @@ def test_a_scheduler_that_steps_inside_a_narrowed_step_is_no_change_of_groups() 
 
 @pytest.mark.parametrize("held", ["attributes", "list", "dict"])
 def test_a_hybrid_takes_one_update_and_saves_the_unscaled_lrs(held: str) -> None:
-    """The optimizers that it steps count together; the state of each holds its own LRs, and each loads its own."""
+    """The steps of its optimizers count as one update; the state of each holds the unscaled LRs of its groups."""
     optimizers, factor = [sgd([0.1, 0.05]), sgd([0.02])], Alike()
     hybrid = Hybrid(list(optimizers), held)
     multiplier = LRMultiplier.of(hybrid)
@@ -453,3 +451,31 @@ def test_an_update_whose_groups_are_not_all_stepped_ends_with_the_batch() -> Non
     assert lrs_of(first) == [0.1 * 0.125]
     multiplier.reset()
     assert [*lrs_of(first), *lrs_of(second)] == [0.1 * 0.25, 0.02 * 0.25]
+
+
+class Joined(Hybrid):
+    """A hybrid whose list of groups is made anew each time."""
+
+    param_groups = property(  # type: ignore[assignment]  # an attribute in torch
+        lambda self: [group for optimizer in self.optimizers for group in optimizer.param_groups], lambda self, _: None
+    )
+
+
+def test_a_hybrid_without_a_list_of_its_own_is_loaded_in_parts() -> None:
+    """The unscaled LRs of the optimizer that is loaded are its state's; those of the other optimizer do not change."""
+    first, second, factor = sgd([0.1, 0.05]), sgd([0.02]), Alike()
+    hybrid = Joined([first, second])
+    multiplier = LRMultiplier.of(hybrid)
+    multiplier.add(factor)
+    hybrid.step()
+    states = [copy.deepcopy(optimizer.state_dict()) for optimizer in (first, second)]
+    states[0]["param_groups"][1]["lr"] = 0.5
+    for optimizer, state in zip((first, second), states, strict=True):
+        optimizer.load_state_dict(state)
+    assert lrs_of(hybrid) == [lr * 0.25 for lr in (0.1, 0.5, 0.02)]
+
+    hybrid.step()
+    multiplier.reset()
+    assert lrs_of(hybrid) == [lr * 0.5 for lr in (0.1, 0.5, 0.02)]
+    multiplier.remove(factor)
+    assert [*lrs_of(first), *lrs_of(second)] == [0.1, 0.5, 0.02]

@@ -1,4 +1,4 @@
-"""Optimizers that step another one: the schedule moves on with the updates that the other takes."""
+"""Where an update of an optimizer begins and ends, even if it steps other optimizers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WAYS: dict[str, tuple[Callable[[], Optimizer], Callable[[Any], Callable[[], Any]
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_schedule_moves_on_with_the_updates_of_the_optimizer_within(way: str) -> None:
-    """Each of them counts once, and a step of the scheduler between two of them not at all."""
+    """Each update counts once; a second step of the scheduler after it does not count."""
     make, step_of = WAYS[way]
     optimizer = make()
     scheduler = ScheduledLR(optimizer, "linear()", Horizon(4))
@@ -46,7 +46,7 @@ def test_a_schedule_moves_on_with_the_updates_of_the_optimizer_within(way: str) 
 
 
 def test_an_optimizer_steps_itself_and_no_stranger() -> None:
-    """One that it merely holds, with groups of its own, has updates of its own."""
+    """An optimizer in an attribute with other groups has updates of its own."""
     plain, sharp = SGD(weights(), lr=1.0), Sharp(weights())
     plain.other = SGD(weights(), lr=1.0)  # type: ignore[attr-defined]  # as any object, it can hold another
 
@@ -94,7 +94,7 @@ RUNS: dict[str, list[tuple[list[int] | None, bool]]] = {
 
 @pytest.mark.parametrize("run", RUNS)
 def test_an_update_ends_when_each_group_was_stepped(run: str) -> None:
-    """Whatever the number of step() calls; a beginning inside another step() is none."""
+    """Whatever the number of step() calls; a step() inside another begins no update."""
     updates = UpdateTracker()
     for indices, expected in RUNS[run]:
         if indices is None:
@@ -104,7 +104,7 @@ def test_an_update_ends_when_each_group_was_stepped(run: str) -> None:
 
 
 def test_a_step_that_raised_is_no_update_until_it_is_called_again() -> None:
-    """Between two batches it is decided: a step() that returned after it was an update."""
+    """``reset`` finds the update between two batches."""
     updates = UpdateTracker()
     updates.begin()  # raises
     assert not updates.reset()
@@ -119,7 +119,7 @@ def test_a_step_that_raised_is_no_update_until_it_is_called_again() -> None:
 
 
 def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
-    """Its schedule would stand still for ever."""
+    """Its schedule would never move."""
     optimizer = Wrapper(SGD(weights(), lr=1.0))
     del optimizer.optimizer
 
