@@ -79,8 +79,8 @@ def _warmups(scene: RunInfo) -> Iterator[int]:
             climbs = [part for part in scheduler.timeline.segments if isinstance(part.shape, Warmup)]
             yield from (part.end - max(part.start, scheduler.last_epoch) for part in climbs)
     for ramp in callbacks_of(scene.trainer):
-        if isinstance(ramp, LRWarmup) and ramp.interval == "step":
-            yield from (one.left(scene.course.updates) for one in ramp.ascents(scene.trainer))
+        if isinstance(ramp, LRWarmup) and ramp.spec.counts_updates:
+            yield from (one.left(scene.course.updates) for one in ramp.ramps(scene.trainer))
 
 
 # --- schedulers and their optimizers ----------------------------------------------------------------------------------

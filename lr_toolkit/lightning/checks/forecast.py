@@ -72,11 +72,11 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, co
     if by_hand is not None:
         course = replace(course, horizon=by_hand)
     ramps = [one for one in callbacks_of(trainer) if isinstance(one, LRWarmup)]
-    ascents = [one for ramp in ramps for one in ramp.ascents(trainer) if one.optimizer is optimizer and not one.is_over]
+    ascents = [one for ramp in ramps for one in ramp.ramps(trainer) if one.optimizer is optimizer and not one.is_over]
     shadow = LRMultiplier.around(optimizer)
-    with shadow.bare() if shadow else nullcontext():
+    with shadow.unscaled() if shadow else nullcontext():
         alone = _alone(trainer, module, optimizer, course, _corners(ascents, course))
-    alone = replace(alone, ramps=tuple(repr(one.warmup) for one in ascents), is_on_axis=by_hand is None)
+    alone = replace(alone, ramps=tuple(repr(one.spec) for one in ascents), is_on_axis=by_hand is None)
     if alone.why_not or not ascents:
         return alone
     starts = course.starts()
@@ -104,7 +104,7 @@ def _corners(ascents: Sequence[OptimizerRamp], course: RunLayout) -> NDArray[np.
     """Updates at which ramps are to be seen."""
     found: list[NDArray[Any]] = [np.empty(0)]
     for one in ascents:
-        if one.warmup.interval == "step":
+        if one.spec.counts_updates:
             end = course.start + one.left(course.updates - course.start)
             found.append(np.linspace(course.start, end, min(end - course.start + 1, _POINTS)))
         else:
