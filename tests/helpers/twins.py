@@ -40,7 +40,10 @@ class Twin:
     def check_wrong(self) -> None:
         """The mistake gives exactly its findings, as warnings and in ``monitor.findings``."""
         monitor = LRMonitor()
-        with warnings.catch_warnings(record=True) as caught, pytest.raises(self.raises) if self.raises else nullcontext():
+        with (
+            warnings.catch_warnings(record=True) as caught,
+            pytest.raises(self.raises) if self.raises else nullcontext(),
+        ):
             warnings.simplefilter("always")
             run(self.wrong, self.options, monitor)
 

@@ -175,8 +175,7 @@ def unknown_metric(info: RunInfo) -> Iterator[str]:
     for monitor in [*(config.monitor for config in _plateaus(info)), *ours]:
         if not info.validated or monitor in info.validated:
             continue
-        of_loaders = sorted(name for name in info.validated if name.startswith(f"{monitor}/dataloader_idx_"))
-        near = of_loaders or get_close_matches(monitor, info.validated, n=1, cutoff=0.8)
+        near = get_close_matches(monitor, info.validated, n=1, cutoff=0.8)
         if near:
             yield (
                 f"The plateau watches {monitor!r}, which validation did not produce. Did you mean monitor={near[0]!r}?"

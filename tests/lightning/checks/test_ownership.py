@@ -10,7 +10,16 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as torch_lr
 
-from lr_toolkit import LRMonitor, ReduceOnPlateau, ScheduleMixin, ScheduleWarning, configure_optimizers, cosine, hold, warmup
+from lr_toolkit import (
+    LRMonitor,
+    ReduceOnPlateau,
+    ScheduleMixin,
+    ScheduleWarning,
+    configure_optimizers,
+    cosine,
+    hold,
+    warmup,
+)
 from tests.helpers.fits import Probe, fit
 from tests.helpers.twins import (
     Twin,

@@ -197,7 +197,7 @@ def test_milestones_of_a_short_run_may_be_meant() -> None:
     [
         lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: 0.9**k),
         exponential,
-        lambda optimizer: torch_lr.ConstantLR(optimizer),
+        torch_lr.ConstantLR,
     ],
     ids=["LambdaLR", "ExponentialLR", "ConstantLR"],
 )
