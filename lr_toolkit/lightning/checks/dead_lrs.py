@@ -12,8 +12,6 @@ from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
 
-__all__ = ["dead_end", "lr_of_zero", "will_raise"]
-
 
 @check("LR301", "The first updates have a learning rate of 0")
 def lr_of_zero(info: RunInfo) -> Iterator[str]:

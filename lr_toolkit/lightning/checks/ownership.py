@@ -14,8 +14,6 @@ from lr_toolkit.lightning.mixin import ScheduleMixin
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.schedules import Schedule
 
-__all__ = ["ignored_attribute", "overwritten_scheduler"]
-
 # Schedulers that multiply the LR that they find, so that several of them on one optimizer compose.
 _MULTIPLYING = (
     torch_lr.ConstantLR,

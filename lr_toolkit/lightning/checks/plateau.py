@@ -19,8 +19,6 @@ from lr_toolkit.preview.report import plural
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["lost_reading", "misread_by_steps", "one_of_several", "other_frequency", "unknown_metric", "wrong_mode"]
-
 _FIX = "scheduler_config(..., plateau=ReduceOnPlateau(...)) reads each value once, whatever the cadence."
 
 

@@ -15,15 +15,6 @@ from lr_toolkit.preview.report import count, plural
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
-__all__ = [
-    "ended_early",
-    "never_stepped",
-    "other_epoch_length",
-    "ranks_differ",
-    "stepped_without_update",
-    "unread_metric",
-]
-
 # --- steps against updates --------------------------------------------------------------------------------------------
 
 

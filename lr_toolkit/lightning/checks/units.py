@@ -17,20 +17,6 @@ from lr_toolkit.schedules.geometric import MultiStep, Step
 from lr_toolkit.schedules.routes import Plan
 from lr_toolkit.schedules.text import spell
 
-__all__ = [
-    "ends_early",
-    "frequency_restarts",
-    "idle_stairs",
-    "long_horizon",
-    "milestones_of_epochs",
-    "never_comes_round",
-    "never_drops",
-    "no_whole_epoch",
-    "other_unit",
-    "shared_max_steps",
-    "too_long",
-]
-
 
 @final
 @dataclass(frozen=True, slots=True)
