@@ -89,17 +89,10 @@ WARMUPS: dict[str, Callable[[], list[LRWarmup]]] = {
 
 
 def run(
-    answer: Answer,
-    warmups: list[LRWarmup],
-    forecasts: Forecasts,
-    *,
-    first: bool,
-    ckpt: Path | None = None,
-    accumulate: int = 1,
-) -> list[Any]:
-    """The LRs that each update of a run used, or of what was left of it."""
+    answer: Answer, callbacks: list[L.Callback], *, ckpt: Path | None = None, accumulate: int = 1
+) -> list[list[float]]:
+    """The LRs that each update of the run, or of the rest of it, used."""
     net = Adam(answer)
-    callbacks: list[L.Callback] = [forecasts, *warmups] if first else [*warmups, forecasts]
     made = trainer(max_epochs=EPOCHS, callbacks=callbacks, accumulate_grad_batches=accumulate)
     made.fit(net, loader(BATCHES), ckpt_path=ckpt)
     return net.lrs
@@ -116,19 +109,21 @@ def was_right(result: Forecast, used: list[Any]) -> bool:
 
 # Lightning's, about a resume in the middle of an epoch.
 @pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
-@pytest.mark.parametrize("first", [True, False], ids=["before the warmup", "after the warmup"])
 @pytest.mark.parametrize("ramp", WARMUPS)
 @pytest.mark.parametrize("name", SCHEDULERS)
 @pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
-def test_a_ramp_is_forecast(name: str, ramp: str, first: bool, tmp_path: Path) -> None:
+def test_a_ramp_is_forecast(name: str, ramp: str, tmp_path: Path) -> None:
     """Before and after the warmup in the list of callbacks, in a fresh run and in one that is resumed during the ramp."""
-    forecasts, again = Forecasts(tmp_path), Forecasts()
-    used = run(SCHEDULERS[name], WARMUPS[ramp](), forecasts, first=first)
+    before, after = Forecasts(tmp_path / "before"), Forecasts(tmp_path / "after")
+    used = run(SCHEDULERS[name], [before, *WARMUPS[ramp](), after])
 
-    assert was_right(forecasts.result, used)
-    for ckpt in ("update-4", "epoch-5", "update-8", "epoch-15", "update-17"):
-        used = run(SCHEDULERS[name], WARMUPS[ramp](), again, first=first, ckpt=tmp_path / f"{ckpt}.ckpt")
-        assert was_right(again.result, used), ckpt
+    assert was_right(before.result, used)
+    assert was_right(after.result, used)
+    for ckpt in ("before/update-4", "after/epoch-5", "after/update-8", "before/epoch-15", "after/update-17"):
+        before, after = Forecasts(), Forecasts()
+        used = run(SCHEDULERS[name], [before, *WARMUPS[ramp](), after], ckpt=tmp_path / f"{ckpt}.ckpt")
+        assert was_right(before.result, used), ckpt
+        assert was_right(after.result, used), ckpt
 
 
 @pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
@@ -136,11 +131,11 @@ def test_a_ramp_is_forecast(name: str, ramp: str, first: bool, tmp_path: Path) -
 @pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
 def test_a_resumed_run_is_forecast_from_where_it_begins(name: str, tmp_path: Path) -> None:
     """Without a ramp too, from a checkpoint that was saved before Lightning had counted its batch."""
-    forecasts, again = Forecasts(tmp_path), Forecasts()
-    run(SCHEDULERS[name], [], forecasts, first=True)
+    run(SCHEDULERS[name], [Forecasts(tmp_path)])
 
     for ckpt in ("update-8", "epoch-10"):
-        used = run(SCHEDULERS[name], [], again, first=True, ckpt=tmp_path / f"{ckpt}.ckpt")
+        again = Forecasts()
+        used = run(SCHEDULERS[name], [again], ckpt=tmp_path / f"{ckpt}.ckpt")
         assert was_right(again.result, used), ckpt
 
 
@@ -150,11 +145,11 @@ def test_a_resumed_run_is_forecast_from_where_it_begins(name: str, tmp_path: Pat
 @pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
 def test_a_resume_at_another_rate_is_forecast(name: str, before: int, now: int, tmp_path: Path) -> None:
     """With another accumulation than that of the checkpoint, the rest of the run has the length and the LRs of the forecast."""
-    forecasts, again = Forecasts(tmp_path), Forecasts()
-    run(SCHEDULERS[name], [], forecasts, first=True, accumulate=before)
+    run(SCHEDULERS[name], [Forecasts(tmp_path)], accumulate=before)
 
     for ckpt in sorted(tmp_path.glob("*.ckpt"), key=updates_of)[:-2]:
-        used = run(SCHEDULERS[name], [], again, first=True, ckpt=ckpt, accumulate=now)
+        again = Forecasts()
+        used = run(SCHEDULERS[name], [again], ckpt=ckpt, accumulate=now)
         result = again.result
 
         assert result.updates[-1] - result.updates[0] + 1 == len(used), ckpt
@@ -181,18 +176,18 @@ def test_a_run_that_is_over_has_no_forecast() -> None:
     assert reasons == ["nothing is left to train"]
 
 
-@pytest.mark.parametrize("first", [True, False])
-def test_a_second_fit_is_forecast_with_its_own_ramp(first: bool) -> None:
+def test_a_second_fit_is_forecast_with_its_own_ramp() -> None:
     """In another fit of the same Trainer the ramp begins again, per epoch too."""
-    forecasts, warmup = Forecasts(), LRWarmup("2 epochs", interval="epoch")
-    callbacks: list[L.Callback] = [forecasts, warmup] if first else [warmup, forecasts]
-    both, net = trainer(max_epochs=2, callbacks=callbacks), Net(SCHEDULERS["torch's cosine"])
-    both.fit(net, loader(BATCHES))
+    before, warmup, after = Forecasts(), LRWarmup("2 epochs", interval="epoch"), Forecasts()
+    made, net = trainer(max_epochs=2, callbacks=[before, warmup, after]), Net(SCHEDULERS["torch's cosine"])
+    made.fit(net, loader(BATCHES))
     net.used.clear()
-    both.fit_loop.max_epochs = 5
-    both.fit(net, loader(BATCHES))
+    made.fit_loop.max_epochs = 5
+    made.fit(net, loader(BATCHES))
 
-    assert forecasts.result.lrs.tolist() == [pytest.approx(lrs, rel=1e-12) for lrs in net.lrs]
+    expected = [pytest.approx(lrs, rel=1e-12) for lrs in net.lrs]
+    assert before.result.lrs.tolist() == expected
+    assert after.result.lrs.tolist() == expected
 
 
 def test_a_ramp_is_shown_at_each_of_its_updates() -> None:
@@ -254,7 +249,7 @@ def test_a_ramp_gives_no_finding(name: str, ramp: str, first: bool) -> None:
 def test_a_ramp_that_does_not_fit_is_refused_by_the_forecast() -> None:
     """The error is the warmup's own, and its warning comes once."""
     with pytest.raises(ScheduleError, match="takes 99 updates and the run has 20"):
-        run(SCHEDULERS["none"], [LRWarmup(99)], Forecasts(), first=True)
+        run(SCHEDULERS["none"], [Forecasts(), LRWarmup(99)])
 
     with pytest.warns(UserWarning, match="fast_dev_run cuts the ramp") as caught:
         trainer(fast_dev_run=True, callbacks=[Forecasts(), LRWarmup(5)]).fit(Net(SCHEDULERS["none"]), loader(3))
