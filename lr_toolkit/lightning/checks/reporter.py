@@ -30,19 +30,19 @@ class Reporter:
         >>> Reporter(ignore=["lr203"])
         Traceback (most recent call last):
         ...
-        lr_toolkit.errors.ScheduleError: ignore=['lr203']: no check has the code 'lr203'. Did you mean 'LR203'? \
+        lr_toolkit.errors.ScheduleError: LRMonitor(ignore=['lr203']): no check has the code 'lr203'. Did you mean 'LR203'? \
 lr_toolkit.list_checks() lists all of them.
     """
 
     def __init__(self, ignore: Collection[str] = ()) -> None:
         known = [check.code for check in list_checks()]
         if isinstance(ignore, str):
-            raise ScheduleError(f"ignore={ignore!r}: must be a list of codes. Write ignore=[{ignore!r}].")
+            raise ScheduleError(f"LRMonitor(ignore={ignore!r}): must be a list of codes. Write ignore=[{ignore!r}].")
         for code in ignore:
             if code not in known:
                 near = " or ".join(map(repr, _similar(str(code).upper(), known)))
                 raise ScheduleError(
-                    f"ignore={shorten(list(ignore))}: no check has the code {code!r}. "
+                    f"LRMonitor(ignore={shorten(list(ignore))}): no check has the code {code!r}. "
                     f"{near and f'Did you mean {near}? '}lr_toolkit.list_checks() lists all of them."
                 )
         self._ignore = frozenset(ignore)

@@ -105,10 +105,10 @@ def test_an_ignored_code_is_dropped() -> None:
         (["LR2003"], "Did you mean .*'LR203'"),
         (
             ["everything"],
-            r"ignore=\['everything'\]: no check has the code 'everything'. lr_toolkit.list_checks\(\) lists",
+            r"LRMonitor\(ignore=\['everything'\]\): no check has the code 'everything'. lr_toolkit.list_checks\(\) lists",
         ),
         ([203], "no check has the code 203. Did you mean"),
-        ("LR203", r"ignore='LR203': must be a list of codes. Write ignore=\['LR203'\]"),
+        ("LR203", r"LRMonitor\(ignore='LR203'\): must be a list of codes. Write ignore=\['LR203'\]"),
     ],
 )
 def test_an_unknown_code(ignore: Any, expected: str) -> None:
