@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from lr_toolkit import ScheduleWarning, list_checks
 
 PAGE = Path(__file__).parents[3] / "docs" / "checks.md"
 NEEDS_RANKS = {"LR503"}  # run on two ranks in test_running.py
+RAISES = {"LR303": ValueError}  # as the finding says
 _CODE = r"```python\n(.*?)```"
 _SECTION = rf'<a id="(\w+)"></a>\n\n## (LR\d+) (.*?)\n\n> (.*?)\n\n.+?\n\nWrong:\n\n{_CODE}\n\nRight:\n\n{_CODE}\n'
 
@@ -35,13 +36,13 @@ PRELUDE = re.findall(_CODE, TEXT, re.DOTALL)[0]
 SECTIONS = [Section(*found) for found in re.findall(_SECTION, TEXT, re.DOTALL)]
 
 
-def messages_of(program: str) -> list[str]:
-    """The warnings about schedules in a program of the page."""
+def messages_of(program: str, raises: type[Exception] | None = None) -> list[str]:
+    """The warnings about schedules in a program of the page, which may raise."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         names: dict[str, object] = {"__name__": "page"}
         exec(compile(PRELUDE, "prelude", "exec"), names)
-        with suppress(ValueError):  # a wrong program may stop, as its finding says
+        with pytest.raises(raises) if raises else nullcontext():
             exec(compile(program, "program", "exec"), names)
     return [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
 
@@ -64,7 +65,7 @@ def test_the_wrong_program_gives_this_finding(
         compile(section.wrong, "program", "exec")
         return
     monkeypatch.chdir(tmp_path)
-    (message,) = messages_of(section.wrong)
+    (message,) = messages_of(section.wrong, RAISES.get(section.code))
 
     assert message.startswith(section.message)
     assert section.message.startswith(f"{section.code}: ")
