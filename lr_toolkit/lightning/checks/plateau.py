@@ -46,9 +46,9 @@ class _Validations:
 
 
 def _validations(info: RunInfo) -> _Validations | None:
-    """The validations of a run, ``None`` if there are none, or the length of an epoch is not known."""
+    """When validation runs, ``None`` if it never does or if the length of an epoch is not known."""
     every, batches = info.trainer.val_check_batch, info.layout.batches
-    if not info.trainer.enable_validation or not every or math.isinf(every) or math.isinf(batches):
+    if not every or math.isinf(every) or math.isinf(batches):
         return None
     period, length, epochs = int(every), int(batches), info.trainer.check_val_every_n_epoch
     first = min(period, length)
@@ -56,12 +56,11 @@ def _validations(info: RunInfo) -> _Validations | None:
     return _Validations(period, np.arange(first, length + 1, first), epochs or max(period // length, 1), is_regular)
 
 
-def _validated(info: RunInfo, interval: str) -> Iterator[tuple[Any, _Validations]]:
-    """The plateaus with this interval that read a metric of validation, and the validations."""
-    validations = _validations(info)
-    for config in _plateaus(info):
-        if validations and config.interval == interval and _is_validated(info, config.monitor):
-            yield config, validations
+def _validated(info: RunInfo, interval: str) -> Iterator[Any]:
+    """The plateaus with this interval that read a metric of validation."""
+    for config in _plateaus(info) if info.trainer.enable_validation else ():
+        if config.interval == interval and _is_validated(info, config.monitor):
+            yield config
 
 
 def _is_validated(info: RunInfo, monitor: str) -> bool:
@@ -74,14 +73,16 @@ def _is_validated(info: RunInfo, monitor: str) -> bool:
 @check("LR403", "The plateau's frequency does not match the frequency of validation")
 def other_frequency(info: RunInfo) -> Iterator[str]:
     """Report a plateau per epoch that steps between validations or skips some."""
-    every_n_epochs = info.trainer.check_val_every_n_epoch
-    for config, validations in _validated(info, "epoch"):
+    every_n_epochs, validations = info.trainer.check_val_every_n_epoch, _validations(info)
+    for config in _validated(info, "epoch"):
         if every_n_epochs is not None:
             period, step = every_n_epochs, config.frequency
             cadence, fix = f"every {plural(period, 'epoch')}", f"Write frequency={period}. "
-        else:
+        elif validations is not None:
             period, step = validations.period, config.frequency * int(info.layout.batches)
             cadence, fix = f"every {period} batches of all epochs (check_val_every_n_epoch=None)", ""
+        else:
+            continue
         if step % period:
             what = "Lightning raises at its first step" if config.strict else "values are counted again"
             yield (
@@ -93,13 +94,14 @@ def other_frequency(info: RunInfo) -> Iterator[str]:
 @check("LR404", "The plateau sees one of several validations of an epoch")
 def one_of_several(info: RunInfo) -> Iterator[str]:
     """Report a plateau per epoch if validation runs more often than that."""
-    for config, validations in _validated(info, "epoch"):
-        many = len(validations.batches)
-        if many > 1 and validations.is_regular:
-            yield (
-                f"The plateau sees one of the {many} values of {config.monitor!r} that an epoch produces "
-                f"(val_check_interval={info.trainer.val_check_interval}). {_FIX}"
-            )
+    validations = _validations(info)
+    if validations is None or len(validations.batches) == 1 or not validations.is_regular:
+        return
+    for config in _validated(info, "epoch"):
+        yield (
+            f"The plateau sees one of the {len(validations.batches)} values of {config.monitor!r} that an epoch produces "
+            f"(val_check_interval={info.trainer.val_check_interval}). {_FIX}"
+        )
 
 
 @check("LR405", "A plateau that steps after updates reads values twice or misses some")
@@ -108,7 +110,10 @@ def misread_by_steps(info: RunInfo) -> Iterator[str]:
 
     Such a plateau steps after an update, at the batches of an epoch that ``frequency`` divides, in every epoch.
     """
-    for config, validations in _validated(info, "step"):
+    validations = _validations(info)
+    if validations is None:
+        return
+    for config in _validated(info, "step"):
         accumulation, batches = info.layout.accumulation(0), int(info.layout.batches)
         steps = np.arange(config.frequency, batches + 1, config.frequency)
         steps = steps[(steps % accumulation == 0) | (steps == batches)]

@@ -14,7 +14,9 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch.optim import lr_scheduler as torch_lr
 
 from lr_toolkit import LRMonitor, ReduceOnPlateau, ScheduleError, ScheduleWarning, configure_optimizers, hold
-from tests.helpers.fits import Probe, fit
+from tests.helpers.fits import Probe, data, fit
+from tests.helpers.runs import stream
+from tests.helpers.runs import trainer as quiet_trainer
 from tests.helpers.twins import Twin, codes, plateau, run
 
 pytestmark = pytest.mark.filterwarnings(
@@ -154,6 +156,21 @@ def test_the_mistake_is_found(name: str) -> None:
 def test_the_right_twin_is_quiet(name: str) -> None:
     """The fix gives none."""
     TWINS[name].check_right()
+
+
+def test_a_stream_is_validated_every_few_epochs() -> None:
+    """The frequency in epochs is compared even if the length of an epoch is not known."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd()
+        return [optimizer], [plateau(strict=False)(optimizer)]
+
+    monitor = LRMonitor()
+    made = quiet_trainer(callbacks=[monitor], max_epochs=4, check_val_every_n_epoch=2)
+    with pytest.warns(ScheduleWarning, match="LR403: .*produced every 2 epochs: values are counted again"):
+        made.fit(Probe(answer), stream(6), data(1))
+
+    assert codes(monitor) == ["LR403"]
 
 
 # --- the metric -------------------------------------------------------------------------------------------------------
