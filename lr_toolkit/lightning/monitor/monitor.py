@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from operator import is_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
@@ -19,8 +18,10 @@ from lr_toolkit.lightning._compat import (
     logging_cadence,
     logs_this_batch,
 )
-from lr_toolkit.lightning.checks.before_training import find_mistakes, invisible_warmups
+from lr_toolkit.lightning.checks.before_training import check_before_training, invisible_warmups
+from lr_toolkit.lightning.checks.finding import Finding
 from lr_toolkit.lightning.checks.plan_mismatch import find_mismatch
+from lr_toolkit.lightning.checks.reporter import Reporter
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.checks.runtime import RuntimeChecks
 from lr_toolkit.lightning.loggers.rows import PlanReport, log_plan, log_row
@@ -172,7 +173,7 @@ class LRMonitor(Callback):
         self._optimizers: Any = None  # as it was last seen
         self._epoch = 0
         self._is_watched = False  # whether somebody may look at the metrics in mid-epoch, and they are worth their time
-        self._findings: tuple[str, ...] = ()
+        self._reporter = Reporter()
         self._watch: RuntimeChecks | None = None
         self._planned: tuple[Line, ...] = ()
         self._before = 0  # updates of an earlier fit, which are on the x axis
@@ -218,9 +219,9 @@ class LRMonitor(Callback):
         return dict(self._next)
 
     @property
-    def findings(self) -> tuple[str, ...]:
+    def findings(self) -> tuple[Finding, ...]:
         """What the monitor has warned of in the latest fit."""
-        return self._findings + (self._watch.findings if self._watch else ())
+        return self._reporter.findings
 
     # --- the run begins ---
 
@@ -262,18 +263,16 @@ class LRMonitor(Callback):
         if not trainer.is_global_zero:
             return
         scene = RunInfo.of(trainer, pl_module, [one.capture.optimizer for one in self._tracks], self._validated)
-        self._findings = tuple(find_mistakes(scene))
         reports = start_report(scene, self._curves, invisible_warmups(scene))
         if self.table or (self.table is None and any(is_a(one, "ModelSummary") for one in callbacks_of(trainer))):
             for report in reports:
                 report.show()
         self._planned = planned_lines(scene, self._curves)
-        self._before = scene.course.before
+        self._before = scene.layout.before
         table = "\n\n".join(one.text() for one in reports)
         pattern = f"{self.log_key_prefix or ''}{'lr/' if self.names == 'stable' else 'lr-'}"
         log_plan(trainer, PlanReport(self._planned, config_of(scene), table, pattern))
-        for text in self._findings:
-            warnings.warn(text, UserWarning, stacklevel=2)
+        self._reporter.report(trainer, check_before_training(scene))
 
     def _sight(self, trainer: Trainer) -> None:
         """Keep what every batch asks for: the epoch, and the list of optimizers, which is another one after an exchange."""
@@ -307,9 +306,8 @@ class LRMonitor(Callback):
                 track.capture.close()
             self._bind(trainer)
         if self._watch is not None:
-            self._findings += self._watch.findings
             self._watch.close()
-            self._watch = RuntimeChecks(trainer, pl_module, strict=self.strict, told=self._findings)
+            self._watch = RuntimeChecks(trainer, pl_module, strict=self.strict)
 
     def _name_groups(self, trainer: Trainer) -> None:
         """Give every group its curve; with names of ours, a group keeps the one that it has."""
@@ -456,14 +454,17 @@ class LRMonitor(Callback):
         if not any(config.scheduler is scheduler for config in trainer.lr_scheduler_configs):
             return  # another scheduler has taken over, as weight averaging does
         at = self._tracks.index(track)
-        found = find_mismatch(trainer, capture, [one.name for one in self._curves if one.optimizer == at])
+        names = [one.name for one in self._curves if one.optimizer == at]
+        planned = scheduler.planned(capture.counted)
+        planned = [lr * factor for lr, factor in zip(planned, capture.factors or (1.0,) * len(planned), strict=False)]
+        found = find_mismatch(
+            trainer, scheduler, update=capture.counted, used=capture.lrs, planned=planned, names=names
+        )
         if found is not None:
             self._departed = True
             if self.strict:
-                raise ScheduleError(f"LRMonitor(strict=True): {found}")
-            if trainer.is_global_zero:
-                self._findings += (str(found),)
-                warnings.warn(str(found), UserWarning, stacklevel=2)
+                raise ScheduleError(f"LRMonitor(strict=True): {found.finding}")
+            self._reporter.report(trainer, [found.finding])
 
     # --- what a person sees ---
 
@@ -481,7 +482,7 @@ class LRMonitor(Callback):
 
     def _look(self, trainer: Trainer, *, ended: bool = False) -> None:
         if self._watch is not None and not trainer.sanity_checking:
-            self._watch.look(trainer, ended=ended)
+            self._reporter.report(trainer, self._watch.check(trainer, ended=ended))
 
     def _used(self) -> dict[str, float]:
         """What every optimizer used last."""
@@ -501,7 +502,7 @@ class LRMonitor(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._put_metrics(trainer)
         if self._watch is not None:
-            self._watch.look_at_ranks(trainer)
+            self._reporter.report(trainer, self._watch.check_ranks(trainer))
         if not self.print_lr:
             return
         used = self._used()

@@ -33,7 +33,7 @@ _MOST_POINTS = 200
 
 def start_report(scene: RunInfo, curves: Sequence[SeriesName], notes: Iterable[str]) -> list[Report]:
     """One report for each optimizer; the notes stand under the last."""
-    course = scene.course
+    course = scene.layout
     reports = []
     for at, (optimizer, forecast) in enumerate(zip(scene.optimizers, scene.forecasts, strict=True)):
         configs = scene.configs_of(optimizer)
@@ -76,7 +76,7 @@ def planned_lines(scene: RunInfo, curves: Sequence[SeriesName]) -> tuple[Line, .
             continue
         last = len(forecast.updates) - 1
         picked = np.unique(np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int))
-        updates = (forecast.updates[picked] + scene.course.before).tolist()
+        updates = (forecast.updates[picked] + scene.layout.before).tolist()
         lrs = forecast.lrs[picked, curve.group].tolist()
         lines.append(Line(curve.name, planned=(updates, lrs)))
     return tuple(lines)
@@ -91,7 +91,7 @@ def config_of(scene: RunInfo) -> dict[str, Any]:
             "optimizer": type(optimizer).__name__,
             "schedule": _schedule(configs),
             "interval": configs[0].interval if configs else None,
-            "total_updates": scene.course.updates or None,
+            "total_updates": scene.layout.updates or None,
         }
         if forecast.ramps:
             said["times"] = list(forecast.ramps)

@@ -739,7 +739,7 @@ def test_strict_raises() -> None:
 
 
 # The trap is what makes the departure.
-@pytest.mark.filterwarnings("ignore:ScheduledLR and ExponentialLR drive one optimizer")
+@pytest.mark.filterwarnings("ignore:LR101")
 def test_a_second_scheduler_is_named_as_the_cause() -> None:
     """Where two schedulers drive one optimizer, the departure says which other one."""
 
