@@ -302,5 +302,5 @@ def test_a_module_that_steps_by_itself_is_foretold_on_its_own_axis(capsys: pytes
     assert asks.result.updates.tolist() == list(range(10))
     assert np.allclose(np.array(net.lrs), asks.result.lrs, rtol=1e-12, atol=0)
     assert not asks.result.is_on_axis
-    assert monitor._planned == ()
+    assert monitor.planned == {}
     assert "10 updates by the module itself, as horizon= says" in capsys.readouterr().out
