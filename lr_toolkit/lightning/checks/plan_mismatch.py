@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import torch
 from torch import Tensor
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from lightning.pytorch import Trainer
 
-    from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
     from lr_toolkit.optim import ScheduledLR
 
 __all__ = ["PlanMismatch", "find_mismatch"]
@@ -51,7 +50,7 @@ class PlanMismatch:
         )
 
 
-def find_mismatch(trainer: Trainer, capture: UpdateRecorder, names: Sequence[str]) -> PlanMismatch | None:
+def find_mismatch(trainer: Trainer, capture: Any, names: Sequence[str]) -> PlanMismatch | None:
     """The first parameter group whose LR was not the planned one, ``None`` where all were.
 
     The plan is that of the scheduler, times what warmup callbacks made of it.

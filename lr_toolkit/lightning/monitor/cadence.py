@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["BEFORE_TRAINING", "Interval", "Position", "is_due", "is_left"]
+__all__ = ["BEFORE_TRAINING", "Interval", "Position", "is_due", "is_left", "next_log_step"]
 
 Interval: TypeAlias = Literal["step", "epoch", "any"]
 
@@ -56,6 +57,16 @@ def is_due(
     return interval != "step" and now.epoch != before.epoch
 
 
-def is_left(now: Position, last_row: int) -> bool:
-    """Whether the update at ``now``, which turned out to be the last one, has no row yet."""
-    return now.step > last_row
+def next_log_step(step: int, every: int) -> float:
+    """The first step after ``step`` at which ``every`` makes an update due.
+
+    Example:
+        >>> next_log_step(3, 10), next_log_step(9, 10)
+        (9, 19)
+    """
+    return ((step + 1) // every + 1) * every - 1 if every > 0 else math.inf
+
+
+def is_left(step: int, last_row: int) -> bool:
+    """Whether the update at ``step``, which turned out to be the last one, has no row yet."""
+    return step > last_row

@@ -83,6 +83,7 @@ class MonitoredRun:
     def start_epoch(self) -> None:
         """An epoch begins."""
         self._follow_exchanges()
+        self._logs.start_epoch()
         self._findings.check()
         if self._readings is not None:
             self._readings.read(self._trainer, self._logs.optimizers, "epoch")
@@ -91,13 +92,14 @@ class MonitoredRun:
         """A batch begins."""
         if self._logs.are_exchanged():
             self._follow_exchanges()
-        self._logs.record_unobserved()
+        for recorder in self._logs.unobserved:
+            recorder.record()
         if self._readings is not None and logs_this_batch(self._trainer):
             self._readings.read(self._trainer, self._logs.optimizers, "step")
 
     def end_batch(self) -> None:
         """A batch ends: log the updates in it that are due, and hold them against their plan."""
-        updated = self._logs.take_updates()
+        updated = self._logs.take_updates(batches_that_stepped(self._trainer))
         if updated:
             self._log(updated)
 
@@ -181,37 +183,35 @@ class MonitoredRun:
         self._findings.watch_again()
 
     def _report_unobserved(self) -> None:
-        for log in self._logs:
-            if not log.recorder.is_hooked:
-                self._findings.report_unobserved(log.optimizer)
+        for recorder in self._logs.unobserved:
+            self._findings.report_unobserved(recorder.optimizer)
 
     # --- the updates ---
 
     def _log(self, logs: Sequence[OptimizerLog]) -> None:
         """Write one row of what is due of these updates, and hold them against their plan."""
-        step, epoch = batches_that_stepped(self._trainer), self._trainer.current_epoch
-        every = logging_cadence(self._trainer)
+        epoch, every = self._trainer.current_epoch, logging_cadence(self._trainer)
         row: dict[str, float] = {}
         checked = []
         for log in logs:
-            starts_epoch = log.position.epoch != epoch
-            log.place(step, epoch)
-            due = log.take_due(every)
+            starts_epoch = log.epoch != epoch
+            due = log.advance(epoch, every)
             row |= log.row(due)
             # Another LR than the planned one is mostly written as an epoch begins; no device is waited for to see it.
             if due or self._settings.strict or (starts_epoch and log.is_on_host):
                 checked.append(log)
-        self._rows.write(row, step, epoch, in_batch=True)
+        self._rows.write(row, logs[0].step, epoch, in_batch=True)
         for log in checked:
             self._findings.check_update(log.update, log.group_names())
 
     def _log_last_updates(self) -> None:
         """Log each optimizer's last update, which was not known to be the last."""
-        for log in self._logs.take_updates():  # an error came between the update and the end of its batch
-            log.place(batches_that_stepped(self._trainer), self._trainer.current_epoch)
+        # An error may have come between an update and the end of its batch.
+        for log in self._logs.take_updates(batches_that_stepped(self._trainer)):
+            log.place_last(self._trainer.current_epoch)
         rows: dict[tuple[int, int], dict[str, float]] = {}
         for log in self._logs:
-            rows.setdefault(log.position[:2], {}).update(log.row(log.take_left()))
+            rows.setdefault((log.step, log.epoch), {}).update(log.row(log.take_left()))
         for (step, epoch), row in sorted(rows.items()):
             self._rows.write(row, step, epoch, in_batch=False)
         self._next_lrs = self._logs.next_lrs()

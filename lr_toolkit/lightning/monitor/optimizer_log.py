@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, is_left
+from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, is_left, next_log_step
 from lr_toolkit.lightning.monitor.recorder import Groups, Update, UpdateRecorder, are_same
 from lr_toolkit.optim.match_groups import match_groups
 from lr_toolkit.preview.phase_rows import phase_rows
@@ -25,28 +24,32 @@ __all__ = ["OptimizerLog"]
 class OptimizerLog:
     """One optimizer of a run.
 
-    Take each update, name its groups if they are new, place it on the x axis, then take the intervals that are due.
+    Take each update, name its groups if they are new, then let it advance, which returns what is due.
 
     Args:
         recorder: records the optimizer's updates.
+        looks_at_all: whether ``take_update()`` asks to look at each update.
 
     Attributes:
         recorder: the recorder.
         update: the latest update that was taken, ``None`` before the first.
-        position: where it stands.
+        step: its place on the x axis.
+        epoch: its epoch.
         series: the names of its groups, in their order.
         phase_starts: the counts of its scheduler at which a phase begins.
     """
 
-    def __init__(self, recorder: UpdateRecorder) -> None:
+    def __init__(self, recorder: UpdateRecorder, *, looks_at_all: bool = False) -> None:
         self.recorder = recorder
         self.update: Update | None = None
-        self.position = BEFORE_TRAINING
+        self.step = self.epoch = -1
         self.series: tuple[SeriesName, ...] = ()
         self.phase_starts: frozenset[int] = frozenset()
+        self._looks_at_all = looks_at_all
         self._named: Groups = ()  # the groups that the series name
         self._bindings: tuple[Binding, ...] = ()  # those of the phases
-        self._before = BEFORE_TRAINING  # where the update before stood
+        self._before = BEFORE_TRAINING  # where the last update stood that was looked at
+        self._next_log_step: float = -1
         self._last_rows: dict[Interval, int] = {}  # for the series of each interval the step of their last row, or -1
 
     @property
@@ -54,41 +57,63 @@ class OptimizerLog:
         """The optimizer."""
         return self.recorder.optimizer
 
+    @property
+    def position(self) -> Position:
+        """Where the taken update stands."""
+        return Position(
+            self.step, self.epoch, self.update.scheduler_step if self.update else self._before.scheduler_step
+        )
+
     # --- updates ---
 
-    def take_update(self) -> bool:
-        """Take the latest update; returns ``False`` if it was taken before."""
+    def take_update(self, step: int) -> bool:
+        """Take the update of the batch at ``step``.
+
+        Returns:
+            Whether to look at it: ``False`` if there is none, or if certainly nothing of it is logged.
+        """
         latest = self.recorder.latest
         if latest is None or latest is self.update:
             return False
-        self.update = latest
+        self.update, self.step = latest, step
         if latest.bindings != self._bindings:
             self._bindings, self.phase_starts = latest.bindings, _phase_starts(latest.scheduler)
-        return True
+        may_be_due = step >= self._next_log_step or latest.scheduler_step in self.phase_starts
+        return may_be_due or latest.groups is not self._named
 
-    def place(self, step: int, epoch: int) -> None:
-        """Say where the taken update stands on the x axis."""
-        self._before, self.position = (
-            self.position,
-            Position(step, epoch, self.update.scheduler_step if self.update else -1),
-        )
+    def start_epoch(self) -> None:
+        """Look at the next update."""
+        self._next_log_step = -1
 
-    def take_due(self, every: int) -> list[Interval]:
-        """The intervals whose series the cadence logs for the taken update."""
-        due = partial(is_due, self.position, self._before, every=every, phase_starts=self.phase_starts)
-        rows = self._last_rows.items()
-        return self._mark(interval for interval, last_row in rows if due(interval=interval, last_row=last_row))
+    def advance(self, epoch: int, every: int) -> list[Interval]:
+        """Place the taken update in its epoch; returns the intervals whose series the cadence logs for it."""
+        before, now = self._before, self._place(epoch)
+        due: list[Interval] = [
+            interval
+            for interval, last_row in self._last_rows.items()
+            if is_due(now, before, interval=interval, every=every, phase_starts=self.phase_starts, last_row=last_row)
+        ]
+        self._next_log_step = -1 if self._looks_at_all else next_log_step(self.step, every)
+        return self._mark(due)
+
+    def place_last(self, epoch: int) -> None:
+        """Place the taken update in its epoch; it was the last one, so the cadence does not matter."""
+        self._place(epoch)
 
     def take_left(self) -> list[Interval]:
         """The intervals whose series have no row of the taken update, which turned out to be the last."""
-        return self._mark(
-            interval for interval, last_row in self._last_rows.items() if is_left(self.position, last_row)
-        )
+        return self._mark([interval for interval, last_row in self._last_rows.items() if is_left(self.step, last_row)])
 
-    def _mark(self, intervals: Iterable[Interval]) -> list[Interval]:
-        marked = list(intervals)
-        self._last_rows |= dict.fromkeys(marked, self.position.step)
-        return marked
+    def _place(self, epoch: int) -> Position:
+        self.epoch = epoch
+        self._before = self.position
+        return self._before
+
+    def _mark(self, intervals: list[Interval]) -> list[Interval]:
+        """Note that series with these intervals get a row now."""
+        for interval in intervals:
+            self._last_rows[interval] = self.step
+        return intervals
 
     @property
     def is_on_host(self) -> bool:
@@ -99,11 +124,10 @@ class OptimizerLog:
         """What the taken update used, by name, of the series with one of these intervals."""
         if self.update is None or not intervals:
             return {}
-        numbers = dict(self.update.numbers)
-        lrs = numbers.pop("lr")
+        lrs = self.update.lrs
         series = [name for name in self.series if name.interval in intervals]
         row = {name.name: lrs[name.group] for name in series}
-        for quantity, values in numbers.items():
+        for quantity, values in self.update.others.items():
             row |= {name.name_of(quantity): values[name.group] for name in series}
         return row
 
@@ -121,9 +145,9 @@ class OptimizerLog:
     # --- names ---
 
     @property
-    def groups(self) -> Sequence[dict[str, Any]]:
+    def groups(self) -> Groups:
         """The groups of the taken update; before the first those of the optimizer."""
-        return self.update.groups if self.update else self.optimizer.param_groups
+        return self.update.groups if self.update else self.recorder.groups
 
     @property
     def has_new_groups(self) -> bool:
@@ -143,7 +167,7 @@ class OptimizerLog:
     def rename(self, series: Iterable[SeriesName]) -> None:
         """Log the groups under these names; if a name is new, the next update gets a row."""
         known = {name.name for name in self.series}
-        self._named = tuple(self.groups)
+        self._named = self.groups
         self.series = tuple(sorted(series, key=lambda name: name.group))
         with_new = {name.interval for name in self.series if name.name not in known}
         intervals = dict.fromkeys(name.interval for name in self.series)
@@ -160,7 +184,8 @@ class OptimizerLog:
 
     def resume(self, state: Mapping[str, Any]) -> None:
         """Go on from where the run that was saved stood."""
-        self.position = Position(state["step"], state["epoch"], state["counted"])
+        self.step, self.epoch = state["step"], state["epoch"]
+        self._before = Position(self.step, self.epoch, state["counted"])
         logged = state["logged"]
         earliest = min(logged.values(), default=-1)
         self._last_rows = {interval: logged.get(interval, earliest) for interval in self._last_rows}

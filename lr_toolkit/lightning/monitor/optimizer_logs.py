@@ -29,6 +29,7 @@ class OptimizerLogs:
         renamed: labels that replace newly assigned ones, from the run that is resumed.
 
     Attributes:
+        unobserved: the recorders of optimizers whose updates are not noticed.
         series: the names of the groups that there are now.
         all_series: the same and those of groups that have left, by name.
         renamed: labels that groups have kept, by those that a new run would give them.
@@ -39,6 +40,7 @@ class OptimizerLogs:
         self._settings = settings
         self._logs: list[OptimizerLog] = []
         self._configured: list[Any] = []  # the Trainer's optimizers, as they were bound
+        self.unobserved: list[UpdateRecorder] = []
         self.series: list[SeriesName] = []
         self.all_series: dict[str, SeriesName] = {}
         self.renamed = dict(renamed)
@@ -74,10 +76,12 @@ class OptimizerLogs:
                     self._scheduler_of(optimizer),
                     momentum=settings.log_momentum,
                     weight_decay=settings.log_weight_decay,
-                )
+                ),
+                looks_at_all=settings.strict,
             )
             for optimizer in optimizers_of(self._trainer)
         ]
+        self.unobserved = [log.recorder for log in self._logs if not log.recorder.is_hooked]
         self.assign_names()
 
     def follow_schedulers(self) -> bool:
@@ -124,18 +128,17 @@ class OptimizerLogs:
 
     # --- values ---
 
-    def take_updates(self) -> list[OptimizerLog]:
-        """Take the updates since the last call, and name groups that have changed; returns the logs that have one."""
-        updated = [log for log in self._logs if log.take_update()]
-        if any(log.has_new_groups for log in updated):
+    def take_updates(self, step: int) -> list[OptimizerLog]:
+        """Take the updates of the batch at ``step``; returns the logs to look at, with names for groups that are new."""
+        updated = [log for log in self._logs if log.take_update(step)]
+        if updated and any(log.has_new_groups for log in updated):
             self.assign_names()
         return updated
 
-    def record_unobserved(self) -> None:
-        """Record what optimizers whose updates cannot be noticed hold before a batch."""
+    def start_epoch(self) -> None:
+        """Look at the next update of each optimizer."""
         for log in self._logs:
-            if not log.recorder.is_hooked:
-                log.recorder.record()
+            log.start_epoch()
 
     def latest_lrs_on_host(self) -> list[float]:
         """The LRs of the latest updates, taken or not, without those on a device."""

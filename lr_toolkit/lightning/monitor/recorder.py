@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from operator import is_, itemgetter
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from operator import is_
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import torch
 from torch import Tensor
@@ -26,17 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["Groups", "Update", "UpdateRecorder", "are_same", "momentum_of", "numbers", "weight_decay_of"]
 
 Groups: TypeAlias = "tuple[dict[str, Any], ...]"
+Values: TypeAlias = "Tensor | list[Any]"
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class Update:
+class Update(NamedTuple):
     """What one update of an optimizer used.
 
     Attributes:
-        groups: the optimizer's parameter groups, in their order.
-        recorded: for each quantity (``"lr"``, ``"momentum"``, ``"weight_decay"``, ``"effective"``) one value per group:
-            numbers, or copies of tensors on their device.
+        groups: the optimizer's parameter groups, in their order; the same tuple as before if they are the same.
+        recorded_lrs: the LR of each group: numbers, or copies of tensors on their device.
+        recorded: the same for each other quantity (``"momentum"``, ``"weight_decay"``, ``"effective"``).
         scheduler: the scheduler of this package that drives the optimizer, if there is one.
         scheduler_step: the scheduler's count, -1 without one.
         bindings: what the scheduler followed.
@@ -44,26 +42,27 @@ class Update:
     """
 
     groups: Groups
-    recorded: Mapping[str, Any]
+    recorded_lrs: Values
+    recorded: Mapping[str, Values]
     scheduler: ScheduledLR | None = None
     scheduler_step: int = -1
     bindings: tuple[Binding, ...] = ()
     factors: tuple[float, ...] | None = None
 
-    @cached_property
-    def numbers(self) -> dict[str, list[float]]:
-        """For each quantity the number of each group; for tensors this waits for their device."""
-        return {quantity: numbers(values) for quantity, values in self.recorded.items()}
-
     @property
     def lrs(self) -> list[float]:
         """The LR of each group; for tensors this waits for their device."""
-        return self.numbers["lr"]
+        return numbers(self.recorded_lrs)
 
-    @cached_property
+    @property
+    def others(self) -> dict[str, list[float]]:
+        """The numbers of each other quantity; for tensors this waits for their device."""
+        return {quantity: numbers(values) for quantity, values in self.recorded.items()}
+
+    @property
     def is_on_host(self) -> bool:
         """Whether the LRs can be read without waiting for a device."""
-        lrs = self.recorded["lr"]
+        lrs = self.recorded_lrs
         return not isinstance(lrs, Tensor) and not any(isinstance(lr, Tensor) for lr in lrs)
 
 
@@ -85,6 +84,7 @@ class UpdateRecorder:
         optimizer: the optimizer.
         scheduler: its scheduler.
         latest: its latest update, ``None`` before the first.
+        groups: its parameter groups in the latest update; before the first those that it has.
         is_hooked: whether updates are noticed; otherwise ``record()`` has to be called for each of them.
 
     Example:
@@ -107,8 +107,8 @@ class UpdateRecorder:
         self.optimizer = optimizer
         self.latest: Update | None = None
         self.scheduler = scheduler
-        self._groups: Groups = ()
-        self._readers: dict[str, Callable[[dict[str, Any]], Any]] = {"lr": itemgetter("lr")}
+        self.groups: Groups = tuple(optimizer.param_groups)
+        self._readers: dict[str, Callable[[dict[str, Any]], Any]] = {}
         if momentum:
             self._readers["momentum"] = momentum_of
         if weight_decay:
@@ -117,30 +117,35 @@ class UpdateRecorder:
         self._estimates: list[Any] = []
         hookable = _hookable(optimizer)
         self.is_hooked = bool(hookable)
-        self._handles = [_register_first(each, self._after_step) for each in hookable]
-        if self.is_hooked and all("d" in group for group in optimizer.param_groups):
+        self._handles = [_register_first(each, self.record) for each in hookable]
+        has_estimates = self.is_hooked and all("d" in group for group in optimizer.param_groups)
+        self._has_others = bool(self._readers) or self._is_schedule_free or has_estimates
+        if has_estimates:
             self._handles.append(optimizer.register_step_pre_hook(self._before_step))
 
     def follow(self, scheduler: ScheduledLR | None) -> None:
         """Record the count and the bindings of another scheduler from now on."""
         self.scheduler = scheduler
 
-    def record(self) -> None:
-        """Record what the optimizer's groups hold now as its latest update."""
+    def record(self, *_: Any) -> None:
+        """Record what the optimizer's groups hold now as its latest update; also a hook after its ``step``."""
         optimizer, scheduler = self.optimizer, self.scheduler
-        if not are_same(self._groups, optimizer.param_groups):
-            self._groups = tuple(optimizer.param_groups)
-        groups = self._groups
-        recorded = {quantity: _copies(list(map(read, groups))) for quantity, read in self._readers.items()}
-        effective = self._effective_lrs(groups)
-        if effective:
-            recorded["effective"] = effective
+        found = [group["lr"] for group in optimizer.param_groups]
+        lrs: Values = found
+        if set(map(type, found)) != {float}:
+            if is_captured():  # nothing has been updated, and no copy of ours may get into the graph
+                self._warn_of_replays()
+                return
+            lrs = _copies(found)
+        if not are_same(self.groups, optimizer.param_groups):
+            self.groups = tuple(optimizer.param_groups)
+        others = self._others() if self._has_others else {}
         if scheduler is None:
-            self.latest = Update(groups, recorded)
+            self.latest = Update(self.groups, lrs, others)
             return
         multiplier = LRMultiplier.around(optimizer)
         factors = multiplier.factors if multiplier else None
-        self.latest = Update(groups, recorded, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
+        self.latest = Update(self.groups, lrs, others, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
 
     def close(self) -> None:
         """Record no further updates."""
@@ -152,14 +157,16 @@ class UpdateRecorder:
         # Prodigy and D-Adaptation use the estimate d from before the step, and renew it in the step.
         self._estimates = [_copy(group["d"]) for group in optimizer.param_groups]
 
-    def _after_step(self, stepped: Optimizer, args: Any, kwargs: Any) -> None:
-        if is_captured():  # nothing has been updated, and no copy of ours may get into the graph
-            self._warn_of_replays()
-        else:
-            self.record()
+    def _others(self) -> dict[str, Values]:
+        """What else is recorded of each group."""
+        groups = self.groups
+        recorded = {quantity: _copies(list(map(read, groups))) for quantity, read in self._readers.items()}
+        effective = self._effective_lrs()
+        return {**recorded, "effective": effective} if effective else recorded
 
-    def _effective_lrs(self, groups: Groups) -> list[Any]:
+    def _effective_lrs(self) -> list[Any]:
         """The LRs that the optimizer made of those it was given; empty if it keeps none."""
+        groups = self.groups
         if len(self._estimates) == len(groups):
             return [d * _copy(group["lr"]) for d, group in zip(self._estimates, groups, strict=True)]
         if self._is_schedule_free and all("scheduled_lr" in group for group in groups):  # some of them have it
@@ -178,7 +185,7 @@ class UpdateRecorder:
 
 def are_same(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]]) -> bool:
     """Whether two lists hold the same parameter groups in the same order."""
-    return len(before) == len(now) and all(map(is_, before, now))
+    return before is now or (len(before) == len(now) and all(map(is_, before, now)))
 
 
 def momentum_of(group: Mapping[str, Any]) -> Any:
@@ -198,7 +205,7 @@ def numbers(values: Tensor | Iterable[Any]) -> list[float]:
     return values.tolist() if isinstance(values, Tensor) else list(map(float, values))
 
 
-def _copies(values: list[Any]) -> Tensor | list[Any]:
+def _copies(values: list[Any]) -> Values:
     """Values that nobody can change in place: one tensor if all are tensors of one kind in one place."""
     kinds = set(map(type, values))
     if kinds <= {float, int}:
