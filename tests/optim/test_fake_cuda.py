@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR
-from lr_toolkit.lightning.monitor.lightning_compat import put_metrics
+from lr_toolkit.lightning.monitor.callback_metrics import put_metrics
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.optim.test_group_writer import RUN, SCHEDULES, Still, are_same, held, move, optimizer_of
@@ -117,7 +117,7 @@ def test_a_ramp_and_a_monitor_take_as_many_operations_for_many_groups(make_facto
     for n in (3, 100):
         with fake_cuda() as operations:
             optimizer = fake(n, buffered=buffered)
-            scheduler, multiplier, capture = (
+            scheduler, multiplier, recorder = (
                 ScheduledLR(optimizer, "cosine()", RUN),
                 LRMultiplier.of(optimizer),
                 UpdateRecorder(optimizer),
@@ -129,7 +129,7 @@ def test_a_ramp_and_a_monitor_take_as_many_operations_for_many_groups(make_facto
             move(optimizer, scheduler)
             multiplier.reset()
             seen.append(list(operations.names))
-            assert capture.fresh
+            assert recorder.latest is not None
     assert seen[0] == seen[1]
 
 

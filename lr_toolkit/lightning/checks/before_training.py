@@ -43,5 +43,5 @@ def _warmup_lengths(info: RunInfo) -> Iterator[int]:
             warmups = [phase for phase in scheduler.timeline.segments if isinstance(phase.shape, Warmup)]
             yield from (phase.end - max(phase.start, scheduler.last_epoch) for phase in warmups)
     for ramp in ramps_of(info.trainer):
-        if ramp.warmup.interval == "step":
+        if ramp.spec.counts_updates:
             yield ramp.left(info.layout.updates)

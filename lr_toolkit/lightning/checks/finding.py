@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, final
 
 __all__ = ["Check", "Finding", "When", "check", "checks_for", "list_checks"]
 
-When = Literal["before training", "during training", "at the end of an epoch", "at an update"]
+When = Literal["before training", "during training", "at the end of an epoch", "at an update", "when it happens"]
 _Find = TypeVar("_Find", bound=Callable[..., Any])
 
 
@@ -20,7 +20,7 @@ class Check:
 
     Args:
         code: the code of its findings. The first digit is the kind: 1 ownership, 2 units and lengths, 3 learning rates that
-            teach nothing, 4 plateaus, 5 seen while the run goes on, 6 plan against fact.
+            teach nothing, 4 plateaus, 5 seen while the run goes on, 6 plan against fact, 7 warmup ramps and CUDA graphs.
         title: the mistake in one line.
         when: when it runs, which decides what ``find`` is given.
         find: the function that looks for the mistake.
@@ -90,6 +90,7 @@ def check(code: str, title: str, when: When = "before training") -> Callable[[_F
       called for each scheduler until it has reported.
     - ``"at the end of an epoch"``: ``(trainer: Trainer, config) -> str``, called on all ranks for each scheduler config.
     - ``"at an update"``: called by the monitor itself.
+    - ``"when it happens"``: never called. The monitor, a callback or a scheduler notices the mistake and warns of it.
 
     Raises:
         ValueError: for a code that is malformed or taken.

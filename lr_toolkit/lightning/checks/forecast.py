@@ -78,9 +78,9 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, la
         layout = replace(layout, horizon=given)
     ramps = [ramp for ramp in ramps_of(trainer) if ramp.optimizer is optimizer and not ramp.is_over]
     multiplier = LRMultiplier.around(optimizer)
-    with multiplier.bare() if multiplier else nullcontext():
+    with multiplier.unscaled() if multiplier else nullcontext():
         unscaled = _unscaled(trainer, module, optimizer, layout, _points_of_ramps(ramps, layout))
-    unscaled = replace(unscaled, ramps=tuple(repr(ramp.warmup) for ramp in ramps), is_on_axis=given is None)
+    unscaled = replace(unscaled, ramps=tuple(repr(ramp.spec) for ramp in ramps), is_on_axis=given is None)
     if unscaled.why_not or not ramps:
         return unscaled
     # A resumed run counts its epochs from the beginning; a later fit of the same Trainer has a layout of its own.
@@ -95,7 +95,7 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, la
 def ramps_of(trainer: Trainer) -> list[OptimizerRamp]:
     """The ramps of the Trainer's warmup callbacks, one for each callback and optimizer."""
     callbacks = [callback for callback in callbacks_of(trainer) if isinstance(callback, LRWarmup)]
-    return [ramp for callback in callbacks for ramp in callback.ascents(trainer)]
+    return [ramp for callback in callbacks for ramp in callback.ramps(trainer)]
 
 
 def _given_horizon(
@@ -115,7 +115,7 @@ def _points_of_ramps(ramps: Sequence[OptimizerRamp], layout: RunLayout) -> NDArr
     """The updates that the forecast has to contain to show the ramps."""
     found: list[NDArray[Any]] = [np.empty(0)]
     for ramp in ramps:
-        if ramp.warmup.interval == "step":
+        if ramp.spec.counts_updates:
             end = layout.start + ramp.left(layout.updates - layout.start)
             found.append(np.linspace(layout.start, end, min(end - layout.start + 1, _POINTS)))
         else:

@@ -10,7 +10,7 @@ from torch.optim import lr_scheduler as torch_lr
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
-from lr_toolkit.lightning.mixin import ScheduleMixin
+from lr_toolkit.lightning.mixin import ScheduleMixin, find_schedule
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.schedules import Schedule
 
@@ -61,7 +61,7 @@ def ignored_attribute(info: RunInfo) -> Iterator[str]:
     if not isinstance(module, ScheduleMixin) or hook is ScheduleMixin.configure_optimizers:
         return
     try:
-        schedule = Schedule.parse(module._find_schedule())
+        schedule = Schedule.parse(find_schedule(module))
     except ScheduleError:  # the module has none
         return
     ours = [config.scheduler for config in info.configs if isinstance(config.scheduler, ScheduledLR)]

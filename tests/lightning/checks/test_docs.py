@@ -13,7 +13,11 @@ import pytest
 from lr_toolkit import ScheduleWarning, list_checks
 
 PAGE = Path(__file__).parents[3] / "docs" / "checks.md"
-NEEDS_RANKS = {"LR503"}  # run on two ranks in test_running.py
+NOT_RUN = {
+    "LR503": "needs two ranks: test_running.py",
+    "LR703": "needs a GPU: test_warmup.py",
+    "LR706": "needs a GPU: test_gpu.py",
+}
 RAISES = {"LR303": ValueError}  # as the finding says
 _CODE = r"```python\n(.*?)```"
 _SECTION = rf'<a id="(\w+)"></a>\n\n## (LR\d+) (.*?)\n\n> (.*?)\n\n.+?\n\nWrong:\n\n{_CODE}\n\nRight:\n\n{_CODE}\n'
@@ -61,7 +65,7 @@ def test_the_wrong_program_gives_this_finding(
     section: Section, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exactly one warning, which begins as the page says, so that a search for the message finds the section."""
-    if section.code in NEEDS_RANKS:
+    if section.code in NOT_RUN:
         compile(section.wrong, "program", "exec")
         return
     monkeypatch.chdir(tmp_path)
@@ -74,7 +78,7 @@ def test_the_wrong_program_gives_this_finding(
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.code)
 def test_the_right_program_gives_none(section: Section, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program that the page recommends is quiet."""
-    if section.code in NEEDS_RANKS:
+    if section.code in NOT_RUN:
         compile(section.right, "program", "exec")
         return
     monkeypatch.chdir(tmp_path)

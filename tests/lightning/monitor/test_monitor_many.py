@@ -190,6 +190,6 @@ def test_the_plan_that_is_followed_is_the_one_that_is_shown(
         assert [line.split()[:2] for line in lines[start + 1 : lines.index("", start)]] == phases
     assert said in " ".join(shown.split())
     used = {x: lrs[0] for x, lrs in net.used}
-    (line,) = monitor._planned
-    assert {x: lr for x, lr in zip(*line.planned, strict=True) if x in used} == pytest.approx(used, rel=1e-12)
+    (planned,) = monitor.planned.values()
+    assert {x: lr for x, lr in zip(*planned, strict=True) if x in used} == pytest.approx(used, rel=1e-12)
     assert {int(row[1]) for row in phases if int(row[1]) > 4} <= set(monitor.history["step"])

@@ -56,7 +56,7 @@ def test_what_is_written_later_does_not_change_what_was_kept(lrs: list[Any]) -> 
     lrs = [lr.clone() if isinstance(lr, torch.Tensor) else lr for lr in lrs]
     wanted = [float(lr) for lr in lrs]
     optimizer = still(*lrs)
-    capture = UpdateRecorder(optimizer)
+    recorder = UpdateRecorder(optimizer)
     optimizer.step()
     for group in optimizer.param_groups:
         if isinstance(group["lr"], torch.Tensor):
@@ -64,8 +64,8 @@ def test_what_is_written_later_does_not_change_what_was_kept(lrs: list[Any]) -> 
         else:
             group["lr"] = 9.0
 
-    assert capture.lrs == wanted
-    assert all(type(lr) is float for lr in capture.lrs)
+    assert recorder.latest.lrs == wanted
+    assert all(type(lr) is float for lr in recorder.latest.lrs)
 
 
 @pytest.mark.parametrize("late", [0.125, torch.tensor(0.125)], ids=["float", "tensor"])
@@ -73,35 +73,35 @@ def test_what_is_written_later_does_not_change_what_was_kept(lrs: list[Any]) -> 
 def test_a_group_may_join_with_an_lr_of_another_kind(first: Any, late: Any) -> None:
     """Updates before and after the group came are kept right."""
     optimizer = still(first)
-    capture = UpdateRecorder(optimizer)
+    recorder = UpdateRecorder(optimizer)
     optimizer.step()
-    assert capture.lrs == [0.5]
+    assert recorder.latest.lrs == [0.5]
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": late})
     for _ in range(2):
         optimizer.step()
-        assert capture.lrs == [0.5, 0.125]
+        assert recorder.latest.lrs == [0.5, 0.125]
 
 
 def test_tensors_are_copied_by_one_operation_and_never_read() -> None:
     """A hundred tensor LRs of one kind take one ``stack`` an update; on ``meta``, where nothing can be read, it works."""
     optimizer = still(*(torch.tensor(0.1, device="meta") for _ in range(100)))
-    capture = UpdateRecorder(optimizer)
+    recorder = UpdateRecorder(optimizer)
     optimizer.step()
     with Counting() as counting:
         optimizer.step()
 
     assert [one for one in counting.seen if one.startswith("aten.")] == ["aten.stack.default"]
-    assert capture.fresh
+    assert recorder.latest is not None
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
-        _ = capture.lrs
+        _ = recorder.latest.lrs
 
 
 def test_an_update_that_is_only_recorded_is_none() -> None:
     """While a CUDA graph is captured nothing happens, and nothing of the monitor's gets into the graph: a warning says so."""
     optimizer = still(torch.tensor(0.1, device="meta"))
-    capture = UpdateRecorder(optimizer)
+    recorder = UpdateRecorder(optimizer)
     optimizer.step()
-    capture.fresh = False
+    before = recorder.latest
 
     with (
         captured(),
@@ -110,7 +110,7 @@ def test_an_update_that_is_only_recorded_is_none() -> None:
     ):
         optimizer.step()
 
-    assert not capture.fresh
+    assert recorder.latest is before
     assert not any(one.startswith("aten.") for one in counting.seen)
 
 
@@ -131,11 +131,11 @@ def test_tensors_in_one_place_are_read_at_once(values: Any, reads: int) -> None:
 def test_a_closed_capture_sees_nothing() -> None:
     """After ``close`` the optimizer is as it was."""
     optimizer = still(0.5)
-    capture = UpdateRecorder(optimizer)
-    capture.close()
+    recorder = UpdateRecorder(optimizer)
+    recorder.close()
     optimizer.step()
 
-    assert not capture.fresh
+    assert recorder.latest is None
 
 
 def test_an_optimizer_that_steps_another_on_the_same_groups_is_seen() -> None:
@@ -151,13 +151,13 @@ def test_an_optimizer_that_steps_another_on_the_same_groups_is_seen() -> None:
             self.base_optimizer.step()
 
     optimizer = Sam(0.5)
-    capture = UpdateRecorder(optimizer)
+    recorder = UpdateRecorder(optimizer)
     optimizer.param_groups[0]["lr"] = 0.25
     optimizer.second_step()
 
-    assert capture.fresh
-    assert capture.lrs == [0.25]
-    capture.close()
+    assert recorder.latest is not None
+    assert recorder.latest.lrs == [0.25]
+    recorder.close()
     optimizer.param_groups[0]["lr"] = 0.125
     optimizer.second_step()
-    assert capture.lrs == [0.25]
+    assert recorder.latest.lrs == [0.25]

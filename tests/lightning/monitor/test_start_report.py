@@ -252,7 +252,7 @@ def test_a_plan_under_a_warmup_callback_is_shown_with_its_ramp(first: bool, caps
 
     (row,) = [line.split() for line in capsys.readouterr().out.splitlines() if "e-0" in line]
     assert [float(row[2]), float(row[3]), int(row[4])] == [0.025, pytest.approx(net.used[3][1][0], rel=0.05), 3]
-    assert dict(zip(*monitor._planned[0].planned, strict=True)) == {x: lrs[0] for x, lrs in net.used}
+    assert dict(zip(*monitor.planned["lr/optimizer"], strict=True)) == {x: lrs[0] for x, lrs in net.used}
 
 
 def test_a_second_fit_is_foretold_from_its_own_beginning() -> None:
@@ -262,10 +262,10 @@ def test_a_second_fit_is_foretold_from_its_own_beginning() -> None:
     host = fit(net, monitor, batches=8, max_epochs=2, log_every_n_steps=1)
     host.fit_loop.max_epochs = 4
     host.fit(net, data(8))
-    (line,) = monitor._planned
-    planned = dict(zip(*line.planned, strict=True))
+    ((name, points),) = monitor.planned.items()
+    planned = dict(zip(*points, strict=True))
 
     assert min(planned) == 16
-    for step, lr in zip(monitor.history["step"], monitor.history[line.name], strict=True):
+    for step, lr in zip(monitor.history["step"], monitor.history[name], strict=True):
         if step in planned:
             assert planned[step] == pytest.approx(lr, rel=1e-12)
