@@ -100,9 +100,6 @@ class ScheduleMixin:
                 self.__dict__.setdefault("schedule", schedules["schedule"])
             kept.update({key: repr(value) for key, value in schedules.items()})
 
-    def _find_schedule(self) -> ScheduleLike:
-        return find_schedule(self)  # until its callers use the function
-
 
 def find_schedule(module: ScheduleMixin) -> ScheduleLike:
     """The schedule of a module: its own attribute, its hyperparameter, or its class's attribute.

@@ -10,7 +10,6 @@ from lr_toolkit.lightning.checks.forecast import ramps_of
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
-from lr_toolkit.schedules.shapes import Warmup
 
 __all__ = ["check_before_training", "invisible_warmups"]
 
@@ -40,7 +39,7 @@ def _warmup_lengths(info: RunInfo) -> Iterator[int]:
     for config in info.configs:
         scheduler = config.scheduler
         if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
-            warmups = [phase for phase in scheduler.timeline.segments if isinstance(phase.shape, Warmup)]
+            warmups = [phase for phase in scheduler.timeline.phases if phase.warms_up]
             yield from (phase.end - max(phase.start, scheduler.last_epoch) for phase in warmups)
     for ramp in ramps_of(info.trainer):
         if ramp.spec.counts_updates:

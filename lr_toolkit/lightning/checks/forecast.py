@@ -18,7 +18,6 @@ from lr_toolkit.lightning._compat import callbacks_of, steps_schedulers_itself
 from lr_toolkit.lightning.warmup.warmup import LRWarmup
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.multiplier import LRMultiplier
-from lr_toolkit.preview.phase_rows import phase_rows
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -155,8 +154,8 @@ def _closed_form(scheduler: ScheduledLR, layout: RunLayout, points: NDArray[np.i
         counts = np.searchsorted(starts, updates, side="right") - 1
     else:
         edges = {0, steps - 1}
-        for row in phase_rows(scheduler.route):
-            edges |= {row.start, row.end - 1, row.end}
+        for phase in scheduler.phases:
+            edges |= {phase.start, phase.end - 1, phase.end}
         ahead = [edge for edge in edges if layout.start <= edge < steps]
         updates = counts = np.union1d(points, np.array(ahead, np.int64))
     return Forecast(updates, np.array([scheduler.planned(int(k)) for k in counts]))

@@ -78,7 +78,7 @@ def stepped_without_update(_: RunProgress, scheduler: SchedulerProgress) -> str:
 def other_epoch_length(run: RunProgress, scheduler: SchedulerProgress) -> str:
     """Report a dataloader that was reloaded with another length, if the number of epochs ends the run."""
     trainer, ours = run.trainer, scheduler.ours
-    planned = ours.host.said.get("batches") if ours and ours.host else None
+    planned = ours.run_length.record.get("batches") if ours and ours.run_length else None
     batches = trainer.fit_loop.max_batches
     if ours is None or planned is None or run.has_ended or is_trial(trainer):
         return ""
@@ -95,7 +95,7 @@ def other_epoch_length(run: RunProgress, scheduler: SchedulerProgress) -> str:
 def ended_early(run: RunProgress, scheduler: SchedulerProgress) -> str:
     """Report a run that ``max_epochs`` has ended before ``max_steps``, because the dataloader has no length."""
     trainer, ours = run.trainer, scheduler.ours
-    if ours is None or ours.host is None or not run.has_ended or is_trial(trainer):
+    if ours is None or ours.run_length is None or not run.has_ended or is_trial(trainer):
         return ""
     limit, taken, planned = trainer.max_epochs, ours.last_epoch, ours.horizon.steps
     is_by_epochs = limit is not None and limit != -1 and trainer.current_epoch >= limit and not trainer.should_stop

@@ -13,9 +13,7 @@ from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.checks.scheduler_length import SchedulerLength, length_of
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
-from lr_toolkit.schedules.geometric import MultiStep, Step
-from lr_toolkit.schedules.routes import Plan
-from lr_toolkit.schedules.text import spell
+from lr_toolkit.schedules.text import call_text
 
 
 @final
@@ -173,10 +171,10 @@ def _milestones(scheduler: Any) -> list[int]:
     if isinstance(scheduler, torch_lr.MultiStepLR):
         return sorted(scheduler.milestones)
     if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
-        phases = [phase for phase in scheduler.schedule.phases if isinstance(phase, MultiStep)]
-        durations = [duration for phase in phases for duration in phase.at]
-        if all(duration.unit == "steps" for duration in durations):
-            return [int(duration.amount) for duration in durations]
+        phases = [phase for phase in scheduler.timeline.resolved_phases if phase.curve.is_monotone]
+        drops = [phase for phase in phases if phase.curve.edges]
+        if all(phase.shape.units == {"steps"} for phase in drops):
+            return [edge for phase in drops for edge in phase.curve.edges]
     return []
 
 
@@ -224,14 +222,15 @@ def idle_stairs(info: RunInfo) -> Iterator[str]:
     """Report stairs that are longer than their phase."""
     for config in info.configs if not info.is_trial else ():
         scheduler = config.scheduler
-        if not isinstance(scheduler, ScheduledLR) or not isinstance(scheduler.route, Plan):
+        if not isinstance(scheduler, ScheduledLR) or scheduler.change:
             continue
-        for phase in scheduler.timeline.segments:
+        for phase in scheduler.timeline.resolved_phases:
             length = phase.end - phase.start
-            if isinstance(phase.shape, Step) and length and phase.curve(length - 1) == 1.0:
+            intervals = [duration for duration in phase.shape.durations if duration != phase.shape.over]
+            if intervals and length and phase.curve.is_monotone and phase.curve(length - 1) == phase.curve(0):
                 unit = "update" if scheduler.horizon.unit == "step" else "epoch"
                 yield (
-                    f"{spell(phase.shape)} never drops the LR: its phase has {plural(length, unit)}. Write a shorter interval, "
+                    f"{call_text(phase.shape)} never drops the LR: its phase has {plural(length, unit)}. Write a shorter interval, "
                     "such as step('30%'), or hold() if the LR is meant to stay."
                 )
 
@@ -241,7 +240,7 @@ def long_horizon(info: RunInfo) -> Iterator[str]:
     """Report a ``horizon=`` of which less than half is run; a shorter one may be meant to leave the LR at its floor."""
     for stepped in _stepped(info):
         scheduler = stepped.scheduler
-        if not isinstance(scheduler, ScheduledLR) or scheduler.host is not None:
+        if not isinstance(scheduler, ScheduledLR) or scheduler.run_length is not None:
             continue
         given = scheduler.horizon
         if (given.unit, 1) == (stepped.interval, stepped.frequency) and given.steps > 2 * stepped.steps:

@@ -64,8 +64,3 @@ def _write(trainer: Trainer, write: Callable[[LoggerAdapter, Any], None]) -> Non
         _log.error("Another logger failed at the same event.", exc_info=other)
     if errors:
         raise errors[0]
-
-
-# The old names, until their callers use the new ones.
-has_tensorboard = wants_picture
-log_outcome = log_summary

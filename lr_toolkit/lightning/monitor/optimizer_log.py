@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, final
 from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, is_left, next_log_step
 from lr_toolkit.lightning.monitor.recorder import Groups, Update, UpdateRecorder, are_same
 from lr_toolkit.optim.match_groups import match_groups
-from lr_toolkit.preview.phase_rows import phase_rows
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -192,4 +191,4 @@ class OptimizerLog:
 
 
 def _phase_starts(scheduler: ScheduledLR | None) -> frozenset[int]:
-    return frozenset(phase.start for phase in phase_rows(scheduler.route)) if scheduler else frozenset()
+    return frozenset(phase.start for phase in scheduler.phases) if scheduler else frozenset()

@@ -10,7 +10,6 @@ import numpy as np
 from lr_toolkit.lightning.loggers.rows import PlanReport
 from lr_toolkit.lightning.monitor.start_report import schedule_text
 from lr_toolkit.optim import ScheduledLR
-from lr_toolkit.preview.phase_rows import change_of, phase_rows
 from lr_toolkit.preview.picture import Line
 
 if TYPE_CHECKING:
@@ -81,13 +80,13 @@ def _optimizer_config(run_info: RunInfo, index: int) -> dict[str, Any]:
 
 
 def _phase_config(scheduler: ScheduledLR) -> dict[str, Any]:
-    phases = phase_rows(scheduler.route)
-    change = change_of(scheduler.route, scheduler.timeline)
+    phases = scheduler.phases
+    change = scheduler.change
     return {
         "phases": {
             str(number): {"shape": phase.name, "begins": phase.start, "steps": phase.end - phase.start}
             for number, phase in enumerate(phases)
         },
-        "warmup_steps": sum(phase.end - phase.start for phase in phases if phase.name == "warmup"),
+        "warmup_steps": sum(phase.end - phase.start for phase in phases if phase.warms_up),
         **({"change": change} if change else {}),
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from lr_toolkit.lightning.loggers.rows import has_tensorboard, log_outcome
+from lr_toolkit.lightning.loggers.rows import log_summary, wants_picture
 from lr_toolkit.preview.picture import Line, draw, has_matplotlib, save
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class RunSummary:
         """Give the numbers to the trackers under names that begin with ``prefix``, and the picture; write it to ``path``, too."""
         figure: Figure | None = None
         try:
-            if path is not None or (has_tensorboard(trainer) and has_matplotlib()):
+            if path is not None or (wants_picture(trainer) and has_matplotlib()):
                 figure = draw(self.lines, title="Learning rate, planned and used", phases=self.phases)
             if path is not None and figure is not None:
                 save(figure, path)
@@ -82,4 +82,4 @@ class RunSummary:
         self._log(trainer, prefix, None)
 
     def _log(self, trainer: Trainer, prefix: str, figure: Figure | None) -> None:
-        log_outcome(trainer, {f"{prefix}{name}": value for name, value in self.numbers().items()}, figure)
+        log_summary(trainer, {f"{prefix}{name}": value for name, value in self.numbers().items()}, figure)

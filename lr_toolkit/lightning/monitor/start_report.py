@@ -11,7 +11,6 @@ from lr_toolkit.lightning._compat import callbacks_of, is_a
 from lr_toolkit.lightning.monitor.group_table import group_table
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview import Report, Table
-from lr_toolkit.preview.phase_rows import change_of, phase_rows
 from lr_toolkit.preview.report import count, plural
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def _facts(
     elif forecast.cut:
         yield f"looked ahead to update {_end(forecast)}, what comes after is not known"
     for scheduler in schedulers:
-        yield change_of(scheduler.route, scheduler.timeline)
+        yield scheduler.change
 
 
 def _end(forecast: Forecast) -> str:
@@ -116,14 +115,14 @@ def _epochs(layout: RunLayout) -> str:
 
 
 def _has_phases(scheduler: ScheduledLR) -> bool:
-    return len(phase_rows(scheduler.route)) > 1
+    return len(scheduler.phases) > 1
 
 
 def _phase_table(scheduler: ScheduledLR, layout: RunLayout) -> Table:
     """Where each phase begins, in updates and in epochs."""
     horizon = scheduler.horizon
     rows = []
-    for phase in phase_rows(scheduler.route):
+    for phase in scheduler.phases:
         epoch = float(horizon.epoch_at(Fraction(phase.start))) if horizon.epoch_steps else math.nan
         update = phase.start
         if horizon.unit == "epoch":

@@ -16,7 +16,6 @@ from lr_toolkit.lightning.warmup.ramp_spec import RampSpec
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.held_objects import held_objects
 from lr_toolkit.optim.multiplier import LRMultiplier
-from lr_toolkit.schedules.shapes import Warmup
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -53,7 +52,7 @@ def warn_of_warmups(spec: RampSpec, schedulers: Iterable[Any]) -> None:
 
 def _warms_up(scheduler: Any) -> bool:
     if isinstance(scheduler, ScheduledLR):
-        return isinstance(scheduler.schedule.phases[0], Warmup)
+        return scheduler.schedule.phases[0].warms_up
     if isinstance(scheduler, OneCycleLR):  # which calls the LR that it starts from the initial one
         return True
     groups = scheduler.optimizer.param_groups
