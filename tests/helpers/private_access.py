@@ -80,6 +80,7 @@ def _names(statement: ast.stmt) -> Iterator[str]:
         yield statement.name
     elif isinstance(statement, ast.Assign):
         names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
-        yield from ast.literal_eval(statement.value) if names == ["__slots__"] else names
+        is_list = names == ["__slots__"] and isinstance(statement.value, (ast.Tuple, ast.List))
+        yield from ast.literal_eval(statement.value) if is_list else names
     elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
         yield statement.target.id

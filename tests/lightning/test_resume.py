@@ -29,7 +29,7 @@ from lr_toolkit import (
 )
 from tests.helpers.runs import Net, loader, trainer
 from tests.helpers.script import run_script
-from tests.optim.test_resume import FORMULAS, RunLayout, after, course
+from tests.optim.test_resume import FORMULAS, Course, after, course
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -93,7 +93,7 @@ def test_an_interrupted_fit_follows_the_specified_sequence(seed: int, tmp_path: 
     text, epochs = chance.choice(sorted(FORMULAS)), 8
     bases = [0.1, 0.02]
     asked = course(text, epochs * per_epoch, bases)
-    route: RunLayout = asked
+    route: Course = asked
     # Not at an epoch's last batch: see tests/lightning/killed.py.
     cuts = sorted(chance.sample([k for k in range(1, 4 * per_epoch) if k % per_epoch], 2))
     used: list[list[float]] = []
