@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
 
     from lr_toolkit.lightning.checks.run_info import RunInfo
-    from lr_toolkit.lightning.monitor.recorder import Update
+    from lr_toolkit.lightning.monitor.optimizer_log import OptimizerLog
 
 __all__ = ["RunFindings", "notes_of"]
 
@@ -76,21 +76,23 @@ class RunFindings:
         if self._runtime is not None:
             self._runtime.look_at_ranks(self._trainer)
 
-    def check_update(self, update: Update | None, names: Sequence[str]) -> None:
-        """Warn of the first update that did not use the LR that its schedule plans.
+    def check_update(self, log: OptimizerLog) -> None:
+        """Warn of the first update that did not use the LR that its schedule planned.
 
         Args:
-            update: the update.
-            names: the names of its groups.
+            log: the optimizer whose taken update is checked.
 
         Raises:
             ScheduleError: with ``strict``, instead of the warning.
         """
+        update = log.update
         scheduler = update.scheduler if update else None
-        if update is None or scheduler is None or self._has_mismatch or update.bindings != scheduler.bindings:
+        if update is None or scheduler is None or self._has_mismatch or update.lrs == update.planned_lrs:
             return
         if not any(config.scheduler is scheduler for config in self._trainer.lr_scheduler_configs):
             return  # another scheduler has taken over, as weight averaging does
+        if update.bindings != scheduler.bindings:
+            return  # find_mismatch asks the scheduler itself, which follows something else by now
         recorded: Any = SimpleNamespace(
             scheduler=scheduler,
             counted=update.scheduler_step,
@@ -98,7 +100,7 @@ class RunFindings:
             lrs=update.lrs,
             optimizer=scheduler.optimizer,
         )
-        found = find_mismatch(self._trainer, recorded, names)
+        found = find_mismatch(self._trainer, recorded, log.group_names())
         if found is not None:
             self._has_mismatch = True
             if self._strict:
