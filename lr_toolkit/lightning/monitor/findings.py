@@ -18,12 +18,22 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.checks.run_info import RunInfo
     from lr_toolkit.lightning.monitor.optimizer_log import OptimizerLog
 
-__all__ = ["RunFindings", "notes_of"]
+__all__ = ["RunFindings", "notes_of", "refuse_unknown_codes"]
 
 
 def notes_of(run_info: RunInfo) -> list[str]:
     """What stands under the start report, without a warning."""
     return list(invisible_warmups(run_info))
+
+
+def refuse_unknown_codes(ignore: Sequence[str]) -> None:
+    """Refuse codes to ignore that are no list.
+
+    Raises:
+        ScheduleError: for a text in place of a list.
+    """
+    if isinstance(ignore, str):
+        raise ScheduleError(f"ignore={ignore!r}: must be a list of codes. Write ignore=[{ignore!r}].")
 
 
 @final
@@ -47,7 +57,7 @@ class RunFindings:
         self._has_mismatch = False
 
     @property
-    def texts(self) -> tuple[str, ...]:
+    def reported(self) -> tuple[str, ...]:
         """What was warned of."""
         return self._texts + (self._runtime.findings if self._runtime else ())
 
@@ -62,7 +72,7 @@ class RunFindings:
     def watch_again(self) -> None:
         """Count those of optimizers and schedulers that were exchanged."""
         if self._runtime is not None:
-            self._texts = self.texts
+            self._texts = self.reported
             self._runtime.close()
             self.watch()
 

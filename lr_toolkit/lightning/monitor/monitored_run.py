@@ -153,7 +153,7 @@ class MonitoredRun:
             self._logs.state(),
             self._planned,
             self._next_lrs,
-            self._findings.texts,
+            self._findings.reported,
             self._readings,
         )
 
