@@ -16,14 +16,25 @@ if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
 
     from lr_toolkit.lightning.checks.run_info import RunInfo
-    from lr_toolkit.lightning.monitor.recorder import Update
+    from lr_toolkit.lightning.monitor.optimizer_log import OptimizerLog
 
-__all__ = ["RunFindings", "notes_of"]
+__all__ = ["RunFindings", "notes_of", "refuse_unknown_codes"]
 
 
 def notes_of(run_info: RunInfo) -> list[str]:
     """What stands under the start report, without a warning."""
     return list(invisible_warmups(run_info))
+
+
+def refuse_unknown_codes(ignore: Sequence[str]) -> None:
+    """Refuse codes to ignore that no check has.
+
+    Raises:
+        ScheduleError: for an unknown code, or a text in place of a list.
+    """
+    if isinstance(ignore, str):
+        raise ScheduleError(f"ignore={ignore!r}: must be a list of codes. Write ignore=[{ignore!r}].")
+    Reporter(ignore)
 
 
 @final
@@ -74,30 +85,28 @@ class RunFindings:
         if self._runtime is not None:
             self._report(*self._runtime.check_ranks(self._trainer))
 
-    def check_update(self, update: Update | None, names: Sequence[str]) -> None:
-        """Report the first update that did not use the LR that its schedule plans.
+    def check_update(self, log: OptimizerLog) -> None:
+        """Report the first update that did not use the LR that its schedule planned.
 
         Args:
-            update: the update.
-            names: the names of its groups.
+            log: the optimizer whose taken update is checked.
 
         Raises:
-            ScheduleError: with ``strict``, instead of the warning.
+            ScheduleError: with ``strict``, instead of the report.
         """
+        update = log.update
         scheduler = update.scheduler if update else None
-        if update is None or scheduler is None or self._has_mismatch or update.bindings != scheduler.bindings:
+        if update is None or scheduler is None or self._has_mismatch or update.lrs == update.planned_lrs:
             return
         if not any(config.scheduler is scheduler for config in self._trainer.lr_scheduler_configs):
             return  # another scheduler has taken over, as weight averaging does
-        planned = update.bindings[0].values(update.scheduler_step)
-        factors = update.factors or [1.0] * len(planned)
         mismatch = find_mismatch(
             self._trainer,
             scheduler,
             update=update.scheduler_step,
             used=update.lrs,
-            planned=[lr * factor for lr, factor in zip(planned, factors, strict=False)],
-            names=names,
+            planned=update.planned_lrs,
+            names=log.group_names(),
         )
         if mismatch is not None:
             self._has_mismatch = True

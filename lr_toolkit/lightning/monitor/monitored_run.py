@@ -202,7 +202,7 @@ class MonitoredRun:
                 checked.append(log)
         self._rows.write(row, logs[0].step, epoch, in_batch=True)
         for log in checked:
-            self._findings.check_update(log.update, log.group_names())
+            self._findings.check_update(log)
 
     def _log_last_updates(self) -> None:
         """Log each optimizer's last update, which was not known to be the last."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import is_
+from operator import is_, mul
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import torch
@@ -53,6 +53,12 @@ class Update(NamedTuple):
     def lrs(self) -> list[float]:
         """The LR of each group; for tensors this waits for their device."""
         return numbers(self.recorded_lrs)
+
+    @property
+    def planned_lrs(self) -> list[float]:
+        """The LR that the scheduler planned for each group, times the warmup ramps; empty without a scheduler."""
+        lrs = [lr for binding in self.bindings if binding.key == "lr" for lr in binding.values(self.scheduler_step)]
+        return lrs if self.factors is None else list(map(mul, lrs, self.factors))
 
     @property
     def others(self) -> dict[str, list[float]]:

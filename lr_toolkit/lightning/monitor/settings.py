@@ -10,7 +10,7 @@ from typing import Literal, final
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning.checks.reporter import Reporter
+from lr_toolkit.lightning.monitor.findings import refuse_unknown_codes
 from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.preview.picture import has_matplotlib
 
@@ -50,7 +50,7 @@ class MonitorSettings:
                 f"LRMonitor(names={self.names!r}): write names='stable' for lr/<scheduler or group name>, or names='lightning' "
                 "for the names of Lightning's LearningRateMonitor."
             )
-        Reporter(self.ignore)  # refuses a code that no check has
+        refuse_unknown_codes(self.ignore)
         self._refuse_other_files()
 
     def _refuse_other_files(self) -> None:
