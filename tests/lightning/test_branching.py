@@ -13,7 +13,18 @@ import pytest
 import torch
 from torch.optim import Optimizer
 
-from lr_toolkit import Branch, ScheduleError, ScheduleMixin, branch, configure_optimizers, hold, linear, one_minus_sqrt
+from lr_toolkit import (
+    Branch,
+    Horizon,
+    Schedule,
+    ScheduleError,
+    ScheduleMixin,
+    branch,
+    configure_optimizers,
+    hold,
+    linear,
+    one_minus_sqrt,
+)
 from lr_toolkit.cli import main
 from tests.helpers.runs import Net, loader, trainer
 
@@ -145,7 +156,7 @@ def test_from_the_very_beginning_it_is_the_cooldown_alone() -> None:
     state = {
         "class": "lr_toolkit.ScheduledLR",
         "last_epoch": 0,
-        "asked": {"steps": 9, "steps_per_epoch": 3, "unit": "step"},
+        "configured": {"lr": {"horizon": {"steps": 9, "steps_per_epoch": 3, "unit": "step"}}},
     }
 
     assert branch({"global_step": 0, "lr_schedulers": [state]}, 6).schedule == one_minus_sqrt(over=6)
@@ -158,21 +169,36 @@ def made(**changes: Any) -> dict[str, Any]:
     return held
 
 
+def on(**horizon: Any) -> dict[str, Any]:
+    """A checkpoint of a run of another length."""
+    held = made()
+    held["lr_schedulers"][0]["configured"]["lr"]["horizon"] |= horizon
+    return held
+
+
+def following(text: str) -> dict[str, Any]:
+    """A checkpoint of a run that followed another schedule."""
+    held = made()
+    followed = held["lr_schedulers"][0]["followed"]["lr"]
+    timeline = Schedule.parse(text).resolve(Horizon(24))
+    followed["timelines"][0]["schedule"] = text
+    followed["values"] = [timeline(20, base_lr=base) for base in followed["bases"]]
+    return held
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "weights alone": (lambda: branch({"state_dict": {}}, 5), "save_weights_only=False"),
     "another scheduler": (lambda: branch({"lr_schedulers": [{"T_max": 3}]}, 5), "holds no scheduler of lr_toolkit"),
     "counts epochs": (
-        lambda: branch(made(asked={"unit": "epoch"}), 5),
+        lambda: branch(on(unit="epoch"), 5),
         r"hold\('20 epochs'\) >> one_minus_sqrt\(\), with interval='epoch'",
     ),
     "an LR of zero": (
-        lambda: branch(made(route=made()["lr_schedulers"][0]["route"] | {"schedule": "linear(over=20)"}), 5),
+        lambda: branch(following("linear(over=20)"), 5),
         "update 20, the LR is 0",
     ),
     "an LR below the floor": (
-        lambda: branch(
-            made(route=made()["lr_schedulers"][0]["route"] | {"schedule": "linear(end=0.2, over=20)"}), 5, end=0.3
-        ),
+        lambda: branch(following("linear(end=0.2, over=20)"), 5, end=0.3),
         r"branch\(end=0\.3\): at update 20, the LR is 0\.02, .* floor, 0\.03. Write .*end=0\.02\)",
     ),
     "two counters": (
@@ -180,7 +206,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "different updates, 7, 20",
     ),
     "epochs that nobody knows": (
-        lambda: branch(made(asked={"unit": "step", "steps": 24, "steps_per_epoch": None}), "1 epoch"),
+        lambda: branch(on(steps=24, steps_per_epoch=None), "1 epoch"),
         "needs the length of an epoch",
     ),
     "a shape that is none": (lambda: branch("trunk-20.ckpt", 5, "sqrt"), "'cosine', 'linear', 'one_minus_sqrt'"),  # type: ignore[arg-type]
@@ -283,7 +309,15 @@ def test_a_checkpoint_that_is_a_folder_is_read(tmp_path: Path) -> None:
     [
         ({}, "no scheduler of lr_toolkit"),
         (
-            {"lr_schedulers": [{"class": "lr_toolkit.ScheduledLR", "last_epoch": 5, "asked": {"unit": "step"}}]},
+            {
+                "lr_schedulers": [
+                    {
+                        "class": "lr_toolkit.ScheduledLR",
+                        "last_epoch": 5,
+                        "configured": {"lr": {"horizon": {"unit": "step"}}},
+                    }
+                ]
+            },
             "a mapping.*not a whole checkpoint",
         ),
         ({"global_step": 5}, "no scheduler of lr_toolkit"),

@@ -14,6 +14,7 @@ from torch.optim import SGD, AdamW, Optimizer, lr_scheduler
 
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduleError, configure_optimizers
 from lr_toolkit.lightning.checks.forecast import Forecast, forecast
+from lr_toolkit.lightning.monitor import monitored_run
 from lr_toolkit.lightning.run_layout import run_layout_of
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.runs import Net, loader, stream, trainer
@@ -295,14 +296,18 @@ class ByItself(Net):
             self.lr_schedulers().step()
 
 
-def test_a_module_that_optimizes_manually_has_an_axis_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_module_that_optimizes_manually_has_an_axis_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With ``horizon=`` its updates are forecast, and not drawn on the loggers' axis of batches."""
     forecasts, monitor = Forecasts(), LRMonitor(table=True)
     net = ByItself(lambda net, o: configure_optimizers(o, "cosine()", net.trainer, horizon=Horizon(10)))
+    plans: list[Any] = []
+    monkeypatch.setattr(monitored_run, "log_plan", lambda _, report: plans.append(report.lines))
     trainer(max_epochs=1, callbacks=[forecasts, monitor]).fit(net, loader(20))
 
     assert forecasts.result.updates.tolist() == list(range(10))
     assert np.allclose(np.array(net.lrs), forecasts.result.lrs, rtol=1e-12, atol=0)
     assert not forecasts.result.is_on_axis
-    assert monitor._planned == ()
+    assert plans == [()]
     assert "10 updates by the module itself, as horizon= says" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,28 +26,28 @@ def scheduled(net: Probe) -> Any:
 
 
 class Hybrid:
-    """Delegates to two optimizers and is none of torch's, as some hybrids of Muon and AdamW are."""
+    """Delegates to two optimizers, out of sight, and is none of torch's, as some hybrids of Muon and AdamW are."""
 
     def __init__(self, weights: Any) -> None:
-        self.parts = [SGD([weights[0]], lr=0.1), SGD([weights[1]], lr=0.2)]
+        self.inner = SimpleNamespace(parts=[SGD([weights[0]], lr=0.1), SGD([weights[1]], lr=0.2)])
         self.defaults: dict[str, Any] = {}
         self.state: Any = {}
 
     @property
     def param_groups(self) -> Any:
         """The groups of both."""
-        return [group for part in self.parts for group in part.param_groups]
+        return [group for part in self.inner.parts for group in part.param_groups]
 
     def step(self, closure: Any = None) -> Any:
         """Step both."""
         loss = closure() if closure else None
-        for part in self.parts:
+        for part in self.inner.parts:
             part.step()
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Let Lightning clear the gradients."""
-        for part in self.parts:
+        for part in self.inner.parts:
             part.zero_grad(set_to_none)
 
     def state_dict(self) -> Any:
@@ -75,7 +76,25 @@ def test_an_optimizer_that_cannot_be_hooked_is_read_before_each_batch() -> None:
     assert monitor.history["step"] == [0, 1, 2]
     assert monitor.history["lr/pg1"] == [0.1, 0.05, 0.025]
     assert monitor.history["lr/pg2"] == [0.2, 0.1, 0.05]
-    assert len(monitor.findings) == 1
+    assert [finding.code for finding in monitor.findings] == ["LR511"]
+
+
+class InSight(Hybrid):
+    """Holds its optimizers in a list."""
+
+    def __init__(self, weights: Any) -> None:
+        super().__init__(weights)
+        self.parts = self.inner.parts
+
+
+def test_a_hybrid_that_holds_its_optimizers_in_a_list_is_observed() -> None:
+    """The hooks of the inner optimizers notice its updates, and there is no finding."""
+    monitor = LRMonitor()
+    fit(Probe(lambda net: InSight(net.weights), groups=2), monitor, Halves(), batches=3, log_every_n_steps=1)
+
+    assert monitor.history["lr/pg1"] == [0.1, 0.05, 0.025]
+    assert monitor.history["lr/pg2"] == [0.2, 0.1, 0.05]
+    assert monitor.findings == ()
 
 
 # --- errors of others ----------------------------------------------------------------------------------------------------
