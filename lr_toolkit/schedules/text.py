@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,18 +19,27 @@ LONGEST = 20_000
 # --- printing ---------------------------------------------------------------------------------------------------------
 
 
-def call_text(shape: Any, **instead: Any) -> str:
-    """The builder's call that makes ``shape``: the first argument by position if it is required or a length, the others by name.
+# The arguments that many builders share come last in a call.
+_LAST = ("start", "start_lr", "over")
 
-    Arguments at their default are left out. Arguments that are given here take the place of the shape's own.
+
+def call_text(shape: Any, **instead: Any) -> str:
+    """The builder's call that makes ``shape``.
+
+    Positional fields that are required, and a positional ``over``, are written by position, all others by name. Arguments at
+    their default are left out.
+
+    Args:
+        shape: a dataclass with the arguments and the ``name`` of its builder.
+        **instead: arguments in the place of the shape's own.
 
     Example:
         >>> from lr_toolkit.schedules.shapes.cosine import Cosine
-        >>> call_text(Cosine(0.1, over=Duration("3 epochs"))), call_text(Cosine(0.1), end=0.0, over=Duration(5))
+        >>> call_text(Cosine(end=0.1, over=Duration("3 epochs"))), call_text(Cosine(end=0.1), end=0.0, over=Duration(5))
         ("cosine(end=0.1, over='3 epochs')", 'cosine(over=5)')
     """
     arguments = []
-    for field in sorted(fields(shape), key=lambda field: bool(field.kw_only)):
+    for field in sorted(fields(shape), key=_place):
         value = instead.get(field.name, getattr(shape, field.name))
         is_required = field.default is MISSING
         if not is_required and value == field.default:
@@ -38,6 +47,10 @@ def call_text(shape: Any, **instead: Any) -> str:
         by_position = not field.kw_only and (is_required or field.name == "over")
         arguments.append(argument_text(value) if by_position else f"{field.name}={argument_text(value)}")
     return f"{shape.name}({', '.join(arguments)})"
+
+
+def _place(field: Field[Any]) -> tuple[bool, int]:
+    return bool(field.kw_only), _LAST.index(field.name) + 1 if field.name in _LAST else 0
 
 
 def argument_text(value: object) -> str:
