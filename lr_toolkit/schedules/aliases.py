@@ -124,12 +124,11 @@ def _answer(name: str, builders: Builders, args: Sequence[Any], kwargs: Mapping[
         parameter.replace(default=parameter.empty, annotation=parameter.empty)
         for parameter in signature.parameters.values()
     ]
-    # A positional argument too many is meant for the next name in the signature.
     names = [parameter.name for parameter in parameters]
     if args and hasattr(args[0], "param_groups"):
         kwargs, args = {"optimizer": args[0], **kwargs}, args[1:]
     meant = _Meant(name, tuple(signature.parameters))
-    for key, value in [*zip(names, args, strict=False), *kwargs.items()]:
+    for key, value in [*_named(parameters, args), *kwargs.items()]:
         meant.take(key, value)
     if len(args) > len(names):
         meant.wrong = error
@@ -137,6 +136,15 @@ def _answer(name: str, builders: Builders, args: Sequence[Any], kwargs: Mapping[
     explained = meant.explanation() or ("" if meant.wrong else f"{error}. ")
     listed = signature.replace(parameters=parameters, return_annotation=signature.empty)
     return f"{name}({given}): {explained}{fix} Its arguments are {name}{listed}."
+
+
+def _named(parameters: Sequence[inspect.Parameter], args: Sequence[Any]) -> list[tuple[str, Any]]:
+    """Positional arguments by name: one too many is meant for the next name, or as the length if it follows a level."""
+    named = []
+    for parameter, value in zip(parameters, args, strict=False):
+        is_length = parameter.name == "end_lr" and _is_length(value)
+        named.append(("over" if is_length else parameter.name, value))
+    return named
 
 
 @dataclass
@@ -157,7 +165,7 @@ class _Meant:
         ours = next((name for name in (key, *_ELSEWHERE.get(key, ())) if name in self.known), "")
         if key == "warmup_ratio" and isinstance(value, float) and 0 < value <= 1:
             value = f"{decimal(value * 100)}%"
-        climbing = key in _CLIMBS and not {"start", "warmup"} & set(self.known)
+        climbing = key in _CLIMBS and self.name != "warmup" and "warmup" not in self.known
         if key in _NOT_NEEDED or (climbing and _is(value, _CLIMBS[key][1])):
             self.left_out.append(key)
         elif climbing:

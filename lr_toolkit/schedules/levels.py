@@ -102,7 +102,8 @@ class Decay(StartingShape):
 
     def bind(self, context: PhaseContext) -> Curve:
         first = self.start_level(context)
-        if first == self.end and context.length:
+        # An LR may be the base LR of a group by chance, which then stays there.
+        if first == self.end and context.length and context.base is None:
             raise self._idle(first, " and ends there")
         return self.curve(first, self.end, context.length)
 
@@ -117,7 +118,7 @@ class Decay(StartingShape):
 
 @dataclass(frozen=True, slots=True)
 class DecayCurve(Curve):
-    """From ``first`` to ``last`` in ``length`` updates: first * left(i) + last * (1 - left(i))."""
+    """From ``first`` to ``last`` in ``length`` updates: first * left(i) + last * passed(i)."""
 
     is_monotone = True
 
@@ -129,9 +130,12 @@ class DecayCurve(Curve):
     def left(self, i: Index) -> Value:
         """The share of the way that is left at update ``i``: it falls from 1 to 0, and is exact near 0."""
 
+    def passed(self, i: Index) -> Value:
+        """The share of the way that is passed at update ``i``: 1 - left(i)."""
+        return 1.0 - self.left(i)
+
     def __call__(self, i: Index) -> Value:
-        left = self.left(i)
-        return self.first * left + self.last * (1.0 - left)
+        return self.first * self.left(i) + self.last * self.passed(i)
 
     @property
     def end(self) -> float:

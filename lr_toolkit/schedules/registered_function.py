@@ -38,12 +38,12 @@ def register_function(fn: Callable[..., float]) -> Callable[..., Schedule]:
     Example:
         >>> from lr_toolkit import Horizon, Schedule, register_function
         >>> @register_function
-        ... def halving(i, n, *, times=4):
+        ... def octaves(i, n, *, times=4):
         ...     return 0.5 ** (times * i // n)
-        >>> schedule = Schedule.parse("warmup('10%') >> halving(times=3)")
+        >>> schedule = Schedule.parse("warmup('10%') >> octaves(times=3)")
         >>> schedule
-        warmup('10%') >> halving(times=3)
-        >>> halving(times=2).resolve(Horizon(steps=4)).values(range(5))
+        warmup('10%') >> octaves(times=3)
+        >>> octaves(times=2).resolve(Horizon(steps=4)).values(range(5))
         array([1. , 1. , 0.5, 0.5, 0.5])
 
     Reference:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Real
 from typing import Any, ClassVar, TypeAlias, final
@@ -20,6 +20,7 @@ import numpy as np
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration, Unit
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
+from lr_toolkit.schedules.text import call_fields
 
 __all__ = ["Curve", "Index", "PhaseContext", "Shape", "Value", "check_number", "evenly_spread", "exact_ratio"]
 
@@ -39,6 +40,7 @@ class PhaseContext:
         position: the exact beginning of the phase, before rounding.
         horizon: the length of the run.
         level: the factor at which the phase before ended; 1 for the first phase.
+        base: the base value of which absolute levels became factors; ``None`` without such a level.
     """
 
     start: int
@@ -46,6 +48,7 @@ class PhaseContext:
     position: Fraction
     horizon: Horizon
     level: float
+    base: float | None = None
 
     def update_after(self, duration: Duration) -> int:
         """The first update of the phase that lies ``duration`` after its beginning."""
@@ -117,8 +120,8 @@ class Shape(ABC):
 
     @property
     def durations(self) -> tuple[Duration, ...]:
-        """Every duration among the arguments."""
-        values = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # final shapes are dataclasses
+        """Every duration among the arguments, in the order of the call."""
+        values = [getattr(self, field.name) for field in call_fields(self)]
         flat = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
         return tuple(part for part in flat if isinstance(part, Duration))
 

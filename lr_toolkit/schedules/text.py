@@ -11,7 +11,7 @@ from typing import Any
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration
 
-__all__ = ["LONGEST", "argument_text", "call_text", "evaluate"]
+__all__ = ["LONGEST", "argument_text", "call_fields", "call_text", "evaluate"]
 
 LONGEST = 20_000
 
@@ -39,7 +39,7 @@ def call_text(shape: Any, **instead: Any) -> str:
         ("cosine(end=0.1, over='3 epochs')", 'cosine(over=5)')
     """
     arguments = []
-    for field in sorted(fields(shape), key=_place):
+    for field in call_fields(shape):
         value = instead.get(field.name, getattr(shape, field.name))
         is_required = field.default is MISSING
         if not is_required and value == field.default:
@@ -49,8 +49,13 @@ def call_text(shape: Any, **instead: Any) -> str:
     return f"{shape.name}({', '.join(arguments)})"
 
 
-def _place(field: Field[Any]) -> tuple[bool, int]:
-    return bool(field.kw_only), _LAST.index(field.name) + 1 if field.name in _LAST else 0
+def call_fields(shape: Any) -> list[Field[Any]]:
+    """The fields of a shape in the order of its builder's call."""
+
+    def place(field: Field[Any]) -> tuple[bool, int]:
+        return bool(field.kw_only), _LAST.index(field.name) + 1 if field.name in _LAST else 0
+
+    return sorted(fields(shape), key=place)
 
 
 def argument_text(value: object) -> str:

@@ -234,10 +234,7 @@ class ResolvedTimeline(Timeline):
 
     def __post_init__(self) -> None:
         _check_horizon(self.shapes, self.horizon)
-        # An example places the phases if no base is known. It is no round number, so that no absolute level becomes equal to
-        # a factor by chance.
-        base = self.base if self.base is not None else math.pi * (1.0 + max(self._absolute_levels, default=0.0))
-        resolved_phases = _resolve(self.shapes, self.horizon, base)
+        resolved_phases = _resolve(self.shapes, self.horizon, self.base)
         object.__setattr__(self, "resolved_phases", resolved_phases)
         object.__setattr__(self, "_ends", [phase.end for phase in resolved_phases])
         object.__setattr__(self, "_last", float(resolved_phases[-1].curve.end))
@@ -329,7 +326,7 @@ def _check_horizon(shapes: Sequence[Shape], horizon: object) -> None:
         )
 
 
-def _resolve(shapes: Sequence[Shape], horizon: Horizon, base: float) -> tuple[ResolvedPhase, ...]:
+def _resolve(shapes: Sequence[Shape], horizon: Horizon, base: float | None) -> tuple[ResolvedPhase, ...]:
     """The phases in their places, each bound at the level at which the phase before it ended."""
     resolved_phases: list[ResolvedPhase] = []
     level = 1.0
@@ -337,13 +334,18 @@ def _resolve(shapes: Sequence[Shape], horizon: Horizon, base: float) -> tuple[Re
         positions = _positions(shapes, horizon)
         for shape, (position, after) in zip(shapes, pairwise(positions), strict=True):
             start, end = round_half_up(position), round_half_up(after)
-            context = PhaseContext(start, end - start, position, horizon, level)
-            curve = shape.relative_to(base).bind(context)
+            context = PhaseContext(start, end - start, position, horizon, level, base)
+            curve = shape.relative_to(_example_base(shapes) if base is None else base).bind(context)
             resolved_phases.append(ResolvedPhase(start, end, shape, curve))
             level = float(curve.end)
     except ScheduleError as error:
         raise ScheduleError(f"{error} (In {schedule_text(shapes)} on {horizon!r}.)") from error.__cause__
     return tuple(resolved_phases)
+
+
+def _example_base(shapes: Sequence[Shape]) -> float:
+    """A base value that places absolute levels; no round number, so that none of them equals a factor by chance."""
+    return math.pi * (1.0 + max((level for shape in shapes for level in shape.absolute_levels), default=0.0))
 
 
 def _positions(shapes: Sequence[Shape], horizon: Horizon) -> list[Fraction]:

@@ -30,8 +30,11 @@ class Cosine(Decay):
 @dataclass(frozen=True, slots=True)
 class _CosineCurve(DecayCurve):
     def left(self, i: Index) -> Value:
-        # sin^2 of the remaining quarter turn is (1 + cos(pi i / n)) / 2 without its cancellation near the end.
-        angle = math.pi / (2 * self.length) * (self.length - i)
+        return self.passed(self.length - i)
+
+    def passed(self, i: Index) -> Value:
+        # sin^2 of half the angle is (1 - cos(pi i / n)) / 2 without its cancellation near the start.
+        angle = math.pi / (2 * self.length) * i
         sine = np.sin(angle) if isinstance(angle, np.ndarray) else math.sin(angle)
         return sine * sine
 
@@ -49,8 +52,8 @@ def cosine(
 
         factor(i) = end + (start - end) * (1 + cos(pi * i / n)) / 2
 
-    for update i of the phase's n. It is computed as sin^2 of the remaining quarter turn, which keeps every digit down to the
-    last update. After the phase its end holds; torch's ``CosineAnnealingLR`` climbs again after ``T_max``.
+    for update i of the phase's n. It is computed as sin^2 of half the angle, which keeps every digit down to the last
+    update. After the phase its end holds; torch's ``CosineAnnealingLR`` climbs again after ``T_max``.
 
     Args:
         end: the last level as a factor of the base value; above the start the curve climbs.

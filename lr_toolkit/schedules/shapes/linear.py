@@ -29,6 +29,9 @@ class _LinearCurve(DecayCurve):
     def left(self, i: Index) -> Value:
         return (self.length - i) / self.length
 
+    def passed(self, i: Index) -> Value:
+        return i / self.length
+
 
 @register_shape(Linear)
 def linear(
