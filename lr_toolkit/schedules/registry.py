@@ -67,8 +67,8 @@ def register_shape(shape: type[Shape], *, has_text: bool = True) -> Callable[[Ca
 
     Example:
         >>> from dataclasses import dataclass
-        >>> import numpy as np
         >>> from lr_toolkit import Duration, Horizon, Schedule, register_shape
+        >>> from lr_toolkit.schedules.duration import optional_duration
         >>> from lr_toolkit.schedules.shape import Curve, Shape
         >>> @dataclass(frozen=True)
         ... class Staircase(Shape):
@@ -91,7 +91,7 @@ def register_shape(shape: type[Shape], *, has_text: bool = True) -> Callable[[Ca
         ...         return 1.0 / self.stairs
         >>> @register_shape(Staircase)
         ... def staircase(stairs, *, over=None):
-        ...     return Schedule((Staircase(stairs, over and Duration(over)),))
+        ...     return Schedule((Staircase(stairs, optional_duration(over, "staircase")),))
         >>> schedule = Schedule.parse("staircase(4)")
         >>> schedule, schedule.resolve(Horizon(steps=8)).values(range(9))
         (staircase(4), array([1.  , 1.  , 0.75, 0.75, 0.5 , 0.5 , 0.25, 0.25, 0.25]))

@@ -26,8 +26,8 @@ _LAST = ("start", "start_lr", "over")
 def call_text(shape: Any, **instead: Any) -> str:
     """The builder's call that makes ``shape``.
 
-    Positional fields that are required, and a positional ``over``, are written by position, all others by name. Arguments at
-    their default are left out.
+    Positional fields that are required are written by position, and so is ``over`` if it is the first field; all others are
+    written by name. Arguments at their default are left out.
 
     Args:
         shape: a dataclass with the arguments and the ``name`` of its builder.
@@ -41,21 +41,30 @@ def call_text(shape: Any, **instead: Any) -> str:
     arguments = []
     for field in call_fields(shape):
         value = instead.get(field.name, getattr(shape, field.name))
-        is_required = field.default is MISSING
-        if not is_required and value == field.default:
-            continue
-        by_position = not field.kw_only and (is_required or field.name == "over")
-        arguments.append(argument_text(value) if by_position else f"{field.name}={argument_text(value)}")
+        if _is_required(field) or value != field.default:
+            keyword = "" if _is_positional(field, shape) else f"{field.name}="
+            arguments.append(f"{keyword}{argument_text(value)}")
     return f"{shape.name}({', '.join(arguments)})"
 
 
 def call_fields(shape: Any) -> list[Field[Any]]:
     """The fields of a shape in the order of its builder's call."""
 
-    def place(field: Field[Any]) -> tuple[bool, int]:
-        return bool(field.kw_only), _LAST.index(field.name) + 1 if field.name in _LAST else 0
+    def place(field: Field[Any]) -> int:
+        if _is_positional(field, shape):
+            return -1
+        return _LAST.index(field.name) + 1 if field.name in _LAST else 0
 
     return sorted(fields(shape), key=place)
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _is_positional(field: Field[Any], shape: Any) -> bool:
+    is_length = field.name == "over" == fields(shape)[0].name
+    return not field.kw_only and (_is_required(field) or is_length)
 
 
 def argument_text(value: object) -> str:
