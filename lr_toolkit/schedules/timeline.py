@@ -268,7 +268,9 @@ class ResolvedTimeline(Timeline):
             return self._last
         phase = self.resolved_phases[index]
         offset = k - phase.start
-        if type(offset) is Fraction:  # a curve takes an int or a float; isinstance asks an abstract class, which takes longer
+        if (
+            type(offset) is Fraction
+        ):  # a curve takes an int or a float; isinstance asks an abstract class, which takes longer
             offset = int(offset) if offset.denominator == 1 else float(offset)
         return float(phase.curve(offset))
 
