@@ -29,7 +29,7 @@ from lr_toolkit import (
 )
 from tests.helpers.runs import Net, loader, trainer
 from tests.helpers.script import run_script
-from tests.optim.test_resume import FORMULAS, Course, after, course
+from tests.optim.test_resume import FORMULAS, Reference, after, planned
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -92,8 +92,8 @@ def test_an_interrupted_fit_follows_the_specified_sequence(seed: int, tmp_path: 
     per_epoch = math.ceil(8 / accumulate)
     text, epochs = chance.choice(sorted(FORMULAS)), 8
     bases = [0.1, 0.02]
-    asked = course(text, epochs * per_epoch, bases)
-    route: Course = asked
+    asked = planned(text, epochs * per_epoch, bases)
+    route: Reference = asked
     # Not at an epoch's last batch: see tests/lightning/killed.py.
     cuts = sorted(chance.sample([k for k in range(1, 4 * per_epoch) if k % per_epoch], 2))
     used: list[list[float]] = []
@@ -103,7 +103,7 @@ def test_an_interrupted_fit_follows_the_specified_sequence(seed: int, tmp_path: 
         if number and chance.random() < 0.7:
             text, epochs = chance.choice(sorted(FORMULAS)), epochs + chance.choice([0, 4])
             policy = chance.choice(["replan", "keep", "stretch", "continue"])
-            now = course(text, epochs * per_epoch, bases)
+            now = planned(text, epochs * per_epoch, bases)
             if now.plan != asked.plan:
                 follow = after(route, now, begin, policy, None)
                 policy = policy if follow else "keep"
