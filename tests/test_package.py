@@ -141,7 +141,7 @@ def test_every_dependency_has_a_known_good_pin() -> None:
     """Each package that pyproject.toml names has one exact pin in constraints.txt, inside of its range."""
     lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
     pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    pins = {canonicalize_name(one.name): one for one in pinned}
+    pins = {canonicalize_name(pin.name): pin for pin in pinned}
 
     for needed in map(Requirement, requires("lr_toolkit") or []):
         if needed.name == "lr_toolkit":

@@ -553,11 +553,11 @@ def test_a_recipe_of_the_users_keeps_the_contract() -> None:
     """A recipe has the text of its composition, and passes the check."""
 
     @register_builder
-    def trapezoid(over: Any = "20%", *, end: float = 0.0) -> Schedule:
+    def plateau_and_fall(over: Any = "20%", *, end: float = 0.0) -> Schedule:
         """Hold, then fall."""
         return Schedule.parse("hold()") >> lr_toolkit.linear(end=end, over=over)
 
-    check_builder(trapezoid, trapezoid(), trapezoid("30%", end=0.1))
+    check_builder(plateau_and_fall, plateau_and_fall(), plateau_and_fall("30%", end=0.1))
 
 
 # --- outside of schedules/ ----------------------------------------------------------------------------------------------
