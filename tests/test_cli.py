@@ -1,4 +1,4 @@
-"""The command: what it prints, and what it says where it was asked for what is not possible."""
+"""The command: its output, and its errors."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def ran(*arguments: str, encoding: str = "utf-8") -> str:
 
 
 def test_show_prints_the_curve_and_the_phases() -> None:
-    """``show`` prints the schedule, the run's length, a curve from zero, and where each phase begins, in LRs or in factors."""
-    asked = ["show", "warmup('10%') >> cosine()", "--steps", "100"]
+    """``show`` prints the schedule, the run's length, a curve from zero, and each phase, in LRs or in factors."""
+    words = ["show", "warmup('10%') >> cosine()", "--steps", "100"]
 
-    assert ran(*asked, "--steps-per-epoch", "20", "--lr", "3e-4") == SHOWN
-    assert "\n  100 updates; factors of the base LR\n" in ran(*asked)
-    assert ran(*asked, encoding="ascii").isascii()
+    assert ran(*words, "--steps-per-epoch", "20", "--lr", "3e-4") == SHOWN
+    assert "\n  100 updates; factors of the base LR\n" in ran(*words)
+    assert ran(*words, encoding="ascii").isascii()
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_show_prints_the_curve_and_the_phases() -> None:
         (1_234_567, 1, "1,234,567 updates = 1,234,567 epochs;"),
     ],
 )
-def test_the_length_reads_as_one_says_it(
+def test_the_length_is_printed_in_words(
     steps: int, steps_per_epoch: int, length: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One epoch is no "epochs", and a million of them have all their digits."""
+    """One epoch is singular, and a million epochs have all their digits."""
     main(["show", "hold()", "--steps", str(steps), "--steps-per-epoch", str(steps_per_epoch)])
 
     assert length in capsys.readouterr().out
@@ -64,18 +64,18 @@ def test_the_length_reads_as_one_says_it(
     ("schedule", "facts", "phases"),
     [
         ("warmup('1%') >> cosine()", ["warmup('1%') takes no update of so short a run"], ["cosine()"]),
-        ("hold('1%') >> hold('2%')", [f"hold('{one}%') takes no update of so short a run" for one in (1, 2)], []),
+        ("hold('1%') >> hold('2%')", [f"hold('{share}%') takes no update of so short a run" for share in (1, 2)], []),
         ("warmup(2) >> cosine()", [], ["warmup(2)", "cosine()"]),
     ],
 )
-def test_a_phase_without_an_update_is_said_and_not_shown(
+def test_a_phase_without_an_update_is_a_line_and_no_row(
     schedule: str, facts: list[str], phases: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A share that rounds to nothing has no row, as if it ran, but a line that says so."""
+    """A share that rounds to no update has no row in the table, but a line of its own."""
     main(["show", schedule, "--steps", "10"])
-    said, _, table = capsys.readouterr().out.rstrip().partition("\n\n")
+    head, _, table = capsys.readouterr().out.rstrip().partition("\n\n")
 
-    assert [line.strip() for line in said.splitlines()[3:]] == facts
+    assert [line.strip() for line in head.splitlines()[3:]] == facts
     assert [line.split()[0] for line in table.splitlines()[1:]] == phases
 
 
@@ -86,22 +86,24 @@ def test_a_phase_without_an_update_is_said_and_not_shown(
         (["cosine()", "--steps", "0"], "Horizon(steps=0): must be a whole number above zero"),
         (["cosine()", "--steps", str(10**20)], "is longer than any run"),
         (["warmup('2 epochs') >> hold()", "--steps", "9"], "'2 epochs' needs the length of an epoch"),
-        (["step('1 epoch')", "--steps", "9"], "length of an epoch. Say it too: --steps-per-epoch 100."),
+        (["step('1 epoch')", "--steps", "9"], "length of an epoch. Write it too: --steps-per-epoch 100."),
         (["warmup(10)", "--steps", "9"], "The schedule does not fit"),
-        (["cosine(end_lr=1e-5)", "--steps", "9"], "Say the base LR too: --lr 0.001."),
-        (["cosine(end_lr=0.5)", "--steps", "9"], "Say the base LR too: --lr 0.5."),
+        (["cosine(end_lr=1e-5)", "--steps", "9"], "Write the base LR too: --lr 0.001."),
+        (["cosine(end_lr=0.5)", "--steps", "9"], "Write the base LR too: --lr 0.5."),
         (["cosine()", "--steps", "9", "--lr", "-1"], "--lr -1.0: must be above zero"),
         (["cosine()", "--steps", "9", "--lr", "inf"], "--lr inf: must be above zero and finite"),
         (["cosine()", "--steps", "9", "--lr", "nan"], "--lr nan: must be above zero and finite"),
         (
             ["hold(2) >> cosine(end_lr=1e-2)", "--steps", "9", "--lr", "1e-3"],
-            "end_lr=0.01 lies above the base LR, --lr 0.001",
+            "end_lr=0.01 lies above the base LR 0.001",
         ),
         (["cosine()"], "the following arguments are required: --steps"),
     ],
 )
-def test_what_cannot_be_shown_is_said(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line on standard error, behind the command's usage, and exit status 2."""
+def test_what_cannot_be_shown_is_an_error(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error is a line on stderr after the usage, and the exit status is 2."""
     with pytest.raises(SystemExit) as ended:
         main(["show", *arguments])
 

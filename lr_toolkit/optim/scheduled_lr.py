@@ -22,7 +22,9 @@ from lr_toolkit.optim.plateau.rule import MetricRule
 from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_state, upgraded
 from lr_toolkit.optim.updates import GradientProbe, hookable_optimizers, is_captured, warn_of_constants
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
+from lr_toolkit.schedules.changed import describe_change
 from lr_toolkit.schedules.horizon import horizon_from
+from lr_toolkit.schedules.timeline import Phase
 
 __all__ = ["ScheduledLR"]
 
@@ -204,6 +206,16 @@ class ScheduledLR(LRScheduler):
     def bindings(self) -> tuple[Binding, ...]:
         """What is followed, one binding for each key of the parameter groups that is driven."""
         return (self.binding,)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases that are followed, with the updates at which they act."""
+        return self.binding.timelines[0].phases
+
+    @property
+    def change(self) -> str:
+        """How the run goes on that does not follow the plan of its code, in words; nothing if it does."""
+        return describe_change(self.binding.timelines[0], self.configured.timelines[0])
 
     @property
     def plateau(self) -> MetricRule | None:

@@ -1,4 +1,4 @@
-"""What a person looks at: sparkline, table, picture."""
+"""Sparklines, tables, reports and pictures of schedules and learning rates."""
 
 from lr_toolkit.preview.report import Report as Report
 from lr_toolkit.preview.report import Table as Table

@@ -1,4 +1,4 @@
-"""A picture of learning-rate curves: what was planned, and what was used."""
+"""A picture of learning-rate curves: the planned and the used LRs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import pairwise
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from sys import float_info
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
 from lr_toolkit.preview.names import join_equal, shorten_unique
+from lr_toolkit.schedules.shape import evenly_spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,21 +22,21 @@ __all__ = ["Line", "draw", "has_matplotlib", "save"]
 Points: TypeAlias = "tuple[Sequence[float], Sequence[float]]"
 _T = TypeVar("_T")
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by all eyes
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # distinct for colour-blind readers too
 _MARKERS = "os^D"
 _GREY = "#666666"
 _MOST_LINES = 40
-_MOST_NAMES = 14  # as many as stand beside the picture
+_MOST_NAMES = 14  # that fit beside the picture
 _LONGEST_NAME = 26
-_DENSE = 150  # points across the picture from where on the eye sees a line
-_FAR_APART = 20  # times as high: on a linear axis the lowest curve would lie on the ground
-_HIGHEST = 1e250  # beyond it matplotlib's limits and ticks overflow
+_DENSE = 150  # points across the picture that look like a line
+_FAR_APART = 20  # ratio of two peaks at which the lower curve is hardly visible on a linear axis
+_HIGHEST = 1e250  # limits and ticks of matplotlib overflow beyond it
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve: the updates and LRs that were planned, and those that were used; either may be empty."""
+    """A curve: the updates and LRs that were planned, and those that were used; either may be empty."""
 
     name: str
     planned: Points = ((), ())
@@ -53,19 +54,19 @@ def has_matplotlib() -> bool:
 
 
 def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) -> Figure:
-    """The picture, as a matplotlib Figure on white that no window manager knows of.
+    """Draw a matplotlib Figure on white, without a window.
 
-    What was planned is a broad line. What was used are points, joined where no update lies between them or they are so dense
-    that the eye would join them. Equal curves are one, of more than 40 different ones 40 are drawn, and of more than 14 as
-    many named, evenly picked from the highest to the lowest. Where these lie far apart the axis is logarithmic.
+    The planned LRs are a broad line. The used LRs are points, which are joined if no update lies between them or if they are
+    dense. Equal curves are drawn once. At most 40 curves are drawn and 14 named, picked evenly from the highest to the
+    lowest. If their peaks lie far apart, the axis is logarithmic.
 
     Args:
         lines: the curves.
-        title: above the picture.
-        phases: the updates at which a phase of the schedule begins, each marked by a thin line.
+        title: the text above the picture.
+        phases: the updates at which a phase of the schedule begins; each gets a thin line.
 
     Raises:
-        ImportError: where matplotlib is not installed, with the extra to install.
+        ImportError: if matplotlib is not installed; the message names the extra.
 
     Example:
         >>> figure = draw([Line("head", planned=([0, 1, 2], [0.1, 0.05, 0.0]))], title="linear()")
@@ -79,27 +80,27 @@ def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) 
 
     figure = Figure(figsize=(8, 4), dpi=120, layout="constrained", facecolor="white")
     axes = figure.add_subplot(facecolor="white")
-    different = sorted(_different(lines), key=lambda one: -one.peak)
+    different = sorted(_different(lines), key=lambda line: -line.peak)
     shown = _spread(different, _MOST_LINES)
-    updates = [x for one in shown for x in (*one.planned[0], *one.used[0])]
+    updates = [update for line in shown for update in (*line.planned[0], *line.used[0])]
     visible = (max(updates) - min(updates)) / _DENSE if updates else 0.0
     looks, broad = _looks(len(shown)), 5 if len(shown) <= len(_COLOURS) else 40 / (len(shown) + 2)
     for line, look in zip(shown, looks, strict=True):
         if len(line.planned[0]):
             xs, ys = line.planned
-            (broadly,) = axes.plot(
-                xs, _drawn(ys), color=look["color"], alpha=0.3, linewidth=broad, solid_capstyle="round"
+            (plan,) = axes.plot(
+                xs, _drawable(ys), color=look["color"], alpha=0.3, linewidth=broad, solid_capstyle="round"
             )
-            if len(xs) == 1:  # through which no line goes
-                broadly.set(marker="o", markersize=broad, markeredgewidth=0)
+            if len(xs) == 1:  # a line needs two points
+                plan.set(marker="o", markersize=broad, markeredgewidth=0)
         if len(line.used[0]):
             xs, ys = _joined(line.used, visible)
-            axes.plot(xs, _drawn(ys), **look, markevery=_marked(xs))
+            axes.plot(xs, _drawable(ys), **look, markevery=_marked(xs))
     for phase in phases:
         axes.axvline(phase, color="#999999", linewidth=0.8, linestyle=":")
     axes.set(xlabel="update", ylabel="learning rate")
     axes.set_title(title, parse_math=False)
-    _scale(axes, [one.peak for one in shown if one.peak > 0])
+    _scale(axes, [line.peak for line in shown if line.peak > 0])
     axes.margins(x=0.02)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     axes.spines[["top", "right"]].set_visible(False)
@@ -109,7 +110,7 @@ def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) 
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Write a picture, in the format that the ending of ``path`` says; folders are made."""
+    """Write a picture in the format of the ending of ``path``; missing folders are created."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target)
@@ -117,43 +118,43 @@ def save(figure: Figure, path: str | Path) -> Path:
 
 
 def _different(lines: Sequence[Line]) -> list[Line]:
-    """Each curve once, under the names of all that have it."""
-    alike: dict[object, list[Line]] = {}
-    for one in lines:
-        alike.setdefault(tuple(tuple(part) for part in (*one.planned, *one.used)), []).append(one)
-    firsts = shorten_unique([many[0].name for many in alike.values()], _LONGEST_NAME)
+    """Each curve once, with the joined names of all lines that are equal."""
+    equal: dict[object, list[Line]] = {}
+    for line in lines:
+        equal.setdefault(tuple(tuple(part) for part in (*line.planned, *line.used)), []).append(line)
+    names = shorten_unique([same[0].name for same in equal.values()], _LONGEST_NAME)
     return [
-        Line(join_equal([first, *(one.name for one in many[1:])]), many[0].planned, many[0].used)
-        for first, many in zip(firsts, alike.values(), strict=True)
+        Line(join_equal([name, *(line.name for line in same[1:])]), same[0].planned, same[0].used)
+        for name, same in zip(names, equal.values(), strict=True)
     ]
 
 
-def _spread(many: Sequence[_T], most: int) -> list[_T]:
-    """At most so many of them, the first and the last and evenly between."""
-    if len(many) <= most:
-        return list(many)
-    return [many[round(at * (len(many) - 1) / (most - 1))] for at in range(most)]
+def _spread(items: Sequence[_T], most: int) -> list[_T]:
+    """At most ``most`` of the items, evenly picked, including the first and the last."""
+    return [items[index] for index in evenly_spread(len(items), most)]
 
 
 def _looks(count: int) -> list[dict[str, Any]]:
-    """How each curve is drawn: few by colours of their own, many by their place on a ramp and the mark of their points."""
+    """How each curve is drawn: a few by distinct colours, many by a colour gradient and different markers."""
     usual: dict[str, Any] = {"linewidth": 1.2, "markersize": 3}
     if count <= len(_COLOURS):
         return [{**usual, "color": colour, "marker": "o"} for colour in _COLOURS[:count]]
     from matplotlib import colormaps
 
-    ramp = colormaps["viridis"]  # up to where it is still dark enough for white
+    gradient = colormaps["viridis"]
+    # Its last 15 % are too pale on white.
+    colours = [gradient(0.85 * index / (count - 1)) for index in range(count)]
     return [
-        {**usual, "color": ramp(0.85 * at / (count - 1)), "marker": _MARKERS[at % len(_MARKERS)]} for at in range(count)
+        {**usual, "color": colour, "marker": _MARKERS[index % len(_MARKERS)]} for index, colour in enumerate(colours)
     ]
 
 
-def _drawn(lrs: Sequence[float]) -> list[float]:
+def _drawable(lrs: Sequence[float]) -> list[float]:
     return [min(lr, _HIGHEST) for lr in lrs]
 
 
 def _joined(points: Points, visible: float) -> Points:
-    """The points, with a gap between two that are not neighbours and stand visibly apart: nothing is known of it."""
+    """The points, with a gap between two that are no neighbours and visibly apart: the LRs between them are not known."""
     xs, ys = [*points[0][:1]], [*points[1][:1]]
     for (before, x), y in zip(pairwise(points[0]), points[1][1:], strict=True):
         if x - before > max(visible, 1):
@@ -165,18 +166,19 @@ def _joined(points: Points, visible: float) -> Points:
 
 
 def _marked(xs: Sequence[float]) -> list[int]:
-    """Which points get a mark: of few all, of many those that no line reaches."""
+    """The points that get a mark: all if they are few, otherwise those without a neighbour."""
     if len(xs) <= _DENSE:
         return list(range(len(xs)))
-    there = [False, *(x == x for x in xs), False]  # NaN is not itself
-    return [at for at in range(len(xs)) if there[at + 1] and not (there[at] or there[at + 2])]
+    is_point = [False, *(not isnan(x) for x in xs), False]
+    neighbours = zip(is_point, is_point[1:], is_point[2:], strict=False)
+    return [index for index, (before, here, after) in enumerate(neighbours) if here and not (before or after)]
 
 
 def _scale(axes: Any, peaks: Sequence[float]) -> None:
-    """An axis on which the lowest curve can be seen, too."""
+    """Choose an axis on which the lowest curve is visible too."""
     if peaks and max(peaks) > _FAR_APART * min(peaks):
         axes.set_yscale("log", nonpositive="clip")
-        # Over more than a few hundred decades matplotlib finds no ticks.
+        # matplotlib finds no ticks for more than a few hundred decades.
         axes.set_ylim(max(min(peaks) / 20, max(peaks) / 1e100, float_info.min), max(peaks) * 1.5)
         return
     axes.set_ylim(bottom=0)
@@ -184,14 +186,14 @@ def _scale(axes: Any, peaks: Sequence[float]) -> None:
 
 
 def _name(figure: Any, shown: Sequence[Line], looks: Sequence[dict[str, Any]], different: int) -> None:
-    """The legend, beside the picture: there it hides no curve."""
+    """Add the legend beside the picture, so that it hides no curve."""
     from matplotlib.lines import Line2D
 
     named = _spread([*zip(shown, looks, strict=True)], _MOST_NAMES)
     entries = [(line.name, Line2D([], [], **{**look, "linewidth": 2})) for line, look in named]
-    if any(len(one.planned[0]) for one in shown):
+    if any(len(line.planned[0]) for line in shown):
         entries.append(("planned", Line2D([], [], color=_GREY, alpha=0.3, linewidth=5)))
-    if any(len(one.used[0]) for one in shown):
+    if any(len(line.used[0]) for line in shown):
         entries.append(("used", Line2D([], [], color=_GREY, linestyle="", marker="o", markersize=3)))
     if not entries:
         return
@@ -208,4 +210,6 @@ def _name(figure: Any, shown: Sequence[Line], looks: Sequence[dict[str, Any]], d
     )
     legend.get_title().set_fontsize("small")
     for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set(text=name, parse_math=False)  # as it is: matplotlib takes dollars for mathematics, and hides _names
+        text.set(
+            text=name, parse_math=False
+        )  # set later, because matplotlib hides labels that begin with an underscore

@@ -1,4 +1,4 @@
-"""A page of facts and tables for a terminal: plain text, or Rich where it is installed."""
+"""Facts and tables for a terminal: plain text, or colours if Rich is installed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any, final
 
 from lr_toolkit.preview.names import shorten_unique
 
-__all__ = ["Report", "Table"]
+__all__ = ["Report", "Table", "can_print", "count", "epochs", "plural"]
 
-_LEAST = 8  # characters of a first column that gives way
+_LEAST = 8  # characters that remain of a first column that is shortened
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under a heading for each column.
+    """Rows of text under headings.
 
     Args:
-        columns: the headings; one that begins with ``>`` aligns its column to the right.
-        rows: as many texts as there are columns, each.
+        columns: the headings; a heading that begins with ``>`` aligns its column to the right.
+        rows: for each row a text in each column.
 
     Example:
         >>> print(Table(("group", ">lr"), (("head", "1.0e-03"), ("backbone", "1.0e-04"))).text())
@@ -35,13 +35,13 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
     def text(self, width: int = 80) -> str:
-        """The table as lines of at most ``width`` characters; the first column gives way where they are too long.
+        """The table in lines of at most ``width`` characters; the first column is shortened if they are too long.
 
-        What is cut there stays different from row to row.
+        Different texts of that column stay different.
         """
-        right = [one.startswith(">") for one in self.columns]
-        lines = [tuple(one.removeprefix(">") for one in self.columns), *self.rows]
-        widths = [max(len(line[at]) for line in lines) for at in range(len(self.columns))]
+        right = [heading.startswith(">") for heading in self.columns]
+        lines = [tuple(heading.removeprefix(">") for heading in self.columns), *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         spare = width - sum(widths[1:]) - 2 * (len(widths) - 1)
         widths[0] = max(min(widths[0], spare), _LEAST)
         firsts = [lines[0][0], *shorten_unique([row[0] for row in self.rows], widths[0])]
@@ -58,13 +58,13 @@ class Table:
 @final
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is to be shown about one thing: a title, lines of facts, tables, and warnings.
+    """A title, lines of facts, tables, and warnings.
 
     Args:
         title: the first line.
         facts: lines below it.
         tables: below the facts, in order.
-        warnings: at the end, each behind a ``!``.
+        warnings: at the end, each with a ``!`` in front.
 
     Example:
         >>> print(Report("LR: cosine()", ("60 updates",), warnings=("too short",)).text())
@@ -79,35 +79,35 @@ class Report:
     warnings: tuple[str, ...] = ()
 
     def text(self, width: int = 80) -> str:
-        """The page as plain text, ``width`` characters wide."""
+        """The report as plain text, ``width`` characters wide."""
         lines = [_wrap(self.title, width, "")]
-        lines += [_wrap(one, width, "  ") for one in self.facts]
+        lines += [_wrap(fact, width, "  ") for fact in self.facts]
         for table in self.tables:
             lines += ["", textwrap.indent(table.text(width - 2), "  ")]
         if self.warnings and self.tables:
             lines.append("")
-        lines += [_wrap(f"! {one}", width, "  ", "    ") for one in self.warnings]
+        lines += [_wrap(f"! {warning}", width, "  ", "    ") for warning in self.warnings]
         return "\n".join(lines)
 
     def show(self, width: int = 80) -> None:
-        """Print the page: with Rich's colours where it is installed and there is a terminal, plain otherwise."""
+        """Print the report: in colour if Rich is installed and the output is a terminal, otherwise as plain text."""
         try:
             from rich.console import Console
             from rich.text import Text
         except ImportError:
-            print(self.text(width), end="\n\n")  # noqa: T201  # printing is what was asked for
+            print(self.text(width), end="\n\n")  # noqa: T201  # its purpose
             return
         console = Console(width=width, highlight=False)
         shown = Text(self.text(width))
-        # Bold and red read on every background; blue is lost on black, and dim on whatever is pale already.
+        # Bold and red are readable on every background; blue is not on black, and dim is not in a pale theme.
         shown.highlight_regex(r"(?m)^\s+! .*(\n    .*)*", "bold red")
-        shown.highlight_words([one.text(width - 2).splitlines()[0].strip() for one in self.tables], "bold")
+        shown.highlight_words([table.text(width - 2).splitlines()[0].strip() for table in self.tables], "bold")
         shown.highlight_regex(r"^[^\n]*", "bold")
         console.print(shown, end="\n\n")
 
 
 def can_print(text: str, stream: Any = None) -> bool:
-    """Whether a stream's encoding has every character of ``text``."""
+    """Whether the encoding of a stream, stdout by default, has every character of ``text``."""
     encoding = getattr(stream or sys.stdout, "encoding", None) or "ascii"
     try:
         text.encode(encoding)
@@ -117,7 +117,7 @@ def can_print(text: str, stream: Any = None) -> bool:
 
 
 def count(number: int) -> str:
-    """A whole number with its thousands set apart.
+    """A whole number with commas between thousands.
 
     Example:
         >>> count(12500)
@@ -127,7 +127,7 @@ def count(number: int) -> str:
 
 
 def epochs(number: float) -> str:
-    """A length in epochs, whole or not.
+    """A length in epochs.
 
     Example:
         >>> epochs(1.0), epochs(10.5), epochs(1234567.0), epochs(1e-6)
@@ -137,14 +137,14 @@ def epochs(number: float) -> str:
     return f"{text} epoch{'' if text == '1' else 's'}"
 
 
-def plural(number: int, one: str) -> str:
-    """A number with its noun.
+def plural(number: int, noun: str) -> str:
+    """A number with its noun, which gets an "s" unless the number is 1.
 
     Example:
         >>> plural(1, "epoch"), plural(12500, "update")
         ('1 epoch', '12,500 updates')
     """
-    return f"{count(number)} {one}{'' if number == 1 else 's'}"
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def _wrap(text: str, width: int, indent: str, hanging: str | None = None) -> str:

@@ -19,10 +19,10 @@ def sparkline(values: ArrayLike, width: int = 24, *, ascii_only: bool = False) -
     """``values`` as a line of ``width`` characters, from zero (the lowest block) to their maximum (the full one).
 
     Args:
-        values: numbers, none negative, in order; NaN is drawn as zero. More than ``width`` are thinned evenly, the first
-            and the last kept.
-        width: characters; fewer where there are fewer values.
-        ascii_only: for terminals that cannot print blocks.
+        values: numbers of zero or more, in order; NaN is drawn as zero. If there are more than ``width``, as many are picked
+            evenly, including the first and the last.
+        width: the most characters.
+        ascii_only: whether to use no blocks, which some terminals cannot print.
 
     Example:
         >>> sparkline([1, 2, 3, 4, 4, 3, 2, 1, 0])

@@ -1,4 +1,4 @@
-"""The names of other libraries' arguments, and the answer to a builder's call that has them."""
+"""The names of arguments in other libraries, and the answer to a builder's call that uses them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ R = TypeVar("R")
 Builders: TypeAlias = "Mapping[str, Callable[..., Any]]"
 Call: TypeAlias = "tuple[str, dict[str, Any]]"  # of a builder, by its name, with these arguments
 
-# The names in torch, transformers, optax and Keras, and the names here: the first that a builder has is meant.
+# The names in torch, transformers, optax and Keras, each with its names here; the first that a builder has is meant.
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "T_max": ("over",),
     "alpha": ("end",),
@@ -48,15 +48,17 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "warmup_ratio": ("warmup", "over"),
     "warmup_steps": ("warmup", "over"),
 }
-# Theirs climb within a decay: the argument of a warmup of its own that is meant, and the value that means no climb.
+# Their decays contain a climb: the argument of warmup(...) that is meant, and the value that means no climb.
 _CLIMBS = {
     "num_warmup_steps": ("over", 0),
     "start_factor": ("start", 1),
     "warmup_ratio": ("over", 0),
     "warmup_steps": ("over", 0),
 }
-_WHOLE_RUN = frozenset({"decay_steps", "num_training_steps"})  # beside a climb: the decay here takes what that leaves
-_NOWHERE = frozenset({"last_epoch", "num_cycles", "optimizer", "verbose"})
+_WHOLE_RUN = frozenset(
+    {"decay_steps", "num_training_steps"}
+)  # left out after a climb: the decay takes what the climb leaves
+_NOT_NEEDED = frozenset({"last_epoch", "num_cycles", "optimizer", "verbose"})
 _EXAMPLES = {
     "at": ["50%", "75%"],
     "decay": "20%",
@@ -69,39 +71,49 @@ _EXAMPLES = {
 
 
 def answering_other_names(function: Callable[P, R], builders: Builders) -> Callable[P, R]:
-    """``function``, which answers arguments that it does not take with a ``ScheduleError`` and the call to write.
+    """``function``, with a ``ScheduleError`` that shows the call to write for arguments that it does not take.
 
-    ``builders`` are all there are, this one among them: the call is tried before it is shown.
+    Args:
+        function: the builder.
+        builders: all builders by name; the call is tried with them before it is shown.
     """
     signature = inspect.signature(function)
+    names = list(signature.parameters)
 
     @wraps(function)
     def build(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             if args and hasattr(args[0], "param_groups"):
                 raise TypeError("takes no optimizer")
+            end = names.index("end") if {"end", "over"} <= set(names) else len(args)
+            if end < len(args) and _is_length(args[end]):
+                raise ScheduleError(_answer_length(function.__name__, args[:end], args[end], kwargs))
             signature.bind(*args, **kwargs)
         except TypeError as error:
             raise ScheduleError(_answer(function.__name__, builders, args, kwargs, str(error))) from None
-        if args and next(iter(signature.parameters), "") == "end" and _is_length(args[0]):
-            raise ScheduleError(_answer_length(function.__name__, args[0], kwargs))
         return function(*args, **kwargs)
 
     return build
 
 
 def _is_length(level: Any) -> bool:
-    """Whether a number in the place of a level is hardly meant as one."""
+    """Whether a number that was given as a level is more likely a length."""
     return isinstance(level, (int, float, np.number)) and not isinstance(level, bool) and bool(level > 1)
 
 
-def _answer_length(name: str, level: Any, kwargs: Mapping[str, Any]) -> str:
-    others = "".join(f", {key}={_shown(value)}" for key, value in kwargs.items() if key != "end_lr")
-    is_whole = "over" not in kwargs and float(level).is_integer() and level < ENDLESS
-    length = f"{name}(over={int(level)}{others}) for a length (torch's T_max), " if is_whole else ""
+def _answer_length(name: str, before: Sequence[Any], level: Any, kwargs: Mapping[str, Any]) -> str:
+    """The answer to a length by position in the place of ``end``, as in torch's ``CosineAnnealingLR(optimizer, 100)``."""
+
+    def call(argument: str) -> str:
+        others = [f"{key}={_shown(value)}" for key, value in kwargs.items() if key != "end_lr"]
+        return f"{name}({', '.join([*map(_shown, before), argument, *others])})"
+
+    is_whole = "over" not in kwargs and level < ENDLESS and float(level).is_integer()
+    length = f"{call(f'over={int(level)}')} for a length (torch's T_max), " if is_whole else ""
+    given = ", ".join(map(shorten, [*before, level]))
     return (
-        f"{name}({shorten(level)}): the first argument is end, a factor of the base value, and above 1 the curve would climb. Write "
-        f"{length}{name}(end_lr=1e-05{others}) for an LR, or {name}(end={_shown(level)}{others}) to climb."
+        f"{name}({given}): {shorten(level)} would be end, a factor of the base value, and above 1 the curve climbs. Write "
+        f"{length}{call('end_lr=1e-05')} for an LR, or {call(f'end={_shown(level)}')} to climb."
     )
 
 
@@ -112,12 +124,11 @@ def _answer(name: str, builders: Builders, args: Sequence[Any], kwargs: Mapping[
         parameter.replace(default=parameter.empty, annotation=parameter.empty)
         for parameter in signature.parameters.values()
     ]
-    # A second positional argument is meant for the next name in the list, which is to be written.
     names = [parameter.name for parameter in parameters]
     if args and hasattr(args[0], "param_groups"):
         kwargs, args = {"optimizer": args[0], **kwargs}, args[1:]
     meant = _Meant(name, tuple(signature.parameters))
-    for key, value in [*zip(names, args, strict=False), *kwargs.items()]:
+    for key, value in [*_named(parameters, args), *kwargs.items()]:
         meant.take(key, value)
     if len(args) > len(names):
         meant.wrong = error
@@ -127,9 +138,18 @@ def _answer(name: str, builders: Builders, args: Sequence[Any], kwargs: Mapping[
     return f"{name}({given}): {explained}{fix} Its arguments are {name}{listed}."
 
 
+def _named(parameters: Sequence[inspect.Parameter], args: Sequence[Any]) -> list[tuple[str, Any]]:
+    """Positional arguments by name: one too many is meant for the next name, or as the length if it follows a level."""
+    named = []
+    for parameter, value in zip(parameters, args, strict=False):
+        is_length = parameter.name == "end_lr" and _is_length(value)
+        named.append(("over" if is_length else parameter.name, value))
+    return named
+
+
 @dataclass
 class _Meant:
-    """A call in our names, and what became of the names that it came with."""
+    """A call in the names of this package, and what became of each name that was given."""
 
     name: str
     known: tuple[str, ...]
@@ -141,12 +161,12 @@ class _Meant:
     wrong: str = ""
 
     def take(self, key: str, value: Any) -> None:
-        """One more argument."""
+        """Add an argument."""
         ours = next((name for name in (key, *_ELSEWHERE.get(key, ())) if name in self.known), "")
         if key == "warmup_ratio" and isinstance(value, float) and 0 < value <= 1:
             value = f"{decimal(value * 100)}%"
-        climbing = key in _CLIMBS and not {"start", "warmup"} & set(self.known)
-        if key in _NOWHERE or (climbing and _is(value, _CLIMBS[key][1])):
+        climbing = key in _CLIMBS and self.name != "warmup" and "warmup" not in self.known
+        if key in _NOT_NEEDED or (climbing and _is(value, _CLIMBS[key][1])):
             self.left_out.append(key)
         elif climbing:
             self.climb[_CLIMBS[key][0]] = value
@@ -160,20 +180,20 @@ class _Meant:
             self.renamed |= {} if key == ours else {key: ours}
 
     def calls(self) -> list[Call]:
-        """The builders' calls that say the same, in order; to be asked for before ``explanation``."""
+        """The builders' calls that mean the same, in order; call this before ``explanation``."""
         if not self.climb:
             return [(self.name, self.given)]
         for key in [name for name in _WHOLE_RUN if self.renamed.get(name) == "over" and "over" in self.climb]:
             self.left_out.append(key)
             self.given.pop(self.renamed.pop(key))
-        # torch's LinearLR climbs to the base LR, unless it is told where it ends.
+        # torch's LinearLR climbs to the base LR if no end is given.
         rest = {key: value for key, value in self.given.items() if not (key == "end" and _is(value, 1))}
         if self.name == "linear" and "start" in self.climb and rest.keys() <= {"over"} - self.climb.keys():
             return [("warmup", rest | self.climb)]
         return [("warmup", self.climb), (self.name, self.given)]
 
     def explanation(self) -> str:
-        """What became of the names that are not ours."""
+        """What became of the names of other libraries."""
         renamed = ", ".join(f"{theirs} is called {ours}" for theirs, ours in self.renamed.items())
         sentences = [
             f"{renamed} here. " if renamed else "",
@@ -192,7 +212,7 @@ def _of(names: Sequence[str], singular: str, plural: str) -> str:
 
 
 def _fix(calls: Sequence[Call], builders: Builders) -> str:
-    """The calls to write, with an example where an argument is still missing, or why they would be refused too."""
+    """The calls to write, with an example for each missing argument, or the reason why they would be refused too."""
     whole = []
     for name, given in calls:
         parameters = inspect.signature(builders[name]).parameters

@@ -1,10 +1,8 @@
-"""What becomes of a plan that changes on the way: stretched, continued from the value in use, or warmed up again.
-
-Each is a timeline too, so there is one type for what a run follows.
-"""
+"""What a run follows after a change of its plan: a stretched or continued timeline, or a second warmup."""
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,9 +19,12 @@ from lr_toolkit.schedules.timeline import ExactPhase, ResolvedTimeline, Timeline
 
 __all__ = ["Continued", "Rewarmed", "Stretched", "continued", "describe_change", "stretched", "timeline_from"]
 
+_TOLERANCE = 1e-9
+_SAMPLES = 10_000  # updates at which a plan of unknown form is evaluated
+
 
 class _Changed(Timeline):
-    """Another timeline, changed from an update on."""
+    """Another timeline that is changed from an update on."""
 
     __slots__ = ()
 
@@ -53,7 +54,7 @@ class _Changed(Timeline):
 
     @abstractmethod
     def _around(self, of: Timeline) -> Timeline:
-        """The same change of another timeline."""
+        """The same change, made to another timeline."""
 
     @property
     def _update(self) -> str:
@@ -63,13 +64,12 @@ class _Changed(Timeline):
 @final
 @dataclass(frozen=True, slots=True)
 class Stretched(_Changed):
-    """What was left of a timeline at one update, spread over the updates that are left then.
+    """What was left of a timeline at update ``at``, spread over the updates from there to ``until``.
 
         factor(k) = of(position + (k - at) * (of.steps - position) / (until - at))
 
-    from update ``at`` on, which stands at ``position`` of the other timeline, to update ``until``. Before ``at`` the other
-    timeline is followed at its mean rate, position / at. The arithmetic is exact: a float could fall short of the update at
-    which a phase begins.
+    Update ``at`` stands at ``position`` of the other timeline. Updates before it move at the mean rate, position / at. The
+    arithmetic is exact, because a float could fall short of the update at which a phase begins.
     """
 
     of: Timeline
@@ -82,7 +82,7 @@ class Stretched(_Changed):
         return self.until
 
     def position_of(self, k: float | Fraction) -> Fraction:
-        """Where update ``k`` stands in the other timeline."""
+        """The place of update ``k`` in the other timeline."""
         if k > self.at:
             return self.position + (Fraction(k) - self.at) * self._rate
         return Fraction(k) * self.position / self.at if self.at else Fraction(0)
@@ -106,7 +106,7 @@ class Stretched(_Changed):
 
     @property
     def edges(self) -> list[int]:
-        return sorted({round(self._update_of(Fraction(edge))) for edge in self.of.edges} | {self.at})
+        return sorted({math.ceil(self._update_of(Fraction(edge))) for edge in self.of.edges} | {self.at})
 
     @property
     def change(self) -> str:
@@ -124,7 +124,7 @@ class Stretched(_Changed):
 def stretched(timeline: Timeline, at: int, until: int) -> Stretched:
     """What is left of a timeline at update ``at``, spread over the updates from there to ``until``.
 
-    A stretch of a stretch is one stretch.
+    A stretch of a stretch is one stretch, so a run that is resumed often stays as fast as it was.
 
     Raises:
         ScheduleError: if nothing is left of the timeline, or of the run.
@@ -148,11 +148,11 @@ def stretched(timeline: Timeline, at: int, until: int) -> Stretched:
 @final
 @dataclass(frozen=True, slots=True)
 class Continued(_Changed):
-    """From the factor ``start`` in use at update ``at``, the remaining decay of a plan.
+    """The remaining decay of a plan, from the factor ``start`` in use at update ``at``.
 
-        factor(k) = end + (start - end) * (of(k) - end) / (of(at) - end),    end = the plan's last factor
+        factor(k) = end + (start - end) * (of(k) - end) / (of(at) - end),    end = the plan's final factor
 
-    A plan with nothing left to decay leaves the factor what it was.
+    If nothing is left to decay, the factor stays what it was.
     """
 
     of: Timeline
@@ -188,10 +188,16 @@ class Continued(_Changed):
 
 
 def continued(plan: Timeline, at: int, value: float, base: float) -> Continued:
-    """From the value in use at update ``at``, of a group with this base value, the remaining decay of a plan.
+    """The remaining decay of a plan, from the value in use at update ``at``.
+
+    Args:
+        plan: the new plan.
+        at: the update that comes next.
+        value: the value in use.
+        base: the base value of the group; a group with a base of 0 takes up the plan.
 
     Raises:
-        ScheduleError: if the plan still climbs there, or if no decay leads from the value in use to the plan's end.
+        ScheduleError: if the plan still climbs there, or if the value in use lies below the end of a decay.
 
     Example:
         >>> from lr_toolkit import Horizon, linear
@@ -200,20 +206,18 @@ def continued(plan: Timeline, at: int, value: float, base: float) -> Continued:
         [0.02, 0.01]
     """
     first, last = plan.factor(at), plan.factor(max(plan.steps, at))
-    if first and not value:
+    if base and first and not value:
         raise ScheduleError(
             f"on_change='continue' at update {at}: the LR in use is 0, from which nothing decays. Write on_change='replan'."
         )
-    if value < base * last * (1 - 1e-9) and last < first:
+    if value < base * last * (1 - _TOLERANCE) and last < first:
         raise ScheduleError(
             f"on_change='continue' at update {at}: the LR in use, {value:.6g}, lies below {base * last:.6g}, at which the plan ends, "
             "so the way there is no decay. Write a lower end=, or on_change='replan'."
         )
-    around_edges = {update for edge in plan.edges for update in (edge - 1, edge)}
-    between = {at + update for update in evenly_spread(plan.steps - at, 64)}
-    later = [plan.factor(update) for update in around_edges | between | {plan.steps} if update > at]
     # A plan that dips below its end has to climb back to it.
-    if any(factor > first * (1 + 1e-9) or factor < last * (1 - 1e-9) for factor in later):
+    later = [plan.factor(update) for update in _turns_after(plan, at)]
+    if any(factor > first * (1 + _TOLERANCE) or factor < last * (1 - _TOLERANCE) for factor in later):
         raise ScheduleError(
             f"on_change='continue' at update {at}: {plan.text} still climbs there, so there is no remaining decay to run from "
             "the LR in use. Write on_change='replan'."
@@ -221,10 +225,18 @@ def continued(plan: Timeline, at: int, value: float, base: float) -> Continued:
     return Continued(plan, at, value / base if base else first)
 
 
+def _turns_after(plan: Timeline, at: int) -> set[int]:
+    """Updates after ``at``, among them each at which the factor may be highest or lowest."""
+    updates = {plan.steps, *(update for edge in plan.edges for update in (edge - 1, edge))}
+    if not plan.is_monotone:
+        updates |= {at + offset for offset in evenly_spread(plan.steps - at, _SAMPLES)}
+    return {update for update in updates if update > at}
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Rewarmed(_Changed):
-    """A timeline behind a second warmup: its first ``over`` updates from ``at`` on climb by 1 / (over + 1) each."""
+    """A timeline with a second warmup: the first ``over`` updates from ``at`` on climb by 1 / (over + 1) of it each."""
 
     of: Timeline
     at: int
@@ -266,10 +278,10 @@ def timeline_from(state: Mapping[str, Any], configured: ResolvedTimeline | None 
 
     Args:
         state: the plain data.
-        configured: stands in for an equal plan, whose text may not be readable.
+        configured: the plan of the code. It is taken if the state describes it, because its text may hold a Python function.
 
     Raises:
-        ScheduleError: if the text holds a Python function that ``configured`` does not have.
+        ScheduleError: if the text holds a Python function, and ``configured`` is another plan.
     """
     if state["kind"] == "resolved":
         if configured is not None and configured.to_state() == dict(state):
@@ -284,7 +296,7 @@ def timeline_from(state: Mapping[str, Any], configured: ResolvedTimeline | None 
 
 
 def describe_change(timeline: Timeline, configured: Timeline) -> str:
-    """How a run goes on that does not follow the plan of its code, by the name of the policy; nothing if it does.
+    """How a run goes on if it does not follow the plan of its code, beginning with the policy; empty if it does.
 
     Example:
         >>> from lr_toolkit import Horizon, linear

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, TypeAlias
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
 
-__all__ = ["ENDLESS", "Duration", "DurationLike", "Unit"]
+__all__ = ["ENDLESS", "Duration", "DurationLike", "Unit", "decimal", "optional_duration"]
 
 Unit: TypeAlias = Literal["steps", "epochs", "%"]
 
@@ -31,13 +31,13 @@ class Duration(Immutable):
     """A length of training: optimizer updates, epochs, or a share of the whole run.
 
     Args:
-        value: one of these spellings (or a ``Duration``, which is taken as it is):
+        value: a ``Duration``, or one of these spellings:
 
             ========================== ==================================================================
-            ``500``, ``"500 steps"``   500 steps: calls of ``scheduler.step()``, so optimizer updates where
-                                       the scheduler is stepped per update, epochs where per epoch
-            ``"3 epochs"``             3 epochs, also ``"0.5 epochs"``
-            ``"5%"``                   5 % of the run, also ``"2.5%"``
+            ``500``, ``"500 steps"``   500 steps, which are calls of ``scheduler.step()``: optimizer updates
+                                       if the scheduler is stepped per update, epochs if per epoch
+            ``"3 epochs"``             3 epochs; ``"0.5 epochs"`` is half an epoch
+            ``"5%"``                   5 % of the run; ``"2.5%"`` is possible too
             ========================== ==================================================================
 
             A bare float is refused: ``1.0`` is one step to transformers and the whole run to others.
@@ -72,7 +72,15 @@ class Duration(Immutable):
 
     @classmethod
     def of(cls, value: DurationLike, call: str, name: str = "over") -> Duration:
-        """Read ``value``, which an error's message shows as the argument ``name`` of ``call``, or in its place in ``name``.
+        """Read ``value``, the argument ``name`` of ``call``.
+
+        Args:
+            value: what was given.
+            call: the name of the function, for the error's message.
+            name: the name of the argument, or a text with ``{}`` in the place of the value.
+
+        Raises:
+            ScheduleError: as the class.
 
         Example:
             >>> Duration.of(0.5, "multistep", "at=[..., {}]")
@@ -85,12 +93,12 @@ share of the run, at=[..., 500] or at=[..., '500 steps'] for updates, at=[..., '
             return value
         amount, unit = _read(value, call, name)
         duration = object.__new__(cls)
-        duration._set(amount=amount, unit=unit)
+        cls._set(duration, amount=amount, unit=unit)
         return duration
 
     @property
     def literal(self) -> str:
-        """The Python literal that gives this duration back: ``500``, ``'3 epochs'``, ``'5%'``."""
+        """The Python literal that is read as this duration: ``500``, ``'3 epochs'``, ``'5%'``."""
         return str(self.amount) if self.unit == "steps" else repr(str(self))
 
     def __str__(self) -> str:
@@ -109,8 +117,13 @@ share of the run, at=[..., 500] or at=[..., '500 steps'] for updates, at=[..., '
 DurationLike: TypeAlias = int | str | Duration
 
 
+def optional_duration(value: DurationLike | None, call: str, name: str = "over") -> Duration | None:
+    """``Duration.of`` for an argument that may be left out."""
+    return None if value is None else Duration.of(value, call, name)
+
+
 def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
-    """The amount and unit that ``value`` spells, or the error that shows it as the argument ``name`` of ``call``."""
+    """The amount and the unit in ``value``, the argument ``name`` of ``call``."""
 
     def refused(why: str, share: str = "5", steps: int = 500, epochs: int = 3) -> ScheduleError:
         shown = (name if "{}" in name else f"{name}={{}}").format
@@ -151,5 +164,5 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
 
 
 def decimal(value: float | Fraction) -> str:
-    """``value`` to four decimals, as short as it can be written."""
+    """``value`` with at most four decimals, without zeros at the end."""
     return f"{float(value):.4f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""The length of a run: how many steps the scheduler will take, and where its epochs end."""
+"""The length of a run: how many steps its scheduler takes, and where its epochs end."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Horizon(Immutable):
     """The length of a run, in the steps that its scheduler takes.
 
     Args:
-        steps: how many times the run calls ``scheduler.step()``: its optimizer updates, or its epochs where
+        steps: how many times the run calls ``scheduler.step()``: its optimizer updates, or its epochs if
             ``unit="epoch"``.
-        steps_per_epoch: updates in an epoch, or the updates of each epoch in turn where they differ (the last is
-            taken for all that follow). Without it durations in epochs are refused.
-        unit: ``"step"`` where the scheduler is stepped after every update, ``"epoch"`` where once per epoch: then
-            an epoch is one step and ``steps_per_epoch`` is not given.
+        steps_per_epoch: the updates in an epoch, or a list with the updates of each epoch if they differ; its last number is
+            used for all epochs that follow. Without it durations in epochs are refused.
+        unit: ``"step"`` if the scheduler is stepped after every update, ``"epoch"`` if once per epoch: then
+            an epoch is one step, and ``steps_per_epoch`` is not given.
 
     Raises:
-        ScheduleError: where a number is not a whole one above zero, or the unit is unknown.
+        ScheduleError: if a number is not a whole number above zero, or if the unit is unknown.
 
     Example:
         >>> Horizon(steps=1000, steps_per_epoch=100).epochs
@@ -72,14 +72,14 @@ class Horizon(Immutable):
 
     @property
     def epochs(self) -> float | None:
-        """The length in epochs; ``None`` where the length of an epoch is not known."""
+        """The length in epochs; ``None`` if the length of an epoch is not known."""
         if self.epoch_steps is None:
             return None
         return float(self.epoch_at(Fraction(self.steps)))
 
     @property
     def epoch_steps(self) -> tuple[int, ...] | None:
-        """Steps of each epoch in turn, the last for all that follow; ``None`` where they are not known."""
+        """The steps of each epoch in order, the last for all that follow; ``None`` if they are not known."""
         if self.unit == "epoch":
             return (1,)
         if self.steps_per_epoch is None:
@@ -87,7 +87,7 @@ class Horizon(Immutable):
         return (self.steps_per_epoch,) if isinstance(self.steps_per_epoch, int) else self.steps_per_epoch
 
     def after(self, position: Fraction, duration: Duration, times: int = 1) -> Fraction:
-        """The exact position, in steps, that lies ``times`` durations after ``position`` (before, if negative)."""
+        """The exact position, in steps, ``times`` durations after ``position``; before it if ``times`` is negative."""
         amount = duration.amount * times
         if duration.unit == "steps":
             return position + amount
@@ -96,7 +96,7 @@ class Horizon(Immutable):
         return self.step_at(self.epoch_at(position, duration) + amount)
 
     def epoch_at(self, position: Fraction, duration: Duration | None = None) -> Fraction:
-        """The exact epoch, counted from 0, at ``position`` steps: the inverse of ``step_at``."""
+        """The exact epoch at ``position`` steps, counted from 0: the inverse of ``step_at``."""
         lengths, ends = self._epoch_ends(duration)
         if position < 0 or position >= ends[-1]:
             edge, epoch = (0, 0) if position < 0 else (ends[-1], len(lengths))
@@ -105,7 +105,7 @@ class Horizon(Immutable):
         return epoch + 1 - (ends[epoch] - position) / lengths[epoch]
 
     def step_at(self, epoch: Fraction) -> Fraction:
-        """The exact position, in steps, at which ``epoch`` (counted from 0, with its fraction) begins."""
+        """The exact position, in steps, at which ``epoch`` begins; it is counted from 0 and may be a fraction."""
         lengths, ends = self._epoch_ends()
         if epoch < 0 or epoch >= len(lengths):
             edge, start = (0, 0) if epoch < 0 else (len(lengths), ends[-1])
@@ -116,16 +116,16 @@ class Horizon(Immutable):
     def _epoch_ends(self, duration: Duration | None = None) -> tuple[tuple[int, ...], list[int]]:
         lengths = self.epoch_steps
         if lengths is None:
-            asked = f"{str(duration)!r} needs" if duration else "epochs need"
+            needs = f"{str(duration)!r} needs" if duration else "epochs need"
             raise ScheduleError(
-                f"{asked} the length of an epoch, which {self!r} does not say. Write Horizon(steps={self.steps}, "
+                f"{needs} the length of an epoch, which is not known on {self!r}. Write Horizon(steps={self.steps}, "
                 f"steps_per_epoch={max(self.steps // 10, 1)}), or give the duration in steps ('500 steps') or as a share of the run ('5%')."
             )
         return lengths, list(accumulate(lengths))
 
 
 def horizon_state(horizon: Horizon) -> dict[str, Any]:
-    """Plain data, from which ``horizon_from`` makes the horizon again; many epochs of few lengths are counted."""
+    """Plain data, from which ``horizon_from`` makes the horizon again; equal epochs in a row are stored once."""
     lengths: Any = horizon.steps_per_epoch
     if isinstance(lengths, tuple):
         runs = [[length, len(list(equal))] for length, equal in groupby(lengths)]
@@ -147,7 +147,7 @@ def round_half_up(position: Fraction) -> int:
 
 
 def _lengths(per_epoch: object) -> int | tuple[int, ...] | None:
-    """``steps_per_epoch`` in its one spelling, so that equal horizons compare equal."""
+    """``steps_per_epoch`` in its shortest form, so that equal horizons compare equal."""
     if isinstance(per_epoch, np.ndarray):
         per_epoch = per_epoch.tolist()
     if per_epoch is None:
@@ -166,7 +166,7 @@ def _lengths(per_epoch: object) -> int | tuple[int, ...] | None:
 
 
 def _whole(name: str, value: object) -> int:
-    """``value`` as a whole number above zero, or the error that names it."""
+    """``value``, the argument ``name``, as a whole number above zero."""
     try:
         number = operator.index(value)  # type: ignore[arg-type]  # index() is the test
     except TypeError:

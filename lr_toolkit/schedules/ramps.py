@@ -1,4 +1,4 @@
-"""How a warmup ramp climbs: pure functions from the updates that it has seen to a factor of the LR beneath it."""
+"""The ramps of ``LRWarmup``: pure functions from the number of updates taken to a factor of the scheduled LR."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lr_toolkit.errors import ScheduleError
 
 __all__ = ["SHAPES", "UNTUNED", "Ramp", "ramp", "untuned_ramp"]
 
-# From the updates (or epochs) taken since the ramp began, 0 for the first, to a factor that never falls and ends at 1.
+# From the updates (or epochs) taken since the ramp began to a factor that never falls and ends at 1.
 Ramp: TypeAlias = Callable[[int], float]
 
 
-@lru_cache(maxsize=64)  # the same ramp for all groups that ask for it
+@lru_cache(maxsize=64)  # groups with equal arguments share a ramp
 def ramp(shape: str, length: int, start: float | None = None) -> Ramp:
     """The ramp of one of ``SHAPES`` over ``length`` updates, from the factor ``start``.
 
@@ -32,12 +32,13 @@ def ramp(shape: str, length: int, start: float | None = None) -> Ramp:
 
 @lru_cache(maxsize=64)
 def untuned_ramp(shape: str, beta2: float) -> Ramp:
-    """The ramp of one of ``UNTUNED`` for Adam's second beta, read as the decimal that it is written as.
+    """The ramp of one of ``UNTUNED`` for Adam's second beta.
 
-    So 2 / (1 - 0.999) is 2000, where float arithmetic gives 1999.9999999999982 and truncates to 1999.
+    The beta is read as a decimal, so 2 / (1 - 0.999) is 2000. Float arithmetic gives 1999.9999999999982, which truncates to
+    1999.
 
     Raises:
-        ScheduleError: where ``beta2`` does not lie between 0 and 1, or, for ``"radam"``, is not above 0.6.
+        ScheduleError: if ``beta2`` does not lie between 0 and 1, or, for ``"radam"``, is not above 0.6.
 
     Example:
         >>> ramp = untuned_ramp("untuned_linear", 0.999)
@@ -60,7 +61,7 @@ def untuned_ramp(shape: str, beta2: float) -> Ramp:
     return partial(UNTUNED[shape], *((1 - beta) / (2 if shape == "untuned_linear" else 1)).as_integer_ratio())
 
 
-# --- of a length that is given --------------------------------------------------------------------------------------
+# --- ramps of a given length ----------------------------------------------------------------------------------------
 
 
 def _linear(length: int, start: float | None, k: int) -> float:
@@ -73,7 +74,7 @@ def _cosine(length: int, start: float | None, k: int) -> float:
     if k >= length:
         return 1.0
     m, n, low = (k + 1, length + 1, 0.0) if start is None else (k, length, start)
-    # (1 - cos(pi m / n)) / 2 without its cancellation near m = 0.
+    # (1 - cos(pi m / n)) / 2 without its cancellation near m = 0
     return low + (1.0 - low) * math.sin(math.pi * m / (2 * n)) ** 2
 
 
@@ -81,14 +82,14 @@ def _constant(length: int, start: float | None, k: int) -> float:
     return 1.0 if k >= length or start is None else start
 
 
-def _exponential(length: int, start: None, k: int) -> float:  # noqa: ARG001  # as the others, though it has no choice
+def _exponential(length: int, start: None, k: int) -> float:  # noqa: ARG001  # the signature of all ramps
     return -math.expm1(-(k + 1) / length)
 
 
-# --- of a length that Adam's second beta gives ------------------------------------------------------------------------
+# --- ramps whose length follows from Adam's second beta ---------------------------------------------------------------
 
 
-# A quotient of whole numbers is rounded once, as a Fraction's is, and takes a tenth of its time.
+# A quotient of ints is rounded once, as that of a Fraction, and is ten times as fast.
 def _untuned_linear(part: int, whole: int, k: int) -> float:
     return min(1.0, (k + 1) * part / whole)
 
@@ -98,7 +99,7 @@ def _untuned_exponential(part: int, whole: int, k: int) -> float:
 
 
 def _radam(beta2: Fraction, first: int, k: int) -> float:
-    # The difference of rho_inf and the rest cancels up to six digits, so 40 are carried.
+    # The difference of rho_inf and the rest cancels up to six digits.
     with localcontext() as context:
         context.prec = 40
         limit, rho = _rhos(k + first, beta2)
@@ -106,7 +107,7 @@ def _radam(beta2: Fraction, first: int, k: int) -> float:
 
 
 def _rhos(t: int, beta2: Fraction) -> tuple[Decimal, Decimal]:
-    """The longest and the present length of the approximated simple moving average, after update t (1 is the first)."""
+    """The longest and the present length of the approximated simple moving average, after ``t`` updates."""
     beta = Decimal(beta2.numerator) / Decimal(beta2.denominator)
     limit = 2 / (1 - beta) - 1
     power = beta**t
@@ -115,7 +116,7 @@ def _rhos(t: int, beta2: Fraction) -> tuple[Decimal, Decimal]:
 
 @lru_cache(maxsize=32)
 def _first_rectified(beta2: Fraction) -> int:
-    """The first update at which the variance is tractable: rho above 4."""
+    """The first update, counted from 1, at which the variance is tractable: rho is above 4."""
     with localcontext() as context:
         context.prec = 40
         t = 1

@@ -16,8 +16,7 @@ __all__ = ["COOLDOWNS", "wsd"]
 COOLDOWNS: dict[str, Callable[..., Schedule]] = {"cosine": cosine, "linear": linear, "one_minus_sqrt": one_minus_sqrt}
 
 
-# The recipe's arguments are named for its phases, as everywhere in the field.
-_climb = warmup
+_climb = warmup  # an argument of wsd has the same name
 
 
 @register_builder
@@ -28,17 +27,17 @@ def wsd(
     shape: Literal["cosine", "linear", "one_minus_sqrt"] = "one_minus_sqrt",
     end: float = 0.0,
 ) -> Schedule:
-    """Warmup, stable, decay: climb, hold what the other two leave, cool down.
+    """Warmup, stable, decay: climb, hold, cool down.
 
-        warmup(over=warmup) >> hold() >> shape(end, over=decay)
+        warmup(over=warmup) >> hold() >> shape(end=end, over=decay)
 
-    Its stable part can be made longer at any checkpoint, and a cooldown branched from any of them.
+    The stable part can be made longer at any checkpoint, and a cooldown can branch from any checkpoint.
 
     Args:
         warmup: how long to climb.
         decay: how long to cool down, 10 to 20 % of the run in practice.
-        shape: the cooldown, one of the decays by name.
-        end: the floor as a factor of the base LR.
+        shape: the name of the cooldown's builder.
+        end: the final level as a factor of the base LR.
 
     Raises:
         ScheduleError: for a duration without a unit, or another shape.
@@ -50,7 +49,7 @@ def wsd(
     Reference:
         Hu et al. 2024 (MiniCPM), https://arxiv.org/abs/2404.06395; Hägele et al. 2024, https://arxiv.org/abs/2405.18392.
     """
-    if shape not in tuple(COOLDOWNS):  # a tuple asks for no hash
+    if shape not in tuple(COOLDOWNS):  # a tuple, because an unhashable value must be refused too
         raise ScheduleError(
             f"wsd(shape={shorten(shape)}): must be one of {', '.join(map(repr, COOLDOWNS))}. For another cooldown write the "
             "composition: warmup('5%') >> hold() >> polynomial(2.0, over='20%')."

@@ -18,7 +18,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 BUILDERS: dict[str, Callable[..., Any]] = {}
+"""Every builder by its name."""
 WITHOUT_TEXT: set[str] = set()
+"""The builders with an argument that text cannot carry."""
 
 
 def register_builder(function: Callable[P, R]) -> Callable[P, R]:
@@ -51,23 +53,54 @@ def register_builder(function: Callable[P, R]) -> Callable[P, R]:
     return build
 
 
-def register_shape(shape: type[Shape]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Register the builder of a shape, whose name becomes the shape's.
+def register_shape(shape: type[Shape], *, has_text: bool = True) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Register the builder of a shape, and give the shape the builder's name.
+
+    ``lr_toolkit.testing.check_builder`` checks the result against the whole contract.
 
     Args:
-        shape: the frozen dataclass that the builder's schedule holds.
+        shape: a frozen dataclass whose fields are named as the builder's arguments.
+        has_text: whether text can carry every argument.
 
     Raises:
         ScheduleError: if the name is taken.
 
     Example:
-        The shapes of this package are registered so; see ``lr_toolkit/schedules/shapes/linear.py``.
+        >>> from dataclasses import dataclass
+        >>> from lr_toolkit import Duration, Horizon, Schedule, register_shape
+        >>> from lr_toolkit.schedules.duration import optional_duration
+        >>> from lr_toolkit.schedules.shape import Curve, Shape
+        >>> @dataclass(frozen=True)
+        ... class Staircase(Shape):
+        ...     stairs: int
+        ...     over: Duration | None = None
+        ...
+        ...     def bind(self, context):
+        ...         return StaircaseCurve(self.stairs, context.length)
+        >>> @dataclass(frozen=True)
+        ... class StaircaseCurve(Curve):
+        ...     stairs: int
+        ...     length: int
+        ...     is_monotone = True
+        ...
+        ...     def __call__(self, i):
+        ...         return 1.0 - i * self.stairs // self.length / self.stairs
+        ...
+        ...     @property
+        ...     def end(self):
+        ...         return 1.0 / self.stairs
+        >>> @register_shape(Staircase)
+        ... def staircase(stairs, *, over=None):
+        ...     return Schedule((Staircase(stairs, optional_duration(over, "staircase")),))
+        >>> schedule = Schedule.parse("staircase(4)")
+        >>> schedule, schedule.resolve(Horizon(steps=8)).values(range(9))
+        (staircase(4), array([1.  , 1.  , 0.75, 0.75, 0.5 , 0.5 , 0.25, 0.25, 0.25]))
     """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         build = register_builder(function)
         shape.name = function.__name__
-        if not shape.has_text:
+        if not has_text:
             WITHOUT_TEXT.add(shape.name)
         return build
 
@@ -75,5 +108,5 @@ def register_shape(shape: type[Shape]) -> Callable[[Callable[P, R]], Callable[P,
 
 
 def _is_same(known: Any, function: Any) -> bool:
-    """Whether a module that is loaded again defines the builder that is known."""
+    """Whether ``function`` is the known builder, defined again by a module or a notebook cell that ran again."""
     return (known.__module__, known.__qualname__) == (function.__module__, function.__qualname__)

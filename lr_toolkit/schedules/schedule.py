@@ -11,19 +11,19 @@ from lr_toolkit.schedules.duration import Duration
 from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
 from lr_toolkit.schedules.shape import Shape
-from lr_toolkit.schedules.text import LONGEST, call_text, evaluate
+from lr_toolkit.schedules.text import call_text, evaluate
 from lr_toolkit.schedules.timeline import ResolvedTimeline, schedule_text
 
 __all__ = ["Schedule", "ScheduleLike", "parse"]
 
 
 class Schedule(Immutable):
-    """A plan for the learning rate: phases that run one after the other, each on its own clock.
+    """A plan for the learning rate: phases that run one after another, each on its own clock.
 
     ``a >> b`` (or ``a.then(b)``) runs b after a; either side may be a schedule's text. Levels are factors of each parameter
     group's base LR, so one plan serves any number of groups. A phase begins at the level where the phase before it ended,
-    unless it says ``start=``. Schedules compare equal, hash, pickle and print by what they say, and
-    ``Schedule.parse(repr(schedule)) == schedule``.
+    unless it has ``start=``. Schedules compare, hash, pickle and print by value, and ``Schedule.parse(repr(schedule))`` is
+    equal to the schedule.
 
     Args:
         phases: the shapes, in order. The builders (``warmup``, ``cosine``, ...) make them.
@@ -63,17 +63,17 @@ class Schedule(Immutable):
             first, second = open_phases[:2]
             raise ScheduleError(
                 f"{self!r}: {first} and {second} both leave their length open, and only one phase can take what the others "
-                f"leave. Say how long one of them is: {_with_length(first)}."
+                f"leave. Give one of them a length: {_with_length(first)}."
             )
 
     @classmethod
     def parse(cls, text: ScheduleLike) -> Schedule:
-        """Read the text that ``repr`` prints; a ``Schedule`` is taken as it is.
+        """Read the text that ``repr`` prints; a ``Schedule`` is returned unchanged.
 
-        Only the builders' calls, ``>>``, numbers, strings, ``None`` and lists are understood; nothing is evaluated.
+        Only calls of builders, ``>>``, numbers, strings, ``None`` and lists are read; nothing is evaluated.
 
         Raises:
-            ScheduleError: for any other text, and for ``custom``, whose function text cannot carry.
+            ScheduleError: for any other text, including ``custom``, whose function text cannot carry.
 
         Example:
             >>> Schedule.parse("warmup('500 steps') >> linear()")
@@ -81,11 +81,11 @@ class Schedule(Immutable):
         """
         if isinstance(text, cls):
             return text
-        parts: list[Schedule] = evaluate(text, BUILDERS, WITHOUT_TEXT)  # type: ignore[arg-type]  # evaluate refuses what is no text
+        parts: list[Schedule] = evaluate(text, BUILDERS, WITHOUT_TEXT)  # type: ignore[arg-type]  # evaluate refuses anything but a text
         return cls(tuple(phase for part in parts for phase in part.phases))
 
     def then(self, following: ScheduleLike) -> Schedule:
-        """This schedule, and ``following`` after it: the same as ``self >> following``."""
+        """This schedule and ``following`` after it, as ``self >> following``."""
         return Schedule(self.phases + Schedule.parse(following).phases)
 
     def __rshift__(self, following: ScheduleLike) -> Schedule:
@@ -97,29 +97,32 @@ class Schedule(Immutable):
     def resolve(self, horizon: Horizon) -> ResolvedTimeline:
         """The timeline of this schedule on a run of that length.
 
-        Phase boundaries are rounded, half up, on the exact cumulative sum; the phase of open length takes what the others
+        Phase boundaries are rounded half up on the exact cumulative sum; the phase of open length takes what the others
         leave. If all phases together are shorter than the run, the final value holds.
 
         Raises:
-            ScheduleError: if the phases are longer than the run, if a phase would do nothing, or if a duration in epochs meets
-                a horizon that does not know how long an epoch is.
+            ScheduleError: if the phases are longer than the run, if a phase would do nothing, or if a duration is in epochs and
+                the horizon does not know the length of an epoch.
         """
         return ResolvedTimeline(self.phases, horizon)
 
     @property
     def durations(self) -> tuple[Duration, ...]:
-        """Every duration that the schedule's text names, in order."""
+        """Every duration among the arguments, in order."""
         return tuple(duration for phase in self.phases for duration in phase.durations)
 
     @property
     def absolute_levels(self) -> tuple[float, ...]:
-        """Every level above zero that is an LR, in order; without any the schedule is the same for each base LR."""
+        """Every level above zero that is an LR, in order; without any, the schedule is the same for each base LR."""
         return tuple(level for phase in self.phases for level in phase.absolute_levels)
 
     @property
     def has_text(self) -> bool:
-        """Whether ``parse`` reads what ``repr`` prints: no function of ``custom`` is in it, and it is not too long."""
-        return all(phase.has_text for phase in self.phases) and len(repr(self)) <= LONGEST
+        """Whether ``parse`` reads what ``repr`` prints; not with a function of ``custom``, or if the text is too long."""
+        try:
+            return Schedule.parse(repr(self)) == self
+        except ScheduleError:
+            return False
 
     def restarted(self) -> Schedule:
         """This schedule with ``start=1.0`` in each phase after the first that begins at the level reached."""
@@ -130,7 +133,7 @@ class Schedule(Immutable):
         return schedule_text(self.phases)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[object]]:
-        # Text is what a checkpoint loaded with weights_only=True may hold; a Python function has none.
+        # A checkpoint that is loaded with weights_only=True may hold text; a Python function has none.
         return (parse, (repr(self),)) if self.has_text else (Schedule, (self.phases,))
 
 

@@ -1,8 +1,8 @@
 """The contract of a shape: everything that the rest of the package may ask of a phase and of its curve.
 
-A ``Shape`` is what a builder's call says: a frozen value with the arguments of its builder. ``Shape.bind`` fits it to the
-place that its phase has in a run (``PhaseContext``) and gives a ``Curve``: a frozen value that is called with an update of
-the phase. One formula serves a Python int and an int64 array, so that a single value and a whole preview cannot disagree.
+A ``Shape`` holds the arguments of its builder's call. ``Shape.bind`` places it in a run (``PhaseContext``) and returns a
+``Curve``, which is called with an update of the phase. One formula serves a Python int and an int64 array, so a single value
+and a whole preview cannot disagree. ``lr_toolkit.testing.check_builder`` checks a builder against this contract.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Real
 from typing import Any, ClassVar, TypeAlias, final
@@ -20,20 +20,11 @@ import numpy as np
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration, Unit
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
+from lr_toolkit.schedules.text import call_fields
 
-__all__ = [
-    "Curve",
-    "Index",
-    "PhaseContext",
-    "Shape",
-    "Value",
-    "as_float",
-    "check_number",
-    "evenly_spread",
-    "exact_ratio",
-]
+__all__ = ["Curve", "Index", "PhaseContext", "Shape", "Value", "check_number", "evenly_spread", "exact_ratio"]
 
-# An int, or an int64 array of them, gives floats or float64 arrays: the type system cannot say "the same for both".
+# An int, or an int64 array of them, gives a number or a float64 array: the type system cannot express "the same for both".
 Index: TypeAlias = Any
 Value: TypeAlias = Any
 
@@ -41,10 +32,15 @@ Value: TypeAlias = Any
 @final
 @dataclass(frozen=True, slots=True)
 class PhaseContext:
-    """The place of a phase in a run: updates ``start`` to ``start + length - 1`` of ``horizon``.
+    """The place of a phase in a run.
 
-    ``position`` is where the phase begins exactly, before rounding. ``level`` is the factor at which the phase before it
-    ended, 1 for the first phase.
+    Attributes:
+        start: the first update of the phase.
+        length: how many updates the phase has.
+        position: the exact beginning of the phase, before rounding.
+        horizon: the length of the run.
+        level: the factor at which the phase before ended; 1 for the first phase.
+        base: the base value of which absolute levels became factors; ``None`` without such a level.
     """
 
     start: int
@@ -52,80 +48,99 @@ class PhaseContext:
     position: Fraction
     horizon: Horizon
     level: float
+    base: float | None = None
 
-    def milestone(self, duration: Duration) -> int:
-        """The first update of the phase that comes ``duration`` after its beginning."""
+    def update_after(self, duration: Duration) -> int:
+        """The first update of the phase that lies ``duration`` after its beginning."""
         return round_half_up(self.horizon.after(self.position, duration)) - self.start
 
 
 class Curve(ABC):
-    """The factors of a phase on its own clock: update 0 is its first.
+    """The factors of a phase on its own clock, in which update 0 is the first.
 
-    A final subclass is a frozen dataclass. Two curves are equal if they have the same factor at every update that both
-    phases have; so a field that changes a factor is compared, and one that only says where the phase ends need not be.
+    A final subclass is a frozen dataclass. Two curves are equal if they have the same factor at every update that both phases
+    have. So a field that changes a factor takes part in the comparison; one that only tells where the phase ends need not.
     """
 
     __slots__ = ()
 
+    is_monotone: ClassVar[bool] = False
+    """Whether the curve is monotone from each of its edges to the next.
+
+    A curve that does not declare it is evaluated at many updates if the package has to know how it moves.
+    """
+
     @abstractmethod
     def __call__(self, i: Index) -> Value:
-        """The factor at update ``i`` of the phase: a float for an int, a float64 array for an int64 array."""
+        """The factor at update ``i`` of the phase: a number for an int, a float64 array for an int64 array."""
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """The updates at which the curve may jump or turn, in rising order; the ends of the phase need not be among them."""
+        return ()
 
     @property
     @abstractmethod
     def end(self) -> float:
         """The factor that holds after the phase: the limit of the curve at its end."""
 
-    @property
-    def edges(self) -> tuple[int, ...]:
-        """The updates at which the curve may jump or turn, in rising order; between two of them it is monotone."""
-        return ()
-
-    @property
-    def is_monotone(self) -> bool:
-        """Whether the curve never turns; then it rises, falls or stays from its first update to its last."""
-        return True
-
 
 class Shape(ABC):
-    """What a phase does with the hyperparameter. A final subclass is a frozen dataclass with the builder's arguments.
+    """What a phase does with the hyperparameter: a frozen dataclass with the arguments of its builder.
 
-    ``name`` is the name of the builder. ``@register_shape`` sets it.
+    ``@register_shape`` connects it with its builder and sets ``name``. A shape that is not registered works in code, and has
+    no text.
     """
 
     __slots__ = ()
 
     name: ClassVar[str] = ""
+    """The name of the builder."""
     warms_up: ClassVar[bool] = False
     """Whether the phase climbs to the base value at the beginning of a run."""
-    has_text: ClassVar[bool] = True
-    """Whether the text form can carry the arguments."""
+    moves: ClassVar[bool] = True
+    """Whether the phase is meant to change the level at which it begins."""
 
     over: Duration | None
+    """The length of the phase; ``None`` for what the other phases leave."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # The text of a shape that nobody registered still names it.
+        super().__init_subclass__(**kwargs)
+        if "name" not in vars(cls):
+            cls.name = cls.__name__
 
     @abstractmethod
     def bind(self, context: PhaseContext) -> Curve:
-        """The curve of this shape in its place; raises a ``ScheduleError`` if it does not fit there."""
+        """The curve of this shape in its place.
+
+        Raises:
+            ScheduleError: if the shape does not fit there.
+        """
 
     @property
     def durations(self) -> tuple[Duration, ...]:
-        """Every duration among the arguments."""
-        values = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # final shapes are dataclasses
+        """Every duration among the arguments, in the order of the call."""
+        values = [getattr(self, field.name) for field in call_fields(self)]
         flat = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
         return tuple(part for part in flat if isinstance(part, Duration))
 
     @property
     def units(self) -> frozenset[Unit]:
-        """The units in which the shape measures the run; a shape that needs only its own length has none."""
+        """The units in which the shape measures the run; empty for a shape that needs only its own length."""
         return frozenset(duration.unit for duration in self.durations)
 
     @property
     def absolute_levels(self) -> tuple[float, ...]:
-        """The arguments above zero that are LRs: with any of them the factors depend on the base value."""
+        """The arguments above zero that are LRs; with any of them the factors depend on the base value."""
         return ()
 
     def relative_to(self, base: float) -> Shape:
-        """This shape with its absolute levels as factors of ``base``."""
+        """This shape with its absolute levels as factors of ``base``.
+
+        Raises:
+            ScheduleError: if a level does not fit the base value.
+        """
         return self
 
     def restarted(self) -> Shape:
@@ -136,28 +151,40 @@ class Shape(ABC):
 # --- arithmetic and validation that shapes share --------------------------------------------------------------------
 
 
-def as_float(i: Index, value: Value) -> Value:
-    """``value`` as a Python float if ``i`` is a single index."""
-    return value if isinstance(i, np.ndarray) else float(value)
-
-
 def evenly_spread(n: int, most: int = 1000) -> list[int]:
-    """At most ``most`` of the numbers below ``n``, evenly, the first and the last among them."""
+    """At most ``most`` of the numbers below ``n``, evenly spaced, including the first and the last.
+
+    Example:
+        >>> evenly_spread(100, 4), evenly_spread(3)
+        ([0, 33, 66, 99], [0, 1, 2])
+    """
     return [round(place) for place in np.linspace(0, n - 1, min(n, most)).tolist()] if n > 0 else []
 
 
 def exact_ratio(value: float, base: float) -> float:
-    """The factor that gives ``value`` when it is multiplied by ``base``, to the last digit if there is such a factor."""
+    """The factor that gives ``value`` when multiplied by ``base``: to the last digit if there is such a factor.
+
+    Example:
+        >>> 0.03 * exact_ratio(1e-5, 0.03)
+        1e-05
+    """
     ratio = value / base
     near = (ratio, math.nextafter(ratio, math.inf), math.nextafter(ratio, 0.0))
     return next((factor for factor in near if base * factor == value), ratio)
 
 
 def check_number(shape: Shape, name: str, example: str, *, above_zero: bool = False, at_most: float = math.inf) -> None:
-    """Keep the field ``name`` as a float.
+    """Store the field ``name`` as a float, if it is a number that fits.
+
+    Args:
+        shape: the shape, from its ``__post_init__``.
+        name: the field.
+        example: the argument to write instead, for the message.
+        above_zero: whether zero is refused too.
+        at_most: the largest number that fits.
 
     Raises:
-        ScheduleError: for anything but a finite number of at least zero (above zero, or at most ``at_most``).
+        ScheduleError: for anything but a finite number from zero to ``at_most``.
     """
     value: Any = getattr(shape, name)
 
@@ -170,7 +197,7 @@ def check_number(shape: Shape, name: str, example: str, *, above_zero: bool = Fa
         number = math.inf
     if not fits(number):
         bound = "above zero" if above_zero else "zero or more" if at_most == math.inf else f"from 0 to {at_most:g}"
-        length = _duration_of(value)
+        length = _duration_in(value)
         if length and length.unit == "%" and fits(share := float(length.amount / 100)):
             example = f"{'end' if name == 'end_lr' else name}={share}"
         elif length and name == "end":
@@ -182,8 +209,8 @@ def check_number(shape: Shape, name: str, example: str, *, above_zero: bool = Fa
     object.__setattr__(shape, name, number + 0.0)
 
 
-def _duration_of(value: object) -> Duration | None:
-    """The duration that a text in the place of a number says: a share may stand for a factor, any other for a length."""
+def _duration_in(value: object) -> Duration | None:
+    """The duration that a text names in the place of a number: a share is meant as a factor, any other as a length."""
     try:
         return Duration(value) if isinstance(value, str) else None
     except ScheduleError:

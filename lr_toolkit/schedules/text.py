@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
 from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration
 
-__all__ = ["LONGEST", "argument_text", "call_text", "evaluate"]
+__all__ = ["LONGEST", "argument_text", "call_fields", "call_text", "evaluate"]
 
 LONGEST = 20_000
 
@@ -19,25 +19,52 @@ LONGEST = 20_000
 # --- printing ---------------------------------------------------------------------------------------------------------
 
 
-def call_text(shape: Any, **instead: Any) -> str:
-    """The builder's call that makes ``shape``: the first argument by position if it is required or a length, the others by name.
+# The arguments that many builders share come last in a call.
+_LAST = ("start", "start_lr", "over")
 
-    Arguments at their default are left out. Arguments that are given here take the place of the shape's own.
+
+def call_text(shape: Any, **instead: Any) -> str:
+    """The builder's call that makes ``shape``.
+
+    Positional fields that are required are written by position, and so is ``over`` if it is the first field; all others are
+    written by name. Arguments at their default are left out.
+
+    Args:
+        shape: a dataclass with the arguments and the ``name`` of its builder.
+        **instead: arguments in the place of the shape's own.
 
     Example:
         >>> from lr_toolkit.schedules.shapes.cosine import Cosine
-        >>> call_text(Cosine(0.1, over=Duration("3 epochs"))), call_text(Cosine(0.1), end=0.0, over=Duration(5))
+        >>> call_text(Cosine(end=0.1, over=Duration("3 epochs"))), call_text(Cosine(end=0.1), end=0.0, over=Duration(5))
         ("cosine(end=0.1, over='3 epochs')", 'cosine(over=5)')
     """
     arguments = []
-    for field in sorted(fields(shape), key=lambda field: bool(field.kw_only)):
+    for field in call_fields(shape):
         value = instead.get(field.name, getattr(shape, field.name))
-        is_required = field.default is MISSING
-        if not is_required and value == field.default:
-            continue
-        by_position = not field.kw_only and (is_required or field.name == "over")
-        arguments.append(argument_text(value) if by_position else f"{field.name}={argument_text(value)}")
+        if _is_required(field) or value != field.default:
+            keyword = "" if _is_positional(field, shape) else f"{field.name}="
+            arguments.append(f"{keyword}{argument_text(value)}")
     return f"{shape.name}({', '.join(arguments)})"
+
+
+def call_fields(shape: Any) -> list[Field[Any]]:
+    """The fields of a shape in the order of its builder's call."""
+
+    def place(field: Field[Any]) -> int:
+        if _is_positional(field, shape):
+            return -1
+        return _LAST.index(field.name) + 1 if field.name in _LAST else 0
+
+    return sorted(fields(shape), key=place)
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _is_positional(field: Field[Any], shape: Any) -> bool:
+    is_length = field.name == "over" == fields(shape)[0].name
+    return not field.kw_only and (_is_required(field) or is_length)
 
 
 def argument_text(value: object) -> str:

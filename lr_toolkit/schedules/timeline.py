@@ -29,7 +29,7 @@ __all__ = ["ExactPhase", "Phase", "ResolvedPhase", "ResolvedTimeline", "Timeline
 @final
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A phase as a run follows it: what it says, and its updates ``start`` to ``end - 1``."""
+    """A phase as a run follows it: its shape, and its updates ``start`` to ``end - 1``."""
 
     shape: Shape
     start: int
@@ -42,7 +42,7 @@ class Phase:
 
     @property
     def text(self) -> str:
-        """The call that makes it."""
+        """The builder's call."""
         return call_text(self.shape)
 
     @property
@@ -52,17 +52,23 @@ class Phase:
 
 
 ExactPhase: TypeAlias = "tuple[Shape, Fraction, Fraction]"
-"""A shape with its exact edges: rounded before they are stretched, they would come too early."""
+"""A shape with its exact beginning and end: if they were rounded before a stretch, it would act too early."""
 
 
 class Timeline(ABC):
     """The factor of every update of a run: a pure, immutable function.
 
-    ``timeline(k)`` is the factor for update k (0 is the first), ``timeline(k, base_lr=...)`` the LR itself, and
-    ``timeline.values(ks)`` the same for an array of any shape. After its last update the value at which it ended holds for
-    ever. It is computed afresh in float64 from k alone: no drift, and any k at any time.
+    ``timeline(k)`` is the factor of update k (0 is the first), ``timeline(k, base_lr=...)`` the LR itself, and
+    ``timeline.values(ks)`` the same for an array of any shape. After the last update the final value holds. Each value is
+    computed from k alone in float64, so nothing drifts and any k can be asked at any time.
 
-    Abstract: ``Schedule.resolve`` gives one, and a plan that changed on the way is another (see ``changed.py``).
+    Abstract: ``Schedule.resolve`` returns one. A plan that changed during a run is one too (``changed.py``).
+
+    Example:
+        >>> from lr_toolkit import Horizon, Timeline, linear
+        >>> timeline = linear().resolve(Horizon(steps=4))
+        >>> isinstance(timeline, Timeline), timeline(1), timeline(1, base_lr=0.1)
+        (True, 0.75, 0.07500000000000001)
     """
 
     __slots__ = ()
@@ -70,21 +76,21 @@ class Timeline(ABC):
     @property
     @abstractmethod
     def steps(self) -> int:
-        """The update at which the timeline ends; its last factor holds."""
+        """The update at which the timeline ends; from there on the final factor holds."""
 
     @property
     @abstractmethod
     def unit(self) -> Literal["step", "epoch"]:
-        """What an update is: one of the optimizer, or an epoch."""
+        """What an update is: a step of the optimizer, or an epoch."""
 
     @property
     @abstractmethod
     def text(self) -> str:
-        """The text of the schedule that it began as."""
+        """The text of the schedule that it comes from."""
 
     @abstractmethod
     def factor(self, k: float | Fraction) -> float:
-        """The factor of update ``k >= 0``, unchecked; a number that is not whole lies between two updates."""
+        """The factor of update ``k >= 0``, which is not checked; a fraction lies between two updates."""
 
     @abstractmethod
     def relative_to(self, base: float) -> Timeline:
@@ -93,19 +99,24 @@ class Timeline(ABC):
     @property
     @abstractmethod
     def exact_phases(self) -> list[ExactPhase]:
-        """The shapes in turn, with exact edges."""
+        """The shapes in order, with their exact beginnings and ends."""
 
     @property
     @abstractmethod
     def edges(self) -> list[int]:
-        """The updates at which the factor may jump or turn, in rising order; between two of them it is monotone."""
+        """The updates at which the factor may jump or turn, in rising order."""
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether the factor is known to be monotone from each of the edges to the next."""
+        return False
 
     @abstractmethod
     def to_state(self) -> dict[str, Any]:
         """Plain data, from which ``timeline_from`` makes the timeline again, before ``relative_to``."""
 
     def joining(self) -> Timeline:
-        """The timeline of a group that joins on the way, before ``relative_to``."""
+        """The timeline of a group that joins during the run, before ``relative_to``."""
         return self
 
     @property
@@ -115,17 +126,17 @@ class Timeline(ABC):
 
     @property
     def change(self) -> str:
-        """How a run goes on whose plan changed on the way, in words; nothing if it did not."""
+        """How the run goes on after a change of its plan, in words; empty if the plan did not change."""
         return ""
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """The phases in turn at the updates at which they act; those that take no update are left out."""
+        """The phases in order, with the updates that follow them; a phase without an update is left out."""
         rounded = (Phase(shape, math.ceil(start), math.ceil(end)) for shape, start, end in self.exact_phases)
         return tuple(phase for phase in rounded if phase.end > phase.start)
 
     def __call__(self, k: int, *, base_lr: float | None = None) -> float:
-        """The factor of update ``k``, or its LR for a group whose base LR is ``base_lr``.
+        """The factor of update ``k``, or its LR in a group with the base LR ``base_lr``.
 
         Raises:
             ScheduleError: if ``k`` is no whole number from 0 on, or if a level is an LR and ``base_lr`` is missing.
@@ -140,7 +151,7 @@ class Timeline(ABC):
         return self.factor(update) if base is None else base * self.relative_to(base).factor(update)
 
     def values(self, ks: ArrayLike, *, base_lr: float | None = None) -> NDArray[np.float64]:
-        """The factors, or LRs, of the updates ``ks``: an array of the same shape, equal to the scalar calls."""
+        """The factors, or LRs, of the updates ``ks``, in an array of the same shape."""
         base = self._checked_base(base_lr)
         updates = np.asarray(ks)
         if updates.size and (updates.dtype.kind not in "iu" or updates.min() < 0):
@@ -154,13 +165,12 @@ class Timeline(ABC):
         return np.array([self.factor(k) for k in ks.tolist()], float)
 
     def _checked_base(self, base_lr: float | None) -> float | None:
-        """The base LR as a plain float; ``None`` if the factor is asked for, and has a meaning."""
+        """The base LR as a plain float, or ``None`` to return the factor, if the factor has a meaning."""
         if base_lr is not None:
             return _plain(base_lr)
         if self.is_absolute:
             raise ScheduleError(
-                f"{self.text} ends at an absolute LR, so a factor of the base LR cannot say it. "
-                "Write timeline(k, base_lr=1e-3)."
+                f"{self.text} has an absolute LR, so its factors depend on the base LR. Write timeline(k, base_lr=1e-3)."
             )
         return None
 
@@ -168,29 +178,38 @@ class Timeline(ABC):
 @final
 @dataclass(frozen=True, slots=True)
 class ResolvedPhase:
-    """One phase in its place: updates ``start`` to ``end - 1`` follow ``curve``.
-
-    ``position`` is where it begins exactly, before rounding.
-    """
+    """A phase in its place: updates ``start`` to ``end - 1`` follow ``curve``."""
 
     start: int
     end: int
-    position: Fraction
     shape: Shape
     curve: Curve
+
+    @property
+    def length(self) -> int:
+        """How many updates it has."""
+        return self.end - self.start
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is meant to move the level and does not, such as a ``step`` whose interval is longer than its phase."""
+        if not (self.shape.moves and self.length and self.curve.is_monotone and not self.curve.edges):
+            return False
+        return bool(self.curve(0) == self.curve.end)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ResolvedTimeline(Timeline):
-    """A schedule's shapes on a run of known length.
+    """The phases of a schedule on a run of known length.
 
     Args:
         shapes: the schedule's phases.
         horizon: the length of the run.
+        base: the base value of which absolute levels are factors; ``None`` without such a level, or if the base is not known.
 
     Attributes:
-        resolved_phases: the phases with the updates at which they begin and end, and their curves.
+        resolved_phases: the phases with their first and last updates, and their curves.
 
     Raises:
         ScheduleError: if the schedule does not fit the run.
@@ -209,19 +228,16 @@ class ResolvedTimeline(Timeline):
     shapes: tuple[Shape, ...]
     horizon: Horizon
     base: float | None = None
-    """The base value of which absolute levels are factors; ``None`` if there is no such level, or the base is not known."""
     resolved_phases: tuple[ResolvedPhase, ...] = field(init=False, repr=False, compare=False)
     _ends: list[int] = field(init=False, repr=False, compare=False)
     _last: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_horizon(self.shapes, self.horizon)
-        # Without a base an example serves: it places the phases, and shows what does not fit.
-        base = self.base if self.base is not None else 1.0 + max(self._absolute_levels, default=0.0)
-        resolved_phases = _resolve(self.shapes, self.horizon, base)
+        resolved_phases = _resolve(self.shapes, self.horizon, self.base)
         object.__setattr__(self, "resolved_phases", resolved_phases)
         object.__setattr__(self, "_ends", [phase.end for phase in resolved_phases])
-        object.__setattr__(self, "_last", resolved_phases[-1].curve.end)
+        object.__setattr__(self, "_last", float(resolved_phases[-1].curve.end))
 
     @property
     def steps(self) -> int:
@@ -247,14 +263,16 @@ class ResolvedTimeline(Timeline):
         return ResolvedTimeline(self.shapes, self.horizon, base) if self._absolute_levels else self
 
     def factor(self, k: float | Fraction) -> float:
-        if type(k) is Fraction:  # isinstance asks an abstract class, which takes as long as the curve
-            k = int(k) if k.denominator == 1 else float(k)
         index = bisect_right(self._ends, k)
         if index == len(self._ends):
             return self._last
         phase = self.resolved_phases[index]
-        factor: float = phase.curve(k - phase.start)
-        return factor
+        offset = k - phase.start
+        if (
+            type(offset) is Fraction
+        ):  # a curve takes an int or a float; isinstance asks an abstract class, which takes longer
+            offset = int(offset) if offset.denominator == 1 else float(offset)
+        return float(phase.curve(offset))
 
     def factors(self, ks: NDArray[np.int64]) -> NDArray[np.float64]:
         factors = np.full(ks.shape, self._last)
@@ -276,15 +294,23 @@ class ResolvedTimeline(Timeline):
             found |= {phase.start, phase.end, *(edge for edge in inside if edge < phase.end)}
         return sorted(found)
 
+    @property
+    def is_monotone(self) -> bool:
+        return all(phase.curve.is_monotone for phase in self.resolved_phases)
+
     def to_state(self) -> dict[str, Any]:
         return {"kind": "resolved", "schedule": self.text, "horizon": horizon_state(self.horizon)}
 
+    def __repr__(self) -> str:
+        relative = "" if self.base is None else f".relative_to({self.base!r})"
+        return f"({self.text}).resolve({self.horizon!r}){relative}"
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return ResolvedTimeline, (self.shapes, self.horizon, self.base)  # a curve may hold a function that has no name
+        return ResolvedTimeline, (self.shapes, self.horizon, self.base)  # the curves are made again
 
 
 def schedule_text(shapes: Sequence[Shape]) -> str:
-    """The calls that make these shapes, joined by ``>>``."""
+    """The builders' calls, joined by ``>>``."""
     return " >> ".join(call_text(shape) for shape in shapes)
 
 
@@ -300,7 +326,7 @@ def _check_horizon(shapes: Sequence[Shape], horizon: object) -> None:
         )
 
 
-def _resolve(shapes: Sequence[Shape], horizon: Horizon, base: float) -> tuple[ResolvedPhase, ...]:
+def _resolve(shapes: Sequence[Shape], horizon: Horizon, base: float | None) -> tuple[ResolvedPhase, ...]:
     """The phases in their places, each bound at the level at which the phase before it ended."""
     resolved_phases: list[ResolvedPhase] = []
     level = 1.0
@@ -308,17 +334,22 @@ def _resolve(shapes: Sequence[Shape], horizon: Horizon, base: float) -> tuple[Re
         positions = _positions(shapes, horizon)
         for shape, (position, after) in zip(shapes, pairwise(positions), strict=True):
             start, end = round_half_up(position), round_half_up(after)
-            context = PhaseContext(start, end - start, position, horizon, level)
-            curve = shape.relative_to(base).bind(context)
-            resolved_phases.append(ResolvedPhase(start, end, position, shape, curve))
-            level = curve.end
+            context = PhaseContext(start, end - start, position, horizon, level, base)
+            curve = shape.relative_to(_example_base(shapes) if base is None else base).bind(context)
+            resolved_phases.append(ResolvedPhase(start, end, shape, curve))
+            level = float(curve.end)
     except ScheduleError as error:
         raise ScheduleError(f"{error} (In {schedule_text(shapes)} on {horizon!r}.)") from error.__cause__
     return tuple(resolved_phases)
 
 
+def _example_base(shapes: Sequence[Shape]) -> float:
+    """A base value that places absolute levels; no round number, so that none of them equals a factor by chance."""
+    return math.pi * (1.0 + max((level for shape in shapes for level in shape.absolute_levels), default=0.0))
+
+
 def _positions(shapes: Sequence[Shape], horizon: Horizon) -> list[Fraction]:
-    """Where the phases begin, exactly, and where the last one ends; the open phase takes what the others leave."""
+    """The exact beginnings of the phases, and the end of the last; the open phase takes what the others leave."""
     opening = next((index for index, shape in enumerate(shapes) if shape.over is None), len(shapes))
     before, after = [Fraction(0)], [Fraction(horizon.steps)]
     for shape in shapes[:opening]:
@@ -339,7 +370,7 @@ def _positions(shapes: Sequence[Shape], horizon: Horizon) -> list[Fraction]:
 def _too_long(horizon: Horizon, taken: Fraction, left_out: str = "") -> ScheduleError:
     nothing = f" and leave nothing for {left_out}" if left_out else ""
     steps = decimal(taken)
-    if taken > horizon.steps and steps == str(horizon.steps):  # by less than the decimals show
+    if taken > horizon.steps and steps == str(horizon.steps):  # the decimals do not show the difference
         steps = f"more than {steps}"
     return ScheduleError(
         f"The schedule does not fit: its phases take {steps} steps{nothing}, and the run has {horizon.steps}. "

@@ -1,4 +1,4 @@
-"""A script: two gloo ranks train with a plateau, and each writes what its monitor said to the folder that is the first argument."""
+"""A script: two gloo ranks train with a plateau, and each writes what its monitor reported to the folder that is the first argument."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ class Notes(Callback):
         self.monitor = monitor
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """The epoch in which the monitor first had something to say."""
+        """The epoch of the first finding."""
         if self.since is None and self.monitor.findings:
             self.since = trainer.current_epoch
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """A file for each rank."""
-        told = {
-            "findings": self.monitor.findings,
+        report = {
+            "findings": [str(finding) for finding in self.monitor.findings],
             "since": self.since,
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
         }
-        Path(sys.argv[1], f"{pl_module.how}-{trainer.global_rank}.json").write_text(json.dumps(told))
+        Path(sys.argv[1], f"{pl_module.how}-{trainer.global_rank}.json").write_text(json.dumps(report))
 
 
 def work() -> None:

@@ -1,13 +1,13 @@
-"""The conventions once more, slowly and plainly: exact fractions for places, fifty digits for values, nothing of ours.
+"""A second, slow implementation of the conventions: exact fractions for places, fifty digits for values, nothing of the package.
 
-A schedule is written here as plain data, ``[("warmup", {"over": "5%"}), ("cosine", {"end": 0.1})]``, and ``Run.lr`` says
-what the LR of an update has to be.
+A schedule is plain data here, ``[("warmup", {"over": "5%"}), ("cosine", {"end": 0.1})]``, and ``Run.lr`` computes the LR that
+an update must have.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -19,6 +19,7 @@ Text = int | str
 Phase = tuple[str, dict[str, Any]]
 
 DIGITS = 50
+STAIRS = ("step", "multistep", "exponential")
 DECAYS = {
     "cosine": lambda p, _: (1 + mp.cos(mp.pi * p)) / 2,
     "linear": lambda p, _: 1 - p,
@@ -44,6 +45,7 @@ class Run:
     phases: list[Phase]
     steps: int
     lengths: tuple[int, ...] = ()
+    levels: dict[tuple[int, float], mpf] = field(default_factory=dict, repr=False, compare=False)
 
     def epoch_at(self, place: Fraction) -> Fraction:
         """Walk along the epochs up to ``place``."""
@@ -55,10 +57,10 @@ class Run:
 
     def step_at(self, epoch: Fraction) -> Fraction:
         """Walk along the updates up to the beginning of ``epoch``."""
-        place, at = Fraction(0), 0
-        while epoch >= 1 and at < len(self.lengths) - 1:
-            place, epoch, at = place + self.lengths[at], epoch - 1, at + 1
-        return place + epoch * self.lengths[at]
+        place, index = Fraction(0), 0
+        while epoch >= 1 and index < len(self.lengths) - 1:
+            place, epoch, index = place + self.lengths[index], epoch - 1, index + 1
+        return place + epoch * self.lengths[index]
 
     def ahead(self, place: Fraction, duration: Text, times: int = 1) -> Fraction:
         """Where ``times`` durations after ``place`` are over."""
@@ -88,38 +90,68 @@ class Run:
     @property
     def fits(self) -> bool:
         """Whether the phases fit the run, the open one gets an update, and every milestone lies inside of its phase."""
-        for at, (start, end) in enumerate(pairwise(self.starts)):
-            name, arguments = self.phases[at]
+        for index, (start, end) in enumerate(pairwise(self.starts)):
+            name, arguments = self.phases[index]
             least = 1 if "over" not in arguments else 0
             if name == "multistep":
-                least = max(least, half_up(self.ahead(self.places[at], arguments["at"][-1])) - start + 1)
+                least = max(least, half_up(self.ahead(self.places[index], arguments["at"][-1])) - start + 1)
             if end - start < least:
                 return False
         return self.places[-1] <= self.steps
 
-    def drops(self, at: int, i: int) -> int:
-        """How many drops of phase ``at`` have come by its update ``i``."""
-        name, arguments = self.phases[at]
-        place, start = self.places[at], self.starts[at]
+    def moves(self, base_lr: float) -> bool:
+        """Whether no phase begins where it ends, or at zero if it multiplies."""
+        for index, (name, arguments) in enumerate(self.phases):
+            first = self.first(index, base_lr)
+            if name in DECAYS and abs(first - self.last(arguments, base_lr)) < 1e-9:
+                return False
+            if name in STAIRS and first < 1e-200:
+                return False
+        return True
+
+    def drops(self, index: int, i: int) -> int:
+        """How many drops of phase ``index`` have come by its update ``i``."""
+        name, arguments = self.phases[index]
+        place, start = self.places[index], self.starts[index]
         if name == "multistep":
-            return sum(half_up(self.ahead(place, one)) - start <= i for one in arguments["at"])
+            return sum(half_up(self.ahead(place, milestone)) - start <= i for milestone in arguments["at"])
         count = 0
         while half_up(self.ahead(place, arguments["every"], count + 1)) - start <= i:
             count += 1
         return count
 
-    def level(self, at: int, i: int) -> tuple[mpf, mpf]:
-        """(a, b) of update ``i`` of phase ``at``, where lr = base * a + b; ``i = n`` is the limit at the end."""
-        name, arguments = self.phases[at]
-        start, n = self.starts[at], self.starts[at + 1] - self.starts[at]
+    def first(self, index: int, base_lr: float) -> mpf:
+        """The factor at which phase ``index`` begins: its own start, or the level at which the phase before it ended."""
+        if (index, base_lr) not in self.levels:
+            _, arguments = self.phases[index]
+            if "start_lr" in arguments:
+                level = mpf(arguments["start_lr"]) / mpf(base_lr)
+            elif "start" in arguments:
+                level = mpf(arguments["start"])
+            else:
+                level = self.held(index - 1, base_lr)
+            self.levels[index, base_lr] = level
+        return self.levels[index, base_lr]
+
+    def last(self, arguments: dict[str, Any], base_lr: float) -> mpf:
+        """The factor at which a decay ends."""
+        if "end_lr" in arguments:
+            return mpf(arguments["end_lr"]) / mpf(base_lr)
+        return mpf(arguments.get("end", 0.0))
+
+    def factor(self, index: int, i: int, base_lr: float) -> mpf:
+        """The factor of update ``i`` of phase ``index``; ``i = n`` is the limit at the end."""
+        name, arguments = self.phases[index]
+        start, n = self.starts[index], self.starts[index + 1] - self.starts[index]
         if name == "warmup":
             low = arguments.get("start")
             first = mpf(1) / (n + 1) if low is None else mpf(low)
-            return (first + (1 - first) * i / n if n else mpf(1)), mpf(0)
+            return first + (1 - first) * i / n if n else mpf(1)
         if name == "hold":
-            return self.held(at - 1)
+            return self.held(index - 1, base_lr)
+        first = self.first(index, base_lr)
         if name in ("step", "multistep"):
-            return mpf(arguments.get("gamma", 0.1)) ** self.drops(at, min(i, max(n - 1, 0))), mpf(0)
+            return first * mpf(arguments.get("gamma", 0.1)) ** self.drops(index, min(i, max(n - 1, 0)))
         if name == "exponential":
             every = arguments.get("every", "1 epoch")
             if "epoch" in str(every):
@@ -127,21 +159,20 @@ class Run:
                 intervals = passed / Fraction(every.split()[0])
             else:
                 intervals = i / self.ahead(Fraction(0), every)
-            return mpf(arguments["gamma"]) ** exact(intervals), mpf(0)
-        share = DECAYS[name](mpf(i) / n if n else mpf(1), arguments.get("power"))
-        end_lr = arguments.get("end_lr")
-        if end_lr is None:
-            end = mpf(arguments.get("end", 0.0))
-            return end + (1 - end) * share, mpf(0)
-        return share, mpf(end_lr) * (1 - share)
+            return first * mpf(arguments["gamma"]) ** exact(intervals)
+        left = DECAYS[name](mpf(i) / n if n else mpf(1), arguments.get("power"))
+        return first * left + self.last(arguments, base_lr) * (1 - left)
 
-    def held(self, at: int) -> tuple[mpf, mpf]:
-        """The level at which phase ``at`` ended."""
-        return self.level(at, self.starts[at + 1] - self.starts[at]) if at >= 0 else (mpf(1), mpf(0))
+    def held(self, index: int, base_lr: float) -> mpf:
+        """The level at which phase ``index`` ended."""
+        return self.factor(index, self.starts[index + 1] - self.starts[index], base_lr) if index >= 0 else mpf(1)
 
     def lr(self, k: int, base_lr: float = 1.0) -> mpf:
         """The LR of update ``k`` for a group of that base LR."""
         with mp.workdps(DIGITS):
-            at = max((j for j, start in enumerate(self.starts[:-1]) if start <= k), default=0)
-            a, b = self.held(len(self.phases) - 1) if k >= self.starts[-1] else self.level(at, k - self.starts[at])
-            return mpf(base_lr) * a + b
+            index = max((j for j, start in enumerate(self.starts[:-1]) if start <= k), default=0)
+            if k >= self.starts[-1]:
+                factor = self.held(len(self.phases) - 1, base_lr)
+            else:
+                factor = self.factor(index, k - self.starts[index], base_lr)
+            return mpf(base_lr) * factor

@@ -1,4 +1,4 @@
-"""What hypothesis draws schedules from: plain data, so that the same draw can be built, printed and computed by hand."""
+"""Hypothesis strategies for schedules as plain data, so that the same draw can be built, printed and computed by hand."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 import lr_toolkit
 from lr_toolkit import Horizon, Schedule
-from tests.helpers.reference import Phase, Run, Text
+from tests.helpers.reference import STAIRS, Phase, Run, Text
 
 SMOOTH = ["warmup", "hold", "cosine", "linear", "polynomial", "one_minus_sqrt"]
-STAIRS = ["step", "multistep", "exponential"]
-NAMES = SMOOTH + STAIRS
+NAMES = [*SMOOTH, *STAIRS]
+BASE = 0.03
 
 
 def build(phases: list[Phase]) -> Schedule:
@@ -65,14 +65,16 @@ def phases(draw: st.DrawFn, name: str, over: st.SearchStrategy[Text | None]) -> 
     elif name in ("cosine", "linear", "polynomial", "one_minus_sqrt"):
         floor = draw(st.sampled_from(["", "end", "end_lr"]))
         arguments = {"power": draw(positive)} if name == "polynomial" else {}
-        value = st.floats(0.0, 1.0) if floor == "end" and name != "linear" else factors
-        arguments |= {floor: draw(value)} if floor else {}
+        arguments |= {floor: draw(factors)} if floor else {}
     elif name == "step":
         arguments = draw(st.fixed_dictionaries({"every": durations}, optional={"gamma": positive}))
     elif name == "multistep":
         arguments = draw(st.fixed_dictionaries({"at": rising(100)}, optional={"gamma": positive}))
     elif name == "exponential":
         arguments = draw(st.fixed_dictionaries({"gamma": positive}, optional={"every": durations}))
+    if name not in ("warmup", "hold"):
+        start = draw(st.sampled_from(["", "start", "start_lr"]))
+        arguments |= {start: draw(factors)} if start else {}
     length = draw(over)
     return name, arguments if length is None else arguments | {"over": length}
 
@@ -81,9 +83,9 @@ def phases(draw: st.DrawFn, name: str, over: st.SearchStrategy[Text | None]) -> 
 def schedules(draw: st.DrawFn, *, open_phase: bool = True) -> Schedule:
     """One to four phases, with at most one (or no) open phase."""
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4))
-    can_be_open = [at for at, name in enumerate(names) if name != "warmup"] if open_phase else []
+    can_be_open = [index for index, name in enumerate(names) if name != "warmup"] if open_phase else []
     opening = draw(st.sampled_from([None, *can_be_open]))
-    over = [st.none() if at == opening else durations for at in range(len(names))]
+    over = [st.none() if index == opening else durations for index in range(len(names))]
     return build([draw(phases(name, length)) for name, length in zip(names, over, strict=True)])
 
 
@@ -98,7 +100,7 @@ def horizons(draw: st.DrawFn, most: int = 120) -> tuple[int, tuple[int, ...]]:
 
 
 def share(of: Fraction, unit: str, steps: int, epochs: Fraction) -> str | None:
-    """``of`` the run, rounded down, in that unit; nothing where that is no duration."""
+    """``of`` the run, rounded down, in that unit; ``None`` if that is no duration."""
     whole = {"%": Fraction(100), " epochs": epochs, " steps": Fraction(steps)}[unit]
     parts = 1 if unit == " steps" else 100
     amount = Fraction(math.floor(of * whole * parts), parts)
@@ -107,26 +109,26 @@ def share(of: Fraction, unit: str, steps: int, epochs: Fraction) -> str | None:
 
 @st.composite
 def runs(draw: st.DrawFn, names: list[str] = NAMES, most: int = 120) -> Run:
-    """A run and a schedule of one to four phases that fits it; boundaries may fall between two updates."""
+    """A run and a schedule of one to four phases that fits it for ``BASE``; boundaries may fall between two updates."""
     steps, lengths = draw(horizons(most))
     epochs = Run([], steps, lengths).epoch_at(Fraction(steps))
     chosen = draw(st.lists(st.sampled_from(names), min_size=1, max_size=4))
-    opening = draw(st.sampled_from([None, *(at for at, name in enumerate(chosen) if name != "warmup")]))
+    opening = draw(st.sampled_from([None, *(index for index, name in enumerate(chosen) if name != "warmup")]))
     weights = [draw(st.integers(1, 20)) for _ in chosen]
     units = st.sampled_from([" epochs", "%", " steps"])
     plan: list[Phase] = []
-    for at, (name, weight) in enumerate(zip(chosen, weights, strict=True)):
+    for index, (name, weight) in enumerate(zip(chosen, weights, strict=True)):
         over = share(Fraction(weight, sum(weights)), draw(units), steps, epochs)
         assume(over is not None)
         arguments = draw(fitting(name))
-        plan.append((name, arguments if at == opening else arguments | {"over": over}))
+        plan.append((name, arguments if index == opening else arguments | {"over": over}))
     run = Run(plan, steps, lengths)
-    assume(run.fits)
+    assume(run.fits and run.moves(BASE) and run.moves(1.0))
     return run
 
 
 def fitting(name: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Arguments of a size as people use them."""
+    """Arguments of the usual size."""
     gamma = st.floats(0.05, 1.2)
     every = st.one_of(
         st.integers(1, 30),
@@ -138,12 +140,21 @@ def fitting(name: str) -> st.SearchStrategy[dict[str, Any]]:
         st.builds(lambda x: {"end": x}, st.floats(0, 1)),
         st.builds(lambda x: {"end_lr": x}, st.floats(0, 0.01)),
     )
+    start = st.one_of(
+        st.just({}),
+        st.builds(lambda x: {"start": x}, st.floats(0.01, 2)),
+        st.builds(lambda x: {"start_lr": x}, st.floats(0.001, 0.05)),
+    )
+
+    def started(arguments: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+        return st.builds(lambda arguments, start: arguments | start, arguments, start)
+
     kinds: dict[str, Callable[[], st.SearchStrategy[dict[str, Any]]]] = {
         "warmup": lambda: st.fixed_dictionaries({}, optional={"start": st.floats(0.0, 1.0)}),
         "hold": lambda: st.just({}),
-        "polynomial": lambda: st.builds(lambda power, end: {"power": power} | end, st.floats(0.2, 6.0), floor),
-        "step": lambda: st.fixed_dictionaries({"every": every, "gamma": gamma}),
-        "multistep": lambda: st.fixed_dictionaries({"at": rising(20), "gamma": gamma}),
-        "exponential": lambda: st.fixed_dictionaries({"gamma": gamma}, optional={"every": every}),
+        "polynomial": lambda: started(st.builds(lambda power, end: {"power": power} | end, st.floats(0.2, 6.0), floor)),
+        "step": lambda: started(st.fixed_dictionaries({"every": every, "gamma": gamma})),
+        "multistep": lambda: started(st.fixed_dictionaries({"at": rising(20), "gamma": gamma})),
+        "exponential": lambda: started(st.fixed_dictionaries({"gamma": gamma}, optional={"every": every})),
     }
-    return kinds.get(name, lambda: floor)()
+    return kinds.get(name, lambda: started(floor))()

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR
-from lr_toolkit.lightning.monitor.lightning_compat import put_metrics
+from lr_toolkit.lightning.monitor.callback_metrics import put_metrics
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.optimizers import Still, are_same, held, move, optimizer_of
@@ -111,26 +111,26 @@ def test_nothing_waits_for_a_gpu(schedule: str, kind: Any) -> None:
 
 
 @pytest.mark.parametrize("buffered", [True, False])
-@pytest.mark.parametrize("climb", [Doubling, Alike])
-def test_a_ramp_and_a_monitor_take_as_many_operations_for_many_groups(climb: Any, buffered: bool) -> None:
+@pytest.mark.parametrize("make_factor", [Doubling, Alike])
+def test_a_ramp_and_a_monitor_take_as_many_operations_for_many_groups(make_factor: Any, buffered: bool) -> None:
     """What an update adds under a warmup and a capture, scheduler included, does not grow with the groups, nor waits."""
     seen = []
     for n in (3, 100):
         with fake_cuda() as operations:
             optimizer = fake(n, buffered=buffered)
-            scheduler, shadow, capture = (
+            scheduler, multiplier, recorder = (
                 ScheduledLR(optimizer, "cosine()", RUN),
                 LRMultiplier.of(optimizer),
                 UpdateRecorder(optimizer),
             )
-            shadow.guard(scheduler)
-            shadow.add(climb())
+            multiplier.wrap(scheduler)
+            multiplier.add(make_factor())
             move(optimizer, scheduler)
             operations.names.clear()
             move(optimizer, scheduler)
-            shadow.settle()
+            multiplier.reset()
             seen.append(list(operations.names))
-            assert capture.fresh
+            assert recorder.latest is not None
     assert seen[0] == seen[1]
 
 

@@ -1,4 +1,4 @@
-"""Sparklines, reports and pictures: what a person looks at."""
+"""Sparklines, reports and pictures."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ NAMES = st.lists(st.text(st.sampled_from("ab01._/"), min_size=1, max_size=40), m
 
 @given(NAMES, st.integers(8, 30))
 def test_shortened_names_stay_apart(names: list[str], width: int) -> None:
-    """Whatever the names: each fits, different ones stay different, equal ones equal, and what fits is left as it is."""
+    """Each name fits, different names stay different, equal ones equal, and names that fit are unchanged."""
     short = shorten_unique(names, width)
 
     assert len({*short}) == len({*names}) == len({*zip(names, short, strict=True)})
@@ -63,9 +63,9 @@ def test_shortened_names_stay_apart(names: list[str], width: int) -> None:
 
 
 def test_a_table_keeps_long_names_apart() -> None:
-    """Where the first column has to give way, the rows still say which is which."""
-    names = [f"backbone.layers.{at}.attention.{kind}" for at in range(3) for kind in ("decay", "no_decay")]
-    lines = Table(("group", "shape"), tuple((one, "#" * 60) for one in names)).text(80).splitlines()
+    """If the first column is shortened, the rows can still be told apart."""
+    names = [f"backbone.layers.{layer}.attention.{kind}" for layer in range(3) for kind in ("decay", "no_decay")]
+    lines = Table(("group", "shape"), tuple((name, "#" * 60) for name in names)).text(80).splitlines()
 
     assert len({line.split()[0] for line in lines[1:]}) == 6
     assert max(map(len, lines)) <= 80
@@ -74,15 +74,15 @@ def test_a_table_keeps_long_names_apart() -> None:
 @pytest.mark.parametrize("count", [1, 4, 5, 10, 1000])
 @pytest.mark.parametrize("different", [1, 3, 1000])
 def test_many_values_make_one_short_line(count: int, different: int) -> None:
-    """Up to four are told one by one; of more the equal ones together, or the range."""
-    line = in_a_line({f"lr/g{at}": (1 + at % different) / 1000 for at in range(count)})
+    """Up to four are shown one by one; of more the equal ones together, or the range."""
+    line = in_a_line({f"lr/g{group}": (1 + group % different) / 1000 for group in range(count)})
 
     assert len(line) <= 100
     assert "1.000e-03" in line
     assert len(re.findall("e-0|e[+]0", line)) == (count if count <= 4 else different if different <= 4 else 2)
 
 
-def test_rich_says_what_plain_text_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rich_prints_the_same_text(capsys: pytest.CaptureFixture[str]) -> None:
     """With Rich, and without it, the words are the same."""
     REPORT.show()
     with_rich = capsys.readouterr().out
@@ -103,7 +103,7 @@ def test_colours_read_on_light_and_dark(capsys: pytest.CaptureFixture[str], monk
 
 
 def test_a_terminal_without_blocks() -> None:
-    """What an encoding cannot print is known before it is printed."""
+    """``can_print`` finds characters that an encoding lacks."""
 
     class Latin:
         encoding = "latin-1"
@@ -113,25 +113,25 @@ def test_a_terminal_without_blocks() -> None:
 
 
 def test_a_picture_is_written_in_the_format_of_its_ending(tmp_path: Path) -> None:
-    """``.png`` and ``.svg`` files come out, in folders that are made."""
+    """``.png`` and ``.svg`` files are written, and missing folders created."""
     figure = draw([Line("head", ([0, 1], [0.1, 0.0]), ([0, 1], [0.1, 0.0]))], title="linear()", phases=[1])
     assert save(figure, tmp_path / "new" / "lr.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in save(figure, tmp_path / "lr.svg").read_text()
 
 
 def names_in(figure: Any) -> list[str]:
-    """What the legend says."""
-    return [one.get_text() for legend in figure.legends for one in legend.get_texts()]
+    """The names in the legend."""
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
 @pytest.mark.parametrize("count", [1, 2, 10, 14, 30, 100])
 def test_a_picture_of_many_curves_keeps_them_apart(count: int) -> None:
-    """No two of the curves drawn look alike, the highest and the lowest are among them, and the legend says what it leaves out."""
-    lines = [Line(f"g{at}", used=([0, 1], [at + 1.0, 0.0])) for at in range(count)]
+    """No two drawn curves look alike, the highest and the lowest are drawn, and the legend counts what it leaves out."""
+    lines = [Line(f"g{group}", used=([0, 1], [group + 1.0, 0.0])) for group in range(count)]
     figure = draw(lines)
     drawn = figure.axes[0].lines
-    looks = [(one.get_color(), one.get_marker()) for one in drawn]
-    tops = [one.get_ydata()[0] for one in drawn]
+    looks = [(line.get_color(), line.get_marker()) for line in drawn]
+    tops = [line.get_ydata()[0] for line in drawn]
 
     assert len(set(looks)) == len(looks) == min(count, 40)
     assert (max(tops), min(tops)) == (count, 1)
@@ -142,9 +142,9 @@ def test_a_picture_of_many_curves_keeps_them_apart(count: int) -> None:
 
 
 def test_equal_curves_are_drawn_once() -> None:
-    """Ten groups with one learning rate are one curve under one entry, and two with another their own."""
+    """Ten groups with the same LRs are one curve with one entry, and two groups with other LRs another."""
     same, other = ([0, 1], [0.1, 0.0]), ([0, 1], [0.05, 0.0])
-    lines = [Line(f"lr/pg{at}", same, same) for at in range(10)] + [Line("a", used=other), Line("b", used=other)]
+    lines = [Line(f"lr/pg{group}", same, same) for group in range(10)] + [Line("a", used=other), Line("b", used=other)]
     figure = draw(lines)
 
     assert names_in(figure) == ["lr/pg0 and 9 alike", "a, b", "planned", "used"]
@@ -155,20 +155,20 @@ def test_equal_curves_are_drawn_once() -> None:
     ("steps", "gaps"),
     [([0, 1, 2, 3], 0), ([0, 49, 99], 2), ([0, 3, 4, 5, 99], 2), (list(range(0, 10_000, 50)), 0)],
 )
-def test_nothing_is_drawn_where_nothing_is_known(steps: list[int], gaps: int) -> None:
-    """Two points with updates between them are not joined, unless they are closer than the eye sees; every point is there."""
+def test_unknown_lrs_are_not_drawn(steps: list[int], gaps: int) -> None:
+    """Two points with updates between them are not joined, unless they are very close; every point is drawn."""
     (line,) = draw([Line("a", used=(steps, [0.1] * len(steps)))]).axes[0].lines
     xs = line.get_xdata()
     joined = np.isfinite(xs)
 
     assert xs[joined].tolist() == steps
     assert (~joined).sum() == gaps
-    alone = [at for at in range(len(xs)) if joined[at] and not joined[max(at - 1, 0) : at + 2].sum() > 1]
+    alone = [index for index in range(len(xs)) if joined[index] and not joined[max(index - 1, 0) : index + 2].sum() > 1]
     assert set(alone) <= set(line.get_markevery())
 
 
-def test_the_lowest_curve_is_off_the_ground() -> None:
-    """Learning rates that lie far apart have a logarithmic axis, others one from zero; a warmup from zero is no trouble."""
+def test_the_lowest_curve_is_visible() -> None:
+    """LRs that lie far apart get a logarithmic axis, others an axis from zero; a warmup from zero is possible on both."""
     near = draw([Line("a", used=([0, 1], [0.0, 0.1])), Line("b", used=([0, 1], [0.0, 0.01]))]).axes[0]
     far = draw([Line("a", used=([0, 1], [0.0, 0.1])), Line("b", used=([0, 1], [0.0, 0.001]))]).axes[0]
 
@@ -178,7 +178,7 @@ def test_the_lowest_curve_is_off_the_ground() -> None:
 
 @pytest.mark.parametrize("name", ["a$b_$c", "$x^$", "US$", "\\$x", "_hidden", "$\\frac$"])
 def test_a_name_is_shown_as_it_is(name: str, tmp_path: Path) -> None:
-    """No dollar of a name or a title begins a formula, and no underscore hides a curve from the legend."""
+    """A dollar in a name or a title begins no formula, and an underscore hides no curve from the legend."""
     figure = draw([Line(name, planned=([0, 1], [0.1, 0.0]))], title=name)
     written = save(figure, tmp_path / "lr.svg").read_text()
 
@@ -187,24 +187,24 @@ def test_a_name_is_shown_as_it_is(name: str, tmp_path: Path) -> None:
 
 
 def test_a_plan_of_one_update_can_be_seen() -> None:
-    """One point has no line through it, so it is drawn as a dot."""
-    (one,) = draw([Line("a", planned=([0], [0.1]))]).axes[0].lines
-    (two,) = draw([Line("a", planned=([0, 1], [0.1, 0.0]))]).axes[0].lines
+    """A single point is drawn as a dot, because no line goes through it."""
+    (dot,) = draw([Line("a", planned=([0], [0.1]))]).axes[0].lines
+    (line,) = draw([Line("a", planned=([0, 1], [0.1, 0.0]))]).axes[0].lines
 
-    assert (one.get_marker(), two.get_marker()) == ("o", "None")
+    assert (dot.get_marker(), line.get_marker()) == ("o", "None")
 
 
 @pytest.mark.parametrize("low", [5e-324, 1e-300, 1.0, 1.7e308])
 @pytest.mark.parametrize("high", [1.7e308, sys.float_info.max, math.inf])
 def test_any_lr_can_be_drawn(low: float, high: float, tmp_path: Path) -> None:
-    """LRs at the ends of what a float can hold, or of a run that has left it, make a picture without a warning."""
+    """The smallest and the largest floats, and infinity, are drawn without a warning."""
     lines = [Line("a", ([0, 1], [low, 0.0]), ([0, 1], [low, low])), Line("b", used=([0, 1], [high, low]))]
     for some in (lines, lines[:1], lines[1:]):
         assert save(draw(some), tmp_path / "lr.png").stat().st_size > 0
 
 
-def test_no_window_manager_is_asked() -> None:
-    """Drawing imports no pyplot, which would choose a backend for the whole process."""
+def test_drawing_opens_no_window() -> None:
+    """Drawing imports no pyplot, which would choose a backend for the process."""
     code = (
         "import sys; from lr_toolkit.preview.picture import *; draw([Line('a', ([0], [1.0]))]); "
         "assert 'matplotlib.pyplot' not in sys.modules"
@@ -219,7 +219,7 @@ def test_the_preview_needs_no_torch() -> None:
 
 
 def test_without_matplotlib_the_extra_is_named() -> None:
-    """The error says what to install."""
+    """The error names the package to install."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lr_toolkit.preview.picture.find_spec", lambda name: None)
         with pytest.raises(ImportError, match=r"pip install 'lr_toolkit\[plot\]'"):

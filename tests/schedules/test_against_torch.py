@@ -61,16 +61,16 @@ def assert_same(scheduler: Scheduler, schedule: Schedule, base_lrs: list[float],
 
 @given(st.integers(1, 70), gammas, bases, lengths)
 def test_step_is_step_lr(every: int, gamma: float, base_lrs: list[float], n: int) -> None:
-    """``step(s, gamma)`` is ``StepLR(step_size=s, gamma=gamma)``."""
-    assert_same(lambda o: lr_scheduler.StepLR(o, every, gamma), step(every, gamma), base_lrs, n)
+    """``step(s, gamma=gamma)`` is ``StepLR(step_size=s, gamma=gamma)``."""
+    assert_same(lambda o: lr_scheduler.StepLR(o, every, gamma), step(every, gamma=gamma), base_lrs, n)
 
 
 @given(st.data(), gammas, bases, st.integers(2, 60))
 def test_multistep_is_multistep_lr(data: st.DataObject, gamma: float, base_lrs: list[float], n: int) -> None:
-    """``multistep(milestones, gamma)`` is ``MultiStepLR(milestones, gamma)``."""
+    """``multistep(milestones, gamma=gamma)`` is ``MultiStepLR(milestones, gamma)``."""
     at = sorted(data.draw(st.sets(st.integers(1, n - 1), min_size=1, max_size=5)))
 
-    assert_same(lambda o: lr_scheduler.MultiStepLR(o, at, gamma), multistep(at, gamma), base_lrs, n)
+    assert_same(lambda o: lr_scheduler.MultiStepLR(o, at, gamma), multistep(at, gamma=gamma), base_lrs, n)
 
 
 @given(st.floats(0.5, 1.1), bases, lengths)
@@ -225,7 +225,7 @@ def test_after_the_end_step_lr_drops_on_and_we_hold() -> None:
     slide = used(lambda o: lr_scheduler.ExponentialLR(o, 0.5), [1.0], 12)[0]
 
     assert (stairs[11], slide[11]) == (0.5**5, 0.5**11)
-    assert step(2, 0.5, over=6).resolve(Horizon(12))(11) == 0.5**2
+    assert step(2, gamma=0.5, over=6).resolve(Horizon(12))(11) == 0.5**2
     assert exponential(0.5, every=1, over=6).resolve(Horizon(12))(11) == 0.5**6
 
 

@@ -62,16 +62,16 @@ def told(message: str) -> str:
     [
         # torch
         (lambda: answered(step, step_size=30), "step(every=30)", step(30)),
-        (lambda: answered(step, step_size=30, gamma=0.5), "step(every=30, gamma=0.5)", step(30, 0.5)),
+        (lambda: answered(step, step_size=30, gamma=0.5), "step(every=30, gamma=0.5)", step(30, gamma=0.5)),
         (lambda: answered(step, 30, factor=0.1), "step(every=30, gamma=0.1)", step(30)),
-        (lambda: answered(step, gamma=0.5), "step(every='30%', gamma=0.5)", step("30%", 0.5)),
+        (lambda: answered(step, gamma=0.5), "step(every='30%', gamma=0.5)", step("30%", gamma=0.5)),
         (lambda: answered(step, OPTIMIZER, 30), "step(every=30)", step(30)),
         (lambda: answered(exponential, OPTIMIZER, 0.95), "exponential(gamma=0.95)", exponential(0.95)),
         (lambda: answered(multistep, milestones=[3]), "multistep(at=[3])", multistep([3])),
         (
             lambda: answered(multistep, milestones=[3, 5], gamma=np.float64(0.5)),
             "multistep(at=[3, 5], gamma=0.5)",
-            multistep([3, 5], 0.5),
+            multistep([3, 5], gamma=0.5),
         ),
         (lambda: answered(cosine, T_max=100), "cosine(over=100)", cosine(over=100)),
         (
@@ -91,17 +91,17 @@ def told(message: str) -> str:
             "linear(end=0.1, over=100)",
             linear(0.1, over=100),
         ),
-        (lambda: answered(linear, start_factor=0.1, total_iters=5), "warmup(over=5, start=0.1)", warmup(5, 0.1)),
+        (lambda: answered(linear, start_factor=0.1, total_iters=5), "warmup(over=5, start=0.1)", warmup(5, start=0.1)),
         (
             lambda: answered(linear, start_factor=0.1, end_factor=1.0, total_iters=5),
             "warmup(over=5, start=0.1)",
-            warmup(5, 0.1),
+            warmup(5, start=0.1),
         ),
-        (lambda: answered(warmup, 5, start_factor=0.1), "warmup(over=5, start=0.1)", warmup(5, 0.1)),
+        (lambda: answered(warmup, 5, start_factor=0.1), "warmup(over=5, start=0.1)", warmup(5, start=0.1)),
         (
             lambda: answered(cosine, start_factor=0.1, T_max=90),
             "warmup(over='5%', start=0.1) >> cosine(over=90)",
-            warmup("5%", 0.1) >> cosine(over=90),
+            warmup("5%", start=0.1) >> cosine(over=90),
         ),
         # transformers
         (lambda: answered(warmup, num_warmup_steps=5), "warmup(over=5)", warmup(5)),
@@ -133,17 +133,17 @@ def told(message: str) -> str:
         (
             lambda: answered(exponential, 0.96, decay_steps=100),
             "exponential(gamma=0.96, every=100)",
-            exponential(0.96, 100),
+            exponential(0.96, every=100),
         ),
         (
             lambda: answered(exponential, decay_rate=0.96, transition_steps=100),
             "exponential(gamma=0.96, every=100)",
-            exponential(0.96, 100),
+            exponential(0.96, every=100),
         ),
         (
             lambda: answered(exponential, 0.96, decay_steps=100, warmup_steps=9),
             "warmup(over=9) >> exponential(gamma=0.96, every=100)",
-            warmup(9) >> exponential(0.96, 100),
+            warmup(9) >> exponential(0.96, every=100),
         ),
         (
             lambda: answered(cosine, warmup_steps=9, decay_steps=100, end_value=1e-5),
@@ -153,13 +153,13 @@ def told(message: str) -> str:
         (lambda: answered(cosine, decay_steps=100, alpha=0.1), "cosine(end=0.1, over=100)", cosine(0.1, over=100)),
         # what a schedule does not need, and what is missing
         (lambda: answered(cosine, OPTIMIZER, T_max=100), "cosine(over=100)", cosine(over=100)),
-        (lambda: answered(step, OPTIMIZER, 30, 0.5), "step(every=30, gamma=0.5)", step(30, 0.5)),
+        (lambda: answered(step, OPTIMIZER, 30, 0.5), "step(every=30, gamma=0.5)", step(30, gamma=0.5)),
         (lambda: answered(cosine, optimizer=None, last_epoch=-1, verbose=True), "cosine()", cosine()),
         (lambda: answered(linear, num_warmup_steps=0, num_training_steps=9), "linear(over=9)", linear(over=9)),
         (lambda: answered(warmup), "warmup(over='5%')", warmup("5%")),
         (lambda: answered(multistep), "multistep(at=['50%', '75%'])", multistep(["50%", "75%"])),
         (lambda: answered(exponential), "exponential(gamma=0.95)", exponential(0.95)),
-        (lambda: answered(polynomial, end=0.1), "polynomial(power=1.0, end=0.1)", polynomial(1.0, 0.1)),
+        (lambda: answered(polynomial, end=0.1), "polynomial(power=1.0, end=0.1)", polynomial(1.0, end=0.1)),
         (lambda: answered(wsd), "wsd(warmup='5%', decay='20%')", wsd("5%", "20%")),
     ],
 )
@@ -218,15 +218,18 @@ def test_the_call_told_is_their_schedule(builder: Any, theirs: Any, arguments: d
         (lambda: answered(warmup), "missing a required argument: 'over'. Write warmup(over='5%')."),
         # what would be refused too is not told to be written
         (lambda: answered(cosine, T_max=0.5), "T_max is called over here. cosine(over=0.5): a bare float has no unit."),
-        (lambda: answered(cosine, eta_min=1e-5, alpha=0.1), "cosine(end=0.1, end_lr=1e-05): a floor is either"),
+        (lambda: answered(cosine, eta_min=1e-5, alpha=0.1), "cosine(end=0.1, end_lr=1e-05): end is either"),
         (lambda: answered(cosine, over=50, T_max=100), "T_max is called over here, which is given too. Its arguments"),
-        (lambda: answered(warmup, 5, over=5), "over is given twice. Its arguments are warmup(over, start)."),
+        (lambda: answered(warmup, 5, over=5), "over is given twice. Its arguments are warmup(over, *, start)."),
         (lambda: answered(cosine, T_max=9, foo=1), "T_max is called over here. there is no argument 'foo'. Its"),
-        (lambda: answered(warmup, 5, begin=0), "there is no argument 'begin'. Its arguments are warmup(over, start)."),
+        (
+            lambda: answered(warmup, 5, begin=0),
+            "there is no argument 'begin'. Its arguments are warmup(over, *, start).",
+        ),
         (lambda: answered(hold, 5, factor=0.3), "there is no argument 'factor'. Its arguments are hold(over)."),
         (
             lambda: answered(cosine, 0.1, 100),
-            "too many positional arguments. Its arguments are cosine(end, *, end_lr, over).",
+            "positional arguments. Write cosine(end=0.1, over=100). Its arguments are cosine(end, *, end_lr, start, start_lr, over).",
         ),
     ],
 )

@@ -1,24 +1,39 @@
-"""Routes as pure values: what each way of going on does with the LRs, and that plain data gives each of them back."""
+"""Changed timelines as values: the LRs after a stretch, a continuation and a second warmup, and their plain data."""
 
 from __future__ import annotations
 
 import json
 import pickle
 from fractions import Fraction
+from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched, plan_of
 
-from lr_toolkit import Horizon, Schedule, ScheduleError, custom
+from lr_toolkit import Horizon, Schedule, ScheduleError, Timeline, custom
+from lr_toolkit.schedules.changed import (
+    Rewarmed,
+    Stretched,
+    continued,
+    describe_change,
+    stretched,
+    timeline_from,
+)
+from lr_toolkit.schedules.timeline import ResolvedTimeline
 
-BASES = [0.1, 0.02]
+BASE = 0.1
 
 
-def plan(text: str, steps: int, bases: list[float] = BASES) -> Plan:
-    """The plan of that text on a run of that many updates."""
-    return plan_of(Schedule.parse(text), Horizon(steps), bases)
+def plan(text: str, steps: int, base: float = BASE) -> ResolvedTimeline:
+    """The timeline of that text on a run of that many updates, for a group of that base LR."""
+    return Schedule.parse(text).resolve(Horizon(steps)).relative_to(base)
+
+
+def lr(timeline: Timeline, k: float | Fraction, base: float = BASE) -> float:
+    """The LR of an update, or between two."""
+    return base * timeline.factor(k)
 
 
 FALLING = [
@@ -28,134 +43,148 @@ FALLING = [
     "warmup(5) >> cosine(end_lr=0.001)",
     "step(7, gamma=0.5)",
     "wsd(5, '20%')",
+    "linear(end=0.5, over=20) >> step(7, gamma=0.5)",
 ]
 DIPPING = [
     "hold(20) >> linear(over=20) >> linear(end=0.5)",
     "cosine(end=0.1, over=30) >> warmup(30, start=0.2)",
     "hold(20) >> step(3, gamma=0.5, over=30) >> linear(end=0.9)",
-    "linear(over=45) >> exponential(0.9, every=20)",
+    "linear(over=45) >> exponential(0.9, every=20, start=1.0)",
 ]
 
 
 @st.composite
-def routes(draw: st.DrawFn) -> Route:
-    """A plan, or up to three ways of going on, one on top of the other; each begins after its warmup."""
-    route: Route = plan(draw(st.sampled_from(FALLING)), draw(st.integers(30, 60)))
+def timelines(draw: st.DrawFn) -> Timeline:
+    """A plan, or up to three changes, one on top of another; each begins after its warmup."""
+    timeline: Timeline = plan(draw(st.sampled_from(FALLING)), draw(st.integers(30, 60)))
     at = 5
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(at, 28))
         kind = draw(st.sampled_from(["stretch", "continue", "rewarm"]))
         if kind == "stretch":
-            route = Stretched(route, at, draw(st.integers(at + 1, 90)))
+            timeline = stretched(timeline, at, draw(st.integers(at + 1, 90)))
         elif kind == "rewarm":
-            route = Rewarmed(route, at, draw(st.integers(1, min(9, route.steps - at))))
+            timeline = Rewarmed(timeline, at, draw(st.integers(1, min(9, timeline.steps - at))))
         else:
-            target, start = plan(draw(st.sampled_from(FALLING)), draw(st.integers(30, 60))), tuple(route.lrs(at))
-            assume(
-                all(
-                    end >= first or end <= lr
-                    for lr, first, end in zip(start, target.lrs(at), target.lrs(60), strict=True)
-                )
-            )
-            route = Continued(target, at, start)
-        if route.steps <= 28:
+            target, value = plan(draw(st.sampled_from(FALLING)), draw(st.integers(30, 60))), lr(timeline, at)
+            assume(lr(target, 60) >= lr(target, at) or lr(target, 60) <= value)
+            timeline = continued(target, at, value, BASE)
+        if timeline.steps <= 28:
             break
-    return route
+    return timeline
 
 
 # --- what they do ---------------------------------------------------------------------------------------------------
 
 
-@given(routes(), st.integers(28, 100))
-def test_a_route_gives_each_group_one_lr_that_is_none_below_zero(route: Route, k: int) -> None:
-    """At any update after the last change there is one LR for each group, from zero to its base."""
-    lrs = route.lrs(k)
-
-    assert len(lrs) == len(route.bases) == 2
-    assert all(0.0 <= lr <= base * (1 + 1e-12) for lr, base in zip(lrs, BASES, strict=True))
+@given(timelines(), st.integers(28, 100))
+def test_no_lr_is_below_zero_or_above_the_base(timeline: Timeline, k: int) -> None:
+    """After the last change each LR lies between zero and the base LR, alone and in an array."""
+    assert 0.0 <= lr(timeline, k) <= BASE * (1 + 1e-12)
+    assert timeline.values([k])[0] == timeline(k) == timeline.factor(k)
 
 
-@given(routes())
-def test_after_its_end_a_route_holds_its_last_lr(route: Route) -> None:
+@given(timelines())
+def test_after_its_end_a_timeline_holds_its_last_lr(timeline: Timeline) -> None:
     """From ``steps`` on, every update has the same LR."""
-    assert route.lrs(route.steps + 5) == pytest.approx(route.lrs(route.steps), rel=1e-12, abs=1e-18)
+    assert lr(timeline, timeline.steps + 5) == pytest.approx(lr(timeline, timeline.steps), rel=1e-12, abs=1e-18)
 
 
 @given(st.integers(0, 59), st.integers(1, 200), st.floats(0, 1))
 def test_stretched_a_linear_decay_is_the_line_between_now_and_the_end(at: int, left: int, part: float) -> None:
     """Stretched at update ``at``, a linear decay goes straight from its LR there to zero at the new end."""
-    route = Stretched(plan("linear()", 60, [1.0]), at, at + left)
+    timeline = stretched(plan("linear()", 60), at, at + left)
     k = at + round(part * left)
 
-    assert route.lrs(k)[0] == pytest.approx((60 - at) / 60 * (at + left - k) / left, rel=1e-12, abs=1e-15)
+    assert timeline(k) == pytest.approx((60 - at) / 60 * (at + left - k) / left, rel=1e-12, abs=1e-15)
 
 
 def test_stretched_to_twice_what_is_left_every_second_update_is_an_old_one() -> None:
     """With twice as many updates left, update at + 2 i has exactly the LR of the old update at + i, floor and stairs included."""
     for text in FALLING:
         old = plan(text, 60)
-        new = Stretched(old, 20, 100)
+        new = stretched(old, 20, 100)
 
-        assert [new.lrs(20 + 2 * i) for i in range(41)] == [old.lrs(20 + i) for i in range(41)]
+        assert [new(20 + 2 * i) for i in range(41)] == [old(20 + i) for i in range(41)]
 
 
-def test_before_the_change_a_stretched_route_is_the_old_one() -> None:
+def test_before_the_change_a_stretched_timeline_is_the_old_one() -> None:
     """Updates up to ``at`` keep their LRs, so a preview of the whole run shows what was."""
     old = plan("cosine()", 60)
 
-    assert [Stretched(old, 20, 100).lrs(k) for k in range(21)] == [old.lrs(k) for k in range(21)]
+    assert [stretched(old, 20, 100)(k) for k in range(21)] == [old(k) for k in range(21)]
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.sampled_from(FALLING))
+def test_a_stretch_of_a_stretch_is_one_stretch(first: int, second: int, left: int, text: str) -> None:
+    """It has the LRs of the nested one from its beginning on, and keeps no stretch within."""
+    old = stretched(plan(text, 60), first, first + 50)
+    at = min(first + second, first + 49)
+    new, nested = stretched(old, at, at + left), Stretched(old, at, Fraction(at), at + left)
+
+    assert isinstance(new.of, ResolvedTimeline)
+    assert [new(k) for k in range(at, at + left + 3)] == [nested(k) for k in range(at, at + left + 3)]
 
 
 @given(st.sampled_from(["cosine()", "linear(end=0.1)", "wsd(5, '20%')"]), st.integers(5, 59), st.floats(0.001, 1))
 def test_continued_the_decay_keeps_its_shape_and_its_end(text: str, at: int, start: float) -> None:
     """From the LR in use, the way to the plan's end is passed in the same proportions as in the plan."""
-    target = plan(text, 60, [1.0])
-    end, first = target.lrs(60)[0], target.lrs(at)[0]
+    target = plan(text, 60)
+    end, first = target(60), target(at)
     assume(start >= end)
-    route = Continued(target, at, (start,))
+    timeline = continued(target, at, start, 1.0)
     ks = range(at, 61)
 
-    assert route.lrs(at)[0] == pytest.approx(start, rel=1e-12)
-    assert route.lrs(60)[0] == pytest.approx(end, abs=1e-15)
-    assert [(route.lrs(k)[0] - end) * (first - end) for k in ks] == pytest.approx(
-        [(target.lrs(k)[0] - end) * (start - end) for k in ks], rel=1e-9, abs=1e-12
+    assert timeline(at) == pytest.approx(start, rel=1e-12)
+    assert timeline(60) == pytest.approx(end, abs=1e-15)
+    assert [(timeline(k) - end) * (first - end) for k in ks] == pytest.approx(
+        [(target(k) - end) * (start - end) for k in ks], rel=1e-9, abs=1e-12
     )
 
 
 def test_continued_after_its_plans_end_the_lr_in_use_stays() -> None:
-    """Where the plan has nothing left to decay, the LR stays what it was."""
-    assert [Continued(plan("cosine()", 60), 70, (0.03, 0.01)).lrs(k) for k in (70, 99)] == [[0.03, 0.01]] * 2
+    """If the plan has nothing left to decay, the LR stays what it was."""
+    timeline = continued(plan("cosine(end=0.1)", 60), 70, 0.03, BASE)
+
+    assert [lr(timeline, k) for k in (70, 99)] == [0.03, 0.03]
 
 
 def test_continued_in_the_plans_hold_it_waits_for_the_decay() -> None:
     """While the plan holds, so does the LR in use; then it falls with the plan."""
-    route = Continued(plan("hold() >> linear(over=10)", 60, [1.0]), 30, (0.4,))
+    timeline = continued(plan("hold() >> linear(over=10)", 60), 30, 0.4, 1.0)
 
-    assert [route.lrs(k)[0] for k in (30, 49, 50, 55, 60)] == pytest.approx([0.4, 0.4, 0.4, 0.2, 0.0])
+    assert [timeline(k) for k in (30, 49, 50, 55, 60)] == pytest.approx([0.4, 0.4, 0.4, 0.2, 0.0])
 
 
 @given(st.sampled_from([*FALLING, *DIPPING]), st.integers(5, 70), st.floats(0.001, 1))
 def test_continued_no_lr_leaves_the_way_from_start_to_end(text: str, at: int, start: float) -> None:
-    """Each LR lies between the one in use and the plan's last, or the plan, which dips on its way or ends above, is refused."""
-    target = plan(text, 60, [1.0])
-    end, first = target.lrs(60)[0], target.lrs(at)[0]
+    """Each LR lies between the one in use and the plan's last, or a plan that dips on its way or ends above is refused."""
+    target = plan(text, 60)
+    end, first = target(60), target(at)
     try:
-        route = Continued(target, at, (start,))
+        timeline = continued(target, at, start, 1.0)
     except ScheduleError:
         assert text in DIPPING or start < end < first
         return
-    low = min(start, route.lrs(60)[0])
+    low = min(start, timeline(60))
 
-    assert all(low - 1e-12 <= route.lrs(k)[0] <= start + 1e-12 for k in range(at, 99))
+    assert all(low - 1e-12 <= timeline(k) <= start + 1e-12 for k in range(at, 99))
 
 
 def test_a_plan_that_ends_above_the_lr_in_use_cannot_be_continued() -> None:
     """From below its floor the way to a plan's end would climb: refused with both LRs; at the floor it goes on."""
-    target = plan("linear(end=0.5)", 60, [1.0])
+    target = plan("linear(end=0.5)", 60)
 
-    with pytest.raises(ScheduleError, match=r"the LR in use, 0\.2, lies below 0\.5, where the plan ends"):
-        Continued(target, 20, (0.2,))
-    assert Continued(target, 20, (0.5,)).lrs(40) == [0.5]
+    with pytest.raises(ScheduleError, match=r"the LR in use, 0\.2, lies below 0\.5, at which the plan ends"):
+        continued(target, 20, 0.2, 1.0)
+    assert continued(target, 20, 0.5, 1.0)(40) == 0.5
+
+
+def test_nothing_decays_from_an_lr_of_zero() -> None:
+    """An LR in use of zero cannot be continued, unless the base LR is zero too."""
+    with pytest.raises(ScheduleError, match=r"the LR in use is 0(?s:.*)Write on_change='replan'"):
+        continued(plan("linear()", 60), 20, 0.0, BASE)
+    assert continued(plan("linear()", 60), 20, 0.0, 0.0)(20, base_lr=0.0) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -165,92 +194,153 @@ def test_a_plan_that_ends_above_the_lr_in_use_cannot_be_continued() -> None:
 def test_a_plan_that_climbs_cannot_be_continued(text: str) -> None:
     """A plan that climbs above its LR of now, or dips below its end, has no remaining decay: named, with another policy."""
     with pytest.raises(ScheduleError, match=r"still climbs there(?s:.*)Write on_change='replan'"):
-        Continued(plan(text, 60), 20, (0.1, 0.02))
+        continued(plan(text, 60), 20, 0.1, BASE)
 
 
 @pytest.mark.parametrize("at", [5, 20, 29])
 def test_a_function_that_turns_cannot_be_continued(at: int) -> None:
     """A function of the user's is looked at inside of its phase too: one with restarts has no remaining decay."""
-    restarts = plan_of(custom(lambda i: 1 - i % 30 / 31), Horizon(60), [1.0])
+    restarts = custom(lambda i: 1 - i % 30 / 31).resolve(Horizon(60))
     with pytest.raises(ScheduleError, match="still climbs there"):
-        Continued(restarts, at, (0.1,))
+        continued(restarts, at, 0.1, 1.0)
 
-    assert Continued(restarts, 30, (0.1,)).lrs(30) == [0.1]
+    assert continued(restarts, 30, 0.1, 1.0)(30) == 0.1
 
 
 @pytest.mark.parametrize(("at", "until"), [(60, 90), (70, 90), (30, 30), (30, 20)])
 def test_nothing_left_cannot_be_stretched(at: int, until: int) -> None:
-    """Where the old plan or the new run is over there is nothing to stretch, and the message says where both end."""
+    """If the old plan or the new run is over there is nothing to stretch, and the message has both ends."""
     with pytest.raises(ScheduleError, match=rf"ends at 60(?s:.*){until}(?s:.*)Write on_change='replan'"):
-        Stretched(plan("cosine()", 60), at, until)
+        stretched(plan("cosine()", 60), at, until)
 
 
 @given(st.integers(0, 40), st.integers(1, 20))
-def test_rewarmed_the_route_is_met_after_so_many_steps_of_one_height(at: int, over: int) -> None:
+def test_rewarmed_the_timeline_is_met_after_so_many_equal_steps(at: int, over: int) -> None:
     """Over a constant LR the second warmup climbs by 1/(over + 1) per update, and no update has an LR of zero."""
-    route = Rewarmed(plan("hold()", 60, [1.0]), at, over)
+    timeline = Rewarmed(plan("hold()", 60), at, over)
 
-    assert [route.lrs(at + i)[0] for i in range(over + 1)] == pytest.approx(
-        [(i + 1) / (over + 1) for i in range(over + 1)]
-    )
-    assert at == 0 or route.lrs(at - 1) == [1.0]
+    assert [timeline(at + i) for i in range(over + 1)] == pytest.approx([(i + 1) / (over + 1) for i in range(over + 1)])
+    assert at == 0 or timeline(at - 1) == 1.0
+
+
+@given(timelines())
+def test_edges_are_in_order_and_in_the_run(timeline: Timeline) -> None:
+    """The edges of a changed timeline rise, and the timeline is constant or monotone between two of them after the change."""
+    edges = timeline.edges
+
+    assert edges == sorted(set(edges))
+    for start, end in pairwise([*edges, timeline.steps + 10]):
+        if start >= 28:
+            moves = np.diff([timeline.factor(k) for k in range(start, end)])
+            assert (moves <= 1e-12).all() or (moves >= -1e-12).all()
 
 
 # --- groups ---------------------------------------------------------------------------------------------------------
 
 
-@given(routes(), st.floats(0.001, 10), st.integers(28, 80))
-def test_scaling_every_base_scales_the_lrs(route: Route, factor: float, k: int) -> None:
-    """With every base LR multiplied by a number, so is the LR of each group, unless there is an absolute floor."""
-    if "end_lr" in json.dumps(route.to_state()):
-        return
-    scaled = route.rebased([base * factor for base in route.bases])
+@given(timelines(), st.floats(0.001, 10), st.integers(28, 80))
+def test_another_base_scales_the_lrs(timeline: Timeline, factor: float, k: int) -> None:
+    """With another base LR the LR is scaled like it, unless there is an absolute floor, which stays."""
+    other = timeline_from(json.loads(json.dumps(timeline.to_state()))).relative_to(BASE)
 
-    assert scaled.bases == pytest.approx([base * factor for base in route.bases])
-    assert scaled.lrs(k) == pytest.approx([lr * factor for lr in route.lrs(k)], rel=1e-9, abs=1e-15)
-
-
-@given(routes(), st.floats(0.01, 0.1), st.integers(28, 80))
-def test_a_group_that_joins_changes_none_of_the_others(route: Route, base: float, k: int) -> None:
-    """With a third base LR the first two groups keep their LRs, and the third is driven like them from its own base."""
-    joined = route.rebased([*route.bases, base])
-
-    assert joined.lrs(k)[:2] == route.lrs(k)
-    assert len(joined.lrs(k)) == 3
+    assert other == timeline
+    if "end_lr" not in json.dumps(timeline.to_state()):
+        assert timeline.relative_to(BASE * factor) == timeline
 
 
-def test_a_group_with_a_base_of_zero_keeps_its_place() -> None:
-    """Rebased under "continue", a group of base LR 0 does not push the others' LRs into its place."""
-    route = Continued(plan("linear()", 60, [0.0, 0.1]), 30, (0.0, 0.04)).rebased([0.2, 0.1])
+def test_an_absolute_floor_stays_for_another_base() -> None:
+    """Changed timelines convert the floor of their plan, too."""
+    saved = Schedule.parse("cosine(end_lr=0.001)").resolve(Horizon(60))
+    for changed in (
+        stretched(saved, 20, 100),
+        Rewarmed(saved, 20, 5),
+        Stretched(Rewarmed(saved, 5, 5), 20, Fraction(20), 99),
+    ):
+        assert changed.is_absolute
+        for base in (0.1, 0.02):
+            assert (
+                lr(changed.relative_to(base), 100, base)
+                == changed(100, base_lr=base)
+                == pytest.approx(0.001, rel=1e-15)
+            )
 
-    assert route.lrs(30) == pytest.approx([0.1, 0.04])
-    assert route.lrs(45) == pytest.approx([0.05, 0.02])
+
+def test_a_group_that_joins_takes_up_the_plan() -> None:
+    """A late group follows the new plan instead of continuing from an LR that it never had, and every other change."""
+    target = plan("linear()", 60)
+
+    assert continued(target, 30, 0.02, BASE).joining() == target
+    assert Rewarmed(continued(target, 30, 0.02, BASE), 40, 5).joining() == Rewarmed(target, 40, 5)
+    assert stretched(target, 30, 90).joining() == stretched(target, 30, 90)
+
+
+def test_a_group_with_a_base_of_zero_takes_up_the_plan() -> None:
+    """Under "continue", a group of base LR 0 keeps its place and follows the plan if it gets another base LR."""
+    timeline = continued(plan("linear()", 60), 30, 0.0, 0.0)
+
+    assert [lr(timeline, k, 0.2) for k in (30, 45)] == pytest.approx([0.1, 0.05])
 
 
 # --- as plain data --------------------------------------------------------------------------------------------------
 
 
-@given(routes())
-def test_plain_data_gives_the_route_back(route: Route) -> None:
-    """JSON of ``to_state`` gives an equal route, whatever the code asks for in the meantime."""
-    asked = plan("linear()", 77)
-    back = Route.from_state(json.loads(json.dumps(route.to_state())), asked)
+@given(timelines())
+def test_plain_data_gives_the_timeline_back(timeline: Timeline) -> None:
+    """JSON of ``to_state`` gives an equal timeline, whatever the code is configured to in the meantime."""
+    configured = plan("linear()", 77)
+    back = timeline_from(json.loads(json.dumps(timeline.to_state())), configured).relative_to(BASE)
 
-    assert back == route
-    assert [back.lrs(k) for k in range(95)] == [route.lrs(k) for k in range(95)]
+    assert back == timeline
+    assert [back(k) for k in range(95)] == [timeline(k) for k in range(95)]
 
 
-@given(routes())
-def test_a_route_is_a_value(route: Route) -> None:
-    """Routes compare, hash and pickle by what they say."""
-    twin = pickle.loads(pickle.dumps(route))
+def test_a_plan_without_text_is_found_in_the_code() -> None:
+    """Plain data cannot carry a function: an equal plan of the code is taken, and without it the state is refused."""
+    configured = custom(lambda i: 0.9**i).resolve(Horizon(60))
+    state = stretched(configured, 20, 90).to_state()
 
-    assert twin == route
-    assert hash(twin) == hash(route)
+    assert timeline_from(state, configured) == stretched(configured, 20, 90)
+    with pytest.raises(ScheduleError, match="Python function"):
+        timeline_from(state)
+    with pytest.raises(ScheduleError, match="Python function"):
+        timeline_from(state, custom(lambda i: 0.9**i).resolve(Horizon(61)))
+
+
+@given(timelines())
+def test_a_timeline_is_a_value(timeline: Timeline) -> None:
+    """Timelines compare, hash and pickle by value."""
+    twin = pickle.loads(pickle.dumps(timeline))
+
+    assert twin == timeline
+    assert hash(twin) == hash(timeline)
 
 
 def test_between_two_updates_a_fraction_and_a_float_agree() -> None:
-    """An update's place may be a whole number in any spelling."""
-    route = Stretched(Stretched(plan("cosine()", 60), 20, 100), 30, 70)
+    """An update's place may be a whole number of any type."""
+    timeline = Stretched(stretched(plan("cosine()", 60), 20, 100), 30, Fraction(30), 70)
 
-    assert route.lrs(50) == route.lrs(50.0) == route.lrs(Fraction(50))
+    assert timeline.factor(50) == timeline.factor(50.0) == timeline.factor(Fraction(50))
+
+
+# --- in words -------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_is_described() -> None:
+    """The description names the policy and its update, each change of several, and is empty for the plan of the code."""
+    target, epochs = plan("linear()", 60), Schedule.parse("linear()").resolve(Horizon(60, unit="epoch"))
+    stretch = "stretch: from update 20 on, what was left of linear() lasts until update 90"
+
+    assert describe_change(target, target) == ""
+    assert (
+        describe_change(target, plan("cosine()", 60))
+        == "keep: the saved plan, linear() until update 60, then its last LR"
+    )
+    assert describe_change(stretched(target, 20, 90), target) == stretch
+    assert (
+        describe_change(Rewarmed(stretched(target, 20, 90), 20, 5), target)
+        == f"rewarm: climbs again from update 20 to 25; {stretch}"
+    )
+    assert describe_change(continued(target, 20, 0.05, BASE), target) == (
+        "continue: from update 20 on, from the LR in use, what is left of linear()"
+    )
+    assert describe_change(Rewarmed(epochs, 20, 5), epochs) == "rewarm: climbs again from epoch 20 to 25"

@@ -1,4 +1,4 @@
-"""A route in words: its legs begin and end where its LRs do."""
+"""The phases of a timeline begin and end at the updates at which its LRs do."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from itertools import groupby
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from lr_toolkit.preview.phase_rows import phase_rows
-from lr_toolkit.schedules.routes import Continued, Plan, Rewarmed, Route, Stretched, plan_of
 
-from lr_toolkit import Horizon, Schedule
+from lr_toolkit import Horizon, Schedule, Timeline
+from lr_toolkit.schedules.changed import Continued, Rewarmed, Stretched, stretched
+from lr_toolkit.schedules.timeline import ResolvedTimeline
 
 PHASES = [
     "hold('50%') >> linear()",
@@ -20,64 +20,86 @@ PHASES = [
     "hold('1%') >> step(4)",
     "warmup('1%')",
 ]
-KINDS = ["stretch", "stretch", "rewarm", "continue"]
+KINDS = ["stretch", "nested stretch", "rewarm", "continue"]
 
 
-def plan(text: str, steps: int) -> Plan:
-    """The plan of that text on a run of that many updates."""
-    return plan_of(Schedule.parse(text), Horizon(steps), [1.0])
+def plan(text: str, steps: int) -> ResolvedTimeline:
+    """The timeline of that text on a run of that many updates."""
+    return Schedule.parse(text).resolve(Horizon(steps))
 
 
 @st.composite
-def routes(draw: st.DrawFn, texts: Sequence[str] = PHASES, kinds: Sequence[str] = KINDS) -> Route:
-    """A plan, or up to four ways of going on, one on top of the other."""
-    route: Route = plan(draw(st.sampled_from(texts)), draw(st.integers(6, 40)))
+def timelines(draw: st.DrawFn, texts: Sequence[str] = PHASES, kinds: Sequence[str] = KINDS) -> Timeline:
+    """A plan, or up to four changes, one on top of another."""
+    timeline: Timeline = plan(draw(st.sampled_from(texts)), draw(st.integers(6, 40)))
     at = 0
     for kind in draw(st.lists(st.sampled_from(kinds), max_size=4)):
-        at = draw(st.integers(at, route.steps - 1))
+        at = draw(st.integers(at, timeline.steps - 1))
         if kind == "stretch":
-            route = Stretched(route, at, at + draw(st.integers(1, 90)))
+            timeline = stretched(timeline, at, at + draw(st.integers(1, 90)))
+        elif kind == "nested stretch":
+            timeline = Stretched(timeline, at, Fraction(at), at + draw(st.integers(1, 90)))
         elif kind == "rewarm":
-            route = Rewarmed(route, at, draw(st.integers(1, min(9, route.steps - at))))
+            timeline = Rewarmed(timeline, at, draw(st.integers(1, min(9, timeline.steps - at))))
         else:
-            route = Continued(plan("linear()", at + draw(st.integers(1, 30))), at, (0.5,))
-    return route
+            timeline = Continued(plan("linear()", at + draw(st.integers(1, 30))), at, 0.5)
+    return timeline
 
 
-def place(route: Route, k: Fraction) -> str:
-    """What the phase of update ``k`` is called, by walking down to the plan; nothing after the last one."""
-    if isinstance(route, Stretched):
-        left, lasts = route.of.steps - route.at, route.until - route.at
-        return place(route.of, k if k <= route.at else route.at + (k - route.at) * left / lasts)
-    if isinstance(route, Continued):
-        return place(route.plan, k) if k >= route.at else ""
-    if isinstance(route, Rewarmed):
-        again = f"warmup {id(route)}"  # one that is like another is another
-        return again if 0 <= k - route.at < route.over else place(route.of, k)
-    assert isinstance(route, Plan)
-    return next((one.shape.name for one in route.timeline.segments if one.start <= k < one.end), "")
+def place(timeline: Timeline, k: Fraction) -> str:
+    """The name of the phase of update ``k``, found by walking down to the plan; empty after the last phase."""
+    if isinstance(timeline, Stretched):
+        return place(timeline.of, timeline.position_of(k))
+    if isinstance(timeline, Continued):
+        return place(timeline.of, k) if k >= timeline.at else ""
+    if isinstance(timeline, Rewarmed):
+        again = f"warmup {id(timeline)}"  # a second warmup is another phase than an equal one before
+        return again if 0 <= k - timeline.at < timeline.over else place(timeline.of, k)
+    assert isinstance(timeline, ResolvedTimeline)
+    return next((phase.shape.name for phase in timeline.resolved_phases if phase.start <= k < phase.end), "")
 
 
-@given(routes())
-def test_the_legs_are_the_phases_that_the_updates_lie_in(route: Route) -> None:
-    """Walking along the updates one passes exactly the legs, each from its first update to its last, and none without any."""
-    walked = [(name, [*ks]) for name, ks in groupby(range(500), lambda k: place(route, Fraction(k)))]
+@given(timelines())
+def test_the_phases_are_those_that_the_updates_lie_in(timeline: Timeline) -> None:
+    """A walk along the updates passes exactly the phases, each from its first update to its last, and none without any."""
+    walked = [(name, [*ks]) for name, ks in groupby(range(500), lambda k: place(timeline, Fraction(k)))]
 
-    assert [(leg.name, leg.start, leg.end - 1) for leg in phase_rows(route)] == [
+    assert [(phase.name, phase.start, phase.end - 1) for phase in timeline.phases] == [
         (name.split()[0], ks[0], ks[-1]) for name, ks in walked if name
     ]
 
 
-@given(routes(["hold('50%') >> warmup('50%', start=0.5)"], ["stretch"]))
-@example(Stretched(Stretched(plan("hold('50%') >> warmup('50%', start=0.5)", 9), 2, 12), 6, 66))
-def test_a_leg_begins_with_the_first_lr_of_its_phase(route: Route) -> None:
-    """However often a route was stretched, its second phase, which drops to a half, is told to begin where the LR drops."""
-    start = next((leg.start for leg in phase_rows(route) if leg.name == "warmup"), None)
+@given(timelines(["hold('50%') >> warmup('50%', start=0.5)"], ["stretch", "nested stretch"]))
+@example(
+    Stretched(Stretched(plan("hold('50%') >> warmup('50%', start=0.5)", 9), 2, Fraction(2), 12), 6, Fraction(6), 66)
+)
+def test_a_phase_begins_with_its_first_lr(timeline: Timeline) -> None:
+    """However often a timeline was stretched, its second phase, which drops to a half, begins where the LR drops."""
+    start = next((phase.start for phase in timeline.phases if phase.name == "warmup"), None)
 
-    assert start == next((k for k in range(500) if route.lrs(k) < [1.0]), None)
+    assert start == next((k for k in range(500) if timeline(k) < 1.0), None)
 
 
-def test_a_route_of_another_kind_has_no_legs() -> None:
-    """What is no way to go on is a TypeError that names it."""
-    with pytest.raises(TypeError, match="int is no way to go on"):
-        phase_rows(5)  # type: ignore[arg-type]  # that is the point
+@pytest.mark.parametrize(
+    ("text", "idle"),
+    [
+        ("step(1000)", ["step(1000)"]),
+        ("step('50%')", []),
+        ("warmup(5) >> step('60%', over='50%') >> hold()", ["step('60%', over='50%')"]),
+        ("warmup(5, start=1.0) >> hold()", ["warmup(5, start=1.0)"]),
+        ("exponential(1.0, every=1)", ["exponential(1.0, every=1)"]),
+        ("warmup(1) >> hold(1) >> linear(over=1) >> hold()", []),
+        ("multistep(['50%'])", []),
+        ("step(1000, over='0.1%') >> hold()", []),
+    ],
+)
+def test_a_phase_is_idle_if_it_should_move_the_level_and_does_not(text: str, idle: list[str]) -> None:
+    """Each idle phase of a run of 100 updates is found; a hold, a single update and a phase without any are not idle."""
+    timeline = plan(text, 100)
+
+    assert [
+        schedule_text
+        for phase in timeline.resolved_phases
+        if phase.is_idle
+        for schedule_text in [repr(Schedule((phase.shape,)))]
+    ] == idle

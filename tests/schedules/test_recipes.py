@@ -14,10 +14,10 @@ from lr_toolkit import Horizon, Schedule, ScheduleError, cosine, hold, linear, o
 def test_wsd_is_its_composition(shape: object) -> None:
     """``wsd`` equals warmup, an open hold and the cooldown of that name, as a value and as a text."""
     name = shape.__name__  # type: ignore[attr-defined]  # builders are functions
-    built = wsd("500 steps", "20%", name, end=0.1)
+    built = wsd("500 steps", "20%", shape=name, end=0.1)
 
     assert built == warmup(500) >> hold() >> getattr(lr_toolkit, name)(0.1, over="20%")
-    assert Schedule.parse(f"wsd('500 steps', '20%', {name!r}, end=0.1)") == Schedule.parse(repr(built)) == built
+    assert Schedule.parse(f"wsd('500 steps', '20%', shape={name!r}, end=0.1)") == Schedule.parse(repr(built)) == built
 
 
 def test_wsd_climbs_holds_and_cools_down() -> None:
@@ -31,7 +31,7 @@ def test_wsd_climbs_holds_and_cools_down() -> None:
 
 def test_the_cooldown_of_wsd_is_the_shape_that_practice_uses() -> None:
     """Left unsaid, the cooldown is 1 - sqrt(p) down to zero."""
-    assert wsd(10, "20%") == wsd(10, "20%", "one_minus_sqrt", end=0.0)
+    assert wsd(10, "20%") == wsd(10, "20%", shape="one_minus_sqrt", end=0.0)
 
 
 @pytest.mark.parametrize("shape", ["sqrt", "exponential", None, one_minus_sqrt])
@@ -40,7 +40,7 @@ def test_another_cooldown_is_refused(shape: object) -> None:
     with pytest.raises(
         ScheduleError, match=r"'cosine', 'linear', 'one_minus_sqrt'(?s:.*)warmup\('5%'\) >> hold\(\) >> "
     ):
-        wsd(10, "20%", shape)  # type: ignore[arg-type]  # that is the point
+        wsd(10, "20%", shape=shape)  # type: ignore[arg-type]  # that is the point
 
 
 @pytest.mark.parametrize(("warm", "decay"), [(0.1, "20%"), (10, 0.2)])

@@ -99,7 +99,7 @@ def test_joining_with_something_else_says_what_to_write(other: Any, cure: str) -
         (cosine(end=-0.0), cosine(), True),
         (warmup(5, start=-0.0), warmup(5, start=0.0), True),
         (polynomial(2), polynomial(2.0), True),
-        (exponential(0.9), exponential(0.9, "1 epoch"), True),
+        (exponential(0.9), exponential(0.9, every="1 epoch"), True),
         (multistep([3, 5]), multistep((3, "5 steps")), True),
         (custom(halves), custom(halves), True),
         (custom(halves), custom(thirds), False),
@@ -121,7 +121,7 @@ def test_schedules_are_equal_where_they_say_the_same(one: Schedule, other: Sched
 def test_a_schedule_cannot_be_changed() -> None:
     """Neither a schedule nor a phase of it takes an assignment."""
     schedule = warmup(5) >> cosine()
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError, match="Schedule is immutable"):
         schedule.phases = ()  # type: ignore[misc]  # that is the point
     with pytest.raises(FrozenInstanceError):
         schedule.phases[1].end = 0.5  # type: ignore[attr-defined]  # that is the point
@@ -165,18 +165,18 @@ def test_a_schedule_of_endless_text_pickles_too() -> None:
     ("schedule", "text"),
     [
         (warmup("5%") >> cosine(end=0.1), "warmup('5%') >> cosine(end=0.1)"),
-        (warmup("500 steps", 0.0), "warmup(500, start=0.0)"),
+        (warmup("500 steps", start=0.0), "warmup(500, start=0.0)"),
         (hold(), "hold()"),
         (hold("3 epochs"), "hold('3 epochs')"),
         (cosine(0.0, over=7), "cosine(over=7)"),
         (linear(end_lr=1e-5), "linear(end_lr=1e-05)"),
-        (polynomial(2.5, 0.1, over="50%"), "polynomial(2.5, end=0.1, over='50%')"),
+        (polynomial(2.5, end=0.1, over="50%"), "polynomial(2.5, end=0.1, over='50%')"),
         (one_minus_sqrt(end=0.1), "one_minus_sqrt(end=0.1)"),
         (step("30 epochs"), "step('30 epochs')"),
-        (step(30, 0.5, over="1 epoch"), "step(30, gamma=0.5, over='1 epoch')"),
-        (multistep([30, "60 epochs"], 0.2), "multistep([30, '60 epochs'], gamma=0.2)"),
+        (step(30, gamma=0.5, over="1 epoch"), "step(30, gamma=0.5, over='1 epoch')"),
+        (multistep([30, "60 epochs"], gamma=0.2), "multistep([30, '60 epochs'], gamma=0.2)"),
         (exponential(0.95), "exponential(0.95)"),
-        (exponential(0.95, 1), "exponential(0.95, every=1)"),
+        (exponential(0.95, every=1), "exponential(0.95, every=1)"),
         (custom(halves, over=9), "custom(halves, over=9)"),
         (custom(lambda i: 1.0), "custom(<lambda>)"),
         (custom(functools.partial(pow, 0.5)), "custom(partial)"),
@@ -209,7 +209,7 @@ def test_the_text_gives_the_schedule_back(schedule: Schedule) -> None:
     ("text", "schedule"),
     [
         ("  warmup('500 steps')>>linear()  ", warmup(500) >> linear()),
-        ("warmup(over=5, start=+0.5) >> cosine(0.1)", warmup(5, 0.5) >> cosine(0.1)),
+        ("warmup(over=5, start=+0.5) >> cosine(0.1)", warmup(5, start=0.5) >> cosine(0.1)),
         ("(warmup(5) >> hold(5)) >> linear()", warmup(5) >> hold(5) >> linear()),
         ("warmup(5) >> (hold(5) >> linear())", warmup(5) >> hold(5) >> linear()),
         ("multistep(at=(3, '50%'))", multistep([3, "50%"])),
@@ -395,9 +395,9 @@ def test_any_mixture_of_pieces_is_read_or_refused(text: str) -> None:
         ("steps(5)", "Did you mean step(...)?"),
         ("polinomial(2)", "Did you mean polynomial(...)?"),
         ("inverse(5)", "The builders are cosine, exponential, hold, linear, multistep"),
-        ("cosine(ends=0.1)", "Its arguments are cosine(end, *, end_lr, over)"),
-        ("cosine(0.1, 100)", "Its arguments are cosine(end, *, end_lr, over)"),
-        ("warmup()", "Its arguments are warmup(over, start)"),
+        ("cosine(ends=0.1)", "Its arguments are cosine(end, *, end_lr, start, start_lr, over)"),
+        ("cosine(0.1, 100)", "Its arguments are cosine(end, *, end_lr, start, start_lr, over)"),
+        ("warmup()", "Its arguments are warmup(over, *, start)"),
         ("warmup(*[5])", "Write the arguments out, each once"),
         ("warmup(**{'over': 5})", "Write the arguments out, each once"),
         ("cosine(end=0.1, end=0.2)", "Write the arguments out, each once"),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
-from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.duration import DurationLike, optional_duration
+from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Curve, Index, Value
-from lr_toolkit.schedules.shapes.level import Decay, DecayCurve, length_of
+from lr_toolkit.schedules.shape import Index, Value
 
 __all__ = ["Cosine", "cosine"]
 
@@ -20,24 +20,21 @@ __all__ = ["Cosine", "cosine"]
 @final
 @dataclass(frozen=True, slots=True)
 class Cosine(Decay):
-    """What ``cosine(...)`` says."""
+    """The arguments of ``cosine(...)``."""
 
-    end: float = 0.0
-    end_lr: float | None = field(default=None, kw_only=True)
-    start: float | None = field(default=None, kw_only=True)
-    start_lr: float | None = field(default=None, kw_only=True)
-    over: Duration | None = field(default=None, kw_only=True)
-
-    def curve(self, start: float, end: float, length: int) -> Curve:
-        return _CosineCurve(start, end, length)
+    def curve(self, first: float, last: float, length: int) -> DecayCurve:
+        return _CosineCurve(first, last, length)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _CosineCurve(DecayCurve):
-    def fall(self, i: Index) -> Value:
-        # sin^2 of the remaining quarter turn is (1 + cos(pi i / n)) / 2 without its cancellation near the end.
-        angle = math.pi / max(2 * self.length, 1) * (self.length - i)
+    def left(self, i: Index) -> Value:
+        return self.passed(self.length - i)
+
+    def passed(self, i: Index) -> Value:
+        # sin^2 of half the angle is (1 - cos(pi i / n)) / 2 without its cancellation near the start.
+        angle = math.pi / (2 * self.length) * i
         sine = np.sin(angle) if isinstance(angle, np.ndarray) else math.sin(angle)
         return sine * sine
 
@@ -55,8 +52,8 @@ def cosine(
 
         factor(i) = end + (start - end) * (1 + cos(pi * i / n)) / 2
 
-    for update i of the phase's n. It is computed as sin^2 of the remaining quarter turn, which keeps every digit down to the
-    last update. After the phase its end holds; torch's ``CosineAnnealingLR`` climbs again after ``T_max``.
+    for update i of the phase's n. It is computed as sin^2 of half the angle, which keeps every digit down to the last
+    update. After the phase its end holds; torch's ``CosineAnnealingLR`` climbs again after ``T_max``.
 
     Args:
         end: the last level as a factor of the base value; above the start the curve climbs.
@@ -81,4 +78,6 @@ def cosine(
     Reference:
         Loshchilov & Hutter 2016, https://arxiv.org/abs/1608.03983.
     """
-    return Schedule((Cosine(end, end_lr=end_lr, start=start, start_lr=start_lr, over=length_of(over, "cosine")),))
+    return Schedule(
+        (Cosine(end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=optional_duration(over, "cosine")),)
+    )

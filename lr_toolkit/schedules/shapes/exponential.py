@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
-from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.duration import Duration, DurationLike, optional_duration
+from lr_toolkit.schedules.geometric import GeometricCurve, GeometricShape, even_stride
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Index, PhaseContext, Value, as_float, check_number
-from lr_toolkit.schedules.shapes.geometric import GeometricCurve, GeometricShape, even_stride
-from lr_toolkit.schedules.shapes.level import length_of
+from lr_toolkit.schedules.shape import Index, PhaseContext, Value
 
 __all__ = ["Exponential", "exponential"]
 
@@ -22,17 +21,12 @@ __all__ = ["Exponential", "exponential"]
 @final
 @dataclass(frozen=True, slots=True)
 class Exponential(GeometricShape):
-    """What ``exponential(...)`` says."""
+    """The arguments of ``exponential(...)``."""
+
+    usual_gamma: ClassVar[float] = 0.95
 
     gamma: float
     every: Duration = field(default=Duration("1 epoch"), kw_only=True)
-    start: float | None = field(default=None, kw_only=True)
-    start_lr: float | None = field(default=None, kw_only=True)
-    over: Duration | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        check_number(self, "gamma", "gamma=0.95", above_zero=True)
-        self.check_start()
 
     def curve(self, start: float, context: PhaseContext) -> GeometricCurve:
         stride = even_stride(self.every, context.horizon)
@@ -77,7 +71,7 @@ class _UnevenCurve(GeometricCurve):
     length: int = field(compare=False)
 
     def exponent(self, i: Index) -> Value:
-        return as_float(i, np.interp(i, self.updates, self.intervals))
+        return np.interp(i, self.updates, self.intervals)
 
     @property
     def end(self) -> float:
@@ -121,5 +115,7 @@ def exponential(
         torch's ``ExponentialLR``, optax's ``exponential_decay``.
     """
     interval = Duration.of(every, "exponential", "every")
-    shape = Exponential(gamma, every=interval, start=start, start_lr=start_lr, over=length_of(over, "exponential"))
+    shape = Exponential(
+        gamma, every=interval, start=start, start_lr=start_lr, over=optional_duration(over, "exponential")
+    )
     return Schedule((shape,))

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
-from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.duration import Duration, DurationLike, optional_duration
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Shape, Value
-from lr_toolkit.schedules.shapes.level import length_of
 
-__all__ = ["Constant", "Hold", "hold"]
+__all__ = ["Hold", "hold"]
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Hold(Shape):
-    """What ``hold(...)`` says."""
+    """The arguments of ``hold(...)``."""
+
+    moves: ClassVar[bool] = False
 
     over: Duration | None = None
 
     def bind(self, context: PhaseContext) -> Curve:
-        return Constant(context.level)
+        return _ConstantCurve(context.level)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Constant(Curve):
-    """The same factor at every update."""
+class _ConstantCurve(Curve):
+    is_monotone = True
 
     level: float
 
@@ -44,7 +45,7 @@ class Constant(Curve):
 
 @register_shape(Hold)
 def hold(over: DurationLike | None = None) -> Schedule:
-    """Stay at the level at which the phase before ended; at the base value if there is none.
+    """Stay at the level at which the phase before ended, or at the base value in the first phase.
 
         factor(i) = level
 
@@ -62,4 +63,4 @@ def hold(over: DurationLike | None = None) -> Schedule:
     Reference:
         torch's ``ConstantLR(factor=1)``; the stable phase of WSD, Hägele et al. 2024, https://arxiv.org/abs/2405.18392.
     """
-    return Schedule((Hold(length_of(over, "hold")),))
+    return Schedule((Hold(optional_duration(over, "hold")),))

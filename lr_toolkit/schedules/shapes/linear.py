@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import final
 
-from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.duration import DurationLike, optional_duration
+from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Curve, Index, Value
-from lr_toolkit.schedules.shapes.level import Decay, DecayCurve, length_of
+from lr_toolkit.schedules.shape import Index, Value
 
 __all__ = ["Linear", "linear"]
 
@@ -17,23 +17,20 @@ __all__ = ["Linear", "linear"]
 @final
 @dataclass(frozen=True, slots=True)
 class Linear(Decay):
-    """What ``linear(...)`` says."""
+    """The arguments of ``linear(...)``."""
 
-    end: float = 0.0
-    end_lr: float | None = field(default=None, kw_only=True)
-    start: float | None = field(default=None, kw_only=True)
-    start_lr: float | None = field(default=None, kw_only=True)
-    over: Duration | None = field(default=None, kw_only=True)
-
-    def curve(self, start: float, end: float, length: int) -> Curve:
-        return _LinearCurve(start, end, length)
+    def curve(self, first: float, last: float, length: int) -> DecayCurve:
+        return _LinearCurve(first, last, length)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _LinearCurve(DecayCurve):
-    def fall(self, i: Index) -> Value:
+    def left(self, i: Index) -> Value:
         return (self.length - i) / self.length
+
+    def passed(self, i: Index) -> Value:
+        return i / self.length
 
 
 @register_shape(Linear)
@@ -71,4 +68,6 @@ def linear(
     Reference:
         Defazio et al. 2023, https://arxiv.org/abs/2310.07831; to zero: Bergsma et al. 2025, https://arxiv.org/abs/2502.15938.
     """
-    return Schedule((Linear(end, end_lr=end_lr, start=start, start_lr=start_lr, over=length_of(over, "linear")),))
+    return Schedule(
+        (Linear(end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=optional_duration(over, "linear")),)
+    )

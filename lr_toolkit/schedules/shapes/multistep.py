@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, final
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.duration import Duration, DurationLike, optional_duration
+from lr_toolkit.schedules.geometric import GeometricCurve, GeometricShape
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Index, PhaseContext, Value, check_number
-from lr_toolkit.schedules.shapes.geometric import GeometricCurve, GeometricShape
-from lr_toolkit.schedules.shapes.level import length_of
+from lr_toolkit.schedules.shape import Index, PhaseContext, Value
 from lr_toolkit.schedules.text import argument_text, call_text
 
 __all__ = ["MultiStep", "multistep"]
@@ -25,17 +24,12 @@ __all__ = ["MultiStep", "multistep"]
 @final
 @dataclass(frozen=True, slots=True)
 class MultiStep(GeometricShape):
-    """What ``multistep(...)`` says."""
+    """The arguments of ``multistep(...)``."""
 
     at: tuple[Duration, ...]
-    gamma: float = field(default=0.1, kw_only=True)
-    start: float | None = field(default=None, kw_only=True)
-    start_lr: float | None = field(default=None, kw_only=True)
-    over: Duration | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_number(self, "gamma", "gamma=0.1", above_zero=True)
-        self.check_start()
+        GeometricShape.__post_init__(self)
         if not self.at:
             raise ScheduleError(
                 "multistep(at=[]): without a milestone nothing happens. Write hold() or multistep(at=['50%', '75%'])."
@@ -46,7 +40,7 @@ class MultiStep(GeometricShape):
                 raise self._unsorted(earlier, later, ranks)
 
     def curve(self, start: float, context: PhaseContext) -> GeometricCurve:
-        milestones = [context.milestone(duration) for duration in self.at]
+        milestones = [context.update_after(duration) for duration in self.at]
         for index, (earlier, later) in enumerate(pairwise(milestones)):
             if earlier > later:
                 raise self._unsorted(self.at[index], self.at[index + 1], milestones)
@@ -131,5 +125,7 @@ def multistep(
             f"multistep(at={shorten(at)}): the milestones are a list. Write multistep(at=['50%', '75%'])."
         )
     milestones = tuple(Duration.of(milestone, "multistep", "at=[..., {}, ...]") for milestone in at)
-    shape = MultiStep(milestones, gamma=gamma, start=start, start_lr=start_lr, over=length_of(over, "multistep"))
+    shape = MultiStep(
+        milestones, gamma=gamma, start=start, start_lr=start_lr, over=optional_duration(over, "multistep")
+    )
     return Schedule((shape,))

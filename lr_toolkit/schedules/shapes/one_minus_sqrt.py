@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
-from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.duration import DurationLike, optional_duration
+from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Curve, Index, Value, as_float
-from lr_toolkit.schedules.shapes.level import Decay, DecayCurve, length_of
+from lr_toolkit.schedules.shape import Index, Value
 
 __all__ = ["OneMinusSqrt", "one_minus_sqrt"]
 
@@ -19,24 +19,18 @@ __all__ = ["OneMinusSqrt", "one_minus_sqrt"]
 @final
 @dataclass(frozen=True, slots=True)
 class OneMinusSqrt(Decay):
-    """What ``one_minus_sqrt(...)`` says."""
+    """The arguments of ``one_minus_sqrt(...)``."""
 
-    end: float = 0.0
-    end_lr: float | None = field(default=None, kw_only=True)
-    start: float | None = field(default=None, kw_only=True)
-    start_lr: float | None = field(default=None, kw_only=True)
-    over: Duration | None = field(default=None, kw_only=True)
-
-    def curve(self, start: float, end: float, length: int) -> Curve:
-        return _OneMinusSqrtCurve(start, end, length)
+    def curve(self, first: float, last: float, length: int) -> DecayCurve:
+        return _OneMinusSqrtCurve(first, last, length)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _OneMinusSqrtCurve(DecayCurve):
-    def fall(self, i: Index) -> Value:
-        # 1 - sqrt(p) cancels near the end; (1 - p) / (1 + sqrt(p)) is the same and does not.
-        return as_float(i, (self.length - i) / self.length / (1.0 + np.sqrt(i / self.length)))
+    def left(self, i: Index) -> Value:
+        # 1 - sqrt(p) cancels near the end; (1 - p) / (1 + sqrt(p)) is equal to it and does not.
+        return (self.length - i) / self.length / (1.0 + np.sqrt(i / self.length))
 
 
 @register_shape(OneMinusSqrt)
@@ -72,5 +66,7 @@ def one_minus_sqrt(
     Reference:
         Hägele et al. 2024, https://arxiv.org/abs/2405.18392, in which it beats the linear cooldown.
     """
-    shape = OneMinusSqrt(end, end_lr=end_lr, start=start, start_lr=start_lr, over=length_of(over, "one_minus_sqrt"))
+    shape = OneMinusSqrt(
+        end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=optional_duration(over, "one_minus_sqrt")
+    )
     return Schedule((shape,))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
-from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.duration import DurationLike, optional_duration
+from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Curve, Index, Value, as_float, check_number
-from lr_toolkit.schedules.shapes.level import Decay, DecayCurve, length_of
+from lr_toolkit.schedules.shape import Index, Value, check_number
 
 __all__ = ["Polynomial", "polynomial"]
 
@@ -19,21 +19,16 @@ __all__ = ["Polynomial", "polynomial"]
 @final
 @dataclass(frozen=True, slots=True)
 class Polynomial(Decay):
-    """What ``polynomial(...)`` says."""
+    """The arguments of ``polynomial(...)``."""
 
     power: float
-    end: float = field(default=0.0, kw_only=True)
-    end_lr: float | None = field(default=None, kw_only=True)
-    start: float | None = field(default=None, kw_only=True)
-    start_lr: float | None = field(default=None, kw_only=True)
-    over: Duration | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check_number(self, "power", "power=2.0", above_zero=True)
         Decay.__post_init__(self)
 
-    def curve(self, start: float, end: float, length: int) -> Curve:
-        return _PolynomialCurve(start, end, length, self.power)
+    def curve(self, first: float, last: float, length: int) -> DecayCurve:
+        return _PolynomialCurve(first, last, length, self.power)
 
 
 @final
@@ -41,8 +36,8 @@ class Polynomial(Decay):
 class _PolynomialCurve(DecayCurve):
     power: float
 
-    def fall(self, i: Index) -> Value:
-        return as_float(i, np.power((self.length - i) / self.length, self.power))
+    def left(self, i: Index) -> Value:
+        return np.power((self.length - i) / self.length, self.power)
 
 
 @register_shape(Polynomial)
@@ -81,6 +76,6 @@ def polynomial(
         torch's ``PolynomialLR``; Chen et al. 2016 (DeepLab), https://arxiv.org/abs/1606.00915.
     """
     shape = Polynomial(
-        power, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=length_of(over, "polynomial")
+        power, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=optional_duration(over, "polynomial")
     )
     return Schedule((shape,))

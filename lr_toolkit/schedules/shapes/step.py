@@ -11,12 +11,11 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.duration import Duration, DurationLike, optional_duration
+from lr_toolkit.schedules.geometric import GeometricCurve, GeometricShape, even_stride
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Index, PhaseContext, Value, check_number
-from lr_toolkit.schedules.shapes.geometric import GeometricCurve, GeometricShape, even_stride
-from lr_toolkit.schedules.shapes.level import length_of
+from lr_toolkit.schedules.shape import Index, PhaseContext, Value
 
 __all__ = ["Step", "step"]
 
@@ -26,17 +25,9 @@ _Division: TypeAlias = "tuple[int, int, int]"
 @final
 @dataclass(frozen=True, slots=True)
 class Step(GeometricShape):
-    """What ``step(...)`` says."""
+    """The arguments of ``step(...)``."""
 
     every: Duration
-    gamma: float = field(default=0.1, kw_only=True)
-    start: float | None = field(default=None, kw_only=True)
-    start_lr: float | None = field(default=None, kw_only=True)
-    over: Duration | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        check_number(self, "gamma", "gamma=0.1", above_zero=True)
-        self.check_start()
 
     def curve(self, start: float, context: PhaseContext) -> GeometricCurve:
         # Drop m comes at the rounded place at which m intervals end. If epochs differ in length, each is a piece in which
@@ -120,4 +111,6 @@ def step(
         torch's ``StepLR``, which goes on dropping after the end.
     """
     interval = Duration.of(every, "step", "every")
-    return Schedule((Step(interval, gamma=gamma, start=start, start_lr=start_lr, over=length_of(over, "step")),))
+    return Schedule(
+        (Step(interval, gamma=gamma, start=start, start_lr=start_lr, over=optional_duration(over, "step")),)
+    )

@@ -16,7 +16,7 @@ __all__ = ["Warmup", "warmup"]
 @final
 @dataclass(frozen=True, slots=True)
 class Warmup(Shape):
-    """What ``warmup(...)`` says."""
+    """The arguments of ``warmup(...)``."""
 
     warms_up: ClassVar[bool] = True
 
@@ -34,6 +34,8 @@ class Warmup(Shape):
 @final
 @dataclass(frozen=True, slots=True)
 class _WarmupCurve(Curve):
+    is_monotone = True
+
     start: float | None
     length: int
 

@@ -1,4 +1,4 @@
-"""What shapes share that multiply the level by the same factor again and again."""
+"""Shapes that multiply the level by the same factor again and again."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.duration import Duration
 from lr_toolkit.schedules.horizon import Horizon
-from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Value
-from lr_toolkit.schedules.shapes.level import StartingShape
-from lr_toolkit.schedules.text import argument_text, call_text
+from lr_toolkit.schedules.levels import StartingShape
+from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Value, check_number
 
 __all__ = ["GeometricCurve", "GeometricShape", "even_stride"]
 
+_LARGEST_LOG = 700.0  # of a factor; beyond it the largest float is near
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GeometricShape(StartingShape):
     """Multiplies the level at which it begins by powers of ``gamma``."""
 
-    __slots__ = ()
+    usual_gamma: ClassVar[float] = 0.1
+    """An example for messages."""
 
-    gamma: float
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_number(self, "gamma", f"gamma={self.usual_gamma}", above_zero=True)
+        StartingShape.__post_init__(self)
 
     @abstractmethod
     def curve(self, start: float, context: PhaseContext) -> GeometricCurve:
@@ -33,13 +41,10 @@ class GeometricShape(StartingShape):
     def bind(self, context: PhaseContext) -> Curve:
         start = self.start_level(context)
         if start == 0.0 and context.length:
-            length = "" if self.over is None else argument_text(self.over)
-            raise ScheduleError(
-                f"{call_text(self)}: begins at 0, which no factor changes, so it would do nothing. Write hold({length}) to stay "
-                f"there, or {call_text(self, start=1.0)} to start again from the base value."
-            )
+            raise self._idle(start, ", which no factor changes")
         curve = self.curve(start, context)
-        if self.gamma > 1.0 and curve.exponent(context.length) * math.log(self.gamma) > 700.0:
+        growth = curve.exponent(context.length) * math.log(self.gamma)
+        if growth > 0.0 and growth + math.log(max(start, 1.0)) > _LARGEST_LOG:
             raise ScheduleError(
                 f"{self.name}(gamma={self.gamma!r}): grows beyond every float within the {context.length} steps of its phase. Write "
                 f"a gamma below 1: {self.name}(..., gamma=0.9)."
@@ -51,6 +56,8 @@ class GeometricShape(StartingShape):
 class GeometricCurve(Curve):
     """start * gamma ** exponent(i)."""
 
+    is_monotone = True
+
     start: float
     gamma: float
 
@@ -59,10 +66,10 @@ class GeometricCurve(Curve):
         """How often the level has been multiplied by ``gamma`` at update ``i``."""
 
     def __call__(self, i: Index) -> Value:
-        power = self.exponent(i)
-        # For one exponent alone, of 2 or 0.5, NumPy has a shorter way with another last bit; in a list it is one of many.
-        factor = np.power(self.gamma, power if isinstance(power, np.ndarray) else [power])
-        return self.start * (factor if isinstance(power, np.ndarray) else factor.item())
+        exponent = self.exponent(i)
+        # For a single exponent of 2 or 0.5 NumPy takes a shortcut with another last bit; in a list it does not.
+        power = np.power(self.gamma, exponent if isinstance(exponent, np.ndarray) else [exponent])
+        return self.start * (power if isinstance(exponent, np.ndarray) else power.item())
 
 
 def even_stride(every: Duration, horizon: Horizon) -> Fraction | None:

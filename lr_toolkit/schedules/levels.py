@@ -1,0 +1,142 @@
+"""Shapes that begin at a level and move to another: where they begin, where they end, and levels that are LRs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.schedules.duration import Duration
+from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Shape, Value, check_number, exact_ratio
+from lr_toolkit.schedules.text import argument_text, call_text
+
+__all__ = ["Decay", "DecayCurve", "StartingShape"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartingShape(Shape):
+    """Begins at the level reached, at ``start``, a factor, or at ``start_lr``, an LR.
+
+    A level is a pair of fields, ``name`` and ``name_lr``, of which at most one is given.
+    """
+
+    levels: ClassVar[Mapping[str, float | None]] = {"start": None}
+    """The levels, each with its value if it is not given."""
+
+    start: float | None = None
+    start_lr: float | None = None
+    over: Duration | None = None
+
+    def __post_init__(self) -> None:
+        for name, missing in self.levels.items():
+            if getattr(self, name) is not None or missing is not None:
+                check_number(self, name, f"{name}=0.1")
+            if getattr(self, f"{name}_lr") is not None:
+                check_number(self, f"{name}_lr", f"{name}_lr=1e-5")
+                if getattr(self, name) != missing:
+                    raise self._given_twice(name, missing)
+
+    def _given_twice(self, name: str, missing: float | None) -> ScheduleError:
+        factor, lr = getattr(self, name), getattr(self, f"{name}_lr")
+        only_factor, only_lr = call_text(self, **{f"{name}_lr": None}), call_text(self, **{name: missing})
+        return ScheduleError(
+            f"{self.name}({name}={factor!r}, {name}_lr={lr!r}): {name} is either a factor of the base value or an LR. "
+            f"Write {only_factor} or {only_lr}."
+        )
+
+    def start_level(self, context: PhaseContext) -> float:
+        """The factor of the first update."""
+        if self.start_lr == 0.0:
+            return 0.0
+        return context.level if self.start is None else self.start
+
+    @property
+    def absolute_levels(self) -> tuple[float, ...]:
+        levels = [getattr(self, f"{name}_lr") for name in self.levels]
+        return tuple(level for level in levels if level)
+
+    def relative_to(self, base: float) -> Shape:
+        changes: dict[str, Any] = {}
+        for name in self.levels:
+            if lr := getattr(self, f"{name}_lr"):
+                changes |= {name: self._factor(name, lr, base), f"{name}_lr": None}
+        return replace(self, **changes) if changes else self
+
+    def _factor(self, name: str, lr: float, base: float) -> float:
+        if base == 0.0:
+            raise ScheduleError(
+                f"{self.name}({name}_lr={lr!r}): the base LR is 0, of which no LR is a multiple. Write a level relative to each "
+                f"group's base LR: {name}=0.1."
+            )
+        return exact_ratio(lr, base)
+
+    def restarted(self) -> Shape:
+        if self.start is not None or self.start_lr is not None:
+            return self
+        return replace(self, start=1.0)
+
+    def _idle(self, level: float, why: str) -> ScheduleError:
+        """The error for a phase that would do nothing, with both spellings of what may be meant."""
+        length = "" if self.over is None else argument_text(self.over)
+        restart = f", or {call_text(self, start=1.0)} to start again from the base value" if level != 1.0 else ""
+        return ScheduleError(
+            f"{call_text(self)}: begins at {level:g} times the base value{why}, so it would do nothing. Write hold({length}) to "
+            f"stay there{restart}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decay(StartingShape):
+    """Moves from its start to ``end``, a factor, or ``end_lr``, an LR, within its own length."""
+
+    levels: ClassVar[Mapping[str, float | None]] = {"end": 0.0, "start": None}
+
+    end: float = 0.0
+    end_lr: float | None = None
+
+    @abstractmethod
+    def curve(self, first: float, last: float, length: int) -> DecayCurve:
+        """The curve from one level to another."""
+
+    def bind(self, context: PhaseContext) -> Curve:
+        first = self.start_level(context)
+        # An LR may be the base LR of a group by chance, which then stays there.
+        if first == self.end and context.length and context.base is None:
+            raise self._idle(first, " and ends there")
+        return self.curve(first, self.end, context.length)
+
+    def _factor(self, name: str, lr: float, base: float) -> float:
+        if name == "end" and lr > base:
+            raise ScheduleError(
+                f"end_lr={lr!r} lies above the base LR {base!r}, so the LR would climb. Write a lower end_lr, or a level "
+                "relative to each group's base LR: end=0.1."
+            )
+        return StartingShape._factor(self, name, lr, base)
+
+
+@dataclass(frozen=True, slots=True)
+class DecayCurve(Curve):
+    """From ``first`` to ``last`` in ``length`` updates: first * left(i) + last * passed(i)."""
+
+    is_monotone = True
+
+    first: float
+    last: float
+    length: int
+
+    @abstractmethod
+    def left(self, i: Index) -> Value:
+        """The share of the way that is left at update ``i``: it falls from 1 to 0, and is exact near 0."""
+
+    def passed(self, i: Index) -> Value:
+        """The share of the way that is passed at update ``i``: 1 - left(i)."""
+        return 1.0 - self.left(i)
+
+    def __call__(self, i: Index) -> Value:
+        return self.first * self.left(i) + self.last * self.passed(i)
+
+    @property
+    def end(self) -> float:
+        return self.last
