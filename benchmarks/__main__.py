@@ -1,10 +1,10 @@
-"""What lr_toolkit costs, beside its peers and beside the least that is possible: one command, one table.
+"""The cost of lr_toolkit, compared with its peers and with a minimal implementation: one command, one table.
 
-    pip install pytorch-ignite pytorch_warmup      # peers that nothing else here needs
-    python -m benchmarks > benchmarks/RESULTS.md   # some minutes; or only some of it: python -m benchmarks steps
+    pip install pytorch-ignite pytorch_warmup      # peers that are not needed otherwise
+    python -m benchmarks > benchmarks/RESULTS.md   # some minutes; a part of it: python -m benchmarks steps
 
-All peers run in one process and take turns in short repetitions; a figure is the median of these. On a busy machine the times
-are not worth much, the ratios are: a ratio below 1 says that lr_toolkit is faster.
+All peers run in one process and alternate in short repetitions; a number is the median of these. On a busy machine the ratios
+are more reliable than the times. A ratio below 1 means that lr_toolkit is faster.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ def main() -> None:
     """Measure, and print the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"some of {', '.join(SECTIONS)}; all if none")
-    asked = parser.parse_args().sections or SECTIONS
-    if unknown := set(asked) - set(SECTIONS):
+    sections = parser.parse_args().sections or SECTIONS
+    if unknown := set(sections) - set(SECTIONS):
         parser.error(f"no section is called {', '.join(sorted(unknown))}")
 
     warnings.simplefilter("ignore")
     for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
     torch.set_num_threads(1)
-    if hasattr(os, "sched_setaffinity"):  # two cores need not be equally fast
+    if hasattr(os, "sched_setaffinity"):  # cores may differ in speed
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
     print("# What lr_toolkit costs\n")
@@ -45,14 +45,14 @@ def main() -> None:
     where = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     print(f"{where}, {torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU'}.\n")
     print(
-        "Medians of interleaved repetitions in one process (`python -m benchmarks`). A ratio below 1 says that lr_toolkit is"
+        "Medians of interleaved repetitions in one process (`python -m benchmarks`). A ratio below 1 means that lr_toolkit is faster."
     )
     print(
-        "faster. *Floor* is the least that must be done: a cosine and a write to each group (`fill_` for a tensor) for a scheduler;\n"
-        "reading each LR and handing a row of them to the logger for a monitor.\n"
+        "*Floor* is a minimal implementation: for a scheduler a cosine and a write to each group (`fill_` for a tensor), for a\n"
+        "monitor reading each LR and passing a row of them to the logger.\n"
     )
-    print("| what | lr_toolkit | beside | asked for |\n| --- | ---: | --- | --- |")
-    for section in asked:
+    print("| measured | lr_toolkit | ratio to the peers | limit |\n| --- | ---: | --- | --- |")
+    for section in sections:
         for row in import_module(f"benchmarks.{section}").rows():
             print(row, flush=True)
             print(row.what, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What the callbacks cost at each step, measured in the middle of a real run, beside Lightning's and pytorch_warmup's."""
+"""The cost of the callbacks at each step, measured during a real run and compared with Lightning's and pytorch_warmup's."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from benchmarks.timing import Call, Row, medians
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, configure_optimizers
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 
-ASKED = {1: 0.1, 10: 0.05, 100: 0.03}
+LIMITS = {1: 0.1, 10: 0.05, 100: 0.03}
 Scheduling = Callable[[L.LightningModule, torch.optim.Optimizer], Any]
 
 
 class Model(L.LightningModule):
-    """Parameter groups of one weight each."""
+    """A module of parameter groups of one weight each."""
 
     def __init__(self, count: int, scheduling: Scheduling) -> None:
         super().__init__()
@@ -37,8 +37,8 @@ class Model(L.LightningModule):
         return sum(weight.square().sum() for weight in self.weights)
 
     def configure_optimizers(self) -> Any:
-        """SGD with a base LR of its own for each group."""
-        groups = [{"params": [weight], "lr": 0.1 / (at + 1)} for at, weight in enumerate(self.weights)]
+        """SGD with another base LR in each group."""
+        groups = [{"params": [weight], "lr": 0.1 / (index + 1)} for index, weight in enumerate(self.weights)]
         return self.scheduling(self, torch.optim.SGD(groups))
 
 
@@ -62,7 +62,7 @@ class Probe(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Measure, with everything in place."""
+        """Measure, after the run was set up."""
         if batch_idx == 2:
             self.seconds = medians(self.calls(trainer, pl_module))
 
@@ -73,7 +73,7 @@ def in_a_run(
     model: L.LightningModule,
     logger: Logger,
 ) -> dict[str, float]:
-    """The seconds that each of ``calls`` takes within a Trainer."""
+    """The seconds of each of ``calls`` in a running Trainer."""
     probe = Probe(calls)
     trainer_of([*callbacks, probe], logger, max_steps=5).fit(model, DataLoader(torch.zeros(5, 1)))
     return probe.seconds
@@ -87,11 +87,11 @@ def trainer_of(callbacks: list[L.Callback], logger: Logger | bool, **options: An
     )
 
 
-class Least:
-    """What any monitor has to do: read each LR when it is used, and at the cadence hand a row of them to each logger."""
+class MinimalMonitor:
+    """The work of any monitor: read each LR at its update, and at the cadence pass a row of them to each logger."""
 
     def __init__(self, count: int) -> None:
-        self.names = [f"lr/pg{at + 1}" for at in range(count)]
+        self.names = [f"lr/pg{index + 1}" for index in range(count)]
         self.rows: list[dict[str, float]] = []
         self.lrs: list[float] = []
 
@@ -110,43 +110,43 @@ class Least:
 
 
 def monitor_row(count: int, logger: Logger, limit: float | None) -> Row:
-    """All that a logged step makes of either monitor do: its hooks of the Trainer and of the optimizer."""
+    """The hooks of the Trainer and of the optimizer that run at a logged step, of both monitors."""
     mine, theirs = LRMonitor(), LearningRateMonitor()
 
     def calls(trainer: L.Trainer, module: L.LightningModule) -> dict[str, Call]:
         optimizer, loop = trainer.optimizers[0], trainer.fit_loop.epoch_loop
         hooks = optimizer._optimizer_step_post_hooks.values()
-        (captures,) = (one for one in hooks if isinstance(getattr(one, "__self__", None), UpdateRecorder))
+        (record,) = (hook for hook in hooks if isinstance(getattr(hook, "__self__", None), UpdateRecorder))
 
         def ours() -> None:
             loop._batches_that_stepped += 1
             mine.on_train_batch_start(trainer, module, None, 0)
-            captures(optimizer, (), {})
+            record(optimizer, (), {})
             mine.on_train_batch_end(trainer, module, None, None, 0)
 
         def lightnings() -> None:
             loop._batches_that_stepped += 1
             theirs.on_train_batch_start(trainer)
 
-        least = Least(count)
+        minimal = MinimalMonitor(count)
 
         def floor() -> None:
             loop._batches_that_stepped += 1
-            least.capture(optimizer, (), {})
-            least.on_train_batch_end(trainer)
+            minimal.capture(optimizer, (), {})
+            minimal.on_train_batch_end(trainer)
 
-        is_bare = not isinstance(logger, TensorBoardLogger)
-        return {"ours": ours, "LearningRateMonitor": lightnings, **({"floor": floor} if is_bare else {})}
+        with_floor = not isinstance(logger, TensorBoardLogger)
+        return {"ours": ours, "LearningRateMonitor": lightnings, **({"floor": floor} if with_floor else {})}
 
     seconds = in_a_run(calls, [mine, theirs], Model(count, by_us), logger)
     name = "TensorBoard" if isinstance(logger, TensorBoardLogger) else "a logger that does nothing"
     what = f"LRMonitor, a logged step, {count} group{'s' * (count > 1)}, {name}"
-    asked = {} if limit is None else {"LearningRateMonitor": limit}
-    return Row(what, seconds.pop("ours"), seconds, asked)
+    limits = {} if limit is None else {"LearningRateMonitor": limit}
+    return Row(what, seconds.pop("ours"), seconds, limits)
 
 
 def warmup_row(count: int) -> Row:
-    """What a ramp on top of torch's cosine does at an update, the step of the cosine included on either side."""
+    """An update of a ramp on top of torch's cosine, including the step of the cosine, of both packages."""
     mine = LRWarmup(RUN // 2, horizon=Horizon(RUN))
 
     def calls(trainer: L.Trainer, module: L.LightningModule) -> dict[str, Call]:
@@ -160,8 +160,8 @@ def warmup_row(count: int) -> Row:
             scheduler.step()
             mine.on_train_batch_end(trainer, module, None, None, 0)
 
-        # torch's own step is most of either figure, and CPython runs it an eighth more slowly once the scheduler's __dict__ was
-        # asked for. The first checkpoint does that to the peer's, by state_dict(); to ours the exchange of its class, at once.
+        # Most of either number is torch's own step, which CPython runs an eighth more slowly once the scheduler's __dict__ was
+        # read. For the peer the first checkpoint reads it, by state_dict(); for ours it is read at once, when the class changes.
         return {
             "ours": ours,
             "pytorch_warmup": dampened(count, is_saved=True),
@@ -170,11 +170,11 @@ def warmup_row(count: int) -> Row:
 
     seconds = in_a_run(calls, [mine], Model(count, by_torch), DummyLogger())
     what = f"LRWarmup on torch's cosine, {count} group{'s' * (count > 1)}"
-    return Row(what, seconds.pop("ours"), seconds, {"pytorch_warmup": 1.0})
+    return Row(what, seconds.pop("ours"), seconds, {"pytorch_warmup": 1.1})
 
 
 def dampened(count: int, *, is_saved: bool) -> Call:
-    """The peer's update, in a run that has saved a checkpoint or has not."""
+    """The update of the peer, in a run with or without a saved checkpoint."""
     optimizer = optimizer_of(count, alike=False)
     scheduler = CosineAnnealingLR(optimizer, RUN)
     optimizer.step()
@@ -191,10 +191,10 @@ def dampened(count: int, *, is_saved: bool) -> Call:
 
 def rows() -> Iterator[Row]:
     """The monitor by number of groups and logger, then the warmup."""
-    for count, limit in ASKED.items():
+    for count, limit in LIMITS.items():
         yield monitor_row(count, DummyLogger(), limit)
     with tempfile.TemporaryDirectory() as folder:
-        for count in ASKED:
+        for count in LIMITS:
             yield monitor_row(count, TensorBoardLogger(folder), 0.05 if count == 100 else None)
-    for count in ASKED:
+    for count in LIMITS:
         yield warmup_row(count)

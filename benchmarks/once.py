@@ -1,4 +1,4 @@
-"""What happens once: a preview of a long run, a resume late in it, the import."""
+"""Costs that occur once: a preview of a long run, a late resume, the import."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLAN = "warmup('1%') >> cosine(end=0.1)"
 
 
 def preview() -> Row:
-    """Every LR of 10^6 updates, beside the usual way (to step a scheduler on a dummy) and beside the cosines alone."""
+    """Every LR of 10^6 updates, compared with stepping a scheduler on a dummy and with the cosines alone."""
     ks = np.arange(LONG)
 
     def stepped() -> list[float]:
@@ -44,11 +44,11 @@ def preview() -> Row:
 
 
 def resume() -> Row:
-    """Loading a scheduler's state at update 10^7, beside the same at update 10."""
+    """Loading a scheduler's state at update 10^7, compared with update 10."""
 
-    def loading(at: int) -> tuple[ScheduledLR, dict[str, object]]:
+    def loading(update: int) -> tuple[ScheduledLR, dict[str, object]]:
         scheduler = ScheduledLR(optimizer_of(2, alike=False), PLAN, Horizon(10 * LATE))
-        scheduler.step(at)
+        scheduler.step(update)
         return scheduler, scheduler.state_dict()
 
     (late, state), (early, before) = loading(LATE), loading(10)
@@ -58,7 +58,7 @@ def resume() -> Row:
 
 
 def importing() -> Row:
-    """Each import in a Python of its own."""
+    """Each import in a new Python process."""
 
     def seconds(module: str) -> float:
         code = f"import time; begin = time.perf_counter(); import {module}; print(time.perf_counter() - begin)"
@@ -74,7 +74,7 @@ def importing() -> Row:
 
 
 def rows() -> Iterator[Row]:
-    """The three of them."""
+    """The preview, the resume and the import."""
     torch.manual_seed(0)
     yield preview()
     yield resume()

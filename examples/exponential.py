@@ -1,7 +1,7 @@
 """Exponential: the learning rate shrinks by the same factor in every epoch.
 
-Choose it when the run has no planned end: the factor says how fast to fall, not when to arrive. It falls fastest at the
-beginning, so a factor that is too small ends the training long before the run does.
+Choose it if the end of the run is not planned: the factor says how fast the learning rate falls, not when it reaches a value.
+It falls fastest at the beginning, so with a factor that is too small it is near zero long before the run ends.
 
     torch: ExponentialLR(optimizer, gamma=0.8), stepped once per epoch
 
@@ -18,10 +18,10 @@ from lr_toolkit import configure_optimizers, exponential
 
 
 class ExponentialClassifier(DigitsClassifier):
-    """Moves once per epoch, as torch's scheduler does; without ``interval`` it would glide from update to update."""
+    """Moves once per epoch, as torch's scheduler; without ``interval`` the learning rate would change at every update."""
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """A fifth less in each epoch."""
+        """Reduce the learning rate by a fifth in each epoch."""
         optimizer = torch.optim.SGD(self.parameters(), lr=0.5)
         return configure_optimizers(optimizer, exponential(0.8), self.trainer, interval="epoch")
 

@@ -1,15 +1,15 @@
-"""A language model that reads bytes, trained under five schedules with the same budget: which one ends lowest?
+"""A byte-level language model, trained under five schedules with the same budget: which schedule ends at the lowest loss?
 
-The text is Python's own standard library (on a GPU torch's sources too), which is on every machine: nothing is downloaded. One
-file of twenty is kept for validation. The schedules are those that people train language models with, each after the same
-warmup: a constant learning rate, a cosine to a tenth, a line to zero (D2Z, https://arxiv.org/abs/2502.15938), and a constant one
-that cools down at last (WSD, https://arxiv.org/abs/2405.18392), along 1 - sqrt or along a line.
+The text is Python's own standard library (with ``--size gpu`` torch's sources too), which is on every machine: nothing is
+downloaded. Every twentieth file is used for validation. The schedules are common for language models, each after the same
+warmup: a constant learning rate, a cosine to a tenth, a line to zero (D2Z, https://arxiv.org/abs/2502.15938), and a constant
+learning rate with a cooldown at the end (WSD, https://arxiv.org/abs/2405.18392), along 1 - sqrt or along a line.
 
 Run it: python examples/gpt.py [--size cpu] [--seeds 1] [--updates 150] [--out runs/gpt]
 
-``--size cpu`` is a toy that ends within a minute and shows how it is done: its losses are far from where a model of any use
-ends, and the order of the schedules may change with more updates. ``--size gpu`` is a model worth comparing, in bf16, with three
-seeds: no figure of it has been taken yet.
+``--size cpu`` is a toy that ends within a minute: its losses are far from those of a useful model, and the order of the
+schedules may change with more updates. ``--size gpu`` is a model that is worth comparing, in bf16, with three seeds; it has
+not been measured yet.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from torch.utils.data import DataLoader, Dataset
 
 from lr_toolkit import LRMonitor, Schedule, ScheduleMixin, cosine, hold, linear, one_minus_sqrt, warmup
 
-CLIMB = warmup("5%")
+WARMUP = warmup("5%")
 SCHEDULES = {
-    "constant": CLIMB >> hold(),
-    "cosine to 10 %": CLIMB >> cosine(end=0.1),
-    "linear to zero": CLIMB >> linear(),
-    "WSD, 1 - sqrt": CLIMB >> hold() >> one_minus_sqrt(over="20%"),
-    "WSD, linear": CLIMB >> hold() >> linear(over="20%"),
+    "constant": WARMUP >> hold(),
+    "cosine to 10 %": WARMUP >> cosine(end=0.1),
+    "linear to zero": WARMUP >> linear(),
+    "WSD, 1 - sqrt": WARMUP >> hold() >> one_minus_sqrt(over="20%"),
+    "WSD, linear": WARMUP >> hold() >> linear(over="20%"),
 }
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large the model and its training are."""
+    """The size of the model and of its training."""
 
     width: int
     depth: int
@@ -70,15 +70,15 @@ SIZES = {
 def read_text(*, whole: bool) -> tuple[Tensor, Tensor]:
     """The bytes of the training files and of the validation files."""
     folders = [Path(os.__file__).parent] + ([Path(torch.__file__).parent] if whole else [])
-    # Each once: torch may lie below the standard library's folder.
+    # A set, because torch may be installed below the folder of the standard library.
     files = sorted({path for folder in folders for path in folder.glob("**/*.py" if whole else "*.py")})
-    parts = ([one for at, one in enumerate(files) if at % 20], files[::20])
-    train, val = (bytearray(b"".join(one.read_bytes() for one in part)) for part in parts)
+    parts = ([path for index, path in enumerate(files) if index % 20], files[::20])
+    train, val = (bytearray(b"".join(path.read_bytes() for path in part)) for part in parts)
     return torch.frombuffer(train, dtype=torch.uint8), torch.frombuffer(val, dtype=torch.uint8)
 
 
 class Excerpts(Dataset[Tensor]):
-    """So many batches of excerpts, each chosen by its number and the seed alone: all schedules see the same."""
+    """Batches of excerpts that depend only on their index and the seed, so that all schedules see the same."""
 
     def __init__(self, text: Tensor, size: Size, batches: int, seed: int) -> None:
         self.text, self.size, self.batches, self.seed = text, size, batches, seed
@@ -86,9 +86,9 @@ class Excerpts(Dataset[Tensor]):
     def __len__(self) -> int:
         return self.batches
 
-    def __getitem__(self, at: int) -> Tensor:
-        chance = torch.Generator().manual_seed(1_000_003 * self.seed + at)
-        starts = torch.randint(len(self.text) - self.size.context, (self.size.batch, 1), generator=chance)
+    def __getitem__(self, index: int) -> Tensor:
+        generator = torch.Generator().manual_seed(1_000_003 * self.seed + index)
+        starts = torch.randint(len(self.text) - self.size.context, (self.size.batch, 1), generator=generator)
         return self.text[starts + torch.arange(self.size.context + 1)].long()
 
 
@@ -96,60 +96,60 @@ class Excerpts(Dataset[Tensor]):
 
 
 class Block(nn.Module):
-    """Attention to what came before, then a small network, each added to what it was given."""
+    """Causal attention, then a small network, each with a residual connection."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.look, self.found = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.think = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """From (batch, position, width) to the same."""
+        """From (batch, position, width) to the same shape."""
         q, k, v = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.look(self.before(x)).chunk(3, dim=-1)
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(self.norm1(x)).chunk(3, dim=-1)
         )
-        x = x + self.found(scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2))
-        return x + self.think(self.between(x))
+        x = x + self.out(scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2))
+        return x + self.mlp(self.norm2(x))
 
 
 class GPT(ScheduleMixin, L.LightningModule):
-    """A decoder-only transformer over bytes; the schedule is the mixin's."""
+    """A decoder-only transformer over bytes; ``ScheduleMixin`` follows the schedule."""
 
     def __init__(self, schedule: Schedule, size: Size) -> None:
         super().__init__()
         self.schedule, self.size = schedule, size
-        self.read, self.place = nn.Embedding(256, size.width), nn.Embedding(size.context, size.width)
+        self.tokens, self.positions = nn.Embedding(256, size.width), nn.Embedding(size.context, size.width)
         self.blocks = nn.Sequential(*(Block(size.width, size.heads) for _ in range(size.depth)))
-        self.last, self.say = nn.LayerNorm(size.width), nn.Linear(size.width, 256)
-        for table in (self.read, self.place):
-            nn.init.normal_(table.weight, std=0.02)
+        self.norm, self.head = nn.LayerNorm(size.width), nn.Linear(size.width, 256)
+        for embedding in (self.tokens, self.positions):
+            nn.init.normal_(embedding.weight, std=0.02)
         self.losses: dict[int, float] = {}
 
     def loss(self, batch: Tensor) -> Tensor:
-        """How unexpected the next byte is, in bits."""
-        given, wanted = batch[:, :-1], batch[:, 1:]
-        x = self.read(given) + self.place(torch.arange(given.shape[1], device=given.device))
-        logits = self.say(self.last(self.blocks(x)))
-        return cross_entropy(logits.flatten(0, 1).float(), wanted.flatten()) / torch.log(torch.tensor(2.0))
+        """The cross-entropy of the next byte, in bits."""
+        inputs, targets = batch[:, :-1], batch[:, 1:]
+        x = self.tokens(inputs) + self.positions(torch.arange(inputs.shape[1], device=inputs.device))
+        logits = self.head(self.norm(self.blocks(x)))
+        return cross_entropy(logits.flatten(0, 1).float(), targets.flatten()) / torch.log(torch.tensor(2.0))
 
     def training_step(self, batch: Tensor) -> Tensor:
-        """The loss of one batch."""
+        """The loss of a batch."""
         return self.loss(batch)
 
     def validation_step(self, batch: Tensor) -> None:
-        """The loss on files that are not trained on."""
+        """Log the loss on files that are not used in training."""
         self.log("val_loss", self.loss(batch))
 
     def on_validation_epoch_end(self) -> None:
-        """Keep it, for the picture."""
+        """Store the loss for the picture."""
         self.losses[self.global_step] = float(self.trainer.callback_metrics["val_loss"])
 
     def build_optimizer(self) -> torch.optim.Optimizer:
-        """AdamW; only matrices decay."""
-        matrices = [one for one in self.parameters() if one.ndim > 1]
-        others = [one for one in self.parameters() if one.ndim == 1]
+        """AdamW, with weight decay for matrices only."""
+        matrices = [parameter for parameter in self.parameters() if parameter.ndim > 1]
+        others = [parameter for parameter in self.parameters() if parameter.ndim == 1]
         groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=self.size.lr, betas=(0.9, 0.95))
 
@@ -159,7 +159,7 @@ class GPT(ScheduleMixin, L.LightningModule):
 
 @dataclass(frozen=True)
 class Run:
-    """The LR of each logged update, and the validation loss after some of them."""
+    """The LR of each logged update, and the validation loss after some updates."""
 
     lr: dict[int, float]
     losses: dict[int, float]
@@ -171,7 +171,7 @@ class Run:
 
 
 def train(schedule: Schedule, size: Size, seed: int, text: tuple[Tensor, Tensor]) -> Run:
-    """One training from the start to the end of its budget."""
+    """Train for the whole budget."""
     L.seed_everything(seed, verbose=False)
     on_gpu = torch.cuda.is_available()
     monitor = LRMonitor()
@@ -200,12 +200,12 @@ def train(schedule: Schedule, size: Size, seed: int, text: tuple[Tensor, Tensor]
 
 
 def spread(values: list[float]) -> str:
-    """Mean, and standard deviation where there are several."""
+    """The mean, and the standard deviation if there are several values."""
     return f"{fmean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
 
 
 def draw(runs: dict[str, list[Run]], path: Path, caption: str) -> None:
-    """The learning rates above the validation losses."""
+    """Draw the learning rates above the validation losses."""
     figure = Figure(figsize=(8, 6), layout="constrained")
     above, below = figure.subplots(2, sharex=True, height_ratios=(1, 2))
     for name, each in runs.items():
@@ -213,7 +213,7 @@ def draw(runs: dict[str, list[Run]], path: Path, caption: str) -> None:
         steps = list(each[0].losses)
         below.plot(
             steps,
-            [fmean(run.losses[at] for run in each) for at in steps],
+            [fmean(run.losses[update] for run in each) for update in steps],
             label=f"{name}: {spread([run.final for run in each])}",
         )
     above.set_ylabel("learning rate")
@@ -225,10 +225,10 @@ def draw(runs: dict[str, list[Run]], path: Path, caption: str) -> None:
 
 
 def main() -> None:
-    """Train under each schedule, print the table, draw the picture."""
+    """Train under each schedule, print the table and draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=SIZES, default="cpu", help="how large everything is")
-    parser.add_argument("--seeds", type=int, help="how often each schedule is trained")
+    parser.add_argument("--size", choices=SIZES, default="cpu", help="size of the model and of its training")
+    parser.add_argument("--seeds", type=int, help="trainings of each schedule")
     parser.add_argument("--updates", type=int, help="length of a training")
     parser.add_argument("--out", type=Path, default=Path("runs/gpt"), help="folder of the picture")
     options = parser.parse_args()
@@ -242,7 +242,7 @@ def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     torch.set_float32_matmul_precision("high")
     if options.size == "cpu":
-        torch.set_num_threads(1)  # the toy is so small that more threads would only wait for each other
+        torch.set_num_threads(1)  # with such a small model more threads only cost time
 
     text = read_text(whole=size.whole)
     device = f"cuda ({torch.cuda.get_device_name()})" if torch.cuda.is_available() else "cpu"

@@ -1,7 +1,7 @@
 """Multistep: the learning rate drops by a factor at milestones of your choice.
 
-Choose it to follow a published recipe (ResNets drop at 50 % and 75 % of the run), or when you know from earlier curves
-where progress stalls. As shares of the run the milestones move along when its length changes.
+Choose it to follow a published recipe (ResNets drop at 50 % and 75 % of the run), or if earlier curves show where progress
+stalls. Milestones as shares of the run scale with its length.
 
     torch: MultiStepLR(optimizer, milestones=[5, 8], gamma=0.1), stepped once per epoch
 
@@ -18,10 +18,10 @@ from lr_toolkit import configure_optimizers, multistep
 
 
 class MultistepClassifier(DigitsClassifier):
-    """The helper's way: any LightningModule, with one line in its own ``configure_optimizers``."""
+    """With the helper: a line in the ``configure_optimizers`` of any LightningModule."""
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Ten times slower after half of the run, and again after 80 % of it."""
+        """Divide the learning rate by ten after half of the run, and again after 80 % of it."""
         optimizer = torch.optim.SGD(self.parameters(), lr=0.5)
         return configure_optimizers(optimizer, multistep(at=["50%", "80%"], gamma=0.1), self.trainer)
 

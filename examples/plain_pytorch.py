@@ -1,7 +1,7 @@
 """Plain PyTorch: the same schedules in a loop of your own, without Lightning.
 
-A ``Horizon`` says how long the run is, in whatever the loop's ``scheduler.step()`` counts: updates where it is called
-after every batch, epochs where it is called once per epoch. Call it after ``optimizer.step()``, as in torch.
+A ``Horizon`` is the length of the run in calls of ``scheduler.step()``: in updates if the loop calls it after every batch, in
+epochs if the loop calls it once per epoch. Call it after ``optimizer.step()``, as in torch.
 
 Run it: python examples/plain_pytorch.py
 """
@@ -19,7 +19,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def train(schedule: Schedule, horizon: Horizon) -> None:
-    """Train a small network, and print the learning rates of each epoch's first and last update."""
+    """Train a small network, and print the learning rates of the first and the last update of each epoch."""
     torch.manual_seed(0)
     images, labels = (torch.from_numpy(array).to(DEVICE) for array in load_digits(return_X_y=True))
     images = images.float() / 16
@@ -44,7 +44,7 @@ def train(schedule: Schedule, horizon: Horizon) -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)  # the network is so small that more threads would only wait for each other
+    torch.set_num_threads(1)  # with such a small network more threads only cost time
     print(f"Training on {DEVICE}")
     train(warmup("5%") >> cosine(end=0.1), Horizon(steps=EPOCHS * UPDATES, steps_per_epoch=UPDATES))
     train(step("3 epochs", gamma=0.3), Horizon(steps=EPOCHS, unit="epoch"))

@@ -1,9 +1,9 @@
 """Plateau: the learning rate drops when a metric has stopped improving.
 
-Choose it when you cannot say in advance when progress will stall and have a validation metric that you trust. It reacts
-late by design, and a noisy metric makes it react to noise: ``patience`` and ``threshold`` are the cure.
+Choose it if you cannot predict when progress stalls and have a reliable validation metric. It reacts late by design. With a
+noisy metric it reacts to noise; ``patience`` and ``threshold`` help.
 
-    torch: ReduceLROnPlateau(optimizer, factor=0.3, patience=1), which cannot follow a warmup; this one can
+    torch: ReduceLROnPlateau(optimizer, factor=0.3, patience=1), which cannot follow a warmup
 
 Run it: python examples/plateau.py
 """
@@ -17,7 +17,7 @@ from lr_toolkit import ReduceOnPlateau, ScheduleMixin, hold, warmup
 
 
 class PlateauClassifier(ScheduleMixin, DigitsClassifier):
-    """The schedule says what happens anyway, the plateau what happens on top when ``val_loss`` stalls."""
+    """A schedule, and on top of it a plateau that reduces the learning rate if ``val_loss`` stalls."""
 
     schedule = warmup("1 epoch") >> hold()
     plateau = ReduceOnPlateau(monitor="val_loss", factor=0.3, patience=1)

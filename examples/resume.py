@@ -1,8 +1,8 @@
-"""Resume: a run that is interrupted goes on with the very same learning rates, and one that is extended is asked how.
+"""Resume: an interrupted run continues with exactly the same learning rates, and an extended run needs a decision.
 
-The checkpoint holds the schedule's text, the length of the run and the base LRs. Where the code still says the same, nothing
-has to be done. Where it says something else there are four ways to go on, and none is guessed: the error shows where each
-of them leads, before the first update.
+The checkpoint holds the text of the schedule, the length of the run and the base LRs. If the code still asks for the same,
+nothing has to be done. If it asks for something else, there are four ways to continue, and none is guessed: an error before
+the first update lists the learning rates under each of them.
 
 Run it: python examples/resume.py
 """
@@ -23,11 +23,11 @@ CUT = 37  # an update in the middle of the second epoch of 25
 
 
 class PowerCut(Exception):
-    """What a cluster does to a run."""
+    """An interruption of the run."""
 
 
 class ResumableClassifier(ScheduleMixin, DigitsClassifier):
-    """Notes the learning rate of each update; saves a checkpoint after 37 of them, and dies then if it is to."""
+    """Records the learning rate of each update; with ``dies`` it saves a checkpoint after 37 updates and raises ``PowerCut``."""
 
     schedule = warmup("10%") >> cosine()
 
@@ -41,32 +41,32 @@ class ResumableClassifier(ScheduleMixin, DigitsClassifier):
         return torch.optim.SGD(self.parameters(), lr=0.5)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """The learning rate that moves the weights in a moment."""
+        """Record the learning rate of the update that follows."""
         self.used[self.global_step] = optimizer.param_groups[0]["lr"]
 
     def on_train_batch_end(self, *_: object) -> None:
-        """The power goes."""
+        """Save and raise, after update 37."""
         if self.dies and self.global_step == CUT:
             self.trainer.save_checkpoint(FOLDER / "cut.ckpt")
             raise PowerCut
 
 
 def train(model: ResumableClassifier, epochs: int, checkpoint: str | None = None) -> L.Trainer:
-    """A run of so many epochs, from a checkpoint if one is named."""
+    """Train for that many epochs, from a checkpoint if it is given."""
     trainer = make_trainer(FOLDER, epochs, to_wandb=False)
     trainer.fit(model, DigitsData(), ckpt_path=FOLDER / checkpoint if checkpoint else None)
     return trainer
 
 
 class Continued(ResumableClassifier):
-    """The decision, in one line."""
+    """The decision, in a line."""
 
     on_change = "continue"
 
 
 def main() -> None:
-    """Whole, interrupted and resumed; then extended, without a decision and with one."""
-    # The digits' loader does not keep its place in an epoch, and Lightning says so. The schedule does.
+    """Train without an interruption, then interrupted and resumed, then extended without and with a decision."""
+    # Lightning warns that the loader of the digits does not save its position in an epoch. The schedule does.
     warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before the epoch ended")
     whole, first, second = ResumableClassifier(), ResumableClassifier(dies=True), ResumableClassifier()
     trainer = train(whole, 4)
@@ -81,7 +81,7 @@ def main() -> None:
         print(f"{k:6}   {whole.used[k]!r:<22} {lr!r:<22} {where}")
     print(f"all {len(whole.used)} equal: {first.used | second.used == whole.used}\n")
 
-    print("The same checkpoint, and now the run is to have 8 epochs:\n")
+    print("The same checkpoint, with a run of 8 epochs:\n")
     try:
         train(ResumableClassifier(), 8, "cut.ckpt")
     except ScheduleError as error:

@@ -1,7 +1,7 @@
 """Step: the learning rate drops by a factor at regular intervals.
 
-Choose it when you want a schedule that one sentence explains: the drops show in the loss, so a run is easy to read. The
-interval and the factor have to be chosen for the length of the run.
+Choose it for a schedule that is easy to explain: the drops are visible in the loss. Interval and factor have to be chosen for
+the length of the run.
 
     torch: StepLR(optimizer, step_size=3, gamma=0.3), stepped once per epoch
 
@@ -17,7 +17,7 @@ from lr_toolkit import ScheduleMixin, step
 
 
 class StepClassifier(ScheduleMixin, DigitsClassifier):
-    """The mixin's way: the schedule is an attribute, and ``build_optimizer`` says the base LR."""
+    """With the mixin: the schedule is an attribute, and ``build_optimizer`` sets the base LR."""
 
     schedule = step("3 epochs", gamma=0.3)
 

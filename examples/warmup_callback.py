@@ -1,9 +1,9 @@
-"""Warmup callback: a ramp on top of a scheduler that you cannot change, or that cannot be warmed up by itself.
+"""Warmup callback: a ramp on top of a scheduler that you cannot change, or that cannot follow a warmup.
 
-Choose it when the module is somebody else's, or its scheduler is: torch refuses to put ``ReduceLROnPlateau`` behind a
-warmup, and a second scheduler that warms up would erase every reduction. The callback multiplies the learning rate of
-whatever the Trainer has; the module is not touched, and the scheduler never learns of it. In a module of your own, write
-``warmup(...) >> ...`` instead, as in ``warmup_cosine.py``.
+Choose it for a module or a scheduler of another package: torch refuses to put ``ReduceLROnPlateau`` after a warmup, and a
+second scheduler for the warmup would undo every reduction. The callback multiplies the learning rates of all schedulers of the
+Trainer; it does not change the module, and a scheduler reads and writes the LR without the ramp. In a module of your own,
+write ``warmup(...) >> ...`` instead, as in ``warmup_cosine.py``.
 
     torch: SequentialLR(optimizer, [LinearLR(optimizer), ReduceLROnPlateau(optimizer)], [50]) raises a ValueError
 
@@ -20,11 +20,11 @@ from digits import DigitsClassifier, DigitsData, make_trainer, read_curves, repo
 from lr_toolkit import LRMonitor, LRWarmup
 
 
-class SomebodyElsesClassifier(DigitsClassifier):
-    """A module as one finds it: an optimizer, and torch's plateau, which Lightning steps once per epoch."""
+class ForeignClassifier(DigitsClassifier):
+    """A module of another package: an optimizer, and torch's plateau, which Lightning steps once per epoch."""
 
     def configure_optimizers(self) -> Any:
-        """What Lightning asks for."""
+        """An optimizer and a scheduler."""
         optimizer = torch.optim.SGD(self.parameters(), lr=0.5)
         plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.3, patience=1)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "val_loss"}}
@@ -34,7 +34,7 @@ if __name__ == "__main__":
     warmup = LRWarmup("50 steps", shape="cosine")
     print(warmup)
     trainer = make_trainer("runs/warmup_callback", max_epochs=15, callbacks=[LRMonitor("step"), warmup])
-    trainer.fit(SomebodyElsesClassifier(), DigitsData())
+    trainer.fit(ForeignClassifier(), DigitsData())
     report(trainer)
     (name,) = (name for name in read_curves(trainer.default_root_dir) if name.startswith("lr/"))
     used = read_curves(trainer.default_root_dir)[name]

@@ -1,8 +1,8 @@
 """Warmup and cosine: the learning rate climbs to its peak in small steps, then falls along half a cosine.
 
-Choose it for transformers, large batches, adaptive optimizers, and whenever a run diverges in its first updates. Say the
-warmup in updates where the optimizer's statistics set its length, as a share where recipes of different lengths are
-compared. The length of the run is never said: it is found in the Trainer.
+Choose it for transformers, large batches and adaptive optimizers, and if a run diverges in its first updates. Give the warmup
+in updates if the optimizer's statistics determine its length, as a share to compare runs of different lengths. The length of
+the run is taken from the Trainer.
 
     transformers: get_cosine_schedule_with_warmup(optimizer, 50, number_of_updates), which starts at an LR of zero;
                   warmup("50 steps", start=0.0) does so too
@@ -19,14 +19,14 @@ from lr_toolkit import Schedule, ScheduleMixin, cosine, warmup
 
 
 class WarmupCosineClassifier(ScheduleMixin, DigitsClassifier):
-    """The schedule is a hyperparameter: loggers and checkpoints keep it as the text that it prints."""
+    """The schedule is a hyperparameter: loggers and checkpoints store its text."""
 
     def __init__(self, schedule: Schedule | str) -> None:
         super().__init__()
         self.save_hyperparameters()
 
     def build_optimizer(self) -> torch.optim.Optimizer:
-        """AdamW, for which a warmup is usual."""
+        """AdamW, which is usually warmed up."""
         return torch.optim.AdamW(self.parameters(), lr=0.01)
 
 

@@ -1,8 +1,8 @@
-"""Warmup, stable, decay: one trunk at a constant learning rate, and a cooldown branched from it at three of its checkpoints.
+"""Warmup, stable, decay: a trunk at a constant learning rate, and a cooldown from each of three of its checkpoints.
 
-Choose it where the length of a run is not known beforehand, or several lengths are wanted: the trunk is trained once, and
-each cooldown costs a fifth of what a run of its own would. ``branch`` reads a checkpoint, which stays as it is, and says
-what to follow and where the Trainer stops.
+Choose it if the length of a run is not known beforehand, or to train for several lengths: the trunk is trained once, and each
+cooldown costs a fifth of a run of its own. ``branch`` reads a checkpoint, without changing it, and returns the schedule to
+follow and the Trainer's ``max_steps``.
 
     on the command line: lr-toolkit branch runs/wsd_branches/trunk/8.ckpt --over 20%
 
@@ -30,7 +30,7 @@ COLORS = ["#1f77b4", "#2ca02c", "#d62728"]
 
 
 class StableClassifier(ScheduleMixin, DigitsClassifier):
-    """The trunk; a branch gets another schedule."""
+    """The model of the trunk; a branch gets another schedule."""
 
     schedule = warmup("50 steps") >> hold()
 
@@ -39,29 +39,29 @@ class StableClassifier(ScheduleMixin, DigitsClassifier):
         return torch.optim.SGD(self.parameters(), lr=0.5)
 
 
-class KeepTrunk(L.Callback):
-    """Saves a checkpoint after each epoch from which a branch is to begin."""
+class SaveTrunk(L.Callback):
+    """Saves a checkpoint after each epoch from which a branch begins."""
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Named for the epochs that are done."""
+        """Save a file that is named for the number of epochs."""
         if trainer.current_epoch + 1 in EPOCHS:
             trainer.save_checkpoint(FOLDER / "trunk" / f"{trainer.current_epoch + 1}.ckpt")
 
 
 def tested(trainer: L.Trainer, model: L.LightningModule, data: DigitsData) -> float:
-    """Accuracy on pictures that took no part in training."""
+    """The accuracy on pictures that were not used in training."""
     return trainer.test(model, data, verbose=False)[0]["test_accuracy"]
 
 
 def draw(accuracies: dict[str, float], path: Path) -> None:
-    """The learning rate of every update above the accuracy on the validation pictures, trunk and branches in one picture."""
+    """Draw the learning rate of every update above the accuracy on the validation pictures, for trunk and branches."""
     figure = Figure(figsize=(9, 6), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     trunk = read_curves(FOLDER / "trunk")
     for (name, accuracy), begin, color in zip(accuracies.items(), [0, *EPOCHS], ["#808080", *COLORS], strict=True):
         curves = read_curves(FOLDER / name)
         for axes, metric in ((above, "lr/optimizer"), (below, "val_accuracy")):
-            # A branch is drawn from the point on the trunk at which it begins.
+            # A branch is drawn from its first point on the trunk.
             before = [update for update in trunk[metric] if update < begin * UPDATES][-1:]
             curve = {update: trunk[metric][update] for update in before} | curves[metric]
             epochs = [(update + 1) / UPDATES for update in curve]
@@ -83,9 +83,9 @@ def draw(accuracies: dict[str, float], path: Path) -> None:
 
 
 def main() -> None:
-    """The trunk once, then a branch from each of its checkpoints."""
+    """Train the trunk once, then a branch from each of its checkpoints."""
     data = DigitsData()
-    trunk = make_trainer(FOLDER / "trunk", EPOCHS[-1], to_wandb=False, callbacks=[KeepTrunk(), LRMonitor("step")])
+    trunk = make_trainer(FOLDER / "trunk", EPOCHS[-1], to_wandb=False, callbacks=[SaveTrunk(), LRMonitor("step")])
     model = StableClassifier()
     trunk.fit(model, data)
     accuracies = {"trunk": tested(trunk, model, data)}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lr_toolkit.errors import ScheduleWarning as ScheduleWarning
     from lr_toolkit.lightning.branching import Branch as Branch
     from lr_toolkit.lightning.branching import branch as branch
+    from lr_toolkit.lightning.checks.finding import Finding as Finding
+    from lr_toolkit.lightning.checks.finding import list_checks as list_checks
     from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
     from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
     from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
@@ -37,12 +39,14 @@ _LAZY = {
     "optim": ("GreedyLR", "ReduceOnPlateau", "ScheduledLR"),
     "lightning": (
         "Branch",
+        "Finding",
         "LRMonitor",
         "LRWarmup",
         "ScheduleMixin",
         "branch",
         "configure_optimizers",
         "horizon_of",
+        "list_checks",
         "scheduler_config",
     ),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["ScheduleError", "ScheduleWarning", "shorten"]
+import warnings
+
+__all__ = ["ScheduleError", "ScheduleWarning", "shorten", "warn"]
 
 
 class ScheduleError(ValueError):
@@ -30,6 +32,17 @@ class ScheduleWarning(UserWarning):
         >>> from lr_toolkit import ScheduleWarning
         >>> warnings.filterwarnings("ignore", "LR203", ScheduleWarning)
     """
+
+
+def warn(code: str, text: str, *, stacklevel: int = 2) -> None:
+    """Emit a ``ScheduleWarning`` whose message begins with the code of the check.
+
+    Args:
+        code: the code of the check, such as ``"LR701"``.
+        text: what was found, and the line to write.
+        stacklevel: the frame that the warning names: 1 for the caller of this function, 2 for the caller of that one.
+    """
+    warnings.warn(f"{code}: {text}", ScheduleWarning, stacklevel=stacklevel + 1)
 
 
 def shorten(value: object, most: int = 80) -> str:

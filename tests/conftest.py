@@ -1,4 +1,4 @@
-"""What every test relies on: one thread, no network, the same examples on every CI run, and nothing written into the checkout."""
+"""The settings of every test: one thread, no network, the same examples in every CI run, and no file in the checkout."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from packaging.requirements import Requirement
 
 _SCRATCH = tempfile.mkdtemp(prefix="lr_toolkit-tests-")
 
-# Doctests of the package run before any fixture could be asked for, so this is set for the whole process.
+# Doctests of the package run before any fixture, so this is set for the whole process.
 os.environ.update(
     WANDB_MODE="offline",
     WANDB_SILENT="true",
-    WANDB_CONSOLE="off",  # or W&B captures what pytest captures already
+    WANDB_CONSOLE="off",  # pytest captures the output already
     WANDB_DISABLE_CODE="true",
     WANDB_DISABLE_GIT="true",
     WANDB_DIR=_SCRATCH,
@@ -29,7 +29,7 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
 )
 
-# The models are tiny: more threads than one only wait for each other, which made fits many times slower.
+# The models are tiny: with more than one thread fits are many times slower.
 torch.set_num_threads(1)
 
 settings.register_profile("default", deadline=None)
@@ -38,21 +38,21 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 def pytest_report_header() -> str:
-    """The versions that a failure may depend on."""
+    """Print the versions of the packages that matter most."""
     return ", ".join(f"{name} {version(name)}" for name in ("torch", "lightning", "torchmetrics", "wandb", "numpy"))
 
 
 def pytest_unconfigure() -> None:
-    """Leave nothing behind."""
+    """Remove the files that W&B wrote."""
     shutil.rmtree(_SCRATCH, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a GPU where there is none, and what needs a newer host than the one installed."""
+    """Skip tests that need a GPU if there is none, and tests that need a newer package than the installed one."""
     for item in items:
         if item.get_closest_marker("gpu") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
         for mark in item.iter_markers("needs"):
-            host, why = Requirement(mark.args[0]), mark.args[1]
-            if not host.specifier.contains(version(host.name), prereleases=True):
-                item.add_marker(pytest.mark.skip(reason=f"needs {host}: {why}"))
+            package, why = Requirement(mark.args[0]), mark.args[1]
+            if not package.specifier.contains(version(package.name), prereleases=True):
+                item.add_marker(pytest.mark.skip(reason=f"needs {package}: {why}"))

@@ -1,4 +1,4 @@
-"""The README is true: its code runs, and its table of equivalents is checked row by row."""
+"""The README is correct: its code runs, and each row of its table of equivalents gives the LRs of the peer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from torch.optim import lr_scheduler
 
 import lr_toolkit
 from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR
+from tests.helpers.optimizers import held, sgd
+from tests.helpers.runs import trainer
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -24,33 +26,29 @@ BASES = (0.1, 0.003)
 
 
 def toolkit_names() -> dict[str, Any]:
-    """What `from lr_toolkit import *` gives."""
+    """The names of `from lr_toolkit import *`."""
     return {name: getattr(lr_toolkit, name) for name in lr_toolkit.__all__}
 
 
 def two_groups() -> torch.optim.SGD:
-    """An optimizer with a base LR for each of two groups."""
-    parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in BASES]
-    optimizer = torch.optim.SGD(
-        [{"params": [p], "lr": lr} for p, lr in zip(parameters, BASES, strict=True)], lr=BASES[0]
-    )
-    for parameter in parameters:
-        parameter.grad = torch.zeros(1)
+    """An optimizer with two base LRs, the first of which is its default."""
+    optimizer = sgd(BASES)
+    optimizer.defaults["lr"] = BASES[0]
     return optimizer
 
 
 def used(optimizer: torch.optim.Optimizer, advance: Any) -> np.ndarray:
-    """The LR that each group uses for each update of a run of STEPS."""
+    """The LRs of each update of a run of STEPS."""
     rows = []
     for k in range(STEPS):
-        rows.append([group["lr"] for group in optimizer.param_groups])
+        rows.append(held(optimizer))
         optimizer.step()
         advance(k)
     return np.array(rows)
 
 
 def test_code_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A newcomer who pastes the README's blocks one after the other gets runs that end, and a checkpoint."""
+    """The README's blocks, pasted one after the other, give runs that end, and a checkpoint."""
     monkeypatch.chdir(tmp_path)
     data = torch.utils.data.TensorDataset(torch.randn(40, 64), torch.randint(10, (40,)))
     namespace: dict[str, Any] = {"train_loader": torch.utils.data.DataLoader(data, batch_size=4)}
@@ -65,7 +63,7 @@ def test_code_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_fine_tuner_of_the_readme_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every group of the README's second block follows the schedule from its own base LR, lowered by the plateau."""
+    """Each group of the README's second block follows the schedule from its own base LR, and the plateau lowers it."""
     monkeypatch.chdir(tmp_path)
     data = torch.utils.data.TensorDataset(torch.randn(40, 64), torch.randint(10, (40,)))
     namespace: dict[str, Any] = {"train_loader": torch.utils.data.DataLoader(data, batch_size=4)}
@@ -78,15 +76,15 @@ def test_the_fine_tuner_of_the_readme_trains(tmp_path: Path, monkeypatch: pytest
             self.log("val_loss", torch.tensor(1.0))
 
     module = Watched()
-    trainer = L.Trainer(max_epochs=5, logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    trainer.fit(module, namespace["train_loader"], namespace["train_loader"])
+    run = trainer(max_epochs=5)
+    run.fit(module, namespace["train_loader"], namespace["train_loader"])
 
-    # 1.0 is the best once, then three readings of no improvement come; patience is 2.
-    assert [group["lr"] for group in trainer.optimizers[0].param_groups] == pytest.approx([0.5e-5, 0.5e-3])
+    # The first of five equal readings is the best; after three more without improvement, patience=2 is exceeded.
+    assert held(run.optimizers[0]) == pytest.approx([0.5e-5, 0.5e-3])
 
 
 def test_the_plan_shown_is_what_the_monitor_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    """The table in the README is, character by character, the one that LRMonitor prints for such a run."""
+    """The table in the README is exactly the table that LRMonitor prints for such a run."""
 
     class FineTuner(lr_toolkit.ScheduleMixin, L.LightningModule):
         schedule = "warmup('10%') >> hold() >> linear(over='30%')"
@@ -106,14 +104,8 @@ def test_the_plan_shown_is_what_the_monitor_prints(capsys: pytest.CaptureFixture
             return loss
 
     data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(20, 64)))
-    quiet = {
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
     monitor = lr_toolkit.LRMonitor(table=True)
-    L.Trainer(max_epochs=3, log_every_n_steps=1, callbacks=[monitor], **quiet).fit(FineTuner(), data)
+    trainer(max_epochs=3, log_every_n_steps=1, callbacks=[monitor]).fit(FineTuner(), data)
     (shown,) = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
 
     assert [line.rstrip() for line in shown.splitlines()] == [
@@ -122,9 +114,9 @@ def test_the_plan_shown_is_what_the_monitor_prints(capsys: pytest.CaptureFixture
 
 
 def test_values_in_comments_are_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """The values that the last block shows in a comment are the ones that it prints."""
-    block = next(one for one in BLOCKS if "print(" in one)
-    line = next(one for one in block.splitlines() if one.startswith("print("))
+    """The values in a comment of the last block are the values that it prints."""
+    block = next(block for block in BLOCKS if "print(" in block)
+    line = next(line for line in block.splitlines() if line.startswith("print("))
     code, comment = line.split("  # ")
 
     exec(block.split(line)[0] + code, {})
@@ -142,26 +134,26 @@ def test_equivalent(theirs: str, ours: str) -> None:
     is_plateau = isinstance(peer, lr_scheduler.ReduceLROnPlateau)
     expected = used(optimizer, lambda k: peer.step(metric[k]) if is_plateau else peer.step())
 
-    schedule, *reaction = (eval(one, toolkit_names()) for one in re.findall("`([^`]+)`", ours))
+    schedule, *rules = (eval(call, toolkit_names()) for call in re.findall("`([^`]+)`", ours))
     optimizer = two_groups()
-    scheduler = ScheduledLR(optimizer, schedule, Horizon(STEPS), plateau=reaction[0] if reaction else None)
+    scheduler = ScheduledLR(optimizer, schedule, Horizon(STEPS), plateau=rules[0] if rules else None)
 
     def advance(k: int) -> None:
         scheduler.step()
-        if reaction:
+        if rules:
             scheduler.observe(metric[k])
 
     assert isinstance(schedule, Schedule)
-    assert bool(reaction) == is_plateau
-    assert not reaction or isinstance(reaction[0], ReduceOnPlateau)
-    # transformers measures lr_end against the optimizer's default LR, which only the first group has.
+    assert bool(rules) == is_plateau
+    assert all(isinstance(rule, ReduceOnPlateau) for rule in rules)
+    # transformers compares lr_end with the optimizer's default LR, which only the first group has.
     groups = slice(1) if "lr_end" in theirs else slice(None)
     np.testing.assert_allclose(used(optimizer, advance)[:, groups], expected[:, groups], rtol=1e-9, atol=1e-15)
     assert np.ptp(expected) > 0
 
 
 def test_every_strategy_has_a_row() -> None:
-    """The seven strategies that people ask for are all in the table."""
+    """The table has a row for each of the seven common strategies."""
     left = " ".join(theirs for theirs, _ in ROWS)
 
     for name in (

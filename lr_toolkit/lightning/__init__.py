@@ -1,8 +1,10 @@
-"""The host: Lightning's Trainer asks for a scheduler, this room answers with a schedule that fits the run."""
+"""Lightning: schedulers for the length of a Trainer's run, callbacks, checks and loggers."""
 
 from lr_toolkit.lightning import hparams
 from lr_toolkit.lightning.branching import Branch as Branch
 from lr_toolkit.lightning.branching import branch as branch
+from lr_toolkit.lightning.checks.finding import Finding as Finding
+from lr_toolkit.lightning.checks.finding import list_checks as list_checks
 from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
 from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
 from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin

@@ -1,4 +1,4 @@
-"""The only file that touches private attributes of Lightning, and what its types do not say."""
+"""The only file that touches private attributes of Lightning, and attributes that its types do not declare."""
 
 from __future__ import annotations
 
@@ -24,45 +24,46 @@ __all__ = [
     "logging_cadence",
     "logs_this_batch",
     "optimizer_list",
+    "saved_hyperparameters",
     "steps_schedulers_itself",
     "syncs_tensorboard",
 ]
 
 
 def is_a(value: object, name: str) -> bool:
-    """Whether ``value`` is of a class of that name, of ``lightning`` or ``pytorch_lightning``, or of one derived from it."""
-    return name in (kind.__name__ for kind in type(value).__mro__)
+    """Whether ``value`` is an instance of a class of that name, or of a subclass, in ``lightning`` or ``pytorch_lightning``."""
+    return name in (base.__name__ for base in type(value).__mro__)
 
 
 def steps_schedulers_itself(module: LightningModule) -> bool:
-    """Whether the module has an ``lr_scheduler_step`` of its own."""
-    base = next(kind for kind in type(module).__mro__ if kind.__name__ == "LightningModule")
-    return is_overridden("lr_scheduler_step", module, base)
+    """Whether the module overrides ``lr_scheduler_step``."""
+    lightnings = next(base for base in type(module).__mro__ if base.__name__ == "LightningModule")
+    return is_overridden("lr_scheduler_step", module, lightnings)
 
 
 # --- the Trainer ------------------------------------------------------------------------------------------------------
 
 
 def callbacks_of(trainer: Trainer) -> list[Any]:
-    """The Trainer's own list of callbacks, in the order in which their hooks are called."""
-    found: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # set by its callback connector
+    """The Trainer's list of callbacks, in the order in which their hooks are called."""
+    found: list[Any] = trainer.callbacks  # type: ignore[attr-defined]  # its callback connector sets it
     return found
 
 
 def optimizer_list(trainer: Trainer) -> list[Any]:
-    """The strategy's own list of optimizers: another list object after somebody has exchanged them."""
+    """The strategy's list of optimizers. It is another list object after the optimizers were exchanged."""
     found: list[Any] = trainer.strategy._optimizers
     return found
 
 
 def has_whole_gradients(trainer: Trainer | None) -> bool:
-    """Whether each rank has its whole gradient, so that a missing one means that nothing was learnt; a sharded rank has not."""
+    """Whether each rank holds all gradients, so that a missing gradient means a skipped update. A sharded rank holds a part."""
     return type(getattr(trainer, "strategy", None)).__name__ in ("SingleDeviceStrategy", "DDPStrategy")
 
 
 def is_trial(trainer: Trainer) -> bool:
-    """Whether the run is cut to a few batches on purpose, so that its length says nothing."""
-    cut: bool | int = trainer.fast_dev_run  # type: ignore[attr-defined]  # set by Lightning's debugging setup
+    """Whether ``fast_dev_run`` cuts the run to a few batches, so that its length is not the one that is planned for."""
+    cut: bool | int = trainer.fast_dev_run  # type: ignore[attr-defined]  # Lightning's debugging setup sets it
     return bool(cut)
 
 
@@ -70,7 +71,7 @@ def is_trial(trainer: Trainer) -> bool:
 
 
 def batches_that_stepped(trainer: Trainer) -> int:
-    """The x axis of Lightning's loggers: how many batches have stepped."""
+    """The x axis of Lightning's loggers: the number of batches that have stepped."""
     return trainer.fit_loop.epoch_loop._batches_that_stepped
 
 
@@ -80,7 +81,7 @@ def has_dataloader(trainer: Trainer) -> bool:
 
 
 def forget_dataloader(trainer: Trainer) -> None:
-    """Let Lightning set up the training dataloader again, which restores the place of a resumable one (Lightning #20550)."""
+    """Let Lightning set up the training dataloader again, which restores the position of a resumable one (Lightning #20550)."""
     trainer.fit_loop._combined_loader = None
 
 
@@ -89,40 +90,48 @@ def forget_dataloader(trainer: Trainer) -> None:
 
 def logging_cadence(trainer: Trainer) -> int:
     """``log_every_n_steps``."""
-    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # set by its logger connector
+    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # its logger connector sets it
     return every
 
 
 def logs_this_batch(trainer: Trainer) -> bool:
-    """Whether Lightning's cadence has come to a batch that is logged."""
+    """Whether this batch is logged at Lightning's cadence."""
     return trainer._logger_connector.should_update_logs
 
 
 def is_about_to_log(trainer: Trainer) -> bool:
-    """Whether Lightning is going to log this batch's metrics at the same x as soon as the hooks at its end are done."""
+    """Whether Lightning logs metrics of this batch at the same x, right after the hooks at its end."""
     if not (logs_this_batch(trainer) or is_trial(trainer)):
         return False
     metrics = trainer._logger_connector.metrics["log"]
-    return bool(metrics) and "step" not in metrics  # a metric of that name takes the place of x
+    return bool(metrics) and "step" not in metrics  # a metric named "step" replaces x
 
 
 def callback_metrics_logged_so_far(trainer: Trainer) -> dict[str, Any]:
-    """What ``training_step`` has logged for this step, for callbacks."""
+    """The metrics of this step that ``training_step`` has logged, for callbacks."""
     found: dict[str, Any] = trainer._logger_connector.metrics["callback"]
     return found
 
 
 def epoch_metrics(trainer: Trainer) -> dict[str, Any]:
-    """What was logged for callbacks in the training epoch that ends: for the epoch, and under it for each step."""
+    """The metrics that were logged in the training epoch that ends, for callbacks. A value of the epoch replaces that of a step."""
     results = trainer.fit_loop._results
     return {**results.metrics(True)["callback"], **results.metrics(False)["callback"]}
 
 
 def logger_prefix(logger: Any) -> str:
-    """What a logger puts before each name by itself."""
+    """The prefix that a logger puts before each name."""
     return f"{logger._prefix}{logger.LOGGER_JOIN_CHAR}" if logger._prefix else ""
 
 
 def syncs_tensorboard(logger: Any) -> bool:
-    """Whether a ``WandbLogger`` copies what TensorBoard is given."""
+    """Whether a ``WandbLogger`` copies the events of TensorBoard."""
     return bool(logger._wandb_init.get("sync_tensorboard"))
+
+
+# --- hyperparameters --------------------------------------------------------------------------------------------------
+
+
+def saved_hyperparameters(module: LightningModule) -> tuple[Any, Any]:
+    """The hyperparameters of a module, for its checkpoints, and the copy of them that its loggers write."""
+    return module._hparams, module._hparams_initial

@@ -1,4 +1,4 @@
-"""Branching a cooldown from a checkpoint of a stable run, which is only read."""
+"""Branches a cooldown from a checkpoint of a stable run, without changing the checkpoint."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from typing import Any, Literal, final
 import torch
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.optim.resume import CLASS
+from lr_toolkit.optim.state import CLASS, configured_from, followed_from, upgraded
 from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
-from lr_toolkit.schedules.horizon import round_half_up
+from lr_toolkit.schedules.horizon import horizon_from, round_half_up
 from lr_toolkit.schedules.recipes import COOLDOWNS
-from lr_toolkit.schedules.routes import Route, horizon_from, plan_from
-from lr_toolkit.schedules.text import spell
 
 __all__ = ["Branch", "branch"]
 
@@ -27,16 +25,16 @@ __all__ = ["Branch", "branch"]
 @final
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A cooldown that begins at a checkpoint: what to follow, and where the Trainer stops.
+    """A cooldown that begins at a checkpoint: its schedule, and the end of its run.
 
     Attributes:
-        schedule: a hold up to the checkpoint's update, then the cooldown; to be followed with ``on_change="continue"``.
+        schedule: a hold up to the checkpoint's update, then the cooldown. Follow it with ``on_change="continue"``.
         max_steps: the Trainer's ``max_steps``.
-        at: the update at which it begins.
+        at: the update at which the cooldown begins.
 
     Example:
         >>> state = {"class": "lr_toolkit.ScheduledLR", "last_epoch": 8000}
-        >>> state["asked"] = {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}
+        >>> state["configured"] = {"lr": {"horizon": {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}}}
         >>> branch({"global_step": 8000, "lr_schedulers": [state]}, over="3 epochs", shape="linear")
         Branch(schedule=hold(8000) >> linear(over=1500), max_steps=9500, at=8000)
     """
@@ -57,27 +55,27 @@ def branch(
 
         hold(at) >> shape(end, over=over),    from the LR in the checkpoint, until max_steps = updates taken + over
 
-    The checkpoint is only read: any number of branches start from one trunk, and the trunk itself can go on.
+    The checkpoint is only read. Any number of branches can start from one trunk, and the trunk itself can go on.
 
     Args:
-        checkpoint: the file or folder that Lightning wrote, or what ``torch.load`` gave for it.
-        over: how long to cool down: updates, epochs as long as the trunk's, or a share of the branch's whole run, the trunk
-            up to here included.
-        shape: the cooldown, one of the decays by name.
+        checkpoint: the file or folder that Lightning wrote, or the value that ``torch.load`` returned for it.
+        over: the length of the cooldown: updates, epochs as long as the trunk's, or a share of the branch's whole run, which
+            includes the trunk up to here.
+        shape: the name of the decay.
         end: the floor as a factor of the base LR.
 
     Warns:
-        UserWarning: where the LR is moving at that update, in a warmup or a decay: what was measured of cooldowns is of those
-            from a constant LR.
+        UserWarning: if the LR is not constant at that update, but in a warmup or a decay. Cooldowns were measured from a
+            constant LR.
 
     Raises:
-        ScheduleError: where the file holds no scheduler of this package or more than can be read without executing code,
-            several that have come to different updates, one that counts epochs, or one whose LR is zero or below the floor; for
-            a duration or a shape that is none.
+        ScheduleError: if the file cannot be read without executing code, or if it holds no scheduler of this package, several at
+            different updates, one that counts epochs, or one whose LR is zero or below the floor. Also for an unknown shape or a
+            wrong duration.
 
     Example:
         >>> state = {"class": "lr_toolkit.ScheduledLR", "last_epoch": 8000}
-        >>> state["asked"] = {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}
+        >>> state["configured"] = {"lr": {"horizon": {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}}}
         >>> cooldown = branch({"global_step": 8000, "lr_schedulers": [state]}, over="20%")  # or a file's name
         >>> cooldown.schedule, cooldown.max_steps
         (hold(8000) >> one_minus_sqrt(over=2000), 10000)
@@ -85,26 +83,27 @@ def branch(
         >>> # L.Trainer(max_steps=cooldown.max_steps).fit(model, ckpt_path="trunk.ckpt")
 
     Reference:
-        Hägele et al. 2024, https://arxiv.org/abs/2405.18392: cooldowns from one trunk in place of a run for each length.
+        Hägele et al. 2024, https://arxiv.org/abs/2405.18392: cooldowns from one trunk instead of one run per length.
     """
     if shape not in COOLDOWNS:
         raise ScheduleError(
             f"branch(shape={shorten(shape)}): must be one of {', '.join(map(repr, COOLDOWNS))}. Write branch(..., shape='linear')."
         )
-    held = _read(checkpoint)
-    state = _ours(held)
-    if "global_step" not in held:
+    content = _read(checkpoint)
+    state = _scheduler_state(content)
+    if "global_step" not in content:
         raise _no_checkpoint("a mapping" if isinstance(checkpoint, Mapping) else str(checkpoint))
-    at = state["last_epoch"]
-    updates = _updates(Duration.of(over, "branch"), at, state["asked"])
-    cooldown = COOLDOWNS[shape](end, over=updates)
-    _check_lr(state, at, end)
-    # Lightning's counter runs on where a GradScaler skips an update, and counts those of several optimizers together.
-    optimizers = max(len(held.get("optimizer_states") or ()), 1)
-    return Branch(hold(at) >> cooldown if at else cooldown, held["global_step"] + updates * optimizers, at)
+    begin = state["last_epoch"]
+    updates = _cooldown_updates(Duration.of(over, "branch"), begin, state["configured"]["lr"]["horizon"])
+    cooldown = COOLDOWNS[shape](end=end, over=updates)
+    _check_lr(state, begin, end)
+    # Lightning counts the updates of several optimizers together, and those that a GradScaler skips.
+    optimizers = max(len(content.get("optimizer_states") or ()), 1)
+    return Branch(hold(begin) >> cooldown if begin else cooldown, content["global_step"] + updates * optimizers, begin)
 
 
 def _read(checkpoint: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
+    """The content of a checkpoint, with its tensors on the meta device."""
     if isinstance(checkpoint, Mapping):
         return checkpoint
     path, name = Path(checkpoint), str(checkpoint)
@@ -113,47 +112,48 @@ def _read(checkpoint: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     if path.name == "meta.pt" and not path.exists():
         raise ScheduleError(
             f"branch({name!r}): is a folder without meta.pt, which Lightning writes beside the shards of a checkpoint. Give the file "
-            "that the training state is in: branch('.../mp_rank_00_model_states.pt', ...) for DeepSpeed."
+            "that holds the training state: branch('.../mp_rank_00_model_states.pt', ...) for DeepSpeed."
         )
     try:
-        held: Any = torch.load(path, map_location="meta", weights_only=True)
+        content: Any = torch.load(path, map_location="meta", weights_only=True)
     except pickle.UnpicklingError as error:
-        # torch names what it would have to import; without that the file is not one that torch has saved.
+        # torch names the objects that it would have to import. If it names none, the file was not saved by torch.
         if "GLOBAL" not in str(error):
             raise _no_checkpoint(name) from None
         raise ScheduleError(
-            f"branch({name!r}): the file holds Python objects, which only code that you trust may make "
+            f"branch({name!r}): the file holds Python objects, which are loaded by running code: do that only if you trust it "
             f"({str(error).splitlines()[0]}). Write branch(torch.load({name!r}, weights_only=False), ...)."
         ) from None
     except (ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError, struct.error):
-        raise _no_checkpoint(name) from None  # what reading any bytes as a pickle may come to
-    if not isinstance(held, Mapping):
+        raise _no_checkpoint(name) from None  # the errors of reading arbitrary bytes as a pickle
+    if not isinstance(content, Mapping):
         raise _no_checkpoint(name)
-    return held
+    return content
 
 
 def _no_checkpoint(name: str) -> ScheduleError:
     return ScheduleError(
         f"branch({name!r}): is not a whole checkpoint of Lightning's. Give one that ModelCheckpoint or "
-        "trainer.save_checkpoint(path) has written to the end."
+        "trainer.save_checkpoint(path) wrote completely."
     )
 
 
-def _ours(held: Mapping[str, Any]) -> Mapping[str, Any]:
+def _scheduler_state(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """The state of this package's scheduler in a checkpoint."""
-    states: list[Mapping[str, Any]] = [one for one in held.get("lr_schedulers") or () if one.get("class") == CLASS]
+    all_states = content.get("lr_schedulers") or ()
+    states = [upgraded(state) for state in all_states if state.get("class") == CLASS]
     if not states:
         raise ScheduleError(
-            "branch: the checkpoint holds no scheduler of lr_toolkit, so it does not say which LR to decay from. Branch from a "
+            "branch: the checkpoint holds no scheduler of lr_toolkit, so the LR to decay from is not known. Branch from a "
             "checkpoint with its training state (ModelCheckpoint(save_weights_only=False)) of a run with configure_optimizers(...)."
         )
-    counters = sorted({one["last_epoch"] for one in states})
+    counters = sorted({state["last_epoch"] for state in states})
     if len(counters) > 1:
         raise ScheduleError(
-            f"branch: the checkpoint's schedulers have come to different updates, {', '.join(map(str, counters))}, so they have no "
-            "one cooldown. Write each schedule yourself: hold(1000) >> one_minus_sqrt(over=200), with on_change='continue'."
+            f"branch: the checkpoint's schedulers are at different updates, {', '.join(map(str, counters))}, so they cannot share a "
+            "cooldown. Write each schedule yourself: hold(1000) >> one_minus_sqrt(over=200), with on_change='continue'."
         )
-    if states[0]["asked"]["unit"] == "epoch":
+    if states[0]["configured"]["lr"]["horizon"]["unit"] == "epoch":
         raise ScheduleError(
             f"branch: the checkpoint's scheduler was stepped once per epoch. Write hold('{counters[0]} epochs') >> "
             "one_minus_sqrt(), with interval='epoch' and on_change='continue', and a larger Trainer(max_epochs=...)."
@@ -161,42 +161,44 @@ def _ours(held: Mapping[str, Any]) -> Mapping[str, Any]:
     return states[0]
 
 
-def _check_lr(state: Mapping[str, Any], at: int, end: float) -> None:
-    """Refuse an LR of zero or one below the floor; warn where it is the same neither as before this update nor as after it."""
+def _check_lr(state: Mapping[str, Any], begin: int, end: float) -> None:
+    """Refuse an LR of zero or below the floor. Warn if the LR differs from the one before and from the one after."""
     try:
-        plan = plan_from(state["asked"])
-        route = Route.from_state(state["route"], plan)
-    except (KeyError, ScheduleError):  # a state that does not say it, or a Python function that it cannot say
+        followed = followed_from(state["followed"]["lr"], begin, configured_from(state["configured"]["lr"]))
+    except (KeyError, ScheduleError):  # an incomplete state, or a Python function, which a state does not hold
         return
-    before, now, after = (route.lrs(k) for k in (max(at - 1, 0), at, at + 1))
+    if followed is None:
+        return
+    without_gains = followed.with_gains([1.0] * len(followed.bases))
+    before, now, after = (without_gains.values(update) for update in (max(begin - 1, 0), begin, begin + 1))
     if not any(now):
         raise ScheduleError(
-            f"branch: at update {at}, the LR is 0, from which there is no way down. Branch from an earlier checkpoint."
+            f"branch: at update {begin}, the LR is 0 and cannot decay. Branch from an earlier checkpoint."
         )
-    below = [(lr, base) for lr, base in zip(now, route.bases, strict=True) if lr < end * base * (1 - 1e-9)]
+    below = [(lr, base) for lr, base in zip(now, followed.bases, strict=True) if lr < end * base * (1 - 1e-9)]
     if below:
         lr, base = below[0]
         raise ScheduleError(
-            f"branch(end={end}): at update {at}, the LR is {lr:.6g}, which is below the floor, {end * base:.6g}. Write a lower "
+            f"branch(end={end}): at update {begin}, the LR is {lr:.6g}, which is below the floor, {end * base:.6g}. Write a lower "
             f"one: branch(..., end={lr / base / 10:.1g})."
         )
-    if at and before != now != after:
-        phase = plan.timeline.segment(at).shape
-        lr, base = max(zip((lr * gain for lr, gain in zip(now, state["gains"], strict=True)), route.bases, strict=True))
+    if begin and before != now != after:
+        phase = next(phase for phase in followed.timelines[0].phases if phase.end > begin)
+        lr, base = max(zip(followed.values(begin), followed.bases, strict=True))
         warnings.warn(
-            f"branch: update {at} lies in {spell(phase)}, where the LR is not constant: {lr:.3g} of a base LR of {base:.3g}. Hägele "
-            "et al. describe cooldowns from a stable phase; branch from a checkpoint of one, as of warmup('500 steps') >> hold().",
+            f"branch: update {begin} lies in {phase.text}, where the LR is not constant: {lr:.3g} of a base LR of {base:.3g}. Hägele "
+            "et al. describe cooldowns from a stable phase. Branch from a checkpoint of one, as of warmup('500 steps') >> hold().",
             UserWarning,
             stacklevel=3,
         )
 
 
-def _updates(over: Duration, at: int, saved: Mapping[str, Any]) -> int:
+def _cooldown_updates(over: Duration, begin: int, saved: Mapping[str, Any]) -> int:
     """The length of the cooldown in updates."""
     if over.unit == "%":
-        if over.amount == 100 or at == 0:
+        if over.amount == 100 or begin == 0:
             raise ScheduleError(
                 f"branch(over={over.literal}): leaves nothing for the trunk. Write over='20%' or over=2000."
             )
-        return max(round_half_up(at * over.amount / (100 - over.amount)), 1)
-    return max(round_half_up(horizon_from(saved).after(Fraction(at), over)) - at, 1)
+        return max(round_half_up(begin * over.amount / (100 - over.amount)), 1)
+    return max(round_half_up(horizon_from(saved).after(Fraction(begin), over)) - begin, 1)

@@ -1,4 +1,4 @@
-"""What ``configure_optimizers`` returns: a schedule bound to the optimizer for the run that is about to begin."""
+"""Builds what ``configure_optimizers`` returns: a schedule bound to the optimizer, for the run that is about to begin."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def scheduler_config(
     on_change: OnChange = "error",
     rewarm: DurationLike | None = None,
 ) -> LRSchedulerConfigType:
-    """Lightning's ``lr_scheduler`` dict for a schedule: every key set, nothing to forget.
+    """Lightning's ``lr_scheduler`` dict for a schedule, with every key set.
 
-    The length of the run is found from the Trainer. ``frequency`` stays 1: Lightning counts it in batches inside an epoch,
-    and durations say it better.
+    The Trainer tells the length of the run. ``frequency`` stays 1: Lightning counts it in batches within an epoch, and
+    durations are clearer.
 
     Args:
         optimizer: the optimizer whose parameter groups follow the schedule, each from its own base LR.
@@ -44,22 +44,22 @@ def scheduler_config(
         trainer: ``self.trainer``; ``None`` only with ``horizon`` and without ``plateau``.
         interval: ``"step"`` to move after every optimizer update, ``"epoch"`` to move once per epoch, with durations in
             epochs or shares of the run.
-        plateau: a reaction to a metric, on top of the schedule. It reads the metric once each time that it is produced:
-            after a validation, or at the end of a training epoch; or every so many updates, with its ``every``. Nothing else
-            has to be added to the Trainer.
+        plateau: a rule that reacts to a metric, on top of the schedule. It reads the metric once each time that the metric is
+            produced: after a validation, or at the end of a training epoch. With ``every`` it reads once per that many updates.
+            The Trainer needs nothing else.
         name: the curve's name in the logs.
-        horizon: the length of the run, instead of what the Trainer says.
+        horizon: the length of the run, in place of the Trainer's.
         on_change: how to go on from a checkpoint that was saved under another plan: ``"error"``, ``"replan"``, ``"keep"``,
-            ``"stretch"`` or ``"continue"``, as for ``ScheduledLR``. Other devices, another batch size or accumulation are no
-            such change by default: what was left of the schedule is spread over the updates that are left.
-        rewarm: how long to warm up again then, and only then.
+            ``"stretch"`` or ``"continue"``, as for ``ScheduledLR``. Resuming with a different number of devices, batch size or
+            accumulation needs no decision: the rest of the schedule is rescaled to the remaining updates.
+        rewarm: the length of a second warmup after such a change.
 
     Returns:
         ``{"scheduler", "interval", "frequency", "monitor", "strict", "name"}``; ``monitor`` is the plateau's.
 
     Raises:
-        ScheduleError: where the schedule does not fit the run, or the run's length cannot be known. Under
-            ``fast_dev_run``, which cuts the run on purpose, the schedule is cut too, with a warning.
+        ScheduleError: if the schedule does not fit the run, or the run's length cannot be known. ``fast_dev_run`` cuts the run
+            on purpose; the schedule is then cut too, with a warning.
 
     Example:
         >>> import lightning as L
@@ -72,31 +72,24 @@ def scheduler_config(
         ...         return {"optimizer": optimizer, "lr_scheduler": config}
 
     Reference:
-        Lightning's ``configure_optimizers``, whose default ``interval`` of an epoch is the most frequent mistake.
+        Lightning's ``configure_optimizers``. Its default ``interval`` of an epoch is the most frequent mistake.
     """
     if interval not in ("step", "epoch"):
         raise ScheduleError(f"scheduler_config(interval={interval!r}): write interval='step' or interval='epoch'.")
     schedule = Schedule.parse(schedule)
     if interval == "epoch":
-        _refuse_steps(repr(schedule), *schedule.durations)
-        if rewarm is not None:
-            _refuse_steps(f"rewarm={shorten(rewarm)}", Duration.of(rewarm, "scheduler_config", "rewarm"))
-        if plateau is not None and plateau.every is not None:
-            raise ScheduleError(
-                f"{type(plateau).__name__}(every={plateau.every}) with interval='epoch': the scheduler counts no updates then. Write "
-                "interval='step', or leave out every= to read the metric where it is produced."
-            )
+        _refuse_updates(schedule, plateau, rewarm)
     length = _length(schedule, trainer, interval, horizon)
     scheduler = ScheduledLR(optimizer, schedule, length, plateau=plateau, on_change=on_change, rewarm=rewarm)
     if horizon is None and trainer is not None:
-        scheduler.host = TrainerRunLength(trainer, length)
-    # Lightning steps the optimizer also where training_step returned None. A sharded optimizer may hold no gradient on some
-    # rank, and all ranks must count alike.
+        scheduler.run_length = TrainerRunLength(trainer, length)
+    # Lightning steps the optimizer even if training_step returned None. A sharded optimizer may hold no gradient on some rank,
+    # and all ranks must count alike.
     scheduler.needs_gradient = has_whole_gradients(trainer)
     config: LRSchedulerConfigType = {"scheduler": scheduler, "interval": interval, "frequency": 1, "name": name}
     module = getattr(trainer, "lightning_module", None)
     if module is None or module.automatic_optimization:
-        # Lightning warns of these two under manual optimization, where it does not step schedulers.
+        # Under manual optimization Lightning does not step schedulers, and warns of these two keys.
         config |= {"monitor": plateau.monitor if plateau else None, "strict": True}
     if plateau is not None:
         attach_plateau(trainer, scheduler)
@@ -115,24 +108,24 @@ def configure_optimizers(
     on_change: OnChange = "error",
     rewarm: DurationLike | None = None,
 ) -> OptimizerLRSchedulerConfig:
-    """The whole answer of ``LightningModule.configure_optimizers``: the optimizer and its ``scheduler_config``.
+    """The return value of ``LightningModule.configure_optimizers``: the optimizer and its ``scheduler_config``.
 
     Args:
-        optimizer: see ``scheduler_config``, as for all that follow.
+        optimizer: the optimizer to return. All arguments are those of ``scheduler_config``.
         schedule: a ``Schedule`` or its text.
         trainer: ``self.trainer``.
         interval: ``"step"`` or ``"epoch"``.
-        plateau: a reaction to a metric, on top of the schedule.
+        plateau: a rule that reacts to a metric, on top of the schedule.
         name: the curve's name in the logs.
-        horizon: the length of the run, instead of what the Trainer says.
+        horizon: the length of the run, in place of the Trainer's.
         on_change: how to go on from a checkpoint that was saved under another plan.
-        rewarm: how long to warm up again then.
+        rewarm: the length of a second warmup after such a change.
 
     Returns:
         ``{"optimizer": optimizer, "lr_scheduler": scheduler_config(...)}``.
 
     Raises:
-        ScheduleError: as ``scheduler_config``.
+        ScheduleError: see ``scheduler_config``.
 
     Example:
         >>> import lightning as L
@@ -160,11 +153,11 @@ def configure_optimizers(
 def _length(
     schedule: Schedule, trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None
 ) -> Horizon:
-    """The horizon that was given, if it counts what the scheduler counts, or the Trainer's."""
+    """The horizon that was passed, if it has the unit of the scheduler, or the Trainer's."""
     if horizon is None:
         if trainer is None:
             raise ScheduleError(
-                "scheduler_config(trainer=None): the Trainer says how long the run is. Write self.trainer, or "
+                "scheduler_config(trainer=None): the Trainer tells the length of the run. Write self.trainer, or "
                 "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
             )
         return _fitting(schedule, horizon_of(trainer, interval), trainer)
@@ -180,18 +173,29 @@ def _length(
     return horizon
 
 
-def _refuse_steps(what: str, *durations: Duration) -> None:
-    """Under ``interval="epoch"`` a number of steps would silently count epochs."""
+def _refuse_updates(schedule: Schedule, plateau: MetricRule | None, rewarm: DurationLike | None) -> None:
+    """Refuse what counts updates under ``interval="epoch"``, where a number of steps would silently count epochs."""
+    _refuse_steps(repr(schedule), *schedule.durations)
+    if rewarm is not None:
+        _refuse_steps(f"rewarm={shorten(rewarm)}", Duration.of(rewarm, "scheduler_config", "rewarm"))
+    if plateau is not None and plateau.every is not None:
+        raise ScheduleError(
+            f"{type(plateau).__name__}(every={plateau.every}) with interval='epoch': the scheduler counts no updates then. Write "
+            "interval='step', or leave out every= to read the metric when it is produced."
+        )
+
+
+def _refuse_steps(given: str, *durations: Duration) -> None:
     for duration in durations:
         if duration.unit == "steps":
             raise ScheduleError(
-                f"{what} with interval='epoch': the schedule moves once per epoch, so {str(duration)!r} has no meaning. "
+                f"{given} with interval='epoch': the schedule moves once per epoch, so {str(duration)!r} has no meaning. "
                 f"Write {str(Duration(f'{duration.amount} epochs'))!r} or a share of the run ('5%'), or interval='step'."
             )
 
 
 def _fitting(schedule: Schedule, horizon: Horizon, trainer: Trainer) -> Horizon:
-    """``horizon``; under ``fast_dev_run`` one that is long enough for the schedule, of which only the start is run."""
+    """``horizon``, or under ``fast_dev_run`` one that is long enough for the schedule, of which only the beginning is run."""
     try:
         schedule.resolve(horizon)
     except ScheduleError as misfit:
@@ -204,14 +208,14 @@ def _fitting(schedule: Schedule, horizon: Horizon, trainer: Trainer) -> Horizon:
         if trainer.ckpt_path is None or horizon.unit == "epoch":
             raise
         raise ScheduleError(
-            f"{misfit} Where the checkpoint's run took more updates in an epoch it is longer than that: say how long with "
+            f"{misfit} If the checkpoint's run took more updates in an epoch, the run is longer than that: give its length with "
             "horizon=Horizon(steps=..., steps_per_epoch=[...])."
         ) from None
     return horizon
 
 
 def _long_enough(schedule: Schedule, horizon: Horizon) -> Horizon | None:
-    """The first doubling of ``horizon`` on which the schedule fits; ``None`` where no length would help."""
+    """The first doubling of ``horizon`` that the schedule fits; ``None`` if no length helps."""
     for doublings in range(1, 40):
         longer = Horizon(horizon.steps << doublings, horizon.steps_per_epoch, horizon.unit)
         try:

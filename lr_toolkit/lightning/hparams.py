@@ -1,4 +1,4 @@
-"""What this package's values are in ``save_hyperparameters``: plain text in YAML files, safe in checkpoints."""
+"""Makes this package's values hyperparameters: plain text in YAML files, and safe to load from checkpoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VALUES = (Duration, GreedyLR, Horizon, ReduceOnPlateau)
 
 def register() -> None:
     """Let ``torch.load(weights_only=True)`` read these values, and ``yaml.dump`` write each as its text."""
-    # A schedule pickles as a call of parse on its text, which reads a whitelist and evaluates nothing.
+    # A schedule pickles as a call of parse on its text. parse accepts a whitelist and evaluates nothing.
     add_safe_globals([parse, *_VALUES])
     for kind in (Schedule, *_VALUES):
         yaml.add_representer(kind, _as_text)

@@ -1,4 +1,4 @@
-"""The mixin: a LightningModule whose schedule is an attribute or a hyperparameter."""
+"""The mixin for a LightningModule whose schedule is an attribute or a hyperparameter."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning._compat import saved_hyperparameters
 from lr_toolkit.lightning.configure import configure_optimizers
 from lr_toolkit.optim import MetricRule, OnChange
 from lr_toolkit.schedules import DurationLike, Horizon, Schedule, ScheduleLike
@@ -15,27 +16,27 @@ from lr_toolkit.schedules import DurationLike, Horizon, Schedule, ScheduleLike
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-__all__ = ["ScheduleMixin"]
+__all__ = ["ScheduleMixin", "find_schedule"]
 
 
 class ScheduleMixin:
     """Gives a LightningModule its ``configure_optimizers``: write ``schedule`` and ``build_optimizer``.
 
-    A plain class, to stand before ``LightningModule`` (of ``lightning`` or ``pytorch_lightning``). The schedule is looked
-    for as an attribute of the instance, as the hyperparameter ``schedule``, as an attribute of the class, in this order.
+    A plain class. Put it before ``LightningModule`` (of ``lightning`` or ``pytorch_lightning``) in the list of bases. The
+    schedule is taken from the instance's attribute, the hyperparameter ``schedule`` or the class's attribute, in this order.
     Hyperparameters keep a schedule as its text, so that checkpoints load with ``weights_only=True`` and loggers show it. The
-    others are attributes alone: ``self.plateau = plateau`` in ``__init__`` for one that is an argument.
+    other settings are attributes only: write ``self.plateau = plateau`` in ``__init__`` if one is an argument.
 
     Attributes:
         schedule: a ``Schedule`` or its text.
         interval: ``"step"`` (default) or ``"epoch"``, as for ``scheduler_config``.
         plateau: a ``ReduceOnPlateau`` or ``GreedyLR``, or ``None``.
-        horizon: the length of the run, instead of what the Trainer says.
+        horizon: the length of the run, in place of the Trainer's.
         on_change: how to go on from a checkpoint that was saved under another plan, as for ``ScheduledLR``.
-        rewarm: how long to warm up again then.
+        rewarm: the length of a second warmup after such a change.
 
     Raises:
-        ScheduleError: where the mixin stands after ``LightningModule``, or there is no schedule or optimizer.
+        ScheduleError: if the mixin stands after ``LightningModule``, or if there is no schedule or optimizer.
 
     Example:
         >>> import lightning as L
@@ -57,7 +58,7 @@ class ScheduleMixin:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        names = [one.__name__ for one in cls.__mro__]
+        names = [base.__name__ for base in cls.__mro__]
         if "LightningModule" in names[: names.index("ScheduleMixin")]:
             raise ScheduleError(
                 f"class {cls.__name__}: LightningModule stands before ScheduleMixin and hides its configure_optimizers. "
@@ -65,8 +66,8 @@ class ScheduleMixin:
             )
 
     def build_optimizer(self) -> Optimizer:
-        """The optimizer, with each group's base LR as its ``lr``. Write it in your module."""
-        build = getattr(super(), "build_optimizer", None)  # of a class that this one stands before
+        """The optimizer, with each group's base LR as its ``lr``. Write this method in your module."""
+        build = getattr(super(), "build_optimizer", None)  # of a class behind the mixin in the list of bases
         if build is not None:
             return build()  # type: ignore[no-any-return]  # found by name
         raise ScheduleError(
@@ -75,11 +76,11 @@ class ScheduleMixin:
         )
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """What Lightning asks for: the optimizer, and its scheduler for the length of this run."""
+        """The optimizer, and its scheduler for the length of this run, as Lightning expects them."""
         return configure_optimizers(
             self.build_optimizer(),
-            self._find_schedule(),
-            self.trainer,  # type: ignore[attr-defined]  # LightningModule's, which this class stands before
+            find_schedule(self),
+            self.trainer,  # type: ignore[attr-defined]  # LightningModule's, which comes after this class
             interval=self.interval,
             plateau=self.plateau,
             horizon=self.horizon,
@@ -88,25 +89,35 @@ class ScheduleMixin:
         )
 
     def save_hyperparameters(self, *args: Any, frame: Any = None, **kwargs: Any) -> None:
-        """Lightning's own, with every schedule kept as its text."""
+        """Lightning's own method. Every schedule among the hyperparameters is kept as its text."""
         if frame is None:
             here = inspect.currentframe()
             frame = here.f_back if here else None
         super().save_hyperparameters(*args, frame=frame, **kwargs)  # type: ignore[misc]  # LightningModule's
-        for kept in (self._hparams, self._hparams_initial):  # type: ignore[attr-defined]  # as above
+        for kept in saved_hyperparameters(self):  # type: ignore[arg-type]  # a LightningModule, too
             schedules = {key: value for key, value in kept.items() if isinstance(value, Schedule)}
             if "schedule" in schedules and not schedules["schedule"].has_text:
                 self.__dict__.setdefault("schedule", schedules["schedule"])
             kept.update({key: repr(value) for key, value in schedules.items()})
 
-    def _find_schedule(self) -> ScheduleLike:
-        own = self.__dict__.get("schedule")
-        asked: Any = getattr(self, "hparams", {}).get("schedule")
-        # Asked of the instance, for a property: torch's modules take an attribute of the class before one of their own.
-        found = own if own is not None else asked if asked is not None else getattr(self, "schedule", None)
-        if found is None:
-            raise ScheduleError(
-                f"{type(self).__name__} has no schedule. Write schedule = warmup('5%') >> cosine() in the class, or "
-                "self.schedule = ... in its __init__."
-            )
-        return found  # type: ignore[no-any-return]  # whatever it is, Schedule.parse looks at it
+
+def find_schedule(module: ScheduleMixin) -> ScheduleLike:
+    """The schedule of a module: its own attribute, its hyperparameter, or its class's attribute.
+
+    Raises:
+        ScheduleError: if it has none.
+    """
+    own = module.__dict__.get("schedule")
+    if own is not None:
+        return own  # type: ignore[no-any-return]  # Schedule.parse checks it
+    hyperparameter: Any = getattr(module, "hparams", {}).get("schedule")
+    if hyperparameter is not None:
+        return hyperparameter  # type: ignore[no-any-return]  # as above
+    # Asked of the instance, because the class may define it as a property.
+    found: Any = getattr(module, "schedule", None)
+    if found is None:
+        raise ScheduleError(
+            f"{type(module).__name__} has no schedule. Write schedule = warmup('5%') >> cosine() in the class, or "
+            "self.schedule = ... in its __init__."
+        )
+    return found  # type: ignore[no-any-return]  # as above

@@ -1,4 +1,4 @@
-"""Reading a plateau's metric: once each time that it is produced, the same value on every rank."""
+"""Reads the metric of a plateau once each time that it is produced, with the same value on every rank."""
 
 from __future__ import annotations
 
@@ -23,34 +23,35 @@ __all__ = ["attach_plateau", "gathered", "has_reader"]
 
 
 def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
-    """Let ``trainer`` feed the metric to the plateau reaction of ``scheduler``, before its checkpoints are saved."""
+    """Let ``trainer`` pass each value of the metric to ``scheduler``, before its checkpoints are saved."""
     if trainer is None:
         raise ScheduleError(
             "plateau=ReduceOnPlateau(...) needs the Trainer that produces its metric: pass self.trainer."
         )
     callbacks: list[Callback] = callbacks_of(trainer)
-    before = next((at for at, one in enumerate(callbacks) if is_a(one, "Checkpoint")), len(callbacks))
-    callbacks.insert(before, _PlateauReader(scheduler))
+    checkpoints = (index for index, callback in enumerate(callbacks) if is_a(callback, "Checkpoint"))
+    callbacks.insert(next(checkpoints, len(callbacks)), _PlateauReader(scheduler))
 
 
 def has_reader(trainer: Trainer, scheduler: ScheduledLR) -> bool:
-    """Whether ``trainer`` feeds the plateau reaction of ``scheduler``."""
-    return any(isinstance(one, _PlateauReader) and one.scheduler is scheduler for one in callbacks_of(trainer))
+    """Whether ``trainer`` passes the values of the metric to ``scheduler``."""
+    readers = (callback for callback in callbacks_of(trainer) if isinstance(callback, _PlateauReader))
+    return any(reader.scheduler is scheduler for reader in readers)
 
 
 class _PlateauReader(Callback):
-    """Hands each new value of the metric to the scheduler, which keeps all state.
+    """Passes each new value of the metric to the scheduler, which keeps all state.
 
-    Lightning's own way reads the metric when the scheduler's interval comes round: a value twice, a stale one, one rank's
-    own, or only after the checkpoint was saved. Here a validation's value is new where ``trainer.callback_metrics`` holds
-    another tensor than when it began (two validations may well give equal ones). An epoch's is where it was logged in that
-    epoch: while Lightning still collects a metric, it gives another tensor each time that it is asked.
+    Lightning reads the metric at the scheduler's interval. It may read a value twice, a stale value, the value of one rank, or
+    read it after the checkpoint was saved. Here the value of a validation is new if ``trainer.callback_metrics`` holds another
+    tensor than at the beginning of the validation (two validations may give equal numbers). The value of an epoch is new if it
+    was logged in that epoch: while Lightning collects a metric, each access returns another tensor.
     """
 
     def __init__(self, scheduler: ScheduledLR) -> None:
         self.scheduler = scheduler
         self._before: Tensor | None = None
-        self._ending: Trainer | None = None  # from the end of an epoch to the beginning of the next
+        self._ending: Trainer | None = None  # set from the end of an epoch to the beginning of the next
         self._logged = False
         self._readings = 0
         self._read_at = -1
@@ -72,14 +73,14 @@ class _PlateauReader(Callback):
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        # A reader is made after this hook of its own fit, so here a later run begins, which brings its own.
-        # Another list, because Lightning is walking through this one.
-        left = [one for one in callbacks_of(trainer) if one is not self]
-        trainer.callbacks = left  # type: ignore[attr-defined]  # set by its callback connector
+        # A reader is created after this hook of its own fit. So this is a later fit, which has a reader of its own.
+        # The list is replaced, because Lightning is iterating over it.
+        others = [callback for callback in callbacks_of(trainer) if callback is not self]
+        trainer.callbacks = others  # type: ignore[attr-defined]  # its callback connector sets it
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # What was logged for this update was read before the checkpoint was saved; before the first one there is nothing.
+        # The value of this update was read before the checkpoint was saved; there is none before the first update.
         self._read_at = self.scheduler.last_epoch
 
     @override
@@ -113,8 +114,8 @@ class _PlateauReader(Callback):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        # A checkpoint at an epoch's end asks for this before it asks for the scheduler's state. The ranks' mean is taken
-        # here: Lightning makes a checkpoint's contents on every rank, and lets rank 0 alone write them.
+        # A checkpoint at the end of an epoch asks for this state before the scheduler's. The mean over ranks can be taken here:
+        # Lightning collects the contents of a checkpoint on every rank, and writes them on rank 0.
         self._read_late()
         return {}
 
@@ -128,44 +129,43 @@ class _PlateauReader(Callback):
         self._read_late()
         self._refuse_missing(trainer)
         if not self._readings and trainer.ckpt_path is None:
-            why, cure = "first validation", "Trainer(check_val_every_n_epoch=1)"
-            if self._every:
-                why, cure = (
-                    f"update {self._every}",
-                    f"{self._kind}(..., every={max(self.scheduler.last_epoch // 10, 1)})",
-                )
-            elif trainer.fit_loop.epoch_progress.current.completed == 0:
-                cure = "Trainer(val_check_interval=0.25)"
-            warnings.warn(
-                f"{self._kind}(monitor={self._monitor!r}) was never read: the run ended before its {why}. Read it earlier, for "
-                f"example with {cure}.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warnings.warn(self._never_read(trainer), UserWarning, stacklevel=2)
+
+    def _never_read(self, trainer: Trainer) -> str:
+        moment, fix = "first validation", "Trainer(check_val_every_n_epoch=1)"
+        if self._every:
+            moment, fix = f"update {self._every}", f"{self._kind}(..., every={max(self.scheduler.last_epoch // 10, 1)})"
+        elif trainer.fit_loop.epoch_progress.current.completed == 0:
+            fix = "Trainer(val_check_interval=0.25)"
+        return (
+            f"{self._kind}(monitor={self._monitor!r}) was never read: the run ended before its {moment}. Read it earlier, for "
+            f"example with {fix}."
+        )
 
     def _read_late(self) -> None:
-        """Read what the module logged in its own ``on_train_epoch_end``, which comes after this callback's."""
+        """Read a value that the module logged in its own ``on_train_epoch_end``, which runs after this callback's."""
         trainer, self._ending = self._ending, None
         if trainer is not None:
             self._read(trainer, None if self._logged else self._new(trainer))
 
     def _refuse_missing(self, trainer: Trainer) -> None:
+        """Refuse a metric that was not logged by the time at which it was expected."""
         if not self._expected or self._readings:
             return
         names = sorted(trainer.callback_metrics)
         if self._every and self._monitor in names:
             raise ScheduleError(
                 f"{self._kind}(monitor={self._monitor!r}, every={self._every}): every= reads what training_step logs for each step, "
-                f"and {self._monitor!r} is not logged so. Leave out every= to read it where it is produced, or write "
+                f"and {self._monitor!r} is not logged there. Leave out every= to read it when it is produced, or write "
                 f"self.log({self._monitor!r}, value) in training_step."
             )
         near = get_close_matches(self._monitor, names, n=1)
-        cure = f"Did you mean monitor={near[0]!r}?" if near else f"Log it: self.log({self._monitor!r}, value)."
+        fix = f"Did you mean monitor={near[0]!r}?" if near else f"Log it: self.log({self._monitor!r}, value)."
         if not trainer.enable_validation:
-            cure = f"This run does not validate: give trainer.fit(...) a validation dataloader, or log it in training. {cure}"
+            fix = f"This run does not validate: give trainer.fit(...) a validation dataloader, or log it in training. {fix}"
         raise ScheduleError(
             f"{self._kind}(monitor={self._monitor!r}): no such metric was logged by the end of the first epoch in which it "
-            f"could be. The metrics are {', '.join(names) or 'none'}. {cure}"
+            f"could be. The metrics are {', '.join(names) or 'none'}. {fix}"
         )
 
     def _known(self, trainer: Trainer) -> Tensor | None:
@@ -178,7 +178,7 @@ class _PlateauReader(Callback):
 
     def _read(self, trainer: Trainer, value: Tensor | None) -> None:
         if not any(config.scheduler is self.scheduler for config in trainer.lr_scheduler_configs):
-            return  # another scheduler has taken over, as weight averaging does
+            return  # another scheduler has replaced it, as under weight averaging
         mean = _mean_over_ranks(trainer, value)
         if mean is not None:
             self._readings += 1
@@ -186,7 +186,7 @@ class _PlateauReader(Callback):
 
 
 def _mean_over_ranks(trainer: Trainer, value: Tensor | None) -> float | None:
-    """The mean of the ranks that have a value, the same on all of them; equal values pass unchanged."""
+    """The mean over the ranks that have a value, the same on every rank. Equal values are returned unchanged."""
     if trainer.world_size == 1:
         return None if value is None else float(value)
     values = [reading for reading, present in gathered(trainer, value) if present]
@@ -196,10 +196,10 @@ def _mean_over_ranks(trainer: Trainer, value: Tensor | None) -> float | None:
 
 
 def gathered(trainer: Trainer, value: Tensor | None) -> list[tuple[float, bool]]:
-    """The value of each rank and whether it has one; every rank has to ask."""
-    mine = torch.full((2,), float("nan"), dtype=torch.float64, device=trainer.strategy.root_device)
+    """The value of each rank, and whether it has one. Every rank has to call this."""
+    own = torch.full((2,), float("nan"), dtype=torch.float64, device=trainer.strategy.root_device)
     if value is not None:
-        mine[0] = value
-    mine[1] = value is not None
-    every: list[list[float]] = trainer.strategy.all_gather(mine).reshape(-1, 2).tolist()
-    return [(reading, bool(present)) for reading, present in every]
+        own[0] = value
+    own[1] = value is not None
+    ranks: list[list[float]] = trainer.strategy.all_gather(own).reshape(-1, 2).tolist()
+    return [(reading, bool(present)) for reading, present in ranks]

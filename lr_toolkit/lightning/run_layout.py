@@ -1,17 +1,18 @@
-"""How a run is divided: its updates, the batches and updates of its epochs, and where it begins."""
+"""The layout of a run: its updates, the batches and updates of its epochs, and the update at which it begins."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning._compat import batches_that_stepped, callbacks_of
-from lr_toolkit.lightning.run import horizon_from_here, horizon_of
+from lr_toolkit.lightning._compat import batches_that_stepped
+from lr_toolkit.lightning.run import horizon_from_here, horizon_of, read_run_facts
 from lr_toolkit.optim import ScheduledLR
 
 if TYPE_CHECKING:
@@ -26,10 +27,16 @@ __all__ = ["RunLayout", "run_layout_of"]
 @final
 @dataclass(frozen=True, slots=True)
 class RunLayout:
-    """How a run is divided: its updates, and the batches and updates of its epochs; ``None`` where that is not known.
+    """The layout of a run.
 
-    It begins at update ``start``, after a resume; ``before`` are the updates that an earlier fit of the same Trainer took,
-    which are on the x axis of its loggers and not in the count of this run's schedulers.
+    Attributes:
+        horizon: the length of the run, ``None`` if it is not known.
+        unknown: the reason why it is not known.
+        batches: the batches of an epoch, ``inf`` if they are not known.
+        accumulations: batches per update in each epoch. The last number holds for all epochs that follow.
+        start: the update at which the run begins: above 0 after a resume.
+        before: the batches of an earlier fit of the same Trainer. They are on the x axis of its loggers, and the schedulers of
+            this run do not count them.
     """
 
     horizon: Horizon | None
@@ -41,87 +48,110 @@ class RunLayout:
 
     @property
     def updates(self) -> int:
-        """Optimizer updates of the whole run, 0 where they are not known."""
+        """The optimizer updates of the whole run, 0 if they are not known."""
         return self.horizon.steps if self.horizon else 0
 
     @property
     def has_epochs(self) -> bool:
-        """Whether it is known where an epoch ends."""
+        """Whether the length of an epoch is known."""
         return self.horizon is not None and self.horizon.epoch_steps is not None
 
     @property
     def epochs(self) -> int:
-        """Epochs that begin; one, where it is not known where it ends."""
-        return sum(1 for _ in self.lengths())
+        """The epochs that begin; one if the length of an epoch is not known."""
+        return math.ceil(self._epochs)
+
+    @property
+    def completed_epochs(self) -> int:
+        """The epochs that are not cut short."""
+        return math.floor(self._epochs)
+
+    @property
+    def _epochs(self) -> float:
+        epochs = self.horizon.epochs if self.horizon else 0.0
+        return 1.0 if epochs is None else epochs
 
     def accumulation(self, epoch: int) -> int:
-        """Batches for an update in ``epoch``."""
+        """Batches per update in ``epoch``."""
         return self.accumulations[min(epoch, len(self.accumulations) - 1)]
-
-    def lengths(self) -> Iterator[int]:
-        """The updates of each epoch in turn; the last may be cut short."""
-        left, epoch = self.updates, 0
-        per_epoch = (self.horizon.epoch_steps if self.horizon else None) or (left,)
-        while left > 0:
-            length = min(per_epoch[min(epoch, len(per_epoch) - 1)], left)
-            yield length
-            left -= length
-            epoch += 1
 
     def starts(self) -> NDArray[np.int64]:
         """The first update of each epoch."""
-        return np.cumsum([0, *self.lengths()])[:-1]
+        whole = self._whole_epochs()
+        lengths = np.full(self.epochs, whole[-1], dtype=np.int64)
+        lengths[: len(whole)] = whole[: self.epochs]
+        return np.cumsum(lengths) - lengths
+
+    def lengths(self) -> Iterator[int]:
+        """The updates of each epoch in turn. The last may be cut short."""
+        return (end - start for start, end in pairwise([*self.starts().tolist(), self.updates]))
 
     def ends(self) -> Iterator[tuple[int, int, bool]]:
-        """For each update in turn: its epoch, the batches of it that are done, and whether that was all of them."""
-        whole = (self.horizon.epoch_steps if self.horizon else None) or (self.updates,)
+        """For each update in turn: its epoch, the batches of the epoch that are done, and whether these are all of them."""
         for epoch, length in enumerate(self.lengths()):
-            every, more = self.accumulation(epoch), 0
-            if math.isfinite(
-                self.batches
-            ):  # an epoch that a resume goes on with at another rate has fewer updates, or more
-                more = whole[min(epoch, len(whole) - 1)] - math.ceil(self.batches / every)
-            for at in range(length):
-                done = min((at + 1 - more) * every, self.batches)
-                yield epoch, int(done) if math.isfinite(done) else at + 1, done == self.batches
+            per_update, surplus = self.accumulation(epoch), self._surplus(epoch)
+            for update in range(length):
+                done = min((update + 1 - surplus) * per_update, self.batches)
+                yield epoch, int(done) if math.isfinite(done) else update + 1, done == self.batches
 
     def steps_of(self, interval: str, frequency: int) -> int:
-        """How often Lightning is going to step a scheduler."""
+        """How often Lightning will step a scheduler."""
         if frequency < 1:
             return 0
         if interval == "epoch":
-            lengths = list(self.lengths())
-            whole = len(lengths)
-            if lengths and self.horizon and self.horizon.epoch_steps:
-                full = self.horizon.epoch_steps
-                whole -= lengths[-1] < full[min(whole, len(full)) - 1]
-            return whole // frequency
+            return self.completed_epochs // frequency
         if frequency == 1:
             return self.updates
         return sum(batch % frequency == 0 for _, batch, _ in self.ends())
 
+    def _whole_epochs(self) -> tuple[int, ...]:
+        """The updates of each epoch, none of them cut short. The last number holds for all epochs that follow."""
+        return (self.horizon.epoch_steps if self.horizon else None) or (self.updates,)
+
+    def _surplus(self, epoch: int) -> int:
+        """The updates of ``epoch`` beyond those of today's rate: an epoch in which a run was resumed has more, or fewer."""
+        if math.isinf(self.batches):
+            return 0
+        whole = self._whole_epochs()
+        return whole[min(epoch, len(whole) - 1)] - math.ceil(self.batches / self.accumulation(epoch))
+
 
 def run_layout_of(trainer: Trainer) -> RunLayout:
-    """The course of a run that is about to begin; asks nothing of its dataloader that it has not done already."""
-    unknown = ""
-    horizon = None
+    """The layout of a run that is about to begin. Nothing is asked of its dataloader that it was not asked before."""
+    horizon, unknown = None, ""
     try:
         horizon = horizon_of(trainer)
     except ScheduleError as error:
         unknown = str(error)
-    by_epoch = next((one for one in callbacks_of(trainer) if hasattr(one, "get_accumulate_grad_batches")), None)
-    accumulations = (trainer.accumulate_grad_batches,)
-    if by_epoch is not None:
-        last = max(by_epoch.scheduling)
-        accumulations = tuple(by_epoch.get_accumulate_grad_batches(epoch) for epoch in range(last + 1))
+    start, before = _start(trainer)
+    if start:
+        horizon, start = _resumed(trainer, horizon, start)
+    return RunLayout(horizon, unknown, trainer.num_training_batches, _accumulations(trainer), start, before)
+
+
+def _accumulations(trainer: Trainer) -> tuple[int, ...]:
+    """Batches per update in each epoch, up to the last change."""
+    facts = read_run_facts(trainer)
+    last_change, _ = facts.accumulation[-1]
+    return tuple(facts.planned_accumulation(epoch) for epoch in range(last_change + 1))
+
+
+def _start(trainer: Trainer) -> tuple[int, int]:
+    """The update at which a resumed run goes on, or else the batches of an earlier fit."""
     stepped = batches_that_stepped(trainer)
-    # Lightning counts a batch only after the checkpoints of its end were saved; its one optimizer's updates it has counted.
-    done = trainer.global_step if trainer.lightning_module.automatic_optimization else stepped
-    start, before = (0, stepped) if trainer.ckpt_path is None else (done, 0)
-    if start and horizon is not None:  # the epochs that are over may have been of another length
+    if trainer.ckpt_path is None:
+        return 0, stepped
+    # Lightning counts a batch only after the checkpoints of its end were saved, and the updates of its one optimizer before.
+    return (trainer.global_step if trainer.lightning_module.automatic_optimization else stepped), 0
+
+
+def _resumed(trainer: Trainer, horizon: Horizon | None, start: int) -> tuple[Horizon | None, int]:
+    """The horizon and the first update of a resumed run: a scheduler of ours knows its past, in which the rate may differ."""
+    if horizon is not None:
         horizon = horizon_from_here(trainer, horizon, start)
-    for config in trainer.lr_scheduler_configs if start else ():
-        if isinstance(config.scheduler, ScheduledLR) and config.scheduler.horizon.unit == "step":
-            start = config.scheduler.last_epoch
-            horizon = config.scheduler.horizon if config.scheduler.host else horizon  # with its past at another rate
-    return RunLayout(horizon, unknown, trainer.num_training_batches, accumulations, start, before)
+    for config in trainer.lr_scheduler_configs:
+        scheduler = config.scheduler
+        if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
+            start = scheduler.last_epoch
+            horizon = scheduler.horizon if scheduler.run_length else horizon
+    return horizon, start

@@ -1,291 +1,226 @@
-"""The learning rates of all groups of an optimizer in two versions, at the least cost: bare, and multiplied by factors."""
+"""The learning rates of an optimizer's parameter groups in two versions: unscaled, and multiplied by factors."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from operator import is_, itemgetter, mul
-from typing import Any, Protocol, TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from typing_extensions import override
 
-__all__ = ["GroupValues", "group_values_of", "has_rates"]
+from lr_toolkit.errors import ScheduleError
+
+__all__ = ["Group", "GroupValues", "group_values_of", "has_rates", "has_tensors"]
 
 Group: TypeAlias = "dict[str, Any]"
 
 
-class GroupValues(Protocol):
-    """The bare LRs of the groups, and what was last written to them.
+class GroupValues(ABC):
+    """The unscaled LR of each parameter group, and the LR that was last written to it.
 
-    Where somebody else has written since, or the groups are others, a method that would write does nothing, and says so by
-    ``False``.
+    Args:
+        source: a list of parameter groups, which may be changed later.
     """
 
-    members: list[Group]
-    """The groups for which this was made, whatever has become of the optimizer's."""
+    groups: list[Group]
+    """The groups that were in the list."""
+    unscaled: list[Any]
+    """The unscaled LR of each of them."""
+    are_tensors: bool
+    """Whether the LRs are tensors."""
 
-    @property
-    def bare(self) -> list[Any]:
-        """The bare LR of each member."""
-        ...
+    def __init__(self, source: list[Group]) -> None:
+        self.source = source
+        self.groups = list(source)
 
-    def is_untouched(self) -> bool:
-        """Whether the groups are still those that there were, and hold what was last written to them."""
-        ...
+    def are_of(self, groups: Sequence[Group]) -> bool:
+        """Whether these are the LRs of ``groups``, the same dicts in the same order."""
+        return len(groups) == len(self.groups) and all(map(is_, groups, self.groups))
 
-    def touched(self) -> list[bool]:
-        """For each member, whether it holds something else."""
-        ...
+    @abstractmethod
+    def is_unchanged(self) -> bool:
+        """Whether the list still holds what was last written to its groups; no device is waited for."""
 
-    def show(self, factors: Sequence[float]) -> bool:
-        """Write bare LR x factor to each group."""
-        ...
+    @abstractmethod
+    def changed(self) -> list[bool]:
+        """For each group whether it holds something else."""
 
-    def hide(self) -> bool:
-        """Write its bare LR to each group."""
-        ...
+    @abstractmethod
+    def read(self) -> None:
+        """Take the LRs that the groups hold as the unscaled ones."""
 
-    def renew(self, factors: Sequence[float]) -> bool:
-        """Take what the groups hold as their bare LRs, and show these; ``False`` where it is not the same groups, or tensors."""
-        ...
+    @abstractmethod
+    def restore(self) -> None:
+        """Write the unscaled LR to each group."""
+
+    @abstractmethod
+    def scale(self, factors: Sequence[float]) -> None:
+        """Write unscaled LR x factor to each group."""
 
 
-def group_values_of(groups: list[Group], bare: Sequence[Any]) -> GroupValues:
-    """The LRs of these groups, given the bare ones; what is added to the list later makes them touched."""
-    kinds = [isinstance(group["lr"], Tensor) for group in groups]
-    if not any(kinds):
-        return _Number(groups, bare) if len(groups) == 1 else _Numbers(groups, bare)
-    if all(kinds):
-        return _Tensors(groups, bare)
-    return _Mixed(groups, bare, kinds)
+def group_values_of(groups: list[Group], unscaled: Sequence[Any]) -> GroupValues:
+    """The values of ``groups``, whose unscaled LRs are given; a tensor that several groups share is copied for each.
+
+    Raises:
+        ScheduleError: if some groups have a number as LR and others a tensor.
+    """
+    if not has_tensors(unscaled):
+        return _Numbers(groups, unscaled)
+    _separate_tensors(groups)
+    return _Tensors(groups, unscaled)
 
 
 def has_rates(optimizer: Optimizer) -> bool:
-    """Whether each group has an LR: Adafactor may find its own, and Lightning's stand-in for no optimizer has no groups."""
+    """Whether each group has an LR: Adafactor may compute its own, and Lightning's mock optimizer has no groups."""
     groups = optimizer.param_groups
     return bool(groups) and all(group.get("lr") is not None for group in groups)
+
+
+def has_tensors(lrs: Sequence[Any]) -> bool:
+    """Whether the LRs of an optimizer's groups are tensors.
+
+    Raises:
+        ScheduleError: if some are numbers and others tensors.
+    """
+    are_tensors = [isinstance(lr, Tensor) for lr in lrs]
+    if any(are_tensors) and not all(are_tensors):
+        number, tensor = are_tensors.index(False), are_tensors.index(True)
+        lr = lrs[number]
+        raise ScheduleError(
+            f"LRWarmup: the lr of parameter group {number} is a number ({lr:g}) and that of group {tensor} is a tensor. Write one "
+            f"kind for all groups: lr=torch.tensor({lr:g}) in group {number}, or a number in group {tensor}."
+        )
+    return all(are_tensors)
 
 
 _lr = itemgetter("lr")
 
 
 @final
-class _Numbers:
+class _Numbers(GroupValues):
     """LRs that are Python numbers."""
 
-    def __init__(self, groups: list[Group], bare: Sequence[Any]) -> None:
-        self._groups = groups
-        self.members = list(groups)
-        self._used = list(map(_lr, groups))
-        self.bare = list(bare)
+    are_tensors = False
 
-    def is_untouched(self) -> bool:
-        return list(map(_lr, self._groups)) == self._used
+    def __init__(self, groups: list[Group], unscaled: Sequence[Any]) -> None:
+        super().__init__(groups)
+        self.unscaled = list(unscaled)
+        self._written = list(map(_lr, groups))
 
-    def touched(self) -> list[bool]:
-        return [one is not lr and one != lr for one, lr in zip(map(_lr, self.members), self._used, strict=True)]
+    @override
+    def is_unchanged(self) -> bool:
+        return list(map(_lr, self.source)) == self._written
 
-    # Every update comes to these three, which is why they call nothing.
+    @override
+    def changed(self) -> list[bool]:
+        # Lists are compared, in which NaN equals itself.
+        return [[group["lr"]] != [lr] for group, lr in zip(self.groups, self._written, strict=True)]
 
-    def show(self, factors: Sequence[float]) -> bool:
-        groups = self._groups
-        if list(map(_lr, groups)) != self._used:
-            return False
-        self._used = used = list(map(mul, self.bare, factors))
-        for group, lr in zip(groups, used):  # noqa: B905  # as many, by the comparison above
+    @override
+    def read(self) -> None:
+        self.unscaled = list(map(_lr, self.groups))
+
+    @override
+    def restore(self) -> None:
+        self._write(self.unscaled)
+
+    @override
+    def scale(self, factors: Sequence[float]) -> None:
+        self._write(list(map(mul, self.unscaled, factors)))
+
+    def _write(self, lrs: list[Any]) -> None:
+        for group, lr in zip(self.groups, lrs):  # noqa: B905  # strict=True would take half of the time of a write
             group["lr"] = lr
-        return True
-
-    def hide(self) -> bool:
-        groups = self._groups
-        if list(map(_lr, groups)) != self._used:
-            return False
-        self._used = bare = self.bare
-        for group, lr in zip(groups, bare):  # noqa: B905  # as many, by the comparison above
-            group["lr"] = lr
-        return True
-
-    def renew(self, factors: Sequence[float]) -> bool:
-        groups, members = self._groups, self.members
-        # Who joins comes last, and who leaves moves those behind: the ends tell, whatever their number.
-        if len(groups) != len(members) or groups[0] is not members[0] or groups[-1] is not members[-1]:
-            return False
-        self.bare = bare = list(map(_lr, groups))
-        self._used = used = list(map(mul, bare, factors))
-        for group, lr in zip(groups, used):  # noqa: B905  # as many, by the comparison above
-            group["lr"] = lr
-        return True
+        self._written = lrs
 
 
 @final
-class _Number:
-    """The Python number of a single group, which most optimizers have: a fifth of the time that lists take."""
+class _Tensors(GroupValues):
+    """LRs that are tensors, written in place on their device, which is never waited for.
 
-    def __init__(self, groups: list[Group], bare: Sequence[Any]) -> None:
-        self._groups = groups
-        self.members = list(groups)
-        (self._group,) = groups
-        (self._bare,) = bare
-        self._used = self._group["lr"]
-
-    @property
-    def bare(self) -> list[Any]:
-        return [self._bare]
-
-    def is_untouched(self) -> bool:
-        lr, used = self._group["lr"], self._used
-        return (lr is used or lr == used) and len(self._groups) == 1 and self._groups[0] is self._group
-
-    def touched(self) -> list[bool]:
-        return [[self._group["lr"]] != [self._used]]
-
-    def show(self, factors: Sequence[float]) -> bool:
-        group, groups, used = self._group, self._groups, self._used
-        lr = group["lr"]
-        if (lr is not used and lr != used) or len(groups) != 1 or groups[0] is not group:
-            return False
-        group["lr"] = self._used = self._bare * factors[0]
-        return True
-
-    def hide(self) -> bool:
-        group, groups, used = self._group, self._groups, self._used
-        lr = group["lr"]
-        if (lr is not used and lr != used) or len(groups) != 1 or groups[0] is not group:
-            return False
-        group["lr"] = self._used = self._bare
-        return True
-
-    def renew(self, factors: Sequence[float]) -> bool:
-        group, groups = self._group, self._groups
-        if len(groups) != 1 or groups[0] is not group:
-            return False
-        self._bare = group["lr"]
-        group["lr"] = self._used = self._bare * factors[0]
-        return True
-
-
-@final
-class _Tensors:
-    """LRs that are tensors, written in place and on their device, which nothing here waits for.
-
-    So a captured CUDA graph or a compiled step keeps reading the same tensor. Those that are views of one buffer, as
-    ``ScheduledLR`` leaves them, take one operation for all.
+    A captured CUDA graph or a compiled step therefore keeps reading the same tensors. If they are views of one buffer, as
+    ``ScheduledLR`` makes them, one operation writes all.
     """
 
-    def __init__(self, groups: list[Group], bare: Sequence[Any]) -> None:
-        self._groups = groups
-        self.members = list(groups)
+    are_tensors = True
+
+    def __init__(self, groups: list[Group], unscaled: Sequence[Any]) -> None:
+        super().__init__(groups)
         self._lrs: list[Tensor] = list(map(_lr, groups))
-        whole = _whole(self._lrs)
-        # Detached, they can be written to in place whatever the gradient mode, and share storage and version.
-        self._cells = [one.detach() for one in self._lrs]
-        self._blocks = self._cells if whole is None else [whole.detach()]
-        kept = [lr.detach().clone() for lr in bare]
-        self._kept = kept if whole is None else [torch.stack(kept)]
-        self._bare = kept if whole is None else list(self._kept[0].unbind())
-        self._versions = self._seen()
+        buffer = _buffer_of(self._lrs)
+        # Detached tensors can be written in place in any gradient mode, and share storage and version with the LRs.
+        self._cells = [lr.detach() for lr in self._lrs]
+        self._blocks = self._cells if buffer is None else [buffer.detach()]
+        self._sources = [lr.detach().clone() for lr in unscaled]
+        self.unscaled = self._sources
+        if buffer is not None:
+            self._sources = [torch.stack(self._sources)]
+            self.unscaled = list(self._sources[0].unbind())
         self._factors: Sequence[float] = (1.0,) * len(groups)
+        self._versions = self._read_versions()
 
-    @property
-    def bare(self) -> list[Any]:
-        return self._bare
-
-    def _seen(self) -> list[int]:
-        # How often each was written to; reading the value would wait for the device.
+    def _read_versions(self) -> list[int]:
+        # How often each tensor was written; to read its value would wait for the device.
         return [block._version for block in self._blocks]
 
-    def is_untouched(self) -> bool:
-        return self._is_same() and self._seen() == self._versions
+    @override
+    def are_of(self, groups: Sequence[Group]) -> bool:
+        return super().are_of(groups) and all(map(is_, map(_lr, groups), self._lrs))
 
-    def _is_same(self) -> bool:
-        groups, lrs = self._groups, self._lrs
-        return len(groups) == len(lrs) and all(map(is_, map(_lr, groups), lrs))
+    @override
+    def is_unchanged(self) -> bool:
+        return self.are_of(self.source) and self._read_versions() == self._versions
 
-    def touched(self) -> list[bool]:
-        # Views share their version, so only the values tell them apart; to wait for them once does no harm.
-        shown = [bare.clone() for bare in self._bare]
-        torch._foreach_mul_(shown, list(self._factors))
-        lrs = zip(map(_lr, self.members), self._lrs, shown, strict=True)
-        return [one is not lr or not torch.equal(lr, was) for one, lr, was in lrs]
+    @override
+    def changed(self) -> list[bool]:
+        # Views share their version, so the values are compared: the device is waited for once.
+        written = [lr.clone() for lr in self.unscaled]
+        torch._foreach_mul_(written, list(self._factors))
+        rows = zip(self.groups, self._lrs, written, strict=True)
+        return [group["lr"] is not lr or not torch.equal(lr, expected) for group, lr, expected in rows]
 
-    def show(self, factors: Sequence[float]) -> bool:
-        if not self.hide():
-            return False
-        self._multiply(factors)
-        return True
+    @override
+    def read(self) -> None:
+        torch._foreach_copy_(self._sources, self._blocks)
 
-    def _multiply(self, factors: Sequence[float]) -> None:
-        self._factors = factors
+    @override
+    def restore(self) -> None:
+        torch._foreach_copy_(self._blocks, self._sources)
+        self._factors = (1.0,) * len(self.groups)
+        self._versions = self._read_versions()
+
+    @override
+    def scale(self, factors: Sequence[float]) -> None:
+        torch._foreach_copy_(self._blocks, self._sources)
         if factors.count(factors[0]) == len(factors):
             torch._foreach_mul_(self._blocks, factors[0])
         else:
             torch._foreach_mul_(self._cells, list(factors))
-        self._versions = self._seen()
-
-    def hide(self) -> bool:
-        if not self.is_untouched():
-            return False
-        torch._foreach_copy_(self._blocks, self._kept)
-        self._versions = self._seen()
-        return True
-
-    def renew(self, factors: Sequence[float]) -> bool:
-        if not self._is_same():
-            return False
-        torch._foreach_copy_(self._kept, self._blocks)
-        self._multiply(factors)
-        return True
+        self._factors = factors
+        self._versions = self._read_versions()
 
 
-def _whole(lrs: list[Tensor]) -> Tensor | None:
-    """The buffer whose elements these are, in order and all of them."""
-    base = lrs[0]._base
-    if base is None or base.dim() != 1 or len(base) != len(lrs) or not base.is_contiguous():
+def _separate_tensors(groups: Sequence[Group]) -> None:
+    """Give each group an LR of its own: a tensor as default is the same tensor in all groups."""
+    found: set[tuple[int, int]] = set()
+    for group in groups:
+        lr = group["lr"]
+        place = lr.untyped_storage()._cdata, int(lr.storage_offset())
+        if place in found:
+            group["lr"] = lr.detach().clone()
+        found.add(place)
+
+
+def _buffer_of(lrs: Sequence[Tensor]) -> Tensor | None:
+    """The buffer whose elements are ``lrs``, all of them and in order."""
+    buffer = lrs[0]._base
+    if buffer is None or buffer.dim() != 1 or len(buffer) != len(lrs) or not buffer.is_contiguous():
         return None
-    fit = all(lr._base is base and not lr.dim() and lr.data_ptr() == base[at].data_ptr() for at, lr in enumerate(lrs))
-    return base if fit else None
-
-
-@final
-class _Mixed:
-    """Some groups with numbers, some with tensors."""
-
-    def __init__(self, groups: list[Group], bare: Sequence[Any], kinds: Sequence[bool]) -> None:
-        self._groups = groups
-        self.members = list(groups)
-        self._parts: list[tuple[list[int], GroupValues]] = []
-        for kind in (False, True):
-            places = [at for at, one in enumerate(kinds) if one is kind]
-            self._parts.append((places, group_values_of([groups[at] for at in places], [bare[at] for at in places])))
-
-    @property
-    def bare(self) -> list[Any]:
-        return self._together([part.bare for _, part in self._parts])
-
-    def is_untouched(self) -> bool:
-        return self._is_same() and all(part.is_untouched() for _, part in self._parts)
-
-    def _is_same(self) -> bool:
-        return len(self._groups) == len(self.members) and all(map(is_, self._groups, self.members))
-
-    def touched(self) -> list[bool]:
-        return self._together([part.touched() for _, part in self._parts])
-
-    def show(self, factors: Sequence[float]) -> bool:
-        return self.is_untouched() and all(part.show([factors[at] for at in places]) for places, part in self._parts)
-
-    def hide(self) -> bool:
-        return self.is_untouched() and all(part.hide() for _, part in self._parts)
-
-    def renew(self, factors: Sequence[float]) -> bool:
-        return self._is_same() and all(part.renew([factors[at] for at in places]) for places, part in self._parts)
-
-    def _together(self, values: Sequence[Sequence[Any]]) -> list[Any]:
-        """What the parts say, in the order of the groups."""
-        placed = {
-            at: value
-            for (places, _), part in zip(self._parts, values, strict=True)
-            for at, value in zip(places, part, strict=True)
-        }
-        return [placed[at] for at in sorted(placed)]
+    for index, lr in enumerate(lrs):
+        if lr._base is not buffer or lr.dim() or lr.data_ptr() != buffer[index].data_ptr():
+            return None
+    return buffer

@@ -36,27 +36,23 @@ class GroupWriter:
     def __init__(self, optimizer: Optimizer, binding: Binding) -> None:
         self._optimizer = optimizer
         self._blocks: list[_Block] = []
-        self._in_blocks: frozenset[int] = frozenset()
         self.bind(binding)
 
     def __reduce__(self) -> tuple[type[GroupWriter], tuple[Optimizer, Binding]]:
         # Pickled views would come back without their buffer; a copy binds its own.
         return GroupWriter, (self._optimizer, self._binding)
 
-    @property
-    def has_tensors(self) -> bool:
-        """Whether some group holds a tensor."""
-        return bool(self._blocks)
-
     def bind(self, binding: Binding) -> None:
         """Take another binding of the optimizer's groups; groups that are new are bound with it."""
         groups, key = self._optimizer.param_groups, binding.key
+        in_blocks = {index for block in self._blocks for index in block.members}
         late: defaultdict[tuple[torch.device, torch.dtype], list[int]] = defaultdict(list)
         for index, group in enumerate(groups):
-            if index not in self._in_blocks and isinstance(group[key], Tensor):
+            if index not in in_blocks and isinstance(group[key], Tensor):
                 late[group[key].device, group[key].dtype].append(index)
         self._blocks += [_block_of(key, members, groups) for members in late.values()]
-        self._in_blocks = frozenset(index for block in self._blocks for index in block.members)
+        in_blocks.update(index for members in late.values() for index in members)
+        self._numbers = [index for index in range(len(groups)) if index not in in_blocks]
         self._binding = binding
         self._levels = binding.levels
         for block in self._blocks:
@@ -71,26 +67,31 @@ class GroupWriter:
 
     def write(self, k: int) -> None:
         """Write the values of update ``k``."""
-        binding, levels, groups = self._binding, self._levels, self._optimizer.param_groups
-        factors = binding.factors(k)
-        if len(factors) == 1 and not self._blocks:
-            key, factor = binding.key, factors[0]
+        factors = self._binding.factors(k)
+        if len(factors) == 1:
+            self._scale(factors[0])
+        else:
+            self._write_each([self._levels[index] * factors[which] for index, which in enumerate(self._binding.which)])
+
+    def _scale(self, factor: float) -> None:
+        """Write level * factor to every group."""
+        groups, levels, key = self._optimizer.param_groups, self._levels, self._binding.key
+        if self._blocks:
+            for index in self._numbers:
+                groups[index][key] = levels[index] * factor
+            for block in self._blocks:
+                block.scale(factor)
+        else:
             for group, level in zip(groups, levels, strict=True):
                 group[key] = level * factor
-            return
-        self._write_each(groups, factors)
 
-    def _write_each(self, groups: Sequence[Group], factors: Sequence[float]) -> None:
-        """Write to tensors, or to groups that follow several timelines."""
-        binding, levels = self._binding, self._levels
-        for index, level in enumerate(levels):
-            if index not in self._in_blocks:
-                groups[index][binding.key] = level * factors[binding.which[index]]
+    def _write_each(self, values: Sequence[float]) -> None:
+        """Write a value to each group."""
+        groups, key = self._optimizer.param_groups, self._binding.key
+        for index in self._numbers:
+            groups[index][key] = values[index]
         for block in self._blocks:
-            if len(factors) == 1:
-                block.scale(factors[0])
-            else:
-                block.send([levels[index] * factors[binding.which[index]] for index in block.members])
+            block.send([values[index] for index in block.members])
 
 
 class _Block:

@@ -133,7 +133,7 @@ def binding_after(
 
 def _needs_no_decision(saved: Binding, configured: Binding, update: int) -> bool:
     """Whether all groups have the same past, or all are inside of an open hold that has grown."""
-    if saved.bases != configured.bases:
+    if update and saved.bases != configured.bases:
         return False
     pairs = list(dict.fromkeys(zip(saved.which, configured.which, strict=True)))
     timelines = [(saved.timelines[before], configured.timelines[now]) for before, now in pairs]

@@ -22,7 +22,9 @@ from lr_toolkit.optim.plateau.rule import MetricRule
 from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_state, upgraded
 from lr_toolkit.optim.updates import GradientProbe, hookable_optimizers, is_captured, warn_of_constants
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
+from lr_toolkit.schedules.changed import describe_change
 from lr_toolkit.schedules.horizon import horizon_from
+from lr_toolkit.schedules.timeline import Phase
 
 __all__ = ["ScheduledLR"]
 
@@ -115,8 +117,8 @@ class ScheduledLR(LRScheduler):
         bases = [_base_of(group, index) for index, group in enumerate(optimizer.param_groups)]
         self._gains = Gains(plateau, len(bases))
         self._gains.check_groups(len(bases))
-        timeline = self.schedule.resolve(horizon)
-        self.configured = _bound(Binding.of, "lr", bases, self._gains.values, [timeline] * len(bases))
+        self.timeline = self.schedule.resolve(horizon)
+        self.configured = _bound(Binding.of, "lr", bases, self._gains.values, [self.timeline] * len(bases))
         """What the code asks for."""
         self.binding = self.configured
         """What is followed: what the code asks for, or what ``on_change`` made of it. Another value after each change."""
@@ -204,6 +206,16 @@ class ScheduledLR(LRScheduler):
     def bindings(self) -> tuple[Binding, ...]:
         """What is followed, one binding for each key of the parameter groups that is driven."""
         return (self.binding,)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases that are followed, with the updates at which they act."""
+        return self.binding.timelines[0].phases
+
+    @property
+    def change(self) -> str:
+        """How the run goes on that does not follow the plan of its code, in words; nothing if it does."""
+        return describe_change(self.binding.timelines[0], self.configured.timelines[0])
 
     @property
     def plateau(self) -> MetricRule | None:
@@ -377,7 +389,7 @@ class ScheduledLR(LRScheduler):
         state = upgraded(state_dict)
         check_fit(state, len(self.optimizer.param_groups), self.horizon.unit)
         self._adopt_groups()
-        configured, unchanged_unit = self.configured, None
+        timeline, configured, unchanged_unit = self.timeline, self.configured, None
         if self.run_length is not None and "run" in state:
             saved = horizon_from(state["configured"]["lr"]["horizon"])
             horizon = self.run_length.horizon_after(state["run"], saved, state["last_epoch"])
@@ -387,9 +399,7 @@ class ScheduledLR(LRScheduler):
         binding = binding_after(
             state, configured, on_change=self.on_change, rewarm=self.rewarm, unchanged_unit=unchanged_unit
         )
-        self.configured = configured
-        if configured.timelines:
-            self.horizon = configured.timelines[0].horizon  # type: ignore[attr-defined]  # the code asks for resolved timelines
+        self.timeline, self.horizon, self.configured = timeline, timeline.horizon, configured
         self.last_epoch = state["last_epoch"]
         self._gains.load(state, binding.gains)
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.

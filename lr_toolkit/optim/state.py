@@ -26,7 +26,16 @@ from lr_toolkit.schedules.horizon import horizon_from, horizon_state
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.timeline import ResolvedTimeline, Timeline
 
-__all__ = ["CLASS", "FORMAT", "configured_state", "followed_from", "followed_state", "upgraded"]
+__all__ = [
+    "CLASS",
+    "FORMAT",
+    "configured_from",
+    "configured_state",
+    "followed_from",
+    "followed_state",
+    "group_count",
+    "upgraded",
+]
 
 CLASS = "lr_toolkit.ScheduledLR"
 FORMAT = 2
@@ -43,6 +52,17 @@ def configured_state(binding: Binding) -> dict[str, Any]:
         "which": list(which),
         "bases": list(binding.bases),
     }
+
+
+def configured_from(state: Mapping[str, Any]) -> Binding:
+    """What ``configured_state`` described, with gains of 1.
+
+    Raises:
+        ScheduleError: if a text holds a Python function.
+    """
+    horizon = horizon_from(state["horizon"])
+    timelines = [Schedule.parse(text).resolve(horizon) for text in state["schedules"]]
+    return Binding.of("lr", state["bases"], [1.0] * len(state["bases"]), [timelines[index] for index in state["which"]])
 
 
 def followed_state(binding: Binding, k: int) -> dict[str, Any]:
@@ -83,7 +103,7 @@ def upgraded(state: Mapping[str, Any]) -> Mapping[str, Any]:
     In format 1 each phase began at the base LR. If a text means something else now, that a phase begins at the level reached,
     the state gets the text that means what it meant, and ``"renamed"`` maps the old text to it.
     """
-    if state["format"] >= FORMAT:
+    if state.get("format", FORMAT) >= FORMAT:
         return state
     configured, route = state["asked"], state["route"]
     renamed = {text: meant for text in _texts(configured, route) if (meant := _as_meant(text, configured)) != text}

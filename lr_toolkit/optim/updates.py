@@ -1,80 +1,135 @@
-"""Noticing an optimizer's updates: whose hooks tell of them, whether they had a gradient, whether they are only recorded."""
+"""Notices the updates of an optimizer: which hooks see them, where one ends, whether it had a gradient or was captured."""
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import final
+from collections.abc import Callable, Sequence
+from typing import Any, final
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, warn
+from lr_toolkit.optim.held_objects import held_objects
 
-__all__ = ["GradientProbe", "hookable_optimizers", "is_captured", "warn_of_constants"]
+__all__ = ["GradientProbe", "UpdateTracker", "hookable_optimizers", "is_captured", "warn_of_constants"]
 
 
 def hookable_optimizers(optimizer: Optimizer) -> list[Optimizer]:
-    """The optimizer, and one that it steps on the same groups, as far as torch can register hooks with them.
+    """The optimizers whose step hooks see the updates of ``optimizer``: itself, and those that it steps.
 
-    SAM's ``second_step()`` steps the other past its own ``step()``, and many a Lookahead has no hooks of its own, as its
-    ``__init__`` does not call torch's.
+    An optimizer that is held in an attribute, a list or a dict of ``optimizer`` is stepped by it if all its parameter groups
+    are among those of ``optimizer``. SAM's ``second_step()`` steps such an optimizer without its own ``step()``; a
+    hybrid of Muon and AdamW, or a Lookahead, often has no hooks of its own, because its ``__init__`` does not call torch's.
 
     Raises:
-        ScheduleError: where there is none, so that nothing would ever move on.
+        ScheduleError: if no hook would see an update.
     """
-    groups = optimizer.param_groups
-    inner = [one for one in vars(optimizer).values() if isinstance(one, Optimizer) and one.param_groups is groups]
-    found = [one for one in (optimizer, *inner) if isinstance(vars(one).get("_optimizer_step_post_hooks"), OrderedDict)]
+    groups = set(map(id, optimizer.param_groups))
+    inner = [held for held in held_objects(optimizer, Optimizer) if groups.issuperset(map(id, held.param_groups))]
+    found = [candidate for candidate in (optimizer, *inner) if _has_hooks(candidate)]
     if not found:
         raise ScheduleError(
-            f"{type(optimizer).__name__} is not made as torch's optimizers are, so its updates cannot be seen. Let its __init__ "
-            "call super().__init__(params, defaults), or keep the optimizer that it steps in an attribute, with the same param_groups."
+            f"{type(optimizer).__name__} does not call the constructor of torch's Optimizer, so its updates cannot be seen. Write "
+            "super().__init__(params, defaults) in its __init__, or keep the optimizers that it steps in attributes, with the "
+            "same dicts in param_groups: self.param_groups = [*self.muon.param_groups, *self.adamw.param_groups]."
         )
     return found
 
 
+def _has_hooks(optimizer: Optimizer) -> bool:
+    return isinstance(vars(optimizer).get("_optimizer_step_post_hooks"), OrderedDict)
+
+
+@final
+class UpdateTracker:
+    """Finds the end of each update from the hooks around ``step()``, several of which may run for one update.
+
+    A subclass calls ``super().step()``; an optimizer steps the optimizers that it holds; DeepSpeed steps one parameter group
+    after another. The update ends when the outermost ``step()`` has returned and each group was stepped.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._stepped: set[int] = set()  # the groups of an update that steps them one after another
+        self._has_steps = False  # whether a step() has returned since the last update
+
+    def begin(self) -> bool:
+        """Note that a ``step()`` begins; ``True`` if it is not inside another one."""
+        self._depth += 1
+        return self._depth == 1
+
+    def end(self, stepped: Sequence[dict[str, Any]], groups: Sequence[dict[str, Any]]) -> bool:
+        """Note that the ``step()`` of some ``groups`` has returned; ``True`` if the update of all of them ends with it."""
+        if not self._depth:  # its beginning was not noted
+            return False
+        self._depth -= 1
+        self._has_steps = True
+        if self._depth:
+            return False
+        if len(stepped) < len(groups):
+            self._stepped |= set(map(id, stepped))
+            if len(self._stepped) < len(groups):
+                return False
+            self._stepped.clear()
+        self._has_steps = False
+        return True
+
+    def reset(self) -> bool:
+        """Begin anew between two batches; ``True`` if an update was taken whose end was not found.
+
+        That is so after a ``step()`` that raised and was called again, or if some groups were not stepped.
+        """
+        was_taken = self._has_steps
+        self._depth, self._has_steps = 0, False
+        if self._stepped:
+            self._stepped.clear()
+        return was_taken
+
+
 @final
 class GradientProbe:
-    """Says whether some parameter of an optimizer has a gradient, by asking the one that had it last time first.
+    """Finds whether a parameter of an optimizer has a gradient.
 
-    A frozen backbone may stand before it, with more parameters than should be walked through at every update.
+    The parameter that had a gradient last time is asked first: a frozen backbone may come before it, with too many parameters
+    to look through at each update.
     """
 
     def __init__(self) -> None:
         self._parameter: Callable[[], Tensor | None] = lambda: None
 
     def has_gradient(self, optimizer: Optimizer) -> bool:
-        """Whether some parameter has a gradient now."""
+        """Whether a parameter has a gradient now."""
         known = self._parameter()
         if known is not None and known.grad is not None:
             return True
-        parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
-        found = next((one for one in parameters if one.grad is not None), None)
-        if found is not None:
-            self._parameter = weakref.ref(found)
-        return found is not None
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._parameter = weakref.ref(parameter)
+                    return True
+        return False
 
 
 def is_captured() -> bool:
-    """Whether what runs now is recorded in a CUDA graph, and not done."""
-    on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch has not typed it
-    return on_gpu and torch.cuda.is_current_stream_capturing()
+    """Whether the running code is captured in a CUDA graph instead of executed."""
+    is_on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch has not typed it
+    return is_on_gpu and torch.cuda.is_current_stream_capturing()
 
 
 def warn_of_constants(optimizer: Optimizer) -> None:
-    """Say so where a CUDA graph that is being captured takes a learning rate from the host, which no replay does again."""
-    lrs = [group["lr"] for group in optimizer.param_groups]
-    at = next((at for at, lr in enumerate(lrs) if not isinstance(lr, Tensor) or lr.device.type == "cpu"), None)
-    if at is not None:
-        kind = "a tensor in the host's memory" if isinstance(lrs[at], Tensor) else "a number"
-        warnings.warn(
-            f"An update of {type(optimizer).__name__} is captured in a CUDA graph, and the lr of parameter group {at} is {kind}: "
-            f"every replay uses what it is now ({float(lrs[at]):g}), whatever the schedule says. Give the optimizer a tensor on "
+    """Warn if the step being captured in a CUDA graph reads its LR from host memory: replays keep using that value."""
+    for index, group in enumerate(optimizer.param_groups):
+        lr = group["lr"]
+        if isinstance(lr, Tensor) and lr.device.type != "cpu":
+            continue
+        kind = "a tensor in the host's memory" if isinstance(lr, Tensor) else "a number"
+        warn(
+            "LR706",
+            f"An update of {type(optimizer).__name__} is captured in a CUDA graph, and the lr of parameter group {index} is {kind}: "
+            f"each replay uses its present value ({float(lr):g}), whatever the schedule says. Give the optimizer a tensor on "
             "the GPU: lr=torch.tensor(3e-4, device='cuda').",
-            UserWarning,
-            stacklevel=2,
         )
+        return

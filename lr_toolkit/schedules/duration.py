@@ -93,7 +93,7 @@ share of the run, at=[..., 500] or at=[..., '500 steps'] for updates, at=[..., '
             return value
         amount, unit = _read(value, call, name)
         duration = object.__new__(cls)
-        duration._set(amount=amount, unit=unit)
+        cls._set(duration, amount=amount, unit=unit)
         return duration
 
     @property

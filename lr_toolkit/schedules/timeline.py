@@ -244,7 +244,7 @@ class ResolvedTimeline(Timeline):
         phase = self.resolved_phases[index]
         offset = k - phase.start
         # A fraction finds its phase exactly; a curve takes an int or a float.
-        if isinstance(offset, Fraction):
+        if not isinstance(offset, (int, float)):
             offset = int(offset) if offset.denominator == 1 else float(offset)
         return float(phase.curve(offset))
 

@@ -1,19 +1,19 @@
-"""Writes the checkpoint of today's format beside this file: ``python -m tests.data.write``, once for each format."""
+"""Writes a checkpoint of the current format next to this file: ``python -m tests.data.write``, once for each format."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR
-from tests.optim.test_resume import resume, saved, sgd, train
+from tests.helpers.optimizers import resume, saved, sgd, train
 
 PLATEAU = ReduceOnPlateau(monitor="loss", factor=0.5, patience=1)
 
-# How a run began, how it was gone on with, if under another plan, and the reaction; each is saved at update 17 of 40.
+# The plan of each run, the policy after a change of plan if there was one, and the rule for a metric. Each run is saved at
+# update 17 of 40.
 RUNS: list[dict[str, Any]] = [
     {"schedule": "warmup('10%') >> cosine(end=0.1)", "horizon": (40, 10), "bases": [0.1]},
     {"schedule": "warmup(4, start=0.0) >> linear(end_lr=0.001)", "horizon": (40, [10, 20, 10]), "bases": [0.1, 0.02]},
@@ -27,31 +27,31 @@ RUNS: list[dict[str, Any]] = [
 ]
 
 
-def run(one: dict[str, Any]) -> dict[str, Any]:
-    """Both states at update 17, what has to be asked for to go on, and the LRs of all that follows."""
-    plateau, on_change = one.get("plateau"), one.get("on_change", "error")
+def record(run: dict[str, Any]) -> dict[str, Any]:
+    """Both states at update 17, the arguments with which the run continues, and the LRs of its other updates."""
+    plateau, on_change = run.get("plateau"), run.get("on_change", "error")
 
-    def made(schedule: str, horizon: Horizon) -> tuple[torch.optim.SGD, ScheduledLR]:
-        optimizer = sgd(one["bases"])
-        options = {"plateau": plateau, "on_change": on_change, "rewarm": one.get("rewarm")}
+    def build(schedule: str, horizon: Horizon) -> tuple[torch.optim.SGD, ScheduledLR]:
+        optimizer = sgd(run["bases"])
+        options = {"plateau": plateau, "on_change": on_change, "rewarm": run.get("rewarm")}
         return optimizer, ScheduledLR(optimizer, schedule, horizon, **options)
 
-    horizon = Horizon(*one["horizon"])
-    optimizer, scheduler = made("linear()", Horizon(30)) if on_change != "error" else made(one["schedule"], horizon)
+    horizon = Horizon(*run["horizon"])
+    optimizer, scheduler = build("linear()", Horizon(30)) if on_change != "error" else build(run["schedule"], horizon)
     train(optimizer, scheduler, 12)
     if on_change != "error":
         states = saved(optimizer, scheduler)
-        optimizer, scheduler = made(one["schedule"], horizon)
+        optimizer, scheduler = build(run["schedule"], horizon)
         resume(optimizer, scheduler, states)
     train(optimizer, scheduler, 5)
     if plateau:
         for reading in (1.0, 2.0, 2.0):
             scheduler.observe(reading)
     return {
-        "schedule": one["schedule"],
-        "horizon": list(one["horizon"]),
-        "bases": one["bases"],
-        "plateau": asdict(plateau) if plateau else None,
+        "schedule": run["schedule"],
+        "horizon": list(run["horizon"]),
+        "bases": run["bases"],
+        "plateau": dict(zip(plateau._fields, plateau._values(), strict=True)) if plateau else None,
         "on_change": on_change,
         **saved(optimizer, scheduler),
         "expected": train(optimizer, scheduler, 25),
@@ -59,5 +59,5 @@ def run(one: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    kept = {"runs": [run(one) for one in RUNS]}
-    torch.save(kept, Path(__file__).with_name(f"checkpoint-format-{kept['runs'][0]['scheduler']['format']}.pt"))
+    runs = [record(run) for run in RUNS]
+    torch.save({"runs": runs}, Path(__file__).with_name(f"checkpoint-format-{runs[0]['scheduler']['format']}.pt"))

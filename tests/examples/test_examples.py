@@ -1,27 +1,27 @@
-"""Every example runs as a newcomer would run it, and the learning rates that it shows are those of its schedule."""
+"""Every example runs from a shell without a warning, and the LRs that it shows are those of its schedule."""
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from wandb.proto.wandb_internal_pb2 import Record
 
 from lr_toolkit import Horizon, Schedule, cosine, custom, exponential, hold, linear, multistep, step, warmup
+from tests.helpers import offline_wandb
+from tests.helpers.fits import read_csv
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-# digits is what the others share; compare is tested below and gpt, at a smaller size, in test_gpt.py.
+# digits is a module of the others; compare is tested below, and gpt in test_gpt.py, at a smaller size.
 EXAMPLES = sorted({path.stem for path in (ROOT / "examples").glob("*.py")} - {"digits", "compare", "gpt"})
 EPOCH = re.compile(r"^ *\d+ +([-.\de]+) +([-.\de]+) +", re.MULTILINE)  # the first and the last LR of an epoch
 
@@ -32,14 +32,14 @@ def one_over_t(update: int) -> float:
 
 
 def run(example: str, folder: Path, *arguments: str) -> str:
-    """What the example prints when it is run in ``folder``; a warning that it does not filter on purpose ends it."""
+    """Run the example in ``folder`` and return its output; a warning that the example does not filter is an error."""
     command = [sys.executable, "-W", "error::UserWarning", str(ROOT / "examples" / f"{example}.py"), *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    # What torch says where there is a CUDA toolkit and no GPU.
-    said = [line for line in done.stderr.splitlines() if not line.startswith("No CUDA runtime is found")]
-    assert said == []
+    # torch prints this line on a machine with a CUDA toolkit and without a GPU.
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("No CUDA runtime is found")]
+    assert errors == []
     return done.stdout
 
 
@@ -48,21 +48,21 @@ def run(example: str, folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """What an example prints; each is run once."""
+    """The output of an example; each example runs once."""
     folder = tmp_path_factory.mktemp("examples")
-    kept: dict[str, str] = {}
+    outputs: dict[str, str] = {}
 
-    def ask(example: str) -> str:
-        if example not in kept:
-            kept[example] = run(example, folder)
-        return kept[example]
+    def output_of(example: str) -> str:
+        if example not in outputs:
+            outputs[example] = run(example, folder)
+        return outputs[example]
 
-    return ask
+    return output_of
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_runs_and_says_where(example: str, printed: Callable[[str], str]) -> None:
-    """Every example ends well, without a warning, and says on which device it ran."""
+def test_runs_and_names_its_device(example: str, printed: Callable[[str], str]) -> None:
+    """Every example ends without an error or a warning, and prints the device on which it ran."""
     assert re.search(r"\bon (cpu|cuda|mps)", printed(example))
 
 
@@ -81,11 +81,13 @@ def test_runs_and_says_where(example: str, printed: Callable[[str], str]) -> Non
 def test_shows_its_schedule(
     example: str, schedule: Schedule, horizon: Horizon, base_lr: float, printed: Callable[[str], str]
 ) -> None:
-    """The LRs that an example prints, of each epoch's first and last update, are those of its schedule."""
+    """The LRs that an example prints, for the first and the last update of each epoch, are those of its schedule."""
     timeline = schedule.resolve(horizon)
     epochs = int(horizon.epochs or 0)
     updates = horizon.steps // epochs
-    expected = [[timeline(k, base_lr=base_lr) for k in (e * updates, (e + 1) * updates - 1)] for e in range(epochs)]
+    expected = [
+        [timeline(k, base_lr=base_lr) for k in (epoch * updates, (epoch + 1) * updates - 1)] for epoch in range(epochs)
+    ]
 
     shown = [[float(first), float(last)] for first, last in EPOCH.findall(printed(example))][:epochs]
 
@@ -93,7 +95,7 @@ def test_shows_its_schedule(
 
 
 def test_plateau_reacts_after_its_warmup(printed: Callable[[str], str]) -> None:
-    """``plateau.py`` climbs for an epoch, stays at the base LR, and has reduced it by the end."""
+    """``plateau.py`` warms up for an epoch, stays at the base LR, and has reduced it at the end."""
     shown = [(float(first), float(last)) for first, last in EPOCH.findall(printed("plateau"))]
 
     assert shown[0][0] == pytest.approx(0.5 / 26, rel=6e-3)
@@ -118,13 +120,13 @@ STRATEGIES = {
 
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of a comparison of two epochs, and what it printed."""
+    """The folder of a comparison of two epochs, and its output."""
     folder = tmp_path_factory.mktemp("comparison")
     return folder / "out", run("compare", folder, "--seeds", "1", "--epochs", "2", "--out", str(folder / "out"))
 
 
 def test_comparison_prints_every_strategy(comparison: tuple[Path, str]) -> None:
-    """The table has a row for each strategy, with the schedule's own text."""
+    """The table has a row for each strategy, with the text of its schedule."""
     rows = {tuple(re.split(r"  +", line.strip())[:2]) for line in comparison[1].splitlines()}
 
     for name, schedule in STRATEGIES.items():
@@ -144,50 +146,15 @@ def test_comparison_draws(comparison: tuple[Path, str]) -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_comparison_logs_one_curve_three_times(name: str, comparison: tuple[Path, str]) -> None:
-    """CSV, TensorBoard and W&B files hold the learning rates that the schedule says for those updates."""
+    """The CSV, TensorBoard and W&B files hold the LRs of the schedule."""
     timeline = STRATEGIES[name].resolve(Horizon(50, 25))
     folder = comparison[0] / name.replace(" ", "") / "seed0"
 
-    curve = from_csv(folder / "csv" / "metrics.csv")
+    curve = dict(read_csv(folder / "csv" / "metrics.csv", "lr/optimizer"))
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0}).Reload()
 
     assert {0, *range(4, 50, 5)} <= curve.keys()
     assert curve == {k: timeline(k, base_lr=0.5) for k in curve}
-    assert from_wandb(next(folder.glob("wandb/offline-run-*/*.wandb"))) == curve
-    assert from_tensorboard(folder / "tensorboard") == pytest.approx(curve, rel=1e-6)  # it keeps 32 bits
-
-
-def from_csv(file: Path) -> dict[int, float]:
-    """The LR by update."""
-    with file.open(newline="") as lines:
-        return {int(row["step"]): float(row["lr/optimizer"]) for row in csv.DictReader(lines) if row["lr/optimizer"]}
-
-
-def from_tensorboard(folder: Path) -> dict[int, float]:
-    """The LR by update."""
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
-    return {event.step: event.value for event in events.Scalars("lr/optimizer")}
-
-
-def from_wandb(file: Path) -> dict[int, float]:
-    """The LR by update."""
-    curve = {}
-    for record in wandb_records(file.read_bytes()):
-        row = {item.key or "/".join(item.nested_key): item.value_json for item in record.history.item}
-        if "lr/optimizer" in row:
-            curve[int(row["trainer/global_step"])] = float(row["lr/optimizer"])
-    return curve
-
-
-def wandb_records(log: bytes) -> Iterator[Record]:
-    """The records of an offline run: a header, then blocks of 32 KiB in LevelDB's log format."""
-    at, payload = 7, b""
-    while at + 7 <= len(log):
-        if 32768 - at % 32768 < 7:
-            at += 32768 - at % 32768  # a block's end that is too short for a fragment is filled with zeros
-            continue
-        _, length, kind = struct.unpack_from("<IHB", log, at)
-        payload += log[at + 7 : at + 7 + length]
-        at += 7 + length
-        if kind in (1, 4):  # the whole record, or its last fragment
-            yield Record.FromString(payload)
-            payload = b""
+    assert dict(offline_wandb.read(folder / "wandb").series("lr/optimizer")) == curve
+    # TensorBoard keeps 32 bits.
+    assert {event.step: event.value for event in events.Scalars("lr/optimizer")} == pytest.approx(curve, rel=1e-6)

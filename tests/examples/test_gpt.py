@@ -1,4 +1,4 @@
-"""``gpt.py`` at a size that is too small to learn anything: five schedules, a table, a picture."""
+"""``gpt.py`` at a size that is too small to learn anything: five schedules, a table and a picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_every_schedule_is_trained_and_drawn(tmp_path: Path) -> None:
-    """Each of the five ends at its own LR, with a loss below that of a guess (8 bits for a byte), mean and sd of two seeds."""
+    """Each schedule ends at its own LR, with a loss below that of a guess (8 bits per byte); mean and sd are of two seeds."""
     command = [sys.executable, str(ROOT / "examples" / "gpt.py"), "--updates", "20", "--seeds", "2", "--out", "out"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False)

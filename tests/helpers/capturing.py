@@ -1,4 +1,4 @@
-"""A CUDA graph's capture as far as Python can tell, on machines without a GPU."""
+"""The capture of a CUDA graph, as far as Python can see it, on machines without a GPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 @contextmanager
 def captured() -> Iterator[None]:
-    """Within, torch says that what runs is recorded in a graph, and not done."""
+    """In this context torch reports that operations are captured in a graph."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.cuda, "is_initialized", lambda: True)
         patch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)

@@ -1,4 +1,4 @@
-"""Tiny fits that the monitor's tests share: a module that records what its updates used, and what reads a CSV file back."""
+"""Tiny fits that the tests of the callbacks share: a module that records the LRs of its updates, loggers, readers of CSV files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from torch.optim import SGD, Optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
+from tests.helpers import runs
+
 Answer = Callable[["Probe"], Any]
 
 
 class Probe(L.LightningModule):
-    """Parameters in as many groups as asked for; ``used`` has (x, [lr, ...]) of every optimizer update."""
+    """A module with a weight for each group; ``used`` has (x, [lr, ...]) of every optimizer update."""
 
     def __init__(self, answer: Answer, *, groups: int = 1) -> None:
         super().__init__()
@@ -26,7 +28,7 @@ class Probe(L.LightningModule):
         self.used: list[tuple[int, list[float]]] = []
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """A loss that every weight takes part in; logged as ``loss``."""
+        """A loss that depends on every weight, logged as ``loss``."""
         loss = sum(weight.square().sum() for weight in self.weights) * batch[0].mean()
         self.log("loss", loss)
         return loss
@@ -36,17 +38,17 @@ class Probe(L.LightningModule):
         self.log("val_loss", torch.ones(()))
 
     def configure_optimizers(self) -> Any:
-        """What the test asks for."""
+        """The answer of the test."""
         return self.answer(self)
 
     def watched(self, optimizer: Optimizer) -> Optimizer:
-        """``optimizer``, its updates recorded in ``used``."""
+        """Record the updates of ``optimizer`` in ``used``, and return it."""
         optimizer.register_step_post_hook(self._record)
         return optimizer
 
     def sgd(self, lr: Any = 0.1, **options: Any) -> Optimizer:
-        """One group for each weight, recorded."""
-        return self.watched(SGD([{"params": [one]} for one in self.weights], lr=lr, **options))
+        """A recorded optimizer with a group for each weight."""
+        return self.watched(SGD([{"params": [weight]} for weight in self.weights], lr=lr, **options))
 
     def _record(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         x = self.trainer.fit_loop.epoch_loop._batches_that_stepped
@@ -54,7 +56,7 @@ class Probe(L.LightningModule):
 
 
 def data(batches: int) -> DataLoader[Any]:
-    """So many batches of one sample."""
+    """A loader of that many batches of one sample."""
     return DataLoader(TensorDataset(torch.full((batches, 1), 0.1)))
 
 
@@ -67,34 +69,31 @@ def fit(
     ckpt_path: str | Path | None = None,
     **options: Any,
 ) -> L.Trainer:
-    """Train quietly, and give the Trainer back."""
-    quiet: dict[str, Any] = {
-        "accelerator": "cpu",
-        "devices": 1,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "max_epochs": 1,
-        "limit_val_batches": 1 if validate else 0,
-    }
-    trainer = L.Trainer(**(quiet | options), logger=logger, callbacks=list(callbacks))
+    """Train quietly, and return the Trainer."""
+    defaults: dict[str, Any] = {"max_epochs": 1, "limit_val_batches": 1 if validate else 0}
+    trainer = runs.trainer(**(defaults | options), logger=logger, callbacks=list(callbacks))
     trainer.fit(net, data(batches), data(1) if validate else None, ckpt_path=ckpt_path)
     return trainer
 
 
 def csv_logger(folder: Path) -> CSVLogger:
-    """A logger that writes below ``folder``."""
+    """A logger that writes to ``folder``/run."""
     return CSVLogger(str(folder), name="", version="run")
 
 
 def csv_rows(folder: Path, column: str) -> list[tuple[int, float]]:
-    """(step, value) of every row of the file that has a value in ``column``."""
-    with (folder / "run" / "metrics.csv").open() as file:
+    """(step, value) of every row of that logger's file that has a value in ``column``."""
+    return read_csv(folder / "run" / "metrics.csv", column)
+
+
+def read_csv(path: Path, column: str) -> list[tuple[int, float]]:
+    """(step, value) of every row of a CSV logger's file that has a value in ``column``."""
+    with path.open(newline="") as file:
         return [(int(row["step"]), float(row[column])) for row in csv.DictReader(file) if row.get(column)]
 
 
 class Recorder(Logger):
-    """A logger that keeps every call."""
+    """A logger that records every row."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,12 +103,12 @@ class Recorder(Logger):
     version = "0"
 
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Keep it."""
+        """Record a row."""
         self.rows.append((step, dict(metrics)))
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Not kept."""
+        """Not recorded."""
 
     def lrs(self, prefix: str = "lr") -> list[tuple[int | None, dict[str, Any]]]:
-        """The rows that hold a learning rate."""
+        """The rows that contain a learning rate."""
         return [(step, row) for step, row in self.rows if any(name.startswith(prefix) for name in row)]

@@ -1,7 +1,7 @@
-"""A script: a training process is killed again and again, and goes on from the last whole checkpoint each time.
+"""A script: a training process is killed several times, and resumes from the last whole checkpoint each time.
 
-``python -m tests.helpers.killed FOLDER KILLS`` writes to ``FOLDER/told.json`` what happened. Each life is a fork of a
-process that has imported everything already, and ends by SIGKILL, during training or while a checkpoint is written.
+``python -m tests.helpers.killed FOLDER KILLS`` writes a report to ``FOLDER/told.json``. Each life is a fork of a process that
+has imported everything, and ends by SIGKILL, during training or while a checkpoint is written.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ EPOCHS, BATCHES = 20, 13
 
 
 class Shuffled:
-    """A loader with another order in each epoch, which knows where it is; Lightning tells its sampler the epoch."""
+    """A loader with another order in each epoch that saves its position; Lightning calls ``set_epoch`` of its sampler."""
 
     def __init__(self) -> None:
-        self.sampler, self.epoch, self.at = self, 0, 0
+        self.sampler, self.epoch, self.position = self, 0, 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -41,30 +41,30 @@ class Shuffled:
         return BATCHES
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        # Lightning knows the length and never asks for more, so the end of an epoch is only seen from the next one.
-        self.at %= BATCHES
+        # Lightning knows the length and does not exhaust the iterator, so an epoch ends when the next one begins.
+        self.position %= BATCHES
         order = torch.randperm(BATCHES, generator=torch.Generator().manual_seed(self.epoch))
-        while self.at < BATCHES:
-            self.at += 1
-            yield torch.full((2, 4), 0.1 + order[self.at - 1].item() / BATCHES)
+        while self.position < BATCHES:
+            self.position += 1
+            yield torch.full((2, 4), 0.1 + order[self.position - 1].item() / BATCHES)
 
     def state_dict(self) -> dict[str, int]:
-        return {"at": self.at}
+        return {"position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        self.at = state["at"]
+        self.position = state["position"]
 
 
 class Mortal(ScheduleMixin, L.LightningModule):
-    """Says each update to whoever watches, and writes its LR where a kill does not reach it."""
+    """Signals each update to the parent process, and writes its LR to a file that survives a kill."""
 
     schedule = "warmup('10%') >> cosine(end=0.01)"
 
-    def __init__(self, log: Path, watcher: int | None) -> None:
+    def __init__(self, log: Path, pipe: int | None) -> None:
         super().__init__()
         torch.manual_seed(1)
         self.layer = torch.nn.Linear(4, 3)
-        self.log_file, self.watcher = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), watcher
+        self.log_file, self.pipe = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), pipe
 
     def training_step(self, batch: torch.Tensor) -> torch.Tensor:
         loss: torch.Tensor = self.layer(batch).tanh().square().mean()
@@ -77,32 +77,32 @@ class Mortal(ScheduleMixin, L.LightningModule):
 
     def _record(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         os.write(self.log_file, (optimizer.param_groups[0]["lr"].hex() + "\n").encode())
-        self.say(b"u")
+        self.signal(b"u")
 
-    def say(self, what: bytes) -> None:
-        """Let the watcher know."""
-        if self.watcher is not None:
-            os.write(self.watcher, what)
+    def signal(self, event: bytes) -> None:
+        """Send an event to the parent process."""
+        if self.pipe is not None:
+            os.write(self.pipe, event)
 
 
-class Loud(TorchCheckpointIO):
-    """Says when a checkpoint begins to be written, and when it is whole."""
+class SignallingIO(TorchCheckpointIO):
+    """Signals the beginning and the end of each write of a checkpoint."""
 
     def __init__(self, net: Mortal) -> None:
         super().__init__()
         self.net = net
 
     def save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        self.net.say(b"s")
+        self.net.signal(b"s")
         super().save_checkpoint(*args, **kwargs)
-        self.net.say(b"w")
+        self.net.signal(b"w")
 
 
-class Keep(L.Callback):
+class SaveOften(L.Callback):
     """Saves after every second batch, and at the end of an epoch.
 
-    Not after the last batch of one, as ``ModelCheckpoint(every_n_train_steps=...)`` may: Lightning 2.6 goes on from there, but
-    what it saves in the next epoch says that no epoch is under way, and from that a second resume starts the epoch over.
+    It does not save after the last batch of an epoch, as ``ModelCheckpoint(every_n_train_steps=...)`` may: Lightning 2.6 resumes
+    from there, but a checkpoint of the next epoch then records that no epoch has begun, and a second resume repeats that epoch.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -112,27 +112,28 @@ class Keep(L.Callback):
         self, trainer: L.Trainer, module: L.LightningModule, out: Any, batch: Any, batch_idx: int
     ) -> None:
         if batch_idx % 2:
-            self.keep(trainer)
+            self.save(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        self.keep(trainer)
+        self.save(trainer)
 
-    def keep(self, trainer: L.Trainer) -> None:
+    def save(self, trainer: L.Trainer) -> None:
         """Write a file that is named for the update."""
         trainer.save_checkpoint(self.folder / f"{trainer.global_step:04d}.ckpt")
 
 
-def live(folder: Path, life: str, watcher: int | None) -> None:
-    """Train, from the last whole checkpoint if there is one, to the end if nobody pulls the plug."""
-    net = Mortal(folder / f"{life}.log", watcher)
-    made = trainer(max_epochs=EPOCHS, callbacks=[Keep(folder / "kept")], plugins=[Loud(net)])
-    made.fit(net, Shuffled(), ckpt_path=last_whole(folder / "kept"))
+def live(folder: Path, life: str, pipe: int | None) -> None:
+    """Train from the last whole checkpoint, if there is one, to the end of the run."""
+    net = Mortal(folder / f"{life}.log", pipe)
+    callbacks = [SaveOften(folder / "checkpoints")]
+    run = trainer(max_epochs=EPOCHS, callbacks=callbacks, plugins=[SignallingIO(net)])
+    run.fit(net, Shuffled(), ckpt_path=last_whole(folder / "checkpoints"))
     (folder / f"{life}.json").write_text(json.dumps([weight.tolist() for weight in net.parameters()]))
 
 
-def last_whole(kept: Path) -> Path | None:
-    """The newest checkpoint that can be read, safely."""
-    for path in sorted(kept.glob("*.ckpt"), reverse=True):
+def last_whole(folder: Path) -> Path | None:
+    """The newest checkpoint that loads with ``weights_only=True``."""
+    for path in sorted(folder.glob("*.ckpt"), reverse=True):
         try:
             torch.load(path, weights_only=True)
         except (RuntimeError, EOFError):
@@ -141,61 +142,63 @@ def last_whole(kept: Path) -> Path | None:
     return None
 
 
-def lead(folder: Path, life: str, chance: random.Random | None) -> bytes:
-    """One life; with a chance, killed at a moment that it draws. What was heard of it."""
-    hear, say = os.pipe()
+def run_life(folder: Path, life: str, chance: random.Random | None) -> bytes:
+    """Train in a fork, which is killed at a random moment if there is a ``chance``, and return the events that it signalled."""
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            live(folder, life, say)
+            live(folder, life, writer)
             code = 0
         finally:
             os._exit(code)
-    os.close(say)
-    heard = b""
+    os.close(writer)
+    events = b""
     if chance is not None:
-        sign, times = chance.choice([b"u", b"s"]), chance.randint(1, 8)
-        while heard.count(sign) < times and (more := os.read(hear, 1)):
-            heard += more
+        event, times = chance.choice([b"u", b"s"]), chance.randint(1, 8)
+        while events.count(event) < times and (more := os.read(reader, 1)):
+            events += more
         time.sleep(chance.uniform(0, 0.004))
         os.kill(child, signal.SIGKILL)
-    while more := os.read(hear, 4096):
-        heard += more
-    os.close(hear)
+    while more := os.read(reader, 4096):
+        events += more
+    os.close(reader)
     status = os.waitpid(child, 0)[1]
     expected = signal.SIGKILL if chance else 0
     if status != expected:
         raise SystemExit(f"life {life} ended with status {status}")
-    return heard
+    return events
 
 
 def main() -> None:
-    """One run without a kill, and one with many."""
+    """A run without a kill, and a run with many."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     folder, kills = Path(sys.argv[1]), int(sys.argv[2])
     chance = random.Random(7)
-    for name in ("whole", "torn"):
-        (folder / name).mkdir()
-    lead(folder / "whole", "0", None)
-    torn, used, writing = folder / "torn", [], 0
+    whole, killed = folder / "whole", folder / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    run_life(whole, "0", None)
+    used: list[str] = []
+    writing = 0
     for life in range(kills + 1):
-        path = last_whole(torn / "kept")
+        path = last_whole(killed / "checkpoints")
         used = used[: int(path.stem) if path else 0]
-        heard = lead(torn, str(life), chance if life < kills else None)
-        writing += heard.count(b"s") > heard.count(b"w")
-        used += (torn / f"{life}.log").read_text().split()
-    told = {
-        "lrs": [(folder / "whole" / "0.log").read_text().split(), used],
+        events = run_life(killed, str(life), chance if life < kills else None)
+        writing += events.count(b"s") > events.count(b"w")
+        used += (killed / f"{life}.log").read_text().split()
+    report = {
+        "lrs": [(whole / "0.log").read_text().split(), used],
         "weights": [
-            json.loads((folder / "whole" / "0.json").read_text()),
-            json.loads((torn / f"{kills}.json").read_text()),
+            json.loads((whole / "0.json").read_text()),
+            json.loads((killed / f"{kills}.json").read_text()),
         ],
         "killed while writing": writing,
     }
-    (folder / "told.json").write_text(json.dumps(told))
+    (folder / "told.json").write_text(json.dumps(report))
 
 
 if __name__ == "__main__":

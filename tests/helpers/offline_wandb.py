@@ -1,4 +1,4 @@
-"""Reads an offline W&B run back from its file: the format is LevelDB's log with W&B's header, the records are protobuf."""
+"""Reads an offline W&B run from its file: a log in LevelDB's format with W&B's header, and protobuf records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
 @dataclass
 class Offline:
-    """What the file holds, so far as it is written."""
+    """The content of a run's file, as far as it is written."""
 
     config: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Offline:
 
 
 def read(folder: Path, patience: float = 20.0) -> Offline:
-    """The only run below ``folder``; W&B may still be writing when ``finish`` returns, so this waits for the last record."""
+    """The only run below ``folder``; it waits for the last record, because W&B may still write after ``finish`` returned."""
     deadline = time.monotonic() + patience
     while True:
         (file,) = folder.rglob("run-*.wandb")
@@ -75,17 +75,18 @@ def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
 
 
 def _payloads(data: bytes) -> Iterator[bytes]:
-    at, parts = 7, b""
-    while at + 7 <= len(data):
-        left = _BLOCK - at % _BLOCK
-        if left < 7:
-            at += left
+    position, parts = 7, b""
+    while position + 7 <= len(data):
+        left = _BLOCK - position % _BLOCK
+        if left < 7:  # the end of a block that is too short for a fragment is filled with zeros
+            position += left
             continue
-        _, length, kind = struct.unpack_from("<IHB", data, at)
-        at += 7
-        if at + length > len(data) or kind == 0:
+        _, length, kind = struct.unpack_from("<IHB", data, position)
+        position += 7
+        if position + length > len(data) or kind == 0:
             return  # still being written
-        parts = data[at : at + length] if kind in (_FULL, _FIRST) else parts + data[at : at + length]
-        at += length
+        fragment = data[position : position + length]
+        parts = fragment if kind in (_FULL, _FIRST) else parts + fragment
+        position += length
         if kind in (_FULL, _LAST):
             yield parts

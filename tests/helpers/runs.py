@@ -1,4 +1,4 @@
-"""Real, tiny runs that the tests of this room share: a module that records the LR of each update, loaders, a table of Trainers."""
+"""Tiny runs that the tests of ``lightning/`` share: a module that records the LRs of each update, loaders, a table of Trainers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BASES = [0.1, 0.02]
 class Net(L.LightningModule):
     """Two weights in two groups; ``used`` has the epoch and the LRs of each optimizer update.
 
-    ``answer`` is what ``configure_optimizers`` does with the module and its optimizer.
+    ``answer`` returns the value of ``configure_optimizers`` for the module and its optimizer.
     """
 
     def __init__(self, answer: Callable[[Net, Optimizer], Any]) -> None:
@@ -33,20 +33,20 @@ class Net(L.LightningModule):
         self.used: list[tuple[int, list[float]]] = []
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-        """Any loss that gives both weights a gradient."""
+        """A loss that gives both weights a gradient."""
         value: torch.Tensor = self.two(self.one(_first(batch))).square().mean()
         return value
 
     def optimizer(self) -> Optimizer:
         """An optimizer that records the LRs of each of its updates."""
         optimizer = SGD(
-            [{"params": one.parameters(), "lr": lr} for one, lr in zip((self.one, self.two), BASES, strict=True)]
+            [{"params": layer.parameters(), "lr": lr} for layer, lr in zip((self.one, self.two), BASES, strict=True)]
         )
         optimizer.register_step_post_hook(self._record)
         return optimizer
 
     def configure_optimizers(self) -> Any:
-        """What the test asks for."""
+        """The answer of the test."""
         return self.answer(self, self.optimizer())
 
     def _record(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -59,7 +59,7 @@ class Net(L.LightningModule):
 
     @property
     def per_epoch(self) -> list[int]:
-        """The updates of each epoch in turn."""
+        """The number of updates of each epoch."""
         return list(Counter(epoch for epoch, _ in self.used).values())
 
 
@@ -70,7 +70,7 @@ def _first(batch: Any) -> torch.Tensor:
 
 
 def trainer(**options: Any) -> L.Trainer:
-    """A quiet Trainer that leaves nothing behind."""
+    """A quiet Trainer that writes no files."""
     quiet = {
         "logger": False,
         "enable_checkpointing": False,
@@ -81,27 +81,27 @@ def trainer(**options: Any) -> L.Trainer:
 
 
 def loader(batches: int, *, ragged: bool = False, shuffle: bool = False) -> DataLoader[Any]:
-    """So many batches of two samples; the last of one sample if ``ragged``."""
+    """A loader of that many batches of two samples; the last batch has one sample if ``ragged``."""
     samples = torch.linspace(0.1, 1, 2 * batches - ragged).reshape(-1, 1)
     return DataLoader(TensorDataset(samples), batch_size=2, shuffle=shuffle)
 
 
 class Stream(IterableDataset[torch.Tensor]):
-    """So many samples that come one after the other, without a length."""
+    """An iterable dataset of that many samples, without a length."""
 
     def __init__(self, samples: int) -> None:
         self.samples = samples
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        """One number at a time."""
+        """The samples, all of them 0.5."""
         return (torch.tensor([0.5]) for _ in range(self.samples))
 
 
 class SizedStream(Stream):
-    """A stream that knows its length."""
+    """A stream with a length."""
 
     def __len__(self) -> int:
-        """Its samples."""
+        """The number of samples."""
         return self.samples
 
 
@@ -111,13 +111,13 @@ def stream(batches: int, *, sized: bool = False) -> DataLoader[Any]:
 
 
 def two_loaders(mode: Any) -> CombinedLoader:
-    """Loaders of five and of eight batches, read together."""
+    """Loaders of five and of eight batches, combined."""
     return CombinedLoader({"a": loader(5), "b": loader(8)}, mode)
 
 
 @dataclass
 class Run:
-    """A Trainer, its training data, and the updates that its epochs have when nothing cuts them."""
+    """The arguments of a Trainer, its training data, and the number of updates of each epoch and of the run."""
 
     options: dict[str, Any]
     data: Callable[[], Any]
@@ -127,19 +127,19 @@ class Run:
 
     @property
     def horizon(self) -> Horizon:
-        """What this run is to be, worked out by hand."""
+        """The length of this run, worked out by hand."""
         return Horizon(self.steps, self.per_epoch)
 
     @property
     def epochs(self) -> int:
-        """How many epochs it begins."""
+        """The number of epochs that it begins."""
         return len(self.per_epoch or [])
 
     def fit(self, net: L.LightningModule) -> L.Trainer:
         """Train."""
-        made = self.trainer()
-        made.fit(net, self.data())
-        return made
+        used = self.trainer()
+        used.fit(net, self.data())
+        return used
 
     def trainer(self) -> L.Trainer:
         """The Trainer of this run."""

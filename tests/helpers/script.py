@@ -1,4 +1,4 @@
-"""Runs one of the scripts of the tests in a process of its own: ranks, and runs that are killed."""
+"""Runs a script of the tests in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_script(module: str, folder: Path, *arguments: str) -> None:
-    """``python -m module folder ...`` from the root of the project; what it said of an error is shown."""
+    """Run ``python -m module folder ...`` in the root of the project, and show its errors."""
     done = subprocess.run(
         [sys.executable, "-m", module, str(folder), *arguments],
         cwd=ROOT,

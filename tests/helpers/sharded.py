@@ -1,24 +1,22 @@
-"""A script: two gloo ranks train under torch's own wrappers, and each writes what it saw to the folder that is the first argument."""
+"""A script: two gloo ranks train under torch's own wrappers; each writes a report to the folder that is the first argument."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import distributed as dist
-from torch import multiprocessing as mp
 from torch.distributed import fsdp
 from torch.distributed.device_mesh import init_device_mesh
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, Optimizer
 
 from lr_toolkit import Horizon, ScheduledLR
+from tests.helpers import two_ranks
 
 STEPS = 6
 PLAN = "warmup(2) >> linear()"
@@ -42,7 +40,7 @@ def sharded(net: torch.nn.Module) -> torch.nn.Module:
 
 def zero(parameters: Any, lr: Any) -> Optimizer:
     """Each rank keeps the optimizer's state of its share of the weights, as DeepSpeed's first stage does."""
-    from torch.distributed.optim import ZeroRedundancyOptimizer  # warns where it is imported
+    from torch.distributed.optim import ZeroRedundancyOptimizer  # its import warns
 
     return ZeroRedundancyOptimizer(parameters, SGD, lr=lr)
 
@@ -56,7 +54,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Callable[..., Any]]] = {
 
 
 def train(wrap: Callable[[Any], Any], kind: Callable[..., Any], lr: Any) -> dict[str, Any]:
-    """What a training does whose batch is the same on every rank, so that all wrappers have to agree."""
+    """Train with the same batch on every rank, so that all wrappers have to agree, and report LRs and weights."""
     net = wrap(network())
     optimizer = kind(net.parameters(), lr=lr)
     scheduler = ScheduledLR(optimizer, PLAN, Horizon(STEPS))
@@ -67,30 +65,25 @@ def train(wrap: Callable[[Any], Any], kind: Callable[..., Any], lr: Any) -> dict
         used.append(float(optimizer.param_groups[0]["lr"]))
         optimizer.step()
         scheduler.step()
-    weights = [one.full_tensor() if hasattr(one, "full_tensor") else one for one in net.parameters()]
+    weights = [weight.full_tensor() if hasattr(weight, "full_tensor") else weight for weight in net.parameters()]
     return {
         "used": used,
         "count": scheduler.last_epoch,
         "same": tensor is optimizer.param_groups[0]["lr"] or not isinstance(lr, torch.Tensor),
-        "weights": torch.cat([one.detach().flatten() for one in weights]).tolist(),
+        "weights": torch.cat([weight.detach().flatten() for weight in weights]).tolist(),
     }
 
 
-def work(rank: int, ranks: int, folder: str) -> None:
-    """One rank."""
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=ranks)
-    told = {
+def work() -> None:
+    """Train on this rank, with every wrapper and both kinds of LR."""
+    report = {
         f"{name}, {kind}": train(*case, torch.tensor(0.1) if kind == "tensor" else 0.1)
         for name, case in CASES.items()
         if name != "FSDP2" or hasattr(fsdp, "fully_shard")  # since torch 2.6
         for kind in ("float", "tensor")
     }
-    Path(folder, f"{rank}.json").write_text(json.dumps(told))
-    dist.destroy_process_group()
+    Path(sys.argv[1], f"{dist.get_rank()}.json").write_text(json.dumps(report))
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    mp.start_processes(work, (2, sys.argv[1]), nprocs=2, start_method="fork")
+    two_ranks.on_two_ranks(work)

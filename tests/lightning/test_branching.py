@@ -1,4 +1,4 @@
-"""Branching a cooldown: from the LR in the checkpoint to the floor, and the trunk stays what it was."""
+"""``branch``: the cooldown runs from the LR in the checkpoint to the floor, and the trunk is unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ import pytest
 import torch
 from torch.optim import Optimizer
 
-from lr_toolkit import Branch, ScheduleError, ScheduleMixin, branch, configure_optimizers, hold, linear, one_minus_sqrt
+from lr_toolkit import (
+    Branch,
+    Horizon,
+    Schedule,
+    ScheduleError,
+    ScheduleMixin,
+    branch,
+    configure_optimizers,
+    hold,
+    linear,
+    one_minus_sqrt,
+)
 from lr_toolkit.cli import main
 from tests.helpers.runs import Net, loader, trainer
 
@@ -25,7 +36,7 @@ pytestmark = [
 
 
 class Stable(ScheduleMixin, Net):
-    """A trunk: a warmup, then the peak for as long as it takes."""
+    """A trunk: a warmup, then the peak."""
 
     schedule = "warmup(4) >> hold()"
 
@@ -50,28 +61,28 @@ def trunk(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def cooled(cooldown: Branch, checkpoint: str) -> list[float]:
-    """The LRs of the first group in a branch, with the three lines that the docstring gives."""
+    """The LRs of the first group in a branch, with the three lines of the docstring."""
     net = Stable()
     net.schedule, net.on_change = cooldown.schedule, "continue"
     trainer(max_steps=cooldown.max_steps).fit(net, loader(8), ckpt_path=checkpoint, weights_only=True)
     return [lrs[0] for lrs in net.lrs]
 
 
-@pytest.mark.parametrize("at", [10, 20])
+@pytest.mark.parametrize("begin", [10, 20])
 @pytest.mark.parametrize("over", [4, 9, 30])
 @pytest.mark.parametrize("shape", ["one_minus_sqrt", "linear", "cosine"])
-def test_a_branch_falls_from_the_lr_in_the_checkpoint_to_the_floor(at: int, over: int, shape: Any) -> None:
-    """It takes exactly ``over`` updates, on the curve of its shape, whatever the trunk did before."""
+def test_a_branch_falls_from_the_lr_in_the_checkpoint_to_the_floor(begin: int, over: int, shape: Any) -> None:
+    """It takes ``over`` updates on the curve of its shape, from each part of the trunk."""
     import lr_toolkit
 
     curve = getattr(lr_toolkit, shape)(0.1, over=over).resolve(lr_toolkit.Horizon(over))
-    used = cooled(branch(f"trunk-{at}.ckpt", over, shape, end=0.1), f"trunk-{at}.ckpt")
+    used = cooled(branch(f"trunk-{begin}.ckpt", over, shape, end=0.1), f"trunk-{begin}.ckpt")
 
     assert used == pytest.approx(0.1 * curve.values(range(over)))
 
 
 def test_branches_do_not_touch_the_trunk() -> None:
-    """After two branches the trunk's file is byte for byte what it was, and the trunk itself goes on as if there were none."""
+    """After two branches the trunk's file has the same bytes, and the trunk goes on as if there were none."""
     before = hashlib.sha256(Path("trunk-20.ckpt").read_bytes()).hexdigest()
     for over in (5, 7):
         cooled(branch("trunk-20.ckpt", over), "trunk-20.ckpt")
@@ -83,7 +94,7 @@ def test_branches_do_not_touch_the_trunk() -> None:
 
 
 def test_a_branch_from_the_end_of_an_epoch() -> None:
-    """From a checkpoint at an epoch's last update it runs its whole length."""
+    """From a checkpoint at the last update of an epoch it runs its whole length."""
     assert len(cooled(branch("trunk-16.ckpt", 6), "trunk-16.ckpt")) == 6
 
 
@@ -103,7 +114,7 @@ def test_a_branch_that_is_interrupted_goes_on() -> None:
 
 
 def test_with_the_helper() -> None:
-    """The same in a module of one's own: the schedule and ``on_change="continue"`` go to ``configure_optimizers``."""
+    """Without the mixin the schedule and ``on_change="continue"`` are passed to ``configure_optimizers``."""
     cooldown = branch("trunk-20.ckpt", 4, "linear")
     net = Net(
         lambda net, optimizer: configure_optimizers(optimizer, cooldown.schedule, net.trainer, on_change="continue")
@@ -114,7 +125,7 @@ def test_with_the_helper() -> None:
 
 
 def test_a_run_that_stops_before_the_cooldown_is_over_is_refused() -> None:
-    """Where the Trainer was given another ``max_steps``, the cooldown does not fit, and no update is taken."""
+    """With another ``max_steps`` the cooldown does not fit, and no update is taken."""
     net = Stable()
     net.schedule, net.on_change = branch("trunk-20.ckpt", 10).schedule, "continue"
     with pytest.raises(ScheduleError, match="does not fit"):
@@ -126,14 +137,14 @@ def test_a_run_that_stops_before_the_cooldown_is_over_is_refused() -> None:
     [(5, 5), ("5 steps", 5), ("2 epochs", 16), ("0.5 epochs", 4), ("20%", 5), ("50%", 20), ("1%", 1)],
 )
 def test_the_length_in_every_unit(over: Any, updates: int) -> None:
-    """Updates as they are, epochs as long as the trunk's, and a share of the branch's whole run, trunk included."""
+    """A length is in updates, in epochs of the trunk, or a share of the branch's whole run, which includes the trunk."""
     cooldown = branch("trunk-20.ckpt", over)
 
     assert cooldown == Branch(hold(20) >> one_minus_sqrt(over=updates), 20 + updates, 20)
 
 
 def test_updates_that_lightning_counts_and_the_schedule_does_not() -> None:
-    """Where a GradScaler skipped two updates Lightning's counter is ahead by two, and the cooldown has its whole length."""
+    """If a GradScaler skipped two updates, Lightning's counter is ahead by two. The cooldown has its whole length."""
     held = torch.load("trunk-20.ckpt", weights_only=True)
     cooldown = branch(held | {"global_step": 22}, 10, "linear")
 
@@ -145,16 +156,33 @@ def test_from_the_very_beginning_it_is_the_cooldown_alone() -> None:
     state = {
         "class": "lr_toolkit.ScheduledLR",
         "last_epoch": 0,
-        "asked": {"steps": 9, "steps_per_epoch": 3, "unit": "step"},
+        "configured": {"lr": {"horizon": {"steps": 9, "steps_per_epoch": 3, "unit": "step"}}},
     }
 
     assert branch({"global_step": 0, "lr_schedulers": [state]}, 6).schedule == one_minus_sqrt(over=6)
 
 
 def made(**changes: Any) -> dict[str, Any]:
-    """A checkpoint with something changed in its scheduler's state."""
+    """A checkpoint with a change in the state of its scheduler."""
     held: dict[str, Any] = torch.load("trunk-20.ckpt", weights_only=True)
     held["lr_schedulers"][0] |= changes
+    return held
+
+
+def on(**horizon: Any) -> dict[str, Any]:
+    """A checkpoint of a run of another length."""
+    held = made()
+    held["lr_schedulers"][0]["configured"]["lr"]["horizon"] |= horizon
+    return held
+
+
+def following(text: str) -> dict[str, Any]:
+    """A checkpoint of a run that followed another schedule."""
+    held = made()
+    followed = held["lr_schedulers"][0]["followed"]["lr"]
+    timeline = Schedule.parse(text).resolve(Horizon(24))
+    followed["timelines"][0]["schedule"] = text
+    followed["values"] = [timeline(20, base_lr=base) for base in followed["bases"]]
     return held
 
 
@@ -162,17 +190,15 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "weights alone": (lambda: branch({"state_dict": {}}, 5), "save_weights_only=False"),
     "another scheduler": (lambda: branch({"lr_schedulers": [{"T_max": 3}]}, 5), "holds no scheduler of lr_toolkit"),
     "counts epochs": (
-        lambda: branch(made(asked={"unit": "epoch"}), 5),
+        lambda: branch(on(unit="epoch"), 5),
         r"hold\('20 epochs'\) >> one_minus_sqrt\(\), with interval='epoch'",
     ),
     "an LR of zero": (
-        lambda: branch(made(route=made()["lr_schedulers"][0]["route"] | {"schedule": "linear(over=20)"}), 5),
+        lambda: branch(following("linear(over=20)"), 5),
         "update 20, the LR is 0",
     ),
     "an LR below the floor": (
-        lambda: branch(
-            made(route=made()["lr_schedulers"][0]["route"] | {"schedule": "linear(end=0.2, over=20)"}), 5, end=0.3
-        ),
+        lambda: branch(following("linear(end=0.2, over=20)"), 5, end=0.3),
         r"branch\(end=0\.3\): at update 20, the LR is 0\.02, .* floor, 0\.03. Write .*end=0\.02\)",
     ),
     "two counters": (
@@ -180,7 +206,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "different updates, 7, 20",
     ),
     "epochs that nobody knows": (
-        lambda: branch(made(asked={"unit": "step", "steps": 24, "steps_per_epoch": None}), "1 epoch"),
+        lambda: branch(on(steps=24, steps_per_epoch=None), "1 epoch"),
         "needs the length of an epoch",
     ),
     "a shape that is none": (lambda: branch("trunk-20.ckpt", 5, "sqrt"), "'cosine', 'linear', 'one_minus_sqrt'"),  # type: ignore[arg-type]
@@ -191,14 +217,14 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_branched_is_refused(name: str) -> None:
-    """The message says what is wrong, and what to write."""
+    """The message has the reason and the call to write."""
     call, message = REFUSED[name]
     with pytest.raises(ScheduleError, match=message):
         call()
 
 
 def test_a_checkpoint_with_objects_in_it_is_read_only_by_who_trusts_it() -> None:
-    """A file that holds Python objects is not unpickled unasked; the message gives the call that does."""
+    """A file with Python objects is not unpickled. The message gives the call that does it."""
     torch.save(made() | {"hyper_parameters": {"path": Stable}}, "objects.ckpt")
     with pytest.raises(ScheduleError, match=r"branch\(torch\.load\('objects\.ckpt', weights_only=False\), \.\.\.\)"):
         branch("objects.ckpt", 5)
@@ -210,7 +236,7 @@ def test_a_checkpoint_with_objects_in_it_is_read_only_by_who_trusts_it() -> None
 
 
 def test_the_command_prints_lines_that_run(capsys: pytest.CaptureFixture[str]) -> None:
-    """``lr-toolkit branch CKPT --over 6 --shape linear`` prints Python; run as it is, it cools down."""
+    """``lr-toolkit branch CKPT --over 6 --shape linear`` prints Python code that runs the cooldown."""
     main(["branch", "trunk-20.ckpt", "--over", "6", "--shape", "linear"])
     printed = capsys.readouterr().out
 
@@ -224,7 +250,7 @@ def test_the_command_prints_lines_that_run(capsys: pytest.CaptureFixture[str]) -
     assert [lrs[0] for lrs in model.lrs] == pytest.approx([0.1 * (1 - i / 6) for i in range(6)])
 
 
-# A trunk that is in its warmup, or in a decay, and what is said; the stable phase, its first update and its last are silent.
+# The schedule of a trunk, an update of it, and the warning. There is none in a stable phase, from its first update to its last.
 MOVING = {
     (
         "warmup(12) >> hold()",
@@ -240,35 +266,35 @@ MOVING = {
 }
 
 
-@pytest.mark.parametrize(("schedule", "at"), MOVING)
+@pytest.mark.parametrize(("schedule", "update"), MOVING)
 def test_a_branch_from_a_moving_lr_is_cautioned(
-    schedule: str, at: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    schedule: str, update: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In a warmup or a decay a warning names the phase and the LR; the command prints it above its lines."""
-    net, path, said = Stable(), str(tmp_path / "some.ckpt"), MOVING[schedule, at]
+    """In a warmup or a decay a warning names the phase and the LR. The command prints it above its lines."""
+    net, path, said = Stable(), str(tmp_path / "some.ckpt"), MOVING[schedule, update]
     net.schedule, net.on_change = schedule, "keep"
     made = trainer(max_epochs=3)
     made.fit(net, loader(8))
     held = torch.load(save(made, path), weights_only=True)
     scheduler = made.lr_scheduler_configs[0].scheduler
-    scheduler.step(at)
-    torch.save(held | {"global_step": at, "lr_schedulers": [scheduler.state_dict()]}, path)
+    scheduler.step(update)
+    torch.save(held | {"global_step": update, "lr_schedulers": [scheduler.state_dict()]}, path)
     with pytest.warns(UserWarning, match=said) if said else contextlib.nullcontext():
         branch(path, 5)
     main(["branch", path, "--over", "5"])
     printed = capsys.readouterr().out
 
-    assert printed.startswith(f"# Caution: branch: update {at} lies in " if said else f"# {path} was saved")
+    assert printed.startswith(f"# Caution: branch: update {update} lies in " if said else f"# {path} was saved")
 
 
 def save(made: Any, path: str) -> str:
-    """A checkpoint of that Trainer, and its name."""
+    """A checkpoint of the Trainer, and its name."""
     made.save_checkpoint(path)
     return path
 
 
 def test_a_checkpoint_that_is_a_folder_is_read(tmp_path: Path) -> None:
-    """Sharded strategies write a folder, with the training state in its ``meta.pt``; a folder without one is refused."""
+    """Sharded strategies write a folder with the training state in its ``meta.pt``. A folder without it is refused."""
     folder = tmp_path / "sharded.ckpt"
     folder.mkdir()
     with pytest.raises(ScheduleError, match=r"folder without meta\.pt.*mp_rank_00_model_states\.pt"):
@@ -283,7 +309,15 @@ def test_a_checkpoint_that_is_a_folder_is_read(tmp_path: Path) -> None:
     [
         ({}, "no scheduler of lr_toolkit"),
         (
-            {"lr_schedulers": [{"class": "lr_toolkit.ScheduledLR", "last_epoch": 5, "asked": {"unit": "step"}}]},
+            {
+                "lr_schedulers": [
+                    {
+                        "class": "lr_toolkit.ScheduledLR",
+                        "last_epoch": 5,
+                        "configured": {"lr": {"horizon": {"unit": "step"}}},
+                    }
+                ]
+            },
             "a mapping.*not a whole checkpoint",
         ),
         ({"global_step": 5}, "no scheduler of lr_toolkit"),
@@ -291,7 +325,7 @@ def test_a_checkpoint_that_is_a_folder_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_mapping_that_is_no_checkpoint_is_refused(held: Any, says: str) -> None:
-    """What ``torch.load`` gave for something else is said to be that."""
+    """A mapping that is no checkpoint is refused with the reason."""
     with pytest.raises(ScheduleError, match=says):
         branch(held, 5)
 
@@ -309,12 +343,12 @@ def test_the_command_says_what_is_wrong(arguments: list[str], capsys: pytest.Cap
 
 
 CONTENTS = [b"", b"PK\x03\x04 cut", b"# a text\n", b"hello world\n", b"a: 1\n", pickle.dumps([1, 2], protocol=2)]
-CONTENTS += [random.Random(at).randbytes(40) for at in range(60)]
+CONTENTS += [random.Random(seed).randbytes(40) for seed in range(60)]
 
 
 @pytest.mark.parametrize("content", CONTENTS)
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
-    """An empty file, a cut one, a text, other data, any bytes are said to be no checkpoint; none is advised to be trusted."""
+    """An empty or cut file, a text, other data and random bytes are refused, without the advice to trust them."""
     path = tmp_path / "some.ckpt"
     path.write_bytes(content)
 

@@ -1,4 +1,4 @@
-"""``ScheduleMixin``, and schedules as hyperparameters: where a schedule is found, and what a checkpoint and the loggers keep."""
+"""``ScheduleMixin``, and schedules as hyperparameters: the sources of a schedule, its checkpoints and its loggers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class InInstance(Base):
 
 
 class Hyper(Base):
-    """A hyperparameter, which is nowhere else."""
+    """A hyperparameter only."""
 
     def __init__(self, schedule: Any = SCHEDULE, width: int = 1) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class Property(Base):
 
     @property
     def schedule(self) -> Schedule:
-        """Made when it is asked for."""
+        """A new schedule for each access."""
         return SCHEDULE
 
 
@@ -121,7 +121,7 @@ WAYS: dict[str, Callable[[], Net]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_schedule_is_found(way: str) -> None:
-    """As attribute of class or instance or as hyperparameter, as a Schedule or its text, the run follows it."""
+    """The run follows a schedule from each source, as a Schedule or its text."""
     net = WAYS[way]()
     trainer(max_epochs=2).fit(net, loader(5))
     timeline = SCHEDULE.resolve(Horizon(10, 5))
@@ -154,7 +154,7 @@ def test_interval_and_plateau_are_attributes() -> None:
 
 @pytest.mark.parametrize("options", [{"max_epochs": 1000, "limit_train_batches": 1}, {"max_epochs": -1}])
 def test_a_horizon_by_hand_is_an_attribute(options: dict[str, int]) -> None:
-    """``horizon`` in the class is the length of the run where the Trainer does not say one."""
+    """``horizon`` in the class is the length of the run if the Trainer has none."""
 
     class Short(InClass):
         horizon = Horizon(3)
@@ -170,7 +170,7 @@ def test_a_horizon_by_hand_is_an_attribute(options: dict[str, int]) -> None:
 
 
 def test_an_optimizer_of_a_base_behind_the_mixin_is_found() -> None:
-    """``build_optimizer`` of the class that the mixin stands before serves as well."""
+    """``build_optimizer`` may come from a class behind the mixin in the list of bases."""
 
     class Plain(Net):
         def build_optimizer(self) -> Optimizer:
@@ -186,7 +186,7 @@ def test_an_optimizer_of_a_base_behind_the_mixin_is_found() -> None:
 
 
 def test_the_wrong_order_of_bases_is_refused() -> None:
-    """With LightningModule in front, its own ``configure_optimizers`` would silently win: the class can't be made."""
+    """With LightningModule in front, its own ``configure_optimizers`` would silently be used. The class is refused."""
     with pytest.raises(ScheduleError, match=r"class Wrong.*Write class Wrong\(ScheduleMixin, L.LightningModule\)"):
 
         class Wrong(L.LightningModule, ScheduleMixin):
@@ -194,7 +194,7 @@ def test_the_wrong_order_of_bases_is_refused() -> None:
 
 
 def test_a_schedule_with_a_function_is_followed_though_its_hyperparameter_is_text() -> None:
-    """``custom`` has no text that could be read back, so the mixin follows the value that was given."""
+    """``custom`` has no text that can be parsed, so the mixin follows the value itself."""
     schedule = custom(lambda i: 0.5**i)
     net = Hyper(schedule)
     trainer(max_epochs=1).fit(net, loader(3))
@@ -207,7 +207,7 @@ def test_a_schedule_with_a_function_is_followed_though_its_hyperparameter_is_tex
 
 
 class Plain(Net):
-    """A module without the mixin that keeps a Schedule among its hyperparameters."""
+    """A module without the mixin, with a Schedule among its hyperparameters."""
 
     def __init__(self, schedule: Any = SCHEDULE, width: int = 1) -> None:
         super().__init__(lambda net, optimizer: configure_optimizers(optimizer, net.hparams["schedule"], net.trainer))
@@ -226,7 +226,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("options", [{}, {"weights_only": True}, {"weights_only": False}])
 def test_a_schedule_survives_load_from_checkpoint(trained: tuple[type[Net], Path], options: dict[str, bool]) -> None:
-    """A Schedule in ``save_hyperparameters()`` comes back equal, whichever way the checkpoint is read."""
+    """A Schedule in ``save_hyperparameters()`` is equal after each way of loading the checkpoint."""
     module, folder = trained
     loaded = module.load_from_checkpoint(folder / "last.ckpt", **options)
 
@@ -235,7 +235,7 @@ def test_a_schedule_survives_load_from_checkpoint(trained: tuple[type[Net], Path
 
 
 def test_the_loaded_module_trains_on(trained: tuple[type[Net], Path]) -> None:
-    """A module from a checkpoint follows the schedule that it was saved with; another one can be given while loading."""
+    """A module from a checkpoint follows its saved schedule, or one that is passed when loading."""
     module, folder = trained
     same = module.load_from_checkpoint(folder / "last.ckpt", weights_only=True)
     other = module.load_from_checkpoint(folder / "last.ckpt", schedule="linear()", weights_only=True)
@@ -247,7 +247,7 @@ def test_the_loaded_module_trains_on(trained: tuple[type[Net], Path]) -> None:
 
 
 def test_hparams_yaml_reads_as_text(trained: tuple[type[Net], Path]) -> None:
-    """``hparams.yaml`` holds the schedule's text, which plain YAML reads."""
+    """``hparams.yaml`` holds the schedule's text, which any YAML parser reads."""
     _, folder = trained
 
     assert yaml.safe_load((folder / "hparams.yaml").read_text("utf-8")) == {"schedule": TEXT, "width": 3}
@@ -276,7 +276,7 @@ VALUES = {
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=list(VALUES))
 def test_other_values_survive_as_hyperparameters_too(value: Any, tmp_path: Path) -> None:
-    """A reaction, a horizon or a duration comes back equal from a checkpoint that is read safely, and reads as text in YAML."""
+    """A rule, a horizon or a duration is equal after ``weights_only=True``, and is text in YAML."""
 
     class Keeps(InClass):
         def __init__(self, kept: Any = None) -> None:

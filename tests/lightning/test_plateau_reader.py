@@ -1,4 +1,4 @@
-"""The plateau reaction in real Trainers, with nothing but the helper: an independent simulation beside it."""
+"""The plateau in real Trainers, with nothing but the helper, against an independent simulation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEDULE = "warmup('30%') >> cosine(end=0.3)"
 
 
 class Validated(Net):
-    """Logs a given value at each validation; notes when, in updates, which value came."""
+    """Logs a given value at each validation, and records the number of updates and the value."""
 
     def __init__(self, answer: Callable[..., Any], losses: list[float] = LOSSES) -> None:
         super().__init__(answer)
@@ -40,14 +40,14 @@ class Validated(Net):
         self.log("val_loss", self.value())
 
     def on_validation_epoch_end(self) -> None:
-        """The next validation has another value; the sanity check has none of its own."""
+        """Go on to the next value, except after the sanity check."""
         if not self.trainer.sanity_checking:
             self.told.append((len(self.used), self.value()))
             self.validations += 1
 
 
 def reacts(schedule: Any = SCHEDULE, monitor: str = "val_loss", **options: Any) -> Callable[[Net, Optimizer], Any]:
-    """What a user writes."""
+    """The code of a user."""
 
     def answer(net: Net, optimizer: Optimizer) -> Any:
         plateau = ReduceOnPlateau(monitor=monitor, **OPTIONS)
@@ -57,7 +57,7 @@ def reacts(schedule: Any = SCHEDULE, monitor: str = "val_loss", **options: Any) 
 
 
 def simulated(schedule: str, horizon: Horizon, told: list[tuple[int, float]], updates: int) -> list[list[float]]:
-    """The LR of each update, where torch's own plateau read the metrics when they were produced, and the timeline by itself."""
+    """The LR of each update: the timeline times the gain of torch's plateau, which reads each metric when it is produced."""
     gain = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     reference = ReduceLROnPlateau(gain, **OPTIONS, eps=0.0)
     timeline = Schedule.parse(schedule).resolve(horizon)
@@ -77,7 +77,7 @@ def same(ours: list[list[float]], expected: list[list[float]]) -> bool:
 
 # --- at every cadence --------------------------------------------------------------------------------------------------
 
-# The Trainer, batches of an epoch, updates of an epoch, and after how many updates each validation comes, worked out by hand.
+# The Trainer, batches of an epoch, updates of an epoch, and the updates after which each validation comes, counted by hand.
 CADENCES: dict[str, tuple[dict[str, Any], int, int, list[int]]] = {
     "every epoch": ({"max_epochs": 8}, 4, 4, list(range(4, 33, 4))),
     "every second epoch": ({"max_epochs": 12, "check_val_every_n_epoch": 2}, 4, 4, list(range(8, 49, 8))),
@@ -85,7 +85,7 @@ CADENCES: dict[str, tuple[dict[str, Any], int, int, list[int]]] = {
     "twice an epoch": ({"max_epochs": 6, "val_check_interval": 0.5}, 8, 8, list(range(4, 49, 4))),
     "twice every second epoch": (
         {"max_epochs": 8, "val_check_interval": 0.5, "check_val_every_n_epoch": 2}, 4, 4,
-        [at for epoch in (1, 3, 5, 7) for at in (4 * epoch + 2, 4 * epoch + 4)],
+        [update for epoch in (1, 3, 5, 7) for update in (4 * epoch + 2, 4 * epoch + 4)],
     ),
     "every three batches, over the epochs": (
         {"max_epochs": 6, "val_check_interval": 3, "check_val_every_n_epoch": None}, 4, 4, list(range(3, 25, 3))
@@ -99,7 +99,7 @@ CADENCES: dict[str, tuple[dict[str, Any], int, int, list[int]]] = {
     ),
     "three times an epoch, in the middle of an accumulation": (
         {"max_epochs": 4, "accumulate_grad_batches": 2, "val_check_interval": 3}, 9, 5,
-        [at for epoch in range(4) for at in (5 * epoch + 1, 5 * epoch + 3, 5 * epoch + 5)],
+        [update for epoch in range(4) for update in (5 * epoch + 1, 5 * epoch + 3, 5 * epoch + 5)],
     ),
     "cut by max_steps": ({"max_steps": 18, "val_check_interval": 0.5}, 4, 4, list(range(2, 19, 2))),
 }  # fmt: skip
@@ -107,13 +107,13 @@ CADENCES: dict[str, tuple[dict[str, Any], int, int, list[int]]] = {
 
 @pytest.mark.parametrize("name", CADENCES)
 def test_each_validation_is_read_once(name: str) -> None:
-    """At every cadence the LRs are the timeline's times the gain of torch's plateau fed with each validation's value, once."""
+    """At every cadence the LRs are the timeline's times the gain of torch's plateau, which gets the value of each validation once."""
     options, batches, per_epoch, validated = CADENCES[name]
     net = Validated(reacts())
     trainer(**options).fit(net, loader(batches), loader(2))
     updates = options.get("max_steps") or per_epoch * options["max_epochs"]
 
-    assert [at for at, _ in net.told] == validated
+    assert [update for update, _ in net.told] == validated
     assert len(net.used) == updates
     assert same(net.lrs, simulated(SCHEDULE, Horizon(updates, per_epoch), net.told, updates))
     assert not same(net.lrs, simulated(SCHEDULE, Horizon(updates, per_epoch), [], updates)), (
@@ -122,7 +122,7 @@ def test_each_validation_is_read_once(name: str) -> None:
 
 
 def test_without_a_sanity_check_nothing_changes() -> None:
-    """The sanity check's value is not read: with and without it the LRs are the same."""
+    """The value of the sanity check is not read: the LRs are the same without it."""
     first, second = Validated(reacts()), Validated(reacts())
     trainer(max_epochs=8, num_sanity_val_steps=2).fit(first, loader(4), loader(2))
     trainer(max_epochs=8, num_sanity_val_steps=0).fit(second, loader(4), loader(2))
@@ -135,14 +135,14 @@ def test_stepped_per_epoch() -> None:
     """With ``interval="epoch"`` timeline and gain both act from the next epoch on."""
     net = Validated(reacts(interval="epoch"))
     trainer(max_epochs=10).fit(net, loader(3), loader(2))
-    told = [(at // 3, value) for at, value in net.told]
+    told = [(update // 3, value) for update, value in net.told]
     expected = simulated(SCHEDULE, Horizon(10, unit="epoch"), told, 10)
 
     assert same(net.lrs, [expected[epoch] for epoch, _ in net.used])
 
 
 def test_several_validation_loaders() -> None:
-    """A metric of one of several validation loaders, under the name that Lightning gives it, is read once a validation."""
+    """The metric of one of several validation loaders is read once per validation, under Lightning's name for it."""
 
     class Several(Validated):
         def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
@@ -161,14 +161,14 @@ class Stepwise(Net):
     """Logs a training metric at every batch."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """A loss that comes down and up again, with the updates taken so far."""
+        """A loss that falls and rises with the number of updates."""
         self.log("loss", LOSSES[len(self.used)])
         return super().training_step(batch, batch_idx)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_training_metric_is_read_every_n_updates(accumulate: int) -> None:
-    """With ``every=3`` the metric of updates 3, 6, 9, ... is read, whatever the epochs and the accumulation."""
+    """With ``every=3`` the metric of updates 3, 6, 9, ... is read, independent of epochs and accumulation."""
 
     def answer(net: Net, optimizer: Optimizer) -> Any:
         plateau = ReduceOnPlateau(monitor="loss", every=3, **OPTIONS)
@@ -176,8 +176,8 @@ def test_a_training_metric_is_read_every_n_updates(accumulate: int) -> None:
 
     net = Stepwise(answer)
     trainer(max_epochs=3, accumulate_grad_batches=accumulate).fit(net, loader(8 * accumulate))
-    # The update of index k logs the metric of k updates taken; under accumulation its last batch does.
-    told = [(at, LOSSES[at - 1]) for at in range(3, 25, 3)]
+    # The update of index k logs the metric of k updates taken. Under accumulation its last batch logs it.
+    told = [(update, LOSSES[update - 1]) for update in range(3, 25, 3)]
 
     assert len(net.used) == 24
     assert same(net.lrs, simulated(SCHEDULE, Horizon(24, 8), told, 24))
@@ -185,7 +185,7 @@ def test_a_training_metric_is_read_every_n_updates(accumulate: int) -> None:
 
 @pytest.mark.needs("transformers>=5", "it brings GreedyLR")
 def test_a_greedy_reaction_is_read_alike() -> None:
-    """``GreedyLR`` in the place of ``ReduceOnPlateau``: the LRs are the timeline's times the gain of transformers' class."""
+    """``GreedyLR`` instead of ``ReduceOnPlateau``: the LRs are the timeline's times the gain of transformers' class."""
     from transformers.optimization import GreedyLR as Theirs
 
     options: dict[str, Any] = {"factor": 0.5, "patience": 0, "max_lr": 4.0, "min_lr": 0.0}
@@ -212,7 +212,7 @@ def test_a_greedy_reaction_is_read_alike() -> None:
 
 
 def test_a_training_metric_is_read_once_for_its_update(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Under accumulation nothing is read before the first update, nor again after a resume what was read before."""
+    """Under accumulation nothing is read before the first update, and nothing twice after a resume."""
     read: list[int] = []
     observe = ScheduledLR.observe
 
@@ -246,14 +246,14 @@ def test_every_n_updates_needs_a_scheduler_that_counts_them() -> None:
 
 
 class Trained(Net):
-    """Logs a training metric, without any validation; ``where`` says in which hook."""
+    """Logs a training metric without any validation. ``where`` names the hook."""
 
     def __init__(self, answer: Callable[..., Any], where: str) -> None:
         super().__init__(answer)
         self.where = where
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-        """In the step, the epoch's mean is the metric."""
+        """Log in the step: the mean of the epoch is the metric."""
         if self.where == "training_step":
             self.log("loss", LOSSES[self.current_epoch], on_step=False, on_epoch=True)
         if self.where == "each step":
@@ -263,14 +263,14 @@ class Trained(Net):
         return super().training_step(batch, batch_idx)
 
     def on_train_epoch_end(self) -> None:
-        """Or in the hook at the epoch's end."""
+        """Log in the hook at the end of the epoch."""
         if self.where == "on_train_epoch_end":
             self.log("loss", LOSSES[self.current_epoch])
 
 
 @pytest.mark.parametrize("where", ["training_step", "each step", "both", "on_train_epoch_end"])
 def test_a_training_metric_is_read_once_an_epoch(where: str) -> None:
-    """A training metric is read at the epoch's end: its mean, its last value where it is one of each step, or the module's own."""
+    """A training metric is read at the end of the epoch: its mean, its last value if logged per step, or the module's own."""
     net = Trained(reacts(monitor="loss_epoch" if where == "both" else "loss"), where)
     trainer(max_epochs=10).fit(net, loader(4))
     told = [(4 * (epoch + 1), LOSSES[epoch]) for epoch in range(10)]
@@ -279,7 +279,7 @@ def test_a_training_metric_is_read_once_an_epoch(where: str) -> None:
 
 
 def test_a_training_metric_beside_validations() -> None:
-    """A training metric is read once an epoch also where validations run in between."""
+    """A training metric is read once per epoch, even if validations run in between."""
 
     class Both(Validated):
         def on_train_epoch_end(self) -> None:
@@ -297,11 +297,11 @@ def test_a_training_metric_beside_validations() -> None:
 
 def readers(made: L.Trainer) -> list[Any]:
     """The callbacks that read the metric."""
-    return [one for one in made.callbacks if type(one).__name__ == "_PlateauReader"]
+    return [callback for callback in made.callbacks if type(callback).__name__ == "_PlateauReader"]
 
 
 def test_a_second_fit_has_one_reader() -> None:
-    """A Trainer that fits again has one reader, which feeds the new scheduler; validating adds none."""
+    """A Trainer that fits again has one reader, for the new scheduler. Validating adds none."""
     made = trainer(max_epochs=4)
     made.fit(Validated(reacts()), loader(4), loader(2))
     made.validate(Validated(reacts()), loader(2), verbose=False)
@@ -315,7 +315,7 @@ def test_a_second_fit_has_one_reader() -> None:
 
 
 def test_early_stopping_and_the_reaction_see_the_same_metric() -> None:
-    """``EarlyStopping`` on the same metric stops the run where it would without the reaction."""
+    """``EarlyStopping`` on the same metric stops the run at the same update as without the plateau."""
     stopping = EarlyStopping("val_loss", patience=3, mode="min")
     net = Validated(reacts("hold()"), [1.0, 0.9] + [0.9] * 20)
     made = trainer(max_epochs=20, callbacks=[stopping])
@@ -332,7 +332,7 @@ def test_two_optimizers_react_to_their_own_metrics() -> None:
         automatic_optimization = False
 
         def training_step(self, batch: Any, batch_idx: int) -> None:
-            self.used.append((self.current_epoch, [one.param_groups[0]["lr"] for one in self.optimizers()]))
+            self.used.append((self.current_epoch, [optimizer.param_groups[0]["lr"] for optimizer in self.optimizers()]))
             for optimizer, scheduler in zip(self.optimizers(), self.lr_schedulers(), strict=True):
                 optimizer.zero_grad()
                 self.manual_backward(self.two(self.one(batch[0])).square().mean())
@@ -391,7 +391,7 @@ MISSING: dict[str, tuple[str, Callable[[Callable[..., Any]], Net], dict[str, Any
 
 @pytest.mark.parametrize("name", MISSING)
 def test_a_metric_that_never_comes_is_an_error(name: str) -> None:
-    """Without the metric the run ends after the first epoch in which it could be there, with the names that exist."""
+    """Without the metric the run ends after the first epoch that could have it, with the names that exist."""
     monitor, module, options, updates, message = MISSING[name]
     net = module(reacts(monitor=monitor))
     data = (loader(4), loader(2)) if module is Validated else (loader(4),)
@@ -402,7 +402,7 @@ def test_a_metric_that_never_comes_is_an_error(name: str) -> None:
 
 
 def test_every_with_a_metric_of_validation_is_an_error_that_says_so() -> None:
-    """``every=`` reads what is logged for each step: where only validation logs the metric, the message does not ask for its name."""
+    """``every=`` reads what is logged per step. If only validation logs the metric, the message does not suggest other names."""
 
     def answer(net: Net, optimizer: Optimizer) -> Any:
         plateau = ReduceOnPlateau(monitor="val_loss", every=2)
@@ -413,19 +413,19 @@ def test_every_with_a_metric_of_validation_is_an_error_that_says_so() -> None:
 
     assert str(error.value) == (
         "ReduceOnPlateau(monitor='val_loss', every=2): every= reads what training_step logs for each step, and 'val_loss' is not "
-        "logged so. Leave out every= to read it where it is produced, or write self.log('val_loss', value) in training_step."
+        "logged there. Leave out every= to read it when it is produced, or write self.log('val_loss', value) in training_step."
     )
 
 
 def test_a_run_too_short_for_a_validation_says_so() -> None:
-    """Where the run ends before its first validation, a warning says that the metric was never read."""
+    """If the run ends before its first validation, a warning reports that the metric was never read."""
     made = trainer(max_epochs=2, check_val_every_n_epoch=5)
     with pytest.warns(UserWarning, match=r"monitor='val_loss'.* never read.*check_val_every_n_epoch=1"):
         made.fit(Validated(reacts("hold()")), loader(4), loader(2))
 
 
 def test_a_run_too_short_for_every_says_so() -> None:
-    """Where ``every`` is longer than the run no validation is blamed, and an ``every`` that fits is proposed."""
+    """If ``every`` is longer than the run, the warning does not mention validation and proposes an ``every`` that fits."""
 
     def answer(net: Net, optimizer: Optimizer) -> Any:
         return configure_optimizers(optimizer, "hold()", net.trainer, plateau=ReduceOnPlateau(monitor="m", every=100))
@@ -435,7 +435,7 @@ def test_a_run_too_short_for_every_says_so() -> None:
 
 
 def test_lightnings_way_to_a_plateau_is_answered_with_ours() -> None:
-    """``reduce_on_plateau`` in a dict of one's own hands the metric to ``step``, whose error names ``observe``."""
+    """``reduce_on_plateau`` in a user's dict passes the metric to ``step``. Its error names ``observe``."""
 
     def answer(net: Net, optimizer: Optimizer) -> Any:
         scheduler = ScheduledLR(optimizer, "hold()", Horizon(8), plateau=ReduceOnPlateau(monitor="val_loss"))
@@ -448,11 +448,11 @@ def test_lightnings_way_to_a_plateau_is_answered_with_ours() -> None:
 
 
 def test_nan_is_reported() -> None:
-    """A validation that gives NaN warns, and the reaction goes on as if it had not been."""
+    """A validation that gives NaN warns, and is otherwise ignored."""
     net = Validated(reacts("hold()"), [1.0, float("nan"), 1.0, 1.0, 0.5, 0.5])
     with pytest.warns(UserWarning, match="'val_loss' is NaN"):
         trainer(max_epochs=6).fit(net, loader(4), loader(2))
-    told = [(at, value) for at, value in net.told if value == value]
+    told = [(update, value) for update, value in net.told if value == value]
 
     assert same(net.lrs, simulated("hold()", Horizon(24), told, 24))
 
@@ -480,7 +480,7 @@ RESUMED: dict[str, tuple[Callable[[Callable[..., Any]], Net], str, dict[str, Any
 @pytest.mark.parametrize("name", RESUMED)
 @pytest.mark.needs("lightning>=2.6", "fit takes weights_only")
 def test_a_resumed_run_equals_the_uninterrupted_one(name: str, tmp_path: Path) -> None:
-    """From each checkpoint in turn, saved at validation end or at epoch end, the LRs go on as in the uninterrupted run."""
+    """From each checkpoint, saved after a validation or an epoch, the LRs go on as in the uninterrupted run."""
     module, monitor, options, saving = RESUMED[name]
     epochs, batches = 8, 4
     data = (loader(batches), loader(2)) if monitor == "val_loss" else (loader(batches),)
@@ -502,7 +502,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(name: str, tmp_path: Path) -
 # The callback is left out on purpose.
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks used to create the checkpoint")
 def test_the_other_lightning_saves_after_reading_too(tmp_path: Path) -> None:
-    """With ``pytorch_lightning``'s ModelCheckpoint at validation end nothing is lost either."""
+    """``pytorch_lightning``'s ModelCheckpoint after a validation loses nothing, either."""
     pl = pytest.importorskip("pytorch_lightning")
 
     class Plain(pl.LightningModule):
@@ -523,7 +523,7 @@ def test_the_other_lightning_saves_after_reading_too(tmp_path: Path) -> None:
 
         def configure_optimizers(self) -> Any:
             optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
-            optimizer.register_step_post_hook(lambda one, args, kwargs: self.used.append(one.param_groups[0]["lr"]))
+            optimizer.register_step_post_hook(lambda optimizer, *_: self.used.append(optimizer.param_groups[0]["lr"]))
             plateau = ReduceOnPlateau(monitor="val_loss", **OPTIONS)
             return configure_optimizers(optimizer, "hold()", self.trainer, plateau=plateau)
 
@@ -548,28 +548,28 @@ def test_the_other_lightning_saves_after_reading_too(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_two_ranks_with_different_metrics_stay_together(two_ranks: dict[str, list[dict[str, Any]]]) -> None:
-    """Two gloo ranks whose own losses differ, without ``sync_dist``, react to the mean: same LRs, same final weights."""
-    one, two = two_ranks["plateau"]
+    """Two gloo ranks with different losses, without ``sync_dist``, react to the mean: same LRs, same final weights."""
+    first, second = two_ranks["plateau"]
 
-    assert one == two
-    assert [lrs[0] for lrs in one["lrs"]][4::4] == [0.1, 0.05, 0.025, 0.0125, 0.0125]
-    assert [lrs[0] for lrs in one["lrs"]][:4] == [0.1 * factor for factor in (0.25, 0.5, 0.75, 1.0)]
+    assert first == second
+    assert [lrs[0] for lrs in first["lrs"]][4::4] == [0.1, 0.05, 0.025, 0.0125, 0.0125]
+    assert [lrs[0] for lrs in first["lrs"]][:4] == [0.1 * factor for factor in (0.25, 0.5, 0.75, 1.0)]
 
 
 @pytest.mark.slow
 def test_a_rank_that_lacks_the_metric_joins_in(two_ranks: dict[str, list[dict[str, Any]]]) -> None:
-    """A metric that only rank 0 has is read on both; nobody waits for the other."""
-    one, two = two_ranks["lonely"]
+    """A metric that only rank 0 has is read on both, without a deadlock."""
+    first, second = two_ranks["lonely"]
 
-    assert one == two
-    assert [lrs[0] for lrs in one["lrs"]] == [0.1] * 12 + [0.05] * 8
+    assert first == second
+    assert [lrs[0] for lrs in first["lrs"]] == [0.1] * 12 + [0.05] * 8
 
 
 # --- beside weight averaging -------------------------------------------------------------------------------------------
 
 
 def test_weight_averaging_that_takes_over_is_left_alone() -> None:
-    """Once StochasticWeightAveraging has put its own scheduler in the place of ours, the plateau writes no LR any more."""
+    """After StochasticWeightAveraging has replaced our scheduler by its own, the plateau writes no LR."""
     net = Validated(reacts("hold()", interval="epoch"), losses=[1.0] * 40)
     averaging = StochasticWeightAveraging(swa_lrs=[0.03, 0.02], swa_epoch_start=3, annealing_epochs=1)
     trainer(max_epochs=12, callbacks=[averaging]).fit(net, loader(4), loader(2))

@@ -29,7 +29,7 @@ from lr_toolkit import (
 )
 from tests.helpers.runs import Net, loader, trainer
 from tests.helpers.script import run_script
-from tests.optim.test_resume import FORMULAS, RunLayout, after, course
+from tests.optim.test_resume import FORMULAS, Reference, after, planned
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -92,8 +92,8 @@ def test_an_interrupted_fit_follows_the_specified_sequence(seed: int, tmp_path: 
     per_epoch = math.ceil(8 / accumulate)
     text, epochs = chance.choice(sorted(FORMULAS)), 8
     bases = [0.1, 0.02]
-    asked = course(text, epochs * per_epoch, bases)
-    route: RunLayout = asked
+    asked = planned(text, epochs * per_epoch, bases)
+    route: Reference = asked
     # Not at an epoch's last batch: see tests/lightning/killed.py.
     cuts = sorted(chance.sample([k for k in range(1, 4 * per_epoch) if k % per_epoch], 2))
     used: list[list[float]] = []
@@ -103,7 +103,7 @@ def test_an_interrupted_fit_follows_the_specified_sequence(seed: int, tmp_path: 
         if number and chance.random() < 0.7:
             text, epochs = chance.choice(sorted(FORMULAS)), epochs + chance.choice([0, 4])
             policy = chance.choice(["replan", "keep", "stretch", "continue"])
-            now = course(text, epochs * per_epoch, bases)
+            now = planned(text, epochs * per_epoch, bases)
             if now.plan != asked.plan:
                 follow = after(route, now, begin, policy, None)
                 policy = policy if follow else "keep"
@@ -301,7 +301,7 @@ def test_at_another_rate_max_steps_is_what_it_was(
 def scheduled_factors(text: str, steps: int) -> Any:
     """The factor at any place of a run, also between two updates."""
     timeline = Schedule.parse(text).resolve(Horizon(steps))
-    return lambda x: timeline.affine(float(x))[0]
+    return lambda x: timeline.factor(float(x))
 
 
 def test_two_changes_of_the_rate_and_none_after_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -721,7 +721,10 @@ def test_the_whole_checkpoint_is_read_safely(tmp_path: Path) -> None:
     leg(scheduled("warmup(3) >> cosine(end=0.1)"), save=tmp_path / "cut.ckpt", at=5)
     (state,) = torch.load(tmp_path / "cut.ckpt", weights_only=True)["lr_schedulers"]
 
-    assert (state["class"], state["format"], state["last_epoch"]) == ("lr_toolkit.ScheduledLR", 1, 5)
-    assert state["asked"]["schedule"] == "warmup(3) >> cosine(end=0.1)"
-    assert (state["asked"]["steps"], state["asked"]["steps_per_epoch"]) == (16, 8)
-    assert state["asked"]["base_lrs"] == [0.1, 0.02]
+    assert (state["class"], state["format"], state["last_epoch"]) == ("lr_toolkit.ScheduledLR", 2, 5)
+    assert state["configured"]["lr"] == {
+        "horizon": {"steps": 16, "steps_per_epoch": 8, "unit": "step"},
+        "schedules": ["warmup(3) >> cosine(end=0.1)"],
+        "which": [0, 0],
+        "bases": [0.1, 0.02],
+    }

@@ -1,4 +1,4 @@
-"""``horizon_of``: in real Trainers it is the number of optimizer updates that then happen, and a run is not harmed by asking."""
+"""``horizon_of``: the number of optimizer updates that then happen in real Trainers, found without changing the run."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:Your `IterableDataset` has `__le
 
 
 def asks(net: Net, optimizer: Optimizer) -> Optimizer:
-    """Ask for the horizon where the helpers do."""
+    """Ask for the horizon when the helpers do."""
     net.horizon = horizon_of(net.trainer)
     return optimizer
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_horizon_is_what_then_happens(name: str) -> None:
-    """The updates that an optimizer hook counts, in all and in each epoch, are those of the horizon, which is that of the table."""
+    """An optimizer hook counts the updates of the horizon, in all and in each epoch. The horizon is the one in the table."""
     run = RUNS[name]
     net = Net(asks)
     run.fit(net)
@@ -42,7 +42,7 @@ def test_the_horizon_is_what_then_happens(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, run in RUNS.items() if run.per_epoch])
 def test_the_horizon_in_epochs_is_the_epochs_that_begin(name: str) -> None:
-    """``interval="epoch"`` gives the number of epochs that really begin, in that unit."""
+    """``interval="epoch"`` gives the number of epochs that begin."""
     run = RUNS[name]
 
     def ask(net: Net, optimizer: Optimizer) -> Optimizer:
@@ -85,7 +85,7 @@ REFUSED: dict[str, tuple[Run, str]] = {
 @pytest.mark.filterwarnings("ignore:`max_epochs` was not set", "ignore:Total length of .* across ranks is zero")
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_known_is_refused(name: str) -> None:
-    """An unknowable length is a ``ScheduleError`` before the first update, which says why and what to write."""
+    """An unknown length is a ``ScheduleError`` before the first update. The message gives the reason and the call to write."""
     run, message = REFUSED[name]
     net = Net(asks)
     with pytest.raises(ScheduleError, match=rf"(?s)horizon_of\(trainer\): .*{message}"):
@@ -95,8 +95,8 @@ def test_what_cannot_be_known_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("options", [{"max_epochs": 2}, {"max_epochs": 9, "max_steps": 10}])
-def test_the_epochs_of_a_stream_are_known_only_where_max_epochs_says_them(options: dict[str, int]) -> None:
-    """In epochs a stream's length is ``max_epochs``; where ``max_steps`` may cut it, that cannot be known."""
+def test_the_epochs_of_a_stream_are_known_only_from_max_epochs(options: dict[str, int]) -> None:
+    """In epochs a stream's length is ``max_epochs``. It is not known if ``max_steps`` may end the run earlier."""
 
     def ask(net: Net, optimizer: Optimizer) -> Optimizer:
         net.horizon = horizon_of(net.trainer, "epoch")
@@ -125,7 +125,7 @@ def test_a_trainer_without_a_module_has_none() -> None:
 
 
 def test_a_second_fit_counts_its_own_data() -> None:
-    """A Trainer that fits again, with other data, counts that data's batches."""
+    """A Trainer that fits again with other data counts the batches of that data."""
     net = Net(asks)
     fitted = trainer(max_epochs=2)
     fitted.fit(net, loader(4))
@@ -141,7 +141,7 @@ def test_a_second_fit_counts_its_own_data() -> None:
     ids=["epochs", "updates"],
 )
 def test_a_second_fit_that_goes_on_counts_what_is_left(limits: Any, more: dict[str, int], left: int) -> None:
-    """A Trainer whose limit was raised goes on with a new optimizer, whose horizon is what is still to come."""
+    """After its limit was raised, a Trainer goes on with a new optimizer. Its horizon is the rest of the run."""
     net, host = Net(asks), trainer(**limits)
     host.fit(net, loader(4))
     net.used.clear()
@@ -158,7 +158,7 @@ def test_a_second_fit_that_goes_on_counts_what_is_left(limits: Any, more: dict[s
     ids=["epochs", "updates"],
 )
 def test_a_second_fit_beyond_its_limit_takes_no_update(limits: Any, less: dict[str, int], whole: int) -> None:
-    """A Trainer that has already done more than its limit trains no more, and its horizon is the whole run."""
+    """A Trainer beyond its limit trains no more. Its horizon is the whole run."""
     net, host = Net(asks), trainer(**limits)
     host.fit(net, loader(4))
     net.used.clear()
@@ -170,7 +170,7 @@ def test_a_second_fit_beyond_its_limit_takes_no_update(limits: Any, less: dict[s
 
 
 def test_the_data_is_asked_for_once() -> None:
-    """Asking for the horizon does not make Lightning ask for the training data a second time."""
+    """``horizon_of`` does not make Lightning request the training data a second time."""
 
     class Counting(Net):
         asked = 0
@@ -187,7 +187,7 @@ def test_the_data_is_asked_for_once() -> None:
 
 
 def test_a_million_epochs_are_counted_at_once() -> None:
-    """The work grows with the number of epochs only: a million of them, cut by ``max_steps``, take no time."""
+    """The work does not grow with the number of epochs: a million of them, cut by ``max_steps``, take no time."""
 
     class Enough(Exception):
         pass
@@ -203,33 +203,33 @@ def test_a_million_epochs_are_counted_at_once() -> None:
     assert net.horizon == Horizon(1_000_000, 1)
 
 
-# --- a dataloader that keeps its place ---------------------------------------------------------------------------------
+# --- a dataloader that keeps its position -----------------------------------------------------------------------------
 
 
 class Resumable:
-    """A loader of eight numbers that knows where it is, as torchdata's ``StatefulDataLoader``."""
+    """A loader of eight numbers that saves its position, as torchdata's ``StatefulDataLoader``."""
 
     def __init__(self) -> None:
-        self.at = 0
+        self.position = 0
 
     def __len__(self) -> int:
         return 8
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        while self.at < 8:
-            self.at += 1
-            yield torch.full((1, 1), float(self.at))
-        self.at = 0
+        while self.position < 8:
+            self.position += 1
+            yield torch.full((1, 1), float(self.position))
+        self.position = 0
 
     def state_dict(self) -> dict[str, int]:
-        return {"at": self.at}
+        return {"position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        self.at = state["at"]
+        self.position = state["position"]
 
 
 class Watching(Net):
-    """Notes which samples it was trained on, and saves a checkpoint after the third batch of the first epoch."""
+    """Records the samples of its training, and saves a checkpoint after the third batch of the first epoch."""
 
     def __init__(self, answer: Any, save: Path | None = None) -> None:
         super().__init__(answer)
@@ -255,10 +255,12 @@ def resumed(answer: Any, folder: Path) -> list[float]:
 
 @pytest.mark.parametrize("late", [False, True], ids=["one device", "as a sharded strategy"])
 @pytest.mark.needs("lightning>=2.6", "fit takes weights_only")
-def test_a_resumable_loader_goes_on_where_it_was(late: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """After a resume in mid-epoch the loader goes on at the next sample, as it does where nobody asks for the horizon.
+def test_a_resumable_loader_goes_on_at_its_position(
+    late: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """After a resume in mid-epoch the loader goes on at the next sample, as it does without ``horizon_of``.
 
-    FSDP, DeepSpeed and ModelParallelStrategy ask for the optimizers before it is known whether there is a checkpoint.
+    FSDP, DeepSpeed and ModelParallelStrategy request the optimizers before it is known whether there is a checkpoint.
     """
     monkeypatch.setattr(SingleDeviceStrategy, "restore_checkpoint_after_setup", late)
     expected = resumed(lambda net, optimizer: optimizer, tmp_path)
@@ -271,7 +273,7 @@ def test_a_resumable_loader_goes_on_where_it_was(late: bool, monkeypatch: pytest
 def test_lightnings_own_estimate_makes_it_start_over(tmp_path: Path) -> None:
     """The test above can fail: with ``estimated_stepping_batches`` the first samples are seen a second time (#20550).
 
-    When Lightning mends this, the detour over ``_combined_loader`` in ``horizon_of`` can go.
+    When Lightning fixes this, ``forget_dataloader`` is not needed any more.
     """
 
     def estimates(net: Net, optimizer: Optimizer) -> Optimizer:
@@ -283,16 +285,16 @@ def test_lightnings_own_estimate_makes_it_start_over(tmp_path: Path) -> None:
 
 @pytest.mark.needs("lightning>=2.6", "fit takes weights_only")
 def test_a_plain_loader_resumes_too(tmp_path: Path) -> None:
-    """A resume at an epoch's end trains the epochs that are left, and the horizon is that of the whole run."""
+    """A resume at the end of an epoch trains the remaining epochs. The horizon is the one of the whole run."""
 
     class Saving(Net):
         def on_train_epoch_end(self) -> None:
-            if self.current_epoch == 0 and not (tmp_path / "one.ckpt").exists():
-                self.trainer.save_checkpoint(tmp_path / "one.ckpt")
+            if self.current_epoch == 0 and not (tmp_path / "first.ckpt").exists():
+                self.trainer.save_checkpoint(tmp_path / "first.ckpt")
 
     trainer(max_epochs=3).fit(Saving(asks), loader(4))
     net = Saving(asks)
-    trainer(max_epochs=3).fit(net, loader(4), ckpt_path=tmp_path / "one.ckpt", weights_only=True)
+    trainer(max_epochs=3).fit(net, loader(4), ckpt_path=tmp_path / "first.ckpt", weights_only=True)
 
     assert net.horizon == Horizon(12, 4)
     assert net.per_epoch == [4, 4]
@@ -300,7 +302,7 @@ def test_a_plain_loader_resumes_too(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_two_ranks_share_the_horizon(two_ranks: dict[str, list[dict[str, Any]]]) -> None:
-    """On two gloo ranks, each of which sees half of the batches, the horizon is the updates that happen, on both."""
+    """On two gloo ranks with half of the batches each, the horizon is the number of updates that happen on both."""
     for rank in two_ranks["plain"]:
         assert rank["horizon"] == [8, 4]
         assert len(rank["lrs"]) == 8

@@ -1,4 +1,4 @@
-"""Wrappers that spread a training over processes: every one follows the schedule, and nothing of ours has to know.
+"""Wrappers that distribute a training over processes follow the schedule, without support of their own in the package.
 
 DDP in Lightning itself, on two ranks, is tested with the helpers, the horizon and the plateau (``ranks.py``).
 """
@@ -23,7 +23,7 @@ from tests.helpers.sharded import PLAN, STEPS
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What each of two gloo ranks saw under each wrapper."""
+    """The records of two gloo ranks under each wrapper."""
     folder = tmp_path_factory.mktemp("sharded")
     run_script("tests.helpers.sharded", folder)
     return [json.loads((folder / f"{rank}.json").read_text("utf-8")) for rank in (0, 1)]
@@ -47,16 +47,16 @@ def test_two_ranks_train_as_one_process_does(wrapper: str, kind: str, ranks: lis
 
 
 class Engine:
-    """The way of DeepSpeed: a wrapper holds the optimizer and the scheduler, and leaves out updates that overflow."""
+    """A wrapper like DeepSpeed's: it holds the optimizer and the scheduler, and skips updates that overflow."""
 
     def __init__(self, optimizer: Optimizer, scheduler: ScheduledLR) -> None:
         self.optimizer, self.scheduler = optimizer, scheduler
         self.overflows: set[int] = set()
         self.param_groups = optimizer.param_groups
 
-    def step(self, at: int) -> None:
-        """An update, if there is one, and in any case a step of the scheduler."""
-        if at not in self.overflows:
+    def step(self, batch: int) -> None:
+        """Update unless the batch overflows, and always step the scheduler."""
+        if batch not in self.overflows:
             self.optimizer.step()
         self.scheduler.step()
 
@@ -68,9 +68,9 @@ def test_an_engine_that_skips_updates_skips_them_in_the_schedule() -> None:
     engine = Engine(optimizer, ScheduledLR(optimizer, "linear()", Horizon(10)))
     engine.overflows = {2, 3}
 
-    for at in range(6):
+    for batch in range(6):
         weight.grad = torch.ones(1)
-        engine.step(at)
+        engine.step(batch)
 
     assert engine.scheduler.last_epoch == 4
     assert engine.param_groups[0]["lr"] == pytest.approx(0.06)
@@ -80,7 +80,7 @@ def test_an_engine_that_skips_updates_skips_them_in_the_schedule() -> None:
 
 
 class Tiny(ScheduleMixin, L.LightningModule):
-    """A network that notes the LR of each update."""
+    """A network that records the LR of each update."""
 
     schedule = PLAN
 
@@ -90,7 +90,7 @@ class Tiny(ScheduleMixin, L.LightningModule):
         self.used: list[float] = []
 
     def configure_model(self) -> None:
-        """Shard where the strategy has a mesh."""
+        """Shard if the strategy has a mesh."""
         if self.device_mesh is not None:
             from torch.distributed.fsdp import fully_shard
 
@@ -111,7 +111,7 @@ class Tiny(ScheduleMixin, L.LightningModule):
 
 @pytest.fixture
 def group_of_one(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What Lightning makes for a process group of one rank is gone afterwards."""
+    """Undo what Lightning sets up for a process group of one rank."""
     for name in ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE"):
         monkeypatch.setenv(name, "")  # so that it is put back to what it was, or taken away
         monkeypatch.delenv(name)
@@ -130,13 +130,13 @@ def group_of_one(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_lightnings_sharding_follows_the_schedule(strategy: str, group_of_one: None, tmp_path: Path) -> None:
-    """Only ``strategy=`` is changed; the LRs are the schedule's."""
+    """With nothing changed but ``strategy=``, the LRs are the schedule's."""
     from lightning.pytorch.strategies import FSDPStrategy, ModelParallelStrategy
 
     trainer = L.Trainer(
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
         devices=1,
-        # One rank shards nothing, and torch warns of whoever says otherwise.
+        # One rank shards nothing, and torch warns about any other sharding_strategy.
         strategy=ModelParallelStrategy() if strategy == "FSDP2" else FSDPStrategy(sharding_strategy="NO_SHARD"),
         max_steps=STEPS,
         logger=False,

@@ -1,4 +1,4 @@
-"""A compiled optimizer under a schedule: one graph, whatever the learning rate does."""
+"""A compiled optimizer under a schedule: a single graph for all LRs."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ KINDS: dict[str, Callable[[Any], Optimizer]] = {
     "SGD with momentum": partial(SGD, momentum=0.9),
 }
 
-# torch.compile's own imports warn, and so does Dynamo where it meets an optimizer's profiler range.
+# The imports of torch.compile warn, and Dynamo warns of the profiler range in an optimizer's step.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*[Pp]rofiler:UserWarning")
 
 
 @pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    """Each test begins with nothing compiled."""
+def without_compiled_code() -> Iterator[None]:
+    """Start and end each test without compiled code."""
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()
 
 
 def optimizer_of(kind: Callable[[Any], Optimizer], *, tensor: bool = True, device: str = "cpu") -> Optimizer:
-    """Two groups with their own base LRs, after a first update, which makes the optimizer's state."""
+    """An optimizer with two groups, after a first update, which creates the optimizer's state."""
     lrs = [torch.tensor(lr, device=device) if tensor else lr for lr in (0.1, 0.02)]
     weights = [torch.nn.Parameter(torch.ones(3, device=device)) for _ in lrs]
     for weight in weights:
@@ -51,7 +51,7 @@ def weights_of(optimizer: Optimizer) -> torch.Tensor:
 
 
 def train(step: Callable[[], object], scheduler: ScheduledLR, updates: int = UPDATES) -> list[float]:
-    """The LRs that the first group has used."""
+    """Train, and return the LRs that the first group used."""
     used = []
     for _ in range(updates):
         used.append(float(scheduler.optimizer.param_groups[0]["lr"]))
@@ -61,24 +61,24 @@ def train(step: Callable[[], object], scheduler: ScheduledLR, updates: int = UPD
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_fifty_lrs_take_one_graph(kind: Callable[[Any], Optimizer]) -> None:
-    """Fifty updates with as many LRs: one graph, no recompile, every update counted, the weights those of an eager run."""
+def test_fifty_lrs_take_a_single_graph(kind: Callable[[Any], Optimizer]) -> None:
+    """Fifty updates with fifty LRs: one graph, every update counted, and the weights of an eager run."""
     optimizer, eager = optimizer_of(kind), optimizer_of(kind)
-    scheduler, beside = (ScheduledLR(one, PLAN, Horizon(UPDATES)) for one in (optimizer, eager))
+    scheduler, eager_scheduler = (ScheduledLR(each, PLAN, Horizon(UPDATES)) for each in (optimizer, eager))
     graphs = CompileCounter()
 
     used = train(torch.compile(optimizer.step, backend=graphs), scheduler)
-    train(eager.step, beside)
+    train(eager.step, eager_scheduler)
 
     assert len(set(used)) == UPDATES
     assert graphs.frame_count == 1
     assert scheduler.last_epoch == UPDATES
-    # A compiled Adam keeps its step count in a tensor, and rounds elsewhere than the eager one.
+    # A compiled Adam keeps its step count in a tensor, so its rounding differs from that of the eager one.
     torch.testing.assert_close(weights_of(optimizer), weights_of(eager), rtol=1e-4, atol=1e-6)
 
 
-def test_float_lrs_that_change_are_compiled_again_and_again() -> None:
-    """Why the LR has to be a tensor: torch takes a float for a constant of the graph."""
+def test_float_lrs_that_change_are_compiled_again() -> None:
+    """The LR has to be a tensor, because a float is a constant of the graph."""
     optimizer = optimizer_of(Adam, tensor=False)
     graphs = CompileCounter()
 
@@ -88,7 +88,7 @@ def test_float_lrs_that_change_are_compiled_again_and_again() -> None:
 
 
 def test_a_compiled_training_step_counts_its_updates() -> None:
-    """A compiled function that calls ``optimizer.step()`` among other things runs its hooks, and moves the schedule."""
+    """A compiled function that contains ``optimizer.step()`` runs the optimizer's hooks, so its updates count."""
     optimizer = optimizer_of(Adam)
     scheduler = ScheduledLR(optimizer, PLAN, Horizon(UPDATES))
     weight = optimizer.param_groups[0]["params"][0]
@@ -109,7 +109,7 @@ def test_a_compiled_training_step_counts_its_updates() -> None:
 
 
 def test_a_reduction_and_a_resume_keep_the_graph() -> None:
-    """Neither the plateau's gain nor a loaded state, which brings other tensors, makes torch compile again."""
+    """torch does not compile again after a reduction or after loading a state, which contains other tensors."""
     optimizer = optimizer_of(AdamW)
     plateau = ReduceOnPlateau(monitor="loss", patience=0, factor=0.5)
     scheduler = ScheduledLR(optimizer, PLAN, Horizon(UPDATES), plateau=plateau)
@@ -132,12 +132,12 @@ def test_a_reduction_and_a_resume_keep_the_graph() -> None:
     assert scheduler.last_epoch == 15
 
 
-@pytest.mark.gpu  # CUDA graphs exist on a GPU alone; what the scheduler sees of a capture is tested in test_groups.py
+@pytest.mark.gpu  # only a GPU has CUDA graphs; test_group_writer.py tests a capture as far as the CPU can show it
 def test_a_cuda_graph_is_captured_once() -> None:
     """A replayed update reads each new LR: fifty LRs, one capture, the weights of an eager run."""
     kind = partial(AdamW, capturable=True, weight_decay=0.0)
     optimizer, eager = optimizer_of(kind, device="cuda"), optimizer_of(kind, device="cuda")
-    scheduler, beside = (ScheduledLR(one, PLAN, Horizon(UPDATES)) for one in (optimizer, eager))
+    scheduler, eager_scheduler = (ScheduledLR(each, PLAN, Horizon(UPDATES)) for each in (optimizer, eager))
     start = [weight.clone() for weight in weights_of(optimizer)]
 
     graph = torch.cuda.CUDAGraph()
@@ -145,22 +145,22 @@ def test_a_cuda_graph_is_captured_once() -> None:
         optimizer.step()  # captured, not run
     torch.testing.assert_close(weights_of(optimizer), torch.stack(start))
     used = train(graph.replay, scheduler)
-    train(eager.step, beside)
+    train(eager.step, eager_scheduler)
 
     assert len(set(used)) == UPDATES
     assert scheduler.last_epoch == UPDATES
     torch.testing.assert_close(weights_of(optimizer), weights_of(eager))
 
 
-@pytest.mark.gpu  # inductor's graphs for a GPU; on the CPU the graphs are counted above, without a compiler
+@pytest.mark.gpu  # these graphs are inductor's for a GPU; the tests above count graphs on the CPU without a compiler
 def test_a_compiled_step_with_cuda_graphs_follows_the_schedule() -> None:
     """``mode="reduce-overhead"`` replays CUDA graphs by itself, and the weights are those of an eager run."""
     kind = partial(AdamW, capturable=True)
     optimizer, eager = optimizer_of(kind, device="cuda"), optimizer_of(kind, device="cuda")
-    scheduler, beside = (ScheduledLR(one, PLAN, Horizon(UPDATES)) for one in (optimizer, eager))
+    scheduler, eager_scheduler = (ScheduledLR(each, PLAN, Horizon(UPDATES)) for each in (optimizer, eager))
 
     train(torch.compile(optimizer.step, mode="reduce-overhead"), scheduler)
-    train(eager.step, beside)
+    train(eager.step, eager_scheduler)
 
     assert scheduler.last_epoch == UPDATES
     torch.testing.assert_close(weights_of(optimizer), weights_of(eager), rtol=1e-4, atol=1e-6)

@@ -1,4 +1,4 @@
-"""The branches of a CUDA device, on machines that have none: fake tensors know a device, and hold no value to be read."""
+"""The code for CUDA devices on machines without one: fake tensors have a device and no values."""
 
 from __future__ import annotations
 
@@ -18,45 +18,46 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR
-from lr_toolkit.lightning.monitor.lightning_compat import put_metrics
+from lr_toolkit.lightning.monitor.callback_metrics import put_metrics
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 from lr_toolkit.optim.multiplier import LRMultiplier
-from tests.optim.test_group_writer import RUN, SCHEDULES, Still, are_same, held, move, optimizer_of
+from tests.helpers.optimizers import Still, are_same, held, move, optimizer_of
+from tests.optim.test_group_writer import RUN, SCHEDULES
 from tests.optim.test_multiplier import Alike, Doubling
 
-# torch's own word on addresses, by which LRMultiplier finds the views of one buffer; all of a fake tensor's are 0.
+# LRMultiplier finds the views of one buffer by their addresses. torch warns that those of fake tensors are all 0.
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor:UserWarning")
 
 COPIES = (torch.ops.aten.copy_.default, torch.ops.aten._to_copy.default)
 
 
-class Unwaiting(TorchDispatchMode):
-    """Refuses what makes the host wait for a device: a copy from it, and one to it that is not ``non_blocking``."""
+class NoWaiting(TorchDispatchMode):
+    """Refuses operations for which the host waits for a device: a copy from it, and a blocking copy to it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.names: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Note, look at and run one operation."""
+        """Record, check and run an operation."""
         kwargs = kwargs or {}
-        done = func(*args, **kwargs)
+        result = func(*args, **kwargs)
         if func.namespace == "aten":
             self.names.append(str(func))
         if func in COPIES:
-            source = next(one.device.type for one in reversed(tree_leaves(args)) if isinstance(one, Tensor))
+            source = next(leaf.device.type for leaf in reversed(tree_leaves(args)) if isinstance(leaf, Tensor))
             waits = not (kwargs.get("non_blocking") or (func is COPIES[0] and len(args) > 2 and args[2]))
-            assert source == done.device.type or (source == "cpu" and not waits), (
-                f"{func} waits: {source} to {done.device}"
+            assert source == result.device.type or (source == "cpu" and not waits), (
+                f"{func} waits: {source} to {result.device}"
             )
-        return done
+        return result
 
 
-class Unguarded(TorchFunctionMode):
-    """A CPU build of torch has no device guard for these methods of a fake CUDA tensor; their operations need none."""
+class WithoutGuards(TorchFunctionMode):
+    """Calls operations directly: a CPU build of torch has no device guard for these methods of a fake CUDA tensor."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call the operation in the method's place."""
+        """Call the operation instead of the method."""
         if func is Tensor.copy_:
             func = torch.ops.aten.copy_.default
         if func is Tensor.__getitem__ and isinstance(args[1], int):
@@ -67,14 +68,14 @@ class Unguarded(TorchFunctionMode):
 
 
 @contextmanager
-def fake_cuda() -> Iterator[Unwaiting]:
-    """Within, tensors are fake, ``device="cuda"`` works without one, and whoever makes the host wait is refused."""
-    with FakeTensorMode(), Unguarded(), Unwaiting() as seen:
+def fake_cuda() -> Iterator[NoWaiting]:
+    """In this context tensors are fake, ``device="cuda"`` works without a device, and the host may not wait for it."""
+    with FakeTensorMode(), WithoutGuards(), NoWaiting() as seen:
         yield seen
 
 
 def fake(n: int, kind: Any = Still, *, buffered: bool = False) -> Any:
-    """An optimizer of ``n`` groups on the fake device, whose base LRs are known to the host."""
+    """An optimizer of ``n`` groups on the fake device; the host knows the base LRs."""
     lrs = torch.empty(n, device="cuda").unbind() if buffered else [torch.empty((), device="cuda") for _ in range(n)]
     optimizer = optimizer_of(list(lrs), "cuda", kind)
     for group in optimizer.param_groups:
@@ -85,7 +86,7 @@ def fake(n: int, kind: Any = Still, *, buffered: bool = False) -> Any:
 @pytest.mark.parametrize("kind", [Still, partial(AdamW, capturable=True)], ids=["Still", "AdamW"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_nothing_waits_for_a_gpu(schedule: str, kind: Any) -> None:
-    """Construction, steps, a reduction, both loads and a second warmup: on a device, and without a wait for it."""
+    """Construction, steps, a reduction, both loads and a second warmup never wait for the device."""
     with fake_cuda():
         optimizer = fake(20, kind)
         plateau = ReduceOnPlateau(monitor="loss", patience=0)
@@ -110,31 +111,31 @@ def test_nothing_waits_for_a_gpu(schedule: str, kind: Any) -> None:
 
 
 @pytest.mark.parametrize("buffered", [True, False])
-@pytest.mark.parametrize("climb", [Doubling, Alike])
-def test_a_ramp_and_a_monitor_take_as_many_operations_for_many_groups(climb: Any, buffered: bool) -> None:
+@pytest.mark.parametrize("make_factor", [Doubling, Alike])
+def test_a_ramp_and_a_monitor_take_as_many_operations_for_many_groups(make_factor: Any, buffered: bool) -> None:
     """What an update adds under a warmup and a capture, scheduler included, does not grow with the groups, nor waits."""
     seen = []
     for n in (3, 100):
         with fake_cuda() as operations:
             optimizer = fake(n, buffered=buffered)
-            scheduler, shadow, capture = (
+            scheduler, multiplier, recorder = (
                 ScheduledLR(optimizer, "cosine()", RUN),
                 LRMultiplier.of(optimizer),
                 UpdateRecorder(optimizer),
             )
-            shadow.guard(scheduler)
-            shadow.add(climb())
+            multiplier.wrap(scheduler)
+            multiplier.add(make_factor())
             move(optimizer, scheduler)
             operations.names.clear()
             move(optimizer, scheduler)
-            shadow.settle()
+            multiplier.reset()
             seen.append(list(operations.names))
-            assert capture.fresh
+            assert recorder.latest is not None
     assert seen[0] == seen[1]
 
 
 def test_metrics_are_put_on_the_device_without_a_wait() -> None:
-    """What ``EarlyStopping`` and ``ModelCheckpoint`` may watch goes to the device by one copy for all of them."""
+    """All values for ``EarlyStopping`` and ``ModelCheckpoint`` go to the device in one copy."""
     trainer: Any = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cuda")), callback_metrics={})
     with fake_cuda():
         put_metrics(trainer, {"lr/a": 0.1, "lr/b": 0.2})
@@ -142,8 +143,8 @@ def test_metrics_are_put_on_the_device_without_a_wait() -> None:
     assert [value.device.type for value in trainer.callback_metrics.values()] == ["cuda"] * 2
 
 
-def test_the_fake_device_refuses_what_waits() -> None:
-    """Or the tests above would pass whatever was done."""
+def test_the_fake_device_refuses_operations_that_wait() -> None:
+    """Without these errors the tests above could not fail."""
     with fake_cuda():
         lr = torch.empty((), device="cuda")
         for wait in (lr.item, lr.tolist, lambda: float(lr), lambda: bool(lr), lr.cpu, lambda: torch.equal(lr, lr)):

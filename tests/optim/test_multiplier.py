@@ -1,4 +1,4 @@
-"""The two worlds of an optimizer under a ramp: what is used, and what it would be without."""
+"""The LRs of an optimizer under a factor: scaled for everything that reads them, unscaled for schedulers and checkpoints."""
 
 from __future__ import annotations
 
@@ -12,37 +12,45 @@ import torch
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from lr_toolkit import ScheduleError, ScheduleWarning
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.capturing import captured
+from tests.helpers.stepping_others import Hybrid, narrowed_step
 from tests.test_budget import calls_of
 
 BASES = [0.1, 0.05, 0.02]
 
 
 class Doubling:
-    """A climb whose factor doubles with each update; half as high for every other group, or of the first group alone."""
+    """A factor that doubles with each update: half of it for each second group, or nothing but the first group has it."""
 
     def __init__(self, *, alone: bool = False) -> None:
         self.now = 0.125
         self.alone = alone
+        self.count = 0
 
-    def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
-        """One for each group."""
-        rest = [1.0] * len(groups) if self.alone else [self.now, self.now / 2] * len(groups)
-        return (self.now, *rest[: len(groups) - 1])
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """The factor of each group."""
+        rest = [1.0] * self.count if self.alone else [self.now, self.now / 2] * self.count
+        return (self.now, *rest[: self.count - 1])
 
-    def advance(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
+    def regroup(self, groups: Sequence[dict[str, Any]]) -> None:
+        """Count the groups."""
+        self.count = len(groups)
+
+    def advance(self) -> None:
         """Double."""
         self.now *= 2
-        return self.factors(groups)
 
 
 class Alike(Doubling):
     """The same factor for all groups."""
 
-    def factors(self, groups: Sequence[dict[str, Any]]) -> tuple[float, ...]:
-        """One for each group."""
-        return (self.now,) * len(groups)
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """The factor of each group."""
+        return (self.now,) * self.count
 
 
 def sgd(lrs: Sequence[Any] = (0.1, 0.05)) -> SGD:
@@ -50,16 +58,16 @@ def sgd(lrs: Sequence[Any] = (0.1, 0.05)) -> SGD:
     weights = [torch.nn.Parameter(torch.ones(1)) for _ in lrs]
     for weight in weights:
         weight.grad = torch.ones(1)
-    return SGD([{"params": [one], "lr": lr} for one, lr in zip(weights, lrs, strict=True)])
+    return SGD([{"params": [weight], "lr": lr} for weight, lr in zip(weights, lrs, strict=True)])
 
 
 def lrs_of(optimizer: Optimizer) -> list[float]:
-    """What everyone reads."""
+    """The LRs in use."""
     return [float(group["lr"]) for group in optimizer.param_groups]
 
 
 def tensor(lr: float) -> torch.Tensor:
-    """A tensor LR of a precision that hides nothing."""
+    """A tensor LR in double precision."""
     return torch.tensor(lr, dtype=torch.float64)
 
 
@@ -75,60 +83,57 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "views in another order": lambda: list(torch.tensor(BASES, dtype=torch.float64).unbind())[::-1],
     "one tensor for all": lambda: [tensor(0.1)] * 3,
     "one place for all": lambda: list(tensor(0.1).expand(3).unbind()),
-    "mixed": lambda: [0.1, tensor(0.05), 0.02, tensor(0.01)],
 }
 
 
-def test_an_optimizer_has_a_shadow_only_while_something_climbs() -> None:
-    """`around` makes nothing, `of` does, and the last climb to go takes it away."""
-    optimizer, climb = sgd(), Doubling()
+def test_an_optimizer_has_a_multiplier_only_while_it_has_a_factor() -> None:
+    """`of` makes it if there is none, `around` does not, and the removal of the last factor takes it away."""
+    optimizer, factor = sgd(), Doubling()
     assert LRMultiplier.around(optimizer) is None
-    shadow = LRMultiplier.of(optimizer)
-    shadow.add(climb)
-    assert LRMultiplier.around(optimizer) is LRMultiplier.of(optimizer) is shadow
-    shadow.remove(climb)
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
+    assert LRMultiplier.around(optimizer) is LRMultiplier.of(optimizer) is multiplier
+    multiplier.remove(factor)
     assert LRMultiplier.around(optimizer) is None
 
 
 def test_factors_are_those_in_use_and_may_be_kept() -> None:
-    """The product of all climbs for each group; what was read before an update stays as it was."""
+    """The product of all factors for each group; what was read before an update does not change."""
     optimizer = sgd()
-    shadow = LRMultiplier.of(optimizer)
-    shadow.add(Doubling(alone=True))
-    shadow.add(Doubling(alone=True))
-    kept = shadow.factors
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(Doubling(alone=True))
+    multiplier.add(Doubling(alone=True))
+    kept = multiplier.factors
     assert kept == (0.125**2, 1.0)
     optimizer.step()
     assert kept == (0.125**2, 1.0)
-    assert shadow.factors == (0.25**2, 1.0)
+    assert multiplier.factors == (0.25**2, 1.0)
     assert lrs_of(optimizer) == [0.1 * 0.25**2, 0.05]
 
 
-@pytest.mark.parametrize("climb", [Doubling, Alike])
+@pytest.mark.parametrize("make_factor", [Doubling, Alike])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_lr_is_the_bare_one_times_the_factor(kind: str, climb: type[Doubling]) -> None:
-    """At each update, beneath a scheduler that reads back what it finds; tensors stay the tensors that they are."""
-    plain, optimizer, climbs = sgd(KINDS[kind]()), sgd(KINDS[kind]()), climb()
-    if kind == "one tensor for all":  # with which torch's own scheduler moves all as often as there are groups
+def test_every_kind_of_lr_is_the_unscaled_lr_times_the_factor(kind: str, make_factor: type[Doubling]) -> None:
+    """At each update, with a scheduler that reads the LR back; tensors keep their identity."""
+    plain, optimizer, factor = sgd(KINDS[kind]()), sgd(KINDS[kind]()), make_factor()
+    if kind == "one tensor for all":  # torch's own scheduler would move it once for each group
         for group in plain.param_groups:
             group["lr"] = group["lr"].clone()
     alone, scheduler = CosineAnnealingLR(plain, 9), CosineAnnealingLR(optimizer, 9)
-    shadow = LRMultiplier.of(optimizer)
+    multiplier = LRMultiplier.of(optimizer)
     tensors = [group["lr"] for group in optimizer.param_groups]
-    shadow.guard(scheduler)
-    shadow.add(climbs)
+    multiplier.wrap(scheduler)
+    multiplier.add(factor)
 
     for _ in range(5):
-        factors = climbs.factors(optimizer.param_groups)
-        assert lrs_of(optimizer) == pytest.approx(
-            [lr * factor for lr, factor in zip(lrs_of(plain), factors, strict=True)], rel=1e-12
-        )
+        expected = [lr * scale for lr, scale in zip(lrs_of(plain), factor.factors, strict=True)]
+        assert lrs_of(optimizer) == pytest.approx(expected, rel=1e-12)
         assert [group["lr"] for group in optimizer.state_dict()["param_groups"]] == lrs_of(plain)
-        for one, its in ((plain, alone), (optimizer, scheduler)):
-            one.step()
-            its.step()
+        for stepped, its_scheduler in ((plain, alone), (optimizer, scheduler)):
+            stepped.step()
+            its_scheduler.step()
 
-    shadow.remove(climbs)
+    multiplier.remove(factor)
     assert lrs_of(optimizer) == lrs_of(plain)
     for group, before in zip(optimizer.param_groups, tensors, strict=True):
         assert group["lr"] is before or not isinstance(before, torch.Tensor)
@@ -136,100 +141,109 @@ def test_every_kind_of_lr_is_the_bare_one_times_the_factor(kind: str, climb: typ
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_direct_write_is_seen_in_every_kind_of_lr(kind: str) -> None:
-    """Also a write in place; it is taken as the bare LR, and said once."""
-    optimizer, climb = sgd(KINDS[kind]()), Alike()
-    LRMultiplier.of(optimizer).add(climb)
+    """Even a write in place; it becomes the unscaled LR, and is reported once."""
+    optimizer, factor = sgd(KINDS[kind]()), Alike()
+    LRMultiplier.of(optimizer).add(factor)
     expected = [lr / 0.125 for lr in lrs_of(optimizer)]
 
-    for at, group in enumerate(optimizer.param_groups):
+    for index, group in enumerate(optimizer.param_groups):
         if isinstance(group["lr"], torch.Tensor):
             group["lr"].fill_(0.75)
         else:
             group["lr"] = 0.75
-        expected[at] = 0.75
-        if at == 0:
-            with pytest.warns(UserWarning, match="parameter group 0 of SGD was written to directly"):
+        expected[index] = 0.75
+        if index == 0:
+            with pytest.warns(ScheduleWarning, match="^LR702: .*parameter group 0 of SGD was written to directly"):
                 optimizer.step()
         else:
             optimizer.step()
-        assert lrs_of(optimizer) == pytest.approx([lr * climb.now for lr in expected], rel=1e-7), kind
+        assert lrs_of(optimizer) == pytest.approx([lr * factor.now for lr in expected], rel=1e-7), kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_group_that_joins_and_a_load_are_taken_in(kind: str) -> None:
-    """Added by the method or to the list itself, or replaced by a state: all hold their bare LR times the factor."""
+def test_groups_that_join_or_are_loaded_are_adopted(kind: str) -> None:
+    """Groups that are added by the method or to the list, or replaced by a load, hold their unscaled LR times the factor."""
     optimizer = sgd(KINDS[kind]())
-    bare = lrs_of(optimizer)
-    state = copy.deepcopy(optimizer.state_dict())  # a tensor LR in it is the one in use
+    unscaled = lrs_of(optimizer)
+    state = copy.deepcopy(optimizer.state_dict())  # the state shares a tensor LR with the group
     LRMultiplier.of(optimizer).add(Alike())
 
-    for lr in (0.5, tensor(0.25)):
-        bare.append(float(lr))
-        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr})
-        assert lrs_of(optimizer) == [lr * 0.125 for lr in bare]
+    are_tensors = isinstance(optimizer.param_groups[0]["lr"], torch.Tensor)
+    for lr in (0.5, 0.25):
+        unscaled.append(lr)
+        optimizer.add_param_group(
+            {"params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(lr) if are_tensors else lr}
+        )
+        assert lrs_of(optimizer) == [lr * 0.125 for lr in unscaled]
 
-    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
+    late = {
+        **optimizer.param_groups[0],
+        "params": [torch.nn.Parameter(torch.ones(1))],
+        "lr": tensor(0.75) if are_tensors else 0.75,
+    }
     optimizer.param_groups.append(late)
     optimizer.step()
-    assert lrs_of(optimizer) == [lr * 0.25 for lr in [*bare, 0.75]]
+    assert lrs_of(optimizer) == [lr * 0.25 for lr in [*unscaled, 0.75]]
 
     del optimizer.param_groups[len(KINDS[kind]()) :]
     optimizer.load_state_dict(state)
     optimizer.step()
-    assert lrs_of(optimizer) == [lr * 0.5 for lr in bare[:-2]]
+    assert lrs_of(optimizer) == [lr * 0.5 for lr in unscaled[:-2]]
 
 
 def drop(groups: list[Any], late: Any) -> list[int | None]:
-    """The first leaves; for each group that there is now, where it was, ``None`` for the late one."""
+    """The first group leaves; returns the former index of each present group, ``None`` for the late group."""
     del groups[0]
     return [1, 2]
 
 
 def swap(groups: list[Any], late: Any) -> list[int | None]:
-    """The last comes first."""
+    """The last group moves to the front."""
     groups.insert(0, groups.pop())
     return [2, 0, 1]
 
 
 def replace(groups: list[Any], late: Any) -> list[int | None]:
-    """Another takes the place of the first."""
+    """The late group takes the place of the first."""
     groups[0] = late
     return [None, 1, 2]
 
 
 def drop_and_join(groups: list[Any], late: Any) -> list[int | None]:
-    """As many as before, each at another place."""
+    """As many groups as before, each in another place."""
     del groups[0]
     groups.append(late)
     return [1, 2, None]
 
 
-@pytest.mark.parametrize("where", ["between updates", "in the bare world"])
+@pytest.mark.parametrize("where", ["between updates", "in an unscaled context"])
 @pytest.mark.parametrize("change", [drop, swap, replace, drop_and_join])
 @pytest.mark.parametrize("kind", [kind for kind, lrs in KINDS.items() if len(lrs()) == 3])
 def test_a_group_keeps_its_lr_wherever_it_stands(kind: str, change: Any, where: str) -> None:
-    """The bare LR belongs to the group, not to its place in the list; one that has joined brings its own."""
-    optimizer, climb = sgd(KINDS[kind]()), Alike()
-    bare = lrs_of(optimizer)
-    shadow = LRMultiplier.of(optimizer)
-    shadow.add(climb)
+    """The unscaled LR belongs to the group, not to its place in the list; a group that has joined brings its own."""
+    optimizer, factor = sgd(KINDS[kind]()), Alike()
+    unscaled = lrs_of(optimizer)
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
     optimizer.step()
-    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
-    with shadow.bare() if where == "in the bare world" else nullcontext():
+    are_tensors = isinstance(optimizer.param_groups[0]["lr"], torch.Tensor)
+    lr = tensor(0.75) if are_tensors else 0.75
+    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": lr}
+    with multiplier.unscaled() if where == "in an unscaled context" else nullcontext():
         was = change(optimizer.param_groups, late)
-    left = [0.75 if at is None else bare[at] for at in was]
+    left = [0.75 if index is None else unscaled[index] for index in was]
 
     for _ in range(2):
         optimizer.step()
-        assert lrs_of(optimizer) == [lr * climb.now for lr in left]
-    shadow.remove(climb)
+        assert lrs_of(optimizer) == [lr * factor.now for lr in left]
+    multiplier.remove(factor)
     assert lrs_of(optimizer) == left
 
 
-def test_one_group_in_the_place_of_the_only_one() -> None:
+def test_another_group_in_the_place_of_the_only_group() -> None:
     """It brings its own LR, and is ramped."""
-    optimizer, climb = sgd([0.5]), Alike()
-    LRMultiplier.of(optimizer).add(climb)
+    optimizer, factor = sgd([0.5]), Alike()
+    LRMultiplier.of(optimizer).add(factor)
     optimizer.param_groups[0] = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
     optimizer.step()
 
@@ -237,7 +251,7 @@ def test_one_group_in_the_place_of_the_only_one() -> None:
 
 
 def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
-    """As timm's do: what it leaves is the bare LR, whatever it is."""
+    """As timm's schedulers do: the unscaled LR is what the scheduler leaves, of any kind."""
 
     class Replacing:
         def __init__(self, optimizer: Optimizer) -> None:
@@ -248,9 +262,9 @@ def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
                 group["lr"] = float(group["lr"]) / 2
 
     optimizer = sgd([tensor(0.5), tensor(0.25)])
-    scheduler, shadow = Replacing(optimizer), LRMultiplier.of(optimizer)
-    shadow.guard(scheduler)
-    shadow.add(Alike())
+    scheduler, multiplier = Replacing(optimizer), LRMultiplier.of(optimizer)
+    multiplier.wrap(scheduler)
+    multiplier.add(Alike())
 
     scheduler.step()
 
@@ -259,9 +273,9 @@ def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
 
 
 @pytest.mark.parametrize("buffered", [True, False])
-@pytest.mark.parametrize("climb", [Doubling, Alike])
-def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, climb: type[Doubling]) -> None:
-    """On a device that has no values to give, everything goes on: no update waits for a GPU."""
+@pytest.mark.parametrize("make_factor", [Doubling, Alike])
+def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, make_factor: type[Doubling]) -> None:
+    """Everything works on a device without values, so no update waits for a GPU."""
 
     class Still(Optimizer):
         def step(self, closure: Any = None) -> None:
@@ -277,31 +291,31 @@ def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, climb: type[Do
 
     lrs = torch.empty(3, device="meta").unbind() if buffered else [torch.empty((), device="meta") for _ in range(3)]
     optimizer = Still([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in lrs], {})
-    scheduler, shadow = Halving(optimizer), LRMultiplier.of(optimizer)
-    shadow.guard(scheduler)
-    shadow.add(climb())
+    scheduler, multiplier = Halving(optimizer), LRMultiplier.of(optimizer)
+    multiplier.wrap(scheduler)
+    multiplier.add(make_factor())
 
     for _ in range(3):
-        shadow.settle()
+        multiplier.reset()
         optimizer.step()
         scheduler.step()
 
 
 @pytest.mark.parametrize("kind", ["number", "tensor"])
 def test_an_update_takes_as_many_calls_for_all_groups_as_for_a_few(kind: str) -> None:
-    """No function, of Python or C, is called for each group from Python, and no operation of torch is run for each."""
+    """No function of Python or C, and no operation of torch, is called once for each group."""
     calls = []
     for count in (2, 200):
         lrs = list(torch.rand(count).unbind()) if kind == "tensor" else [0.1] * count
         optimizer = sgd(lrs)
-        shadow = LRMultiplier.of(optimizer)
-        shadow.add(Alike())
+        multiplier = LRMultiplier.of(optimizer)
+        multiplier.add(Alike())
 
-        def update(shadow: LRMultiplier = shadow, optimizer: SGD = optimizer) -> None:
-            shadow.settle()
-            shadow._before_step(optimizer, (), {})
-            shadow._after_step(optimizer, (), {})
-            with shadow.bare():
+        def update(multiplier: LRMultiplier = multiplier, optimizer: SGD = optimizer) -> None:
+            multiplier.reset()
+            multiplier._before_step(optimizer, (), {})
+            multiplier._after_step(optimizer, (), {})
+            with multiplier.unscaled():
                 pass
 
         update()
@@ -310,16 +324,16 @@ def test_an_update_takes_as_many_calls_for_all_groups_as_for_a_few(kind: str) ->
     assert calls[0] == calls[1]
 
 
-def test_a_captured_update_is_none() -> None:
-    """Recorded in a CUDA graph it is not taken: nothing of the ramp gets into the graph, and a warning says what follows."""
+def test_a_captured_update_does_not_count() -> None:
+    """Nothing of the ramp gets into the CUDA graph, and a warning says what follows for its replays."""
     optimizer = sgd([tensor(0.5)])
-    shadow = LRMultiplier.of(optimizer)
-    shadow.add(Alike())
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(Alike())
     optimizer.step()
     version = optimizer.param_groups[0]["lr"]._version
 
-    says = r"SGD is captured in a CUDA graph.*warmup\('500 steps'\) >> cosine\(\)"
-    with captured(), pytest.warns(UserWarning, match=says):
+    says = r"^LR703: .*SGD is captured in a CUDA graph.*warmup\('500 steps'\) >> cosine\(\)"
+    with captured(), pytest.warns(ScheduleWarning, match=says):
         optimizer.step()
     assert optimizer.param_groups[0]["lr"]._version == version
     assert lrs_of(optimizer) == [0.5 * 0.25]
@@ -329,9 +343,139 @@ def test_a_captured_update_is_none() -> None:
 
 
 def test_an_lr_that_is_no_number_is_written_as_it_is() -> None:
-    """NaN differs from itself, and still is no direct write."""
+    """NaN differs from itself, but is no direct write."""
     for lrs in ([float("nan")], [float("nan"), 0.1]):
         optimizer = sgd(lrs)
         LRMultiplier.of(optimizer).add(Alike())
         optimizer.step()
         assert lrs_of(optimizer)[1:] == [0.1 * 0.25][: len(lrs) - 1]
+
+
+MIXED = r"parameter group 0 is a number \(0.1\) and that of group 1 is a tensor.*lr=torch\.tensor\(0\.1\) in group 0"
+
+
+def test_numbers_and_tensors_in_one_optimizer_are_refused() -> None:
+    """The message says which group has what; the optimizer is as it was."""
+    optimizer = sgd([0.1, tensor(0.05)])
+    with pytest.raises(ScheduleError, match=MIXED):
+        LRMultiplier.of(optimizer)
+    assert lrs_of(optimizer) == [0.1, 0.05]
+    assert LRMultiplier.around(optimizer) is None
+
+
+def test_a_group_of_the_other_kind_is_refused_before_it_is_added() -> None:
+    """The groups go on as they were."""
+    optimizer, factor = sgd([0.1]), Alike()
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
+    with pytest.raises(ScheduleError, match=MIXED):
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(0.25)})
+    optimizer.step()
+    assert lrs_of(optimizer) == [0.1 * 0.25]
+
+
+def test_a_mixture_does_not_keep_a_ramp_from_ending() -> None:
+    """A tensor group that is appended to the list is refused at the update; the unscaled LRs are left behind."""
+    optimizer, factor = sgd([0.1]), Alike()
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
+    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(0.25)}
+    optimizer.param_groups.append(late)
+    with pytest.raises(ScheduleError, match=MIXED):
+        optimizer.step()
+    multiplier.remove(factor)
+    assert lrs_of(optimizer) == [0.1, 0.25]
+    assert LRMultiplier.around(optimizer) is None
+
+
+@pytest.mark.parametrize("kind", [kind for kind, lrs in KINDS.items() if len(lrs()) > 1])
+def test_groups_that_are_stepped_one_after_another_take_one_update(kind: str) -> None:
+    """As DeepSpeed does it: each inner step sees its group's LR, and the factor moves after the last one."""
+    optimizer, factor, used = sgd(KINDS[kind]()), Alike(), []
+    unscaled = lrs_of(optimizer)
+    optimizer.register_step_pre_hook(lambda stepped, *_: used.append(float(stepped.param_groups[0]["lr"])))
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
+
+    for _ in range(3):
+        narrowed_step(optimizer)
+        multiplier.reset()
+
+    assert used == pytest.approx([lr * now for now in (0.125, 0.25, 0.5) for lr in unscaled])
+    assert [float(group["lr"]) for group in optimizer.state_dict()["param_groups"]] == unscaled
+    multiplier.remove(factor)
+    assert lrs_of(optimizer) == unscaled
+
+
+def test_a_scheduler_that_steps_inside_a_narrowed_step_is_no_change_of_groups() -> None:
+    """The list is a part of the known groups then; a list that is still shorter after the batch is a change."""
+    optimizer, factor = sgd(BASES), Alike()
+    multiplier = LRMultiplier.of(optimizer)
+    multiplier.add(factor)
+    groups = optimizer.param_groups
+
+    optimizer.param_groups = groups[:1]
+    with multiplier.unscaled():
+        pass
+    optimizer.param_groups = groups
+    multiplier.reset()
+    assert lrs_of(optimizer) == [lr * 0.125 for lr in BASES]
+    assert len(multiplier.factors) == 3
+
+    optimizer.param_groups = groups[1:]
+    multiplier.reset()
+    assert lrs_of(optimizer) == [lr * 0.125 for lr in BASES[1:]]
+    assert len(multiplier.factors) == 2
+
+
+@pytest.mark.parametrize("held", ["attributes", "list", "dict"])
+def test_a_hybrid_takes_one_update_and_saves_the_unscaled_lrs(held: str) -> None:
+    """The steps of its optimizers count as one update; the state of each holds the unscaled LRs of its groups."""
+    optimizers, factor = [sgd([0.1, 0.05]), sgd([0.02])], Alike()
+    hybrid = Hybrid(list(optimizers), held)
+    multiplier = LRMultiplier.of(hybrid)
+    multiplier.add(factor)
+    for _ in range(2):
+        hybrid.step()
+    assert lrs_of(hybrid) == [lr * 0.5 for lr in (0.1, 0.05, 0.02)]
+    saved = [[group["lr"] for group in optimizer.state_dict()["param_groups"]] for optimizer in optimizers]
+    assert saved == [[0.1, 0.05], [0.02]]
+
+
+def test_an_update_whose_groups_are_not_all_stepped_ends_with_the_batch() -> None:
+    """A hybrid may step one of its optimizers now and then."""
+    first, second, factor = sgd([0.1]), sgd([0.02]), Alike()
+    multiplier = LRMultiplier.of(Hybrid([first, second]))
+    multiplier.add(factor)
+    first.step()
+    assert lrs_of(first) == [0.1 * 0.125]
+    multiplier.reset()
+    assert [*lrs_of(first), *lrs_of(second)] == [0.1 * 0.25, 0.02 * 0.25]
+
+
+class Joined(Hybrid):
+    """A hybrid whose list of groups is made anew each time."""
+
+    param_groups = property(  # type: ignore[assignment]  # an attribute in torch
+        lambda self: [group for optimizer in self.optimizers for group in optimizer.param_groups], lambda self, _: None
+    )
+
+
+def test_a_hybrid_without_a_list_of_its_own_is_loaded_in_parts() -> None:
+    """The unscaled LRs of the optimizer that is loaded are its state's; those of the other optimizer do not change."""
+    first, second, factor = sgd([0.1, 0.05]), sgd([0.02]), Alike()
+    hybrid = Joined([first, second])
+    multiplier = LRMultiplier.of(hybrid)
+    multiplier.add(factor)
+    hybrid.step()
+    states = [copy.deepcopy(optimizer.state_dict()) for optimizer in (first, second)]
+    states[0]["param_groups"][1]["lr"] = 0.5
+    for optimizer, state in zip((first, second), states, strict=True):
+        optimizer.load_state_dict(state)
+    assert lrs_of(hybrid) == [lr * 0.25 for lr in (0.1, 0.5, 0.02)]
+
+    hybrid.step()
+    multiplier.reset()
+    assert lrs_of(hybrid) == [lr * 0.5 for lr in (0.1, 0.5, 0.02)]
+    multiplier.remove(factor)
+    assert [*lrs_of(first), *lrs_of(second)] == [0.1, 0.5, 0.02]

@@ -1,4 +1,4 @@
-"""Optimizers that step another one: the schedule moves on with the updates that the other takes."""
+"""Where an update of an optimizer begins and ends, even if it steps other optimizers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch.optim import SGD, Optimizer
 
 from lr_toolkit import Horizon, ScheduledLR, ScheduleError
-from lr_toolkit.optim.updates import hookable_optimizers
-from tests.helpers.stepping_others import Sharp, Wrapper
+from lr_toolkit.optim.updates import UpdateTracker, hookable_optimizers
+from tests.helpers.stepping_others import Hybrid, Sharp, Wrapper
 
 
 def weights() -> list[torch.nn.Parameter]:
@@ -24,13 +24,14 @@ def weights() -> list[torch.nn.Parameter]:
 WAYS: dict[str, tuple[Callable[[], Optimizer], Callable[[Any], Callable[[], Any]]]] = {
     "SAM's second step": (lambda: Sharp(weights()), lambda optimizer: optimizer.second_step),
     "SAM's step": (lambda: Sharp(weights()), lambda optimizer: optimizer.step),
+    "a hybrid": (lambda: Hybrid([SGD(weights(), lr=1.0), SGD(weights(), lr=1.0)]), lambda optimizer: optimizer.step),
     "a wrapper": (lambda: Wrapper(SGD(weights(), lr=1.0)), lambda optimizer: optimizer.step),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_schedule_moves_on_with_the_updates_of_the_optimizer_within(way: str) -> None:
-    """Each of them counts once, and a step of the scheduler between two of them not at all."""
+    """Each update counts once; a second step of the scheduler after it does not count."""
     make, step_of = WAYS[way]
     optimizer = make()
     scheduler = ScheduledLR(optimizer, "linear()", Horizon(4))
@@ -45,7 +46,7 @@ def test_a_schedule_moves_on_with_the_updates_of_the_optimizer_within(way: str) 
 
 
 def test_an_optimizer_steps_itself_and_no_stranger() -> None:
-    """One that it merely holds, with groups of its own, has updates of its own."""
+    """An optimizer in an attribute with other groups has updates of its own."""
     plain, sharp = SGD(weights(), lr=1.0), Sharp(weights())
     plain.other = SGD(weights(), lr=1.0)  # type: ignore[attr-defined]  # as any object, it can hold another
 
@@ -54,8 +55,71 @@ def test_an_optimizer_steps_itself_and_no_stranger() -> None:
     assert hookable_optimizers(Wrapper(plain)) == [plain]
 
 
+@pytest.mark.parametrize("held", ["attributes", "list", "dict"])
+def test_optimizers_that_a_hybrid_steps_are_found(held: str) -> None:
+    """In attributes, a list or a dict, if their groups are parts of the hybrid's."""
+    first, second, other = (SGD(weights(), lr=1.0) for _ in range(3))
+    hybrid = Hybrid([first, second], held)
+    hybrid.other = [other]  # type: ignore[attr-defined]  # as any object, it can hold another
+
+    assert hookable_optimizers(hybrid) == [first, second]
+
+
+GROUPS: list[dict[str, Any]] = [{"params": []}, {"params": []}, {"params": []}]
+# Each event is a step() that begins, or the indices of the groups whose step() returns; then whether an update ends there.
+RUNS: dict[str, list[tuple[list[int] | None, bool]]] = {
+    "one step": [(None, True), ([0, 1, 2], True)],
+    "a step inside a step": [(None, True), (None, False), ([0, 1, 2], False), ([0, 1, 2], True)],
+    "parts inside a step": [
+        (None, True),
+        (None, False),
+        ([0], False),
+        (None, False),
+        ([1, 2], False),
+        ([0, 1, 2], True),
+    ],
+    "parts": [
+        (None, True),
+        ([0], False),
+        (None, True),
+        ([2], False),
+        (None, True),
+        ([1], True),
+        (None, True),
+        ([1], False),
+    ],
+    "an end without a beginning": [([0, 1, 2], False)],
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_an_update_ends_when_each_group_was_stepped(run: str) -> None:
+    """Whatever the number of step() calls; a step() inside another begins no update."""
+    updates = UpdateTracker()
+    for indices, expected in RUNS[run]:
+        if indices is None:
+            assert updates.begin() == expected
+        else:
+            assert updates.end([GROUPS[index] for index in indices], GROUPS) == expected
+
+
+def test_a_step_that_raised_is_no_update_until_it_is_called_again() -> None:
+    """``reset`` finds the update between two batches."""
+    updates = UpdateTracker()
+    updates.begin()  # raises
+    assert not updates.reset()
+    updates.begin()  # raises
+    updates.begin()
+    assert not updates.end(GROUPS, GROUPS)
+    assert updates.reset()
+    assert not updates.reset()
+    updates.begin()
+    assert updates.end(GROUPS, GROUPS)
+    assert not updates.reset()
+
+
 def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
-    """Its schedule would stand still for ever."""
+    """Its schedule would never move."""
     optimizer = Wrapper(SGD(weights(), lr=1.0))
     del optimizer.optimizer
 

@@ -1,4 +1,4 @@
-"""Which learning rates a run is going to use, for any scheduler: a copy is stepped as Lightning would step the original."""
+"""Forecasts the learning rates of a run, for any scheduler: a copy is stepped as Lightning would step the original."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from lr_toolkit.lightning._compat import callbacks_of, steps_schedulers_itself
 from lr_toolkit.lightning.warmup.warmup import LRWarmup
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.multiplier import LRMultiplier
-from lr_toolkit.preview.phase_rows import phase_rows
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.warmup.optimizer_ramp import OptimizerRamp
     from lr_toolkit.schedules import Horizon
 
-__all__ = ["Forecast", "forecast"]
+__all__ = ["Forecast", "forecast", "ramps_of"]
 
 _POINTS = 400  # of a schedule in closed form
 _STEPS = 500_000  # parameter groups x updates that are stepped through, about a second
@@ -39,9 +38,14 @@ _STEPS = 500_000  # parameter groups x updates that are stepped through, about a
 class Forecast:
     """The LRs of an optimizer's groups: row i is used by update ``updates[i]``.
 
-    ``why_not`` says why there is none, ``error`` what a scheduler is going to raise, ``cut`` that it ends before the run,
-    ``ramps`` which warmup callbacks multiply what the scheduler alone would use, ``is_on_axis`` whether the updates are known to
-    lie one by one on the loggers' x axis.
+    Args:
+        updates: the numbers of the updates, ascending, not necessarily all of them.
+        lrs: a row for each of them, a column for each parameter group.
+        why_not: why there is no forecast.
+        error: the error that a scheduler is going to raise.
+        cut: whether the forecast ends before the run does.
+        ramps: the warmup callbacks that multiply the LRs of the schedulers.
+        is_on_axis: whether each update is one point on the x axis of the loggers.
     """
 
     updates: NDArray[np.int64]
@@ -58,102 +62,107 @@ class Forecast:
         return cls(np.empty(0, np.int64), np.empty((0, 0)), why_not)
 
 
-def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, course: RunLayout) -> Forecast:
-    """The LRs that ``optimizer`` is going to use from here on, under the ramps of ``LRWarmup`` too; the run is not touched.
+def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, layout: RunLayout) -> Forecast:
+    """The LRs that ``optimizer`` is going to use from here on, ramps of ``LRWarmup`` included; the run is not touched.
 
     Raises:
-        ScheduleError: for a ramp that does not fit the run, as it does itself when it begins.
+        ScheduleError: for a ramp that does not fit the run, as the callback itself raises when it begins.
     """
-    if not course.updates:
+    if not layout.updates:
         return Forecast.none("the run's length is not known")
-    if course.start >= course.updates:
+    if layout.start >= layout.updates:
         return Forecast.none("nothing is left to train")
-    by_hand = _by_hand(trainer, module, optimizer, course)
-    if by_hand is not None:
-        course = replace(course, horizon=by_hand)
-    ramps = [one for one in callbacks_of(trainer) if isinstance(one, LRWarmup)]
-    ascents = [one for ramp in ramps for one in ramp.ascents(trainer) if one.optimizer is optimizer and not one.is_over]
-    shadow = LRMultiplier.around(optimizer)
-    with shadow.bare() if shadow else nullcontext():
-        alone = _alone(trainer, module, optimizer, course, _corners(ascents, course))
-    alone = replace(alone, ramps=tuple(repr(one.warmup) for one in ascents), is_on_axis=by_hand is None)
-    if alone.why_not or not ascents:
-        return alone
-    starts = course.starts()
-    ahead = alone.updates - course.start
-    # A resumed run's epochs are those of its course; a later fit of the same Trainer has a course of its own.
-    epochs = np.searchsorted(starts, alone.updates, side="right") - 1 + (0 if course.start else trainer.current_epoch)
-    lrs = alone.lrs
-    for one in ascents:
-        lrs = lrs * one.ahead(ahead, epochs)
-    return replace(alone, lrs=lrs)
+    given = _given_horizon(trainer, module, optimizer, layout)
+    if given is not None:
+        layout = replace(layout, horizon=given)
+    ramps = [ramp for ramp in ramps_of(trainer) if ramp.optimizer is optimizer and not ramp.is_over]
+    multiplier = LRMultiplier.around(optimizer)
+    with multiplier.unscaled() if multiplier else nullcontext():
+        unscaled = _unscaled(trainer, module, optimizer, layout, _points_of_ramps(ramps, layout))
+    unscaled = replace(unscaled, ramps=tuple(repr(ramp.spec) for ramp in ramps), is_on_axis=given is None)
+    if unscaled.why_not or not ramps:
+        return unscaled
+    # A resumed run counts its epochs from the beginning; a later fit of the same Trainer has a layout of its own.
+    first_epoch = 0 if layout.start else trainer.current_epoch
+    epochs = np.searchsorted(layout.starts(), unscaled.updates, side="right") - 1 + first_epoch
+    lrs = unscaled.lrs
+    for ramp in ramps:
+        lrs = lrs * ramp.ahead(unscaled.updates - layout.start, epochs)
+    return replace(unscaled, lrs=lrs)
 
 
-def _by_hand(trainer: Trainer, module: LightningModule, optimizer: Optimizer, course: RunLayout) -> Horizon | None:
-    """The length that a module says which steps its optimizers itself, where that is not the Trainer's number of batches."""
+def ramps_of(trainer: Trainer) -> list[OptimizerRamp]:
+    """The ramps of the Trainer's warmup callbacks, one for each callback and optimizer."""
+    callbacks = [callback for callback in callbacks_of(trainer) if isinstance(callback, LRWarmup)]
+    return [ramp for callback in callbacks for ramp in callback.ramps(trainer)]
+
+
+def _given_horizon(
+    trainer: Trainer, module: LightningModule, optimizer: Optimizer, layout: RunLayout
+) -> Horizon | None:
+    """The ``horizon=`` of a module that optimizes manually, if it is not the Trainer's number of batches."""
     if module.automatic_optimization:
         return None
     for config in trainer.lr_scheduler_configs:
-        one = config.scheduler
-        if isinstance(one, ScheduledLR) and one.optimizer is optimizer and one.horizon.unit == "step":
-            return one.horizon if one.horizon.steps != course.updates else None
+        scheduler = config.scheduler
+        if isinstance(scheduler, ScheduledLR) and scheduler.optimizer is optimizer and scheduler.horizon.unit == "step":
+            return scheduler.horizon if scheduler.horizon.steps != layout.updates else None
     return None
 
 
-def _corners(ascents: Sequence[OptimizerRamp], course: RunLayout) -> NDArray[np.int64]:
-    """Updates at which ramps are to be seen."""
+def _points_of_ramps(ramps: Sequence[OptimizerRamp], layout: RunLayout) -> NDArray[np.int64]:
+    """The updates that the forecast has to contain to show the ramps."""
     found: list[NDArray[Any]] = [np.empty(0)]
-    for one in ascents:
-        if one.warmup.interval == "step":
-            end = course.start + one.left(course.updates - course.start)
-            found.append(np.linspace(course.start, end, min(end - course.start + 1, _POINTS)))
+    for ramp in ramps:
+        if ramp.spec.counts_updates:
+            end = layout.start + ramp.left(layout.updates - layout.start)
+            found.append(np.linspace(layout.start, end, min(end - layout.start + 1, _POINTS)))
         else:
-            starts = course.starts()
-            climbs = starts[starts > course.start]
-            climbs = climbs[: one.left(len(climbs)) + 1]
+            starts = layout.starts()
+            ahead = starts[starts > layout.start]
+            climbs = ahead[: ramp.left(len(ahead)) + 1]
             found += [climbs - 1, climbs]
     updates = np.unique(np.concatenate(found).round().astype(np.int64))
-    return updates[(course.start <= updates) & (updates < course.updates)]
+    return updates[(layout.start <= updates) & (updates < layout.updates)]
 
 
-def _alone(
-    trainer: Trainer, module: LightningModule, optimizer: Optimizer, course: RunLayout, wanted: NDArray[np.int64]
+def _unscaled(
+    trainer: Trainer, module: LightningModule, optimizer: Optimizer, layout: RunLayout, points: NDArray[np.int64]
 ) -> Forecast:
-    """What the schedulers alone would say, at these updates in any case; to be asked where no ramp is to be seen."""
-    configs = [one for one in trainer.lr_scheduler_configs if one.scheduler.optimizer is optimizer]
-    ours = [one.scheduler for one in configs if isinstance(one.scheduler, ScheduledLR)]
+    """The LRs of the schedulers without any ramp; the forecast contains these points."""
+    configs = [config for config in trainer.lr_scheduler_configs if config.scheduler.optimizer is optimizer]
+    ours = [config.scheduler for config in configs if isinstance(config.scheduler, ScheduledLR)]
     if len(configs) == len(ours) == 1:
-        return _closed_form(ours[0], course, wanted)
+        return _closed_form(ours[0], layout, points)
     if not module.automatic_optimization and configs:
         return Forecast.none("the module steps its scheduler itself")
     if steps_schedulers_itself(module):
         return Forecast.none("the module has its own lr_scheduler_step")
-    if not course.has_epochs and any(one.interval == "epoch" or one.frequency != 1 for one in configs):
+    if not layout.has_epochs and any(config.interval == "epoch" or config.frequency != 1 for config in configs):
         return Forecast.none("the length of an epoch is not known")
-    return _stepped(trainer, module, optimizer, configs, course)
+    return _stepped(trainer, module, optimizer, configs, layout)
 
 
-def _closed_form(scheduler: ScheduledLR, course: RunLayout, wanted: NDArray[np.int64]) -> Forecast:
-    """The plan at its phases' boundaries, at points between them, and where it is wanted."""
-    steps = course.updates
-    edges = {0, steps - 1}
-    for leg in phase_rows(scheduler.route):
-        edges |= {leg.start, leg.end - 1, leg.end}
-    points = np.linspace(course.start, steps - 1, min(steps, _POINTS)).round().astype(np.int64)
-    points = np.union1d(points, wanted)
+def _closed_form(scheduler: ScheduledLR, layout: RunLayout, points: NDArray[np.int64]) -> Forecast:
+    """The plan at the edges of its phases, at points between them, and at the given points."""
+    steps = layout.updates
+    even = np.linspace(layout.start, steps - 1, min(steps, _POINTS)).round().astype(np.int64)
+    points = np.union1d(even, points)
     if scheduler.horizon.unit == "epoch":
-        starts = course.starts()
-        updates = np.union1d(points, starts[starts >= course.start])
+        starts = layout.starts()
+        updates = np.union1d(points, starts[starts >= layout.start])
         counts = np.searchsorted(starts, updates, side="right") - 1
     else:
-        ahead = [edge for edge in edges if course.start <= edge < steps]
-        updates = np.union1d(points, np.array(ahead, np.int64))
-        counts = updates
+        edges = {0, steps - 1}
+        for phase in scheduler.phases:
+            edges |= {phase.start, phase.end - 1, phase.end}
+        ahead = [edge for edge in edges if layout.start <= edge < steps]
+        updates = counts = np.union1d(points, np.array(ahead, np.int64))
     return Forecast(updates, np.array([scheduler.planned(int(k)) for k in counts]))
 
 
 class DummyOptimizer(Optimizer):
-    """Parameter groups with the options of another optimizer's and nothing to train."""
+    """An optimizer with the options of another one's parameter groups, and nothing to train."""
 
     def __init__(self, real: Optimizer) -> None:
         groups = []
@@ -165,7 +174,7 @@ class DummyOptimizer(Optimizer):
         super().__init__(groups, dict(real.defaults))
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]  # torch has overloads
-        """An update that changes nothing."""
+        """Change nothing."""
 
 
 def _cloned(value: Any) -> Any:
@@ -173,45 +182,46 @@ def _cloned(value: Any) -> Any:
 
 
 def _stepped(
-    trainer: Trainer, module: LightningModule, optimizer: Optimizer, configs: Sequence[Any], course: RunLayout
+    trainer: Trainer, module: LightningModule, optimizer: Optimizer, configs: Sequence[Any], layout: RunLayout
 ) -> Forecast:
-    stand_in = DummyOptimizer(optimizer)
-    # What a scheduler's functions hold of the run is shared with the copy, not copied with it.
-    memo: dict[int, Any] = {id(optimizer): stand_in, id(trainer): trainer, id(module): module}
+    """The LRs of copies of the schedulers that are stepped through the run."""
+    dummy = DummyOptimizer(optimizer)
+    # What a scheduler's functions hold of the run is shared with the copy, not copied.
+    memo: dict[int, Any] = {id(optimizer): dummy, id(trainer): trainer, id(module): module}
     try:
-        copies = [(one, copy.deepcopy(one.scheduler, memo)) for one in configs if not one.reduce_on_plateau]
-    except Exception as error:  # whatever a third party's scheduler holds
+        copies = [(config, copy.deepcopy(config.scheduler, memo)) for config in configs if not config.reduce_on_plateau]
+    except Exception as error:  # anything can be inside a user's scheduler
         return Forecast.none(f"the scheduler cannot be copied ({type(error).__name__})")
-    room = max(_STEPS // max(len(stand_in.param_groups), 1), 1000)
-    last = min(course.updates, course.start + room)
+    most = max(_STEPS // max(len(dummy.param_groups), 1), 1000)
+    last = min(layout.updates, layout.start + most)
     rows: list[list[float]] = []
     failed = ""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the stand-in, which is stepped as no optimizer is
-        for update, (epoch, batch, done) in enumerate(course.ends()):
-            if update < course.start:
+        warnings.simplefilter("ignore")  # of torch, about the dummy
+        for update, (epoch, batch, is_epoch_end) in enumerate(layout.ends()):
+            if update < layout.start:
                 continue
             if update >= last or failed:
                 break
-            rows.append([float(group["lr"]) for group in stand_in.param_groups])
-            stand_in.step()
+            rows.append([float(group["lr"]) for group in dummy.param_groups])
+            dummy.step()
             for config, scheduler in copies:
-                if config.interval == "step" or done:
-                    at = batch if config.interval == "step" else epoch + 1
-                    failed = failed or _step(scheduler, at, config.frequency)
-    updates = np.arange(course.start, course.start + len(rows))
-    if failed and len(rows) + course.start == course.updates:
+                if config.interval == "step" or is_epoch_end:
+                    count = batch if config.interval == "step" else epoch + 1
+                    failed = failed or _step(scheduler, count, config.frequency)
+    end = layout.start + len(rows)
+    if end == layout.updates:
         failed = ""  # raised after the last update only
-    raised = f"after {len(rows) + course.start} updates: {failed}" if failed else ""
-    return Forecast(updates, np.array(rows), error=raised, cut=last < course.updates)
+    raises = f"after {end} updates: {failed}" if failed else ""
+    return Forecast(np.arange(layout.start, end), np.array(rows), error=raises, cut=last < layout.updates)
 
 
-def _step(scheduler: Any, at: int, frequency: int) -> str:
-    """Step a copied scheduler if it is its turn; what it raises, as text."""
-    if frequency < 1 or at % frequency:
+def _step(scheduler: Any, count: int, frequency: int) -> str:
+    """Step a copied scheduler if ``frequency`` divides ``count``; returns the error that it raises, as text."""
+    if frequency < 1 or count % frequency:
         return ""
     try:
         scheduler.step()
-    except Exception as error:  # a third party's: what it will raise in the run is worth knowing now
+    except Exception as error:  # the error that the scheduler will raise in the run is worth knowing now
         return f"{type(error).__name__}: {error}"
     return ""

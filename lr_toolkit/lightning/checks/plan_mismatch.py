@@ -1,4 +1,4 @@
-"""Plan against fact: whether an update used the learning rate that its schedule says."""
+"""The check of plan against fact: whether an update used the learning rate of its schedule."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import torch
 from torch import Tensor
 
 from lr_toolkit.lightning._compat import callbacks_of, is_a
+from lr_toolkit.lightning.checks.finding import Finding, check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lightning.pytorch import Trainer
 
-    from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
     from lr_toolkit.optim import ScheduledLR
 
 __all__ = ["PlanMismatch", "find_mismatch"]
+
+_CODE = "LR601"
 
 # Callbacks of Lightning that write LRs, and what to write instead.
 _WRITERS = {
@@ -35,48 +37,68 @@ _PACKAGES = ("lightning", "lr_toolkit", "pytorch_lightning")
 @final
 @dataclass(frozen=True, slots=True)
 class PlanMismatch:
-    """An update whose learning rate is not the planned one."""
+    """An update whose learning rate is not the planned one.
+
+    Args:
+        update: the number of the update, as its scheduler counts.
+        series: the name of the parameter group in the logs.
+        used: the LR that the group used.
+        planned: the LR that the schedule says.
+        causes: what may have written the other LR, the most likely first.
+    """
 
     update: int
-    curve: str
+    series: str
     used: float
     planned: float
     causes: tuple[str, ...]
 
+    @property
+    def finding(self) -> Finding:
+        """The mismatch as a finding."""
+        return Finding(_CODE, str(self))
+
     def __str__(self) -> str:
-        causes = "; ".join(self.causes)
         return (
-            f"Update {self.update} used a learning rate of {self.used:.6g} for {self.curve!r}, and the plan says "
-            f"{self.planned:.6g}. Likely causes: {causes}."
+            f"Update {self.update} used a learning rate of {self.used:.6g} for {self.series!r}, and the plan says "
+            f"{self.planned:.6g}. Likely causes: {'; '.join(self.causes)}."
         )
 
 
-def find_mismatch(trainer: Trainer, capture: UpdateRecorder, names: Sequence[str]) -> PlanMismatch | None:
-    """The first parameter group whose LR was not the planned one, ``None`` where all were.
-
-    The plan is that of the scheduler, times what warmup callbacks made of it.
+@check(_CODE, "An update did not use the learning rate of its schedule", when="at an update")
+def find_mismatch(
+    trainer: Trainer,
+    scheduler: ScheduledLR,
+    *,
+    update: int,
+    used: Sequence[float],
+    planned: Sequence[float],
+    names: Sequence[str],
+) -> PlanMismatch | None:
+    """Compare the LRs that an update used with the planned ones.
 
     Args:
         trainer: the run, in which likely causes are looked for.
-        capture: what the latest update used.
-        names: what each group's curve is called.
+        scheduler: the scheduler that planned the update.
+        update: the number of the update, as ``scheduler`` counts.
+        used: the LR of each parameter group in the update.
+        planned: the LR that each group should have used, warmup ramps included.
+        names: the name of each group in the logs.
+
+    Returns:
+        The first group that used another LR, ``None`` if all used theirs.
     """
-    scheduler = capture.scheduler
-    if scheduler is None:
-        return None
-    plan = scheduler.planned(capture.counted)
-    factors = capture.factors or (1.0,) * len(plan)
     # A tensor LR carries fewer digits: the plan was rounded once when it was written.
-    tensors = [group["lr"] for group in capture.optimizer.param_groups if isinstance(group["lr"], Tensor)]
-    tolerance = max([1e-9, *(4 * torch.finfo(lr.dtype).eps for lr in tensors)])
-    for name, used, lr, factor in zip(names, capture.lrs, plan, factors, strict=False):
-        if not math.isclose(used, lr * factor, rel_tol=tolerance, abs_tol=1e-30):
-            return PlanMismatch(capture.counted, name, used, lr * factor, _causes(trainer, scheduler))
+    dtypes = {group["lr"].dtype for group in scheduler.optimizer.param_groups if isinstance(group["lr"], Tensor)}
+    tolerance = max([1e-9, *(4 * torch.finfo(dtype).eps for dtype in dtypes)])
+    for name, was, should_be in zip(names, used, planned, strict=False):
+        if not math.isclose(was, should_be, rel_tol=tolerance, abs_tol=1e-30):
+            return PlanMismatch(update, name, was, should_be, _causes(trainer, scheduler))
     return None
 
 
 def _causes(trainer: Trainer, scheduler: ScheduledLR) -> tuple[str, ...]:
-    """What could have written another LR, the surest first."""
+    """What may have written another LR, the most likely first."""
     others = [
         type(config.scheduler).__name__
         for config in trainer.lr_scheduler_configs
@@ -86,12 +108,13 @@ def _causes(trainer: Trainer, scheduler: ScheduledLR) -> tuple[str, ...]:
         return (f"{' and '.join(others)} drives the same optimizer. Keep one scheduler for each optimizer",)
     callbacks = callbacks_of(trainer)
     for callback in callbacks:
-        for name, says in _WRITERS.items():
+        for name, text in _WRITERS.items():
             if is_a(callback, name):
-                return (f"{type(callback).__name__} {says}",)
-    own = ", ".join(type(one).__name__ for one in callbacks if type(one).__module__.split(".")[0] not in _PACKAGES)
+                return (f"{type(callback).__name__} {text}",)
+    of_user = [type(callback) for callback in callbacks if type(callback).__module__.split(".")[0] not in _PACKAGES]
+    names = f" ({', '.join(kind.__name__ for kind in of_user)})" if of_user else ""
     return (
-        f"a callback{own and f' ({own})'} or hook writes group['lr'] (scheduler.rebase(lr) is the way to mean it)",
+        f"a callback{names} or hook writes group['lr'] (scheduler.rebase(lr) changes the plan instead)",
         "a second scheduler holds this optimizer",
         "scheduler.step() was called before optimizer.step(), or more than once for an update",
     )

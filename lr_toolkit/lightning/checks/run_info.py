@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
+from lr_toolkit.lightning._compat import is_trial
 from lr_toolkit.lightning.checks.forecast import Forecast, forecast
 from lr_toolkit.lightning.run_layout import RunLayout, run_layout_of
 
@@ -21,13 +22,14 @@ __all__ = ["RunInfo"]
 class RunInfo:
     """What is known about a run before its first update.
 
-    ``forecasts`` are those of the ``optimizers``, in their order; ``validated`` are the metrics that sanity validation produced.
+    ``forecasts`` are those of the ``optimizers``, in their order. ``validated`` are the metrics that the sanity validation
+    logged.
     """
 
     trainer: Trainer
     module: LightningModule
     optimizers: Sequence[Optimizer]
-    course: RunLayout
+    layout: RunLayout
     forecasts: Sequence[Forecast]
     validated: frozenset[str]
 
@@ -35,10 +37,20 @@ class RunInfo:
     def of(
         cls, trainer: Trainer, module: LightningModule, optimizers: Sequence[Optimizer], validated: frozenset[str]
     ) -> RunInfo:
-        """Work out the course of the run and what each optimizer is going to use."""
-        course = run_layout_of(trainer)
-        forecasts = [forecast(trainer, module, one, course) for one in optimizers]
-        return cls(trainer, module, optimizers, course, forecasts, validated)
+        """Work out the layout of the run, and the LRs that each optimizer is going to use."""
+        layout = run_layout_of(trainer)
+        forecasts = [forecast(trainer, module, optimizer, layout) for optimizer in optimizers]
+        return cls(trainer, module, optimizers, layout, forecasts, validated)
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the run is cut to a few batches on purpose, so that its length says nothing."""
+        return is_trial(self.trainer)
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether Lightning steps the schedulers; under manual optimization the module does."""
+        return bool(self.module.automatic_optimization)
 
     @property
     def configs(self) -> list[Any]:
@@ -46,5 +58,5 @@ class RunInfo:
         return list(self.trainer.lr_scheduler_configs)
 
     def configs_of(self, optimizer: Optimizer) -> list[Any]:
-        """Those of the schedulers that drive ``optimizer``."""
-        return [one for one in self.configs if one.scheduler.optimizer is optimizer]
+        """The configurations of the schedulers that drive ``optimizer``."""
+        return [config for config in self.configs if config.scheduler.optimizer is optimizer]

@@ -1,193 +1,251 @@
-"""Schedules that count in another unit than the one in which Lightning steps them."""
+"""Checks for schedules that count in another unit, or are made for another length, than the run has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, final
 
 from torch.optim import lr_scheduler as torch_lr
 
+from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
+from lr_toolkit.lightning.checks.scheduler_length import SchedulerLength, length_of
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
-from lr_toolkit.schedules.geometric import MultiStep, Step
-from lr_toolkit.schedules.routes import Plan
-from lr_toolkit.schedules.text import spell
-
-__all__ = ["idle_stairs", "length_of", "steps_and_lengths"]
+from lr_toolkit.schedules.text import call_text
 
 
-def steps_and_lengths(scene: RunInfo) -> Iterator[str]:
-    """Schedulers that never step, or whose own length has little to do with the steps that they get."""
-    if not scene.course.updates:
+@final
+@dataclass(frozen=True, slots=True)
+class _Stepped:
+    """A scheduler that Lightning is going to step ``steps`` times; of a ``ChainedScheduler``, one of its parts."""
+
+    scheduler: Any
+    interval: str
+    frequency: int
+    steps: int
+
+    @property
+    def name(self) -> str:
+        return type(self.scheduler).__name__
+
+
+def _configs(info: RunInfo) -> Iterator[tuple[Any, int]]:
+    """The configs whose steps are known beforehand, with the number of steps; none in a trial or under manual optimization."""
+    if info.is_trial or not info.is_automatic or not info.layout.updates:
         return
-    for config in scene.configs:
-        by_epoch = config.interval == "epoch" or config.frequency != 1
-        if config.reduce_on_plateau or (by_epoch and not scene.course.has_epochs):
-            continue
-        steps = scene.course.steps_of(config.interval, config.frequency)
-        found = _never(scene, config) if steps == 0 else _restarting(scene, config, steps)
-        if not found and steps:
-            parts = config.scheduler._schedulers if isinstance(config.scheduler, torch_lr.ChainedScheduler) else ()
-            judged = (judge(scene, config, one, steps) for one in parts or (config.scheduler,) for judge in _JUDGES)
-            found = next(filter(None, judged), "")
-        if found:
-            yield found
+    for config in info.configs:
+        needs_epochs = config.interval == "epoch" or config.frequency != 1
+        if not config.reduce_on_plateau and (info.layout.has_epochs or not needs_epochs):
+            yield config, info.layout.steps_of(config.interval, config.frequency)
 
 
-def _never(scene: RunInfo, config: Any) -> str:
-    name, course = type(config.scheduler).__name__, scene.course
-    if config.interval == "epoch":
-        if config.frequency > 1:
-            return (
-                f"{name} never steps: frequency={config.frequency} with interval='epoch', and the run has "
-                f"{plural(course.epochs, 'epoch')}. Write frequency=1."
+def _stepped(info: RunInfo) -> Iterator[_Stepped]:
+    """The schedulers that are stepped at a regular pace."""
+    for config, steps in _configs(info):
+        if steps and not _restarts(info, config, steps):
+            is_chain = isinstance(config.scheduler, torch_lr.ChainedScheduler)
+            for scheduler in config.scheduler._schedulers if is_chain else (config.scheduler,):
+                yield _Stepped(scheduler, config.interval, config.frequency, steps)
+
+
+def _restarts(info: RunInfo, config: Any, steps: int) -> bool:
+    """Whether a ``frequency`` in batches divides neither the epoch nor the accumulation."""
+    is_frequency_of_batches = config.interval == "step" and config.frequency != 1
+    return bool(is_frequency_of_batches and steps != info.layout.updates // config.frequency)
+
+
+# --- how often a scheduler is stepped ---------------------------------------------------------------------------------
+
+
+@check("LR201", "The run ends before the scheduler steps for the first time")
+def no_whole_epoch(info: RunInfo) -> Iterator[str]:
+    """Report a scheduler per epoch in a run that has no whole epoch."""
+    for config, steps in _configs(info):
+        if steps == 0 and config.interval == "epoch" and config.frequency == 1:
+            yield (
+                f"{type(config.scheduler).__name__} never steps: with interval='epoch' it moves at the end of an epoch, and this "
+                f"run of {plural(info.layout.updates, 'update')} ends before its first epoch does. Write interval='step'."
             )
-        return (
-            f"{name} never steps: with interval='epoch' it moves at the end of an epoch, and this run of "
-            f"{plural(course.updates, 'update')} ends before its first epoch does. Write interval='step'."
-        )
-    return (
-        f"{name} never steps: frequency={config.frequency} counts the batches inside an epoch, and an epoch has "
-        f"{course.batches:g}. Write frequency=1, and give the schedule its length in updates."
-    )
 
 
-def _restarting(scene: RunInfo, config: Any, steps: int) -> str:
-    """A ``frequency`` in batches that does not divide the epoch, or the accumulation."""
-    meant = scene.course.updates // config.frequency
-    if config.interval != "step" or config.frequency == 1 or steps == meant:
-        return ""
-    return (
-        f"{type(config.scheduler).__name__} takes {plural(steps, 'step')} in this run, not {meant}: "
-        f"frequency={config.frequency} counts batches, not updates, and starts again with every epoch. Write "
-        "frequency=1, and give the schedule its length in updates."
-    )
+@check("LR211", "The scheduler's frequency is longer than the run or the epoch")
+def never_comes_round(info: RunInfo) -> Iterator[str]:
+    """Report a ``frequency`` that is never reached."""
+    for config, steps in _configs(info):
+        if steps or config.frequency == 1:
+            continue
+        never = f"{type(config.scheduler).__name__} never steps: frequency={config.frequency}"
+        if config.interval == "epoch":
+            yield f"{never} with interval='epoch', and the run has {plural(info.layout.epochs, 'epoch')}. Write frequency=1."
+        else:
+            yield (
+                f"{never} counts the batches inside an epoch, and an epoch has {info.layout.batches:g}. Write frequency=1, and "
+                "give the schedule its length in updates."
+            )
 
 
-def _wrong_unit(scene: RunInfo, config: Any, scheduler: Any, steps: int) -> str:
-    """A schedule whose own length has little to do with the steps that it is going to get."""
-    course, name = scene.course, type(scheduler).__name__
-    if isinstance(scheduler, ScheduledLR):
-        if scheduler.horizon.unit == config.interval and config.frequency == 1:
-            return _wrong_horizon(scene, scheduler, steps)
-        return (
-            f"{name} counts in {scheduler.horizon.unit}s, and interval={config.interval!r}, frequency={config.frequency} "
-            "step it otherwise. Let scheduler_config(optimizer, schedule, self.trainer) write the dict."
-        )
-    what, length, kind = length_of(scheduler)
-    if not length:
-        return ""
-    gets = f"{name} has {what}={length}, and gets {plural(steps, 'step')} in this run (interval={config.interval!r})"
-    if kind == "drop":
-        if length < steps:
-            return ""
-        verdict = "so it never drops the LR"
-    elif length > 2 * steps:
-        verdict = f"so only {steps / length:.0%} of it is run"
-    elif kind == "decay" and length < steps / 2:
-        verdict = "so it has ended long before the run"
+@check("LR212", "The scheduler's frequency starts again with every epoch")
+def frequency_restarts(info: RunInfo) -> Iterator[str]:
+    """Report a ``frequency`` in batches that divides neither the epoch nor the accumulation."""
+    for config, steps in _configs(info):
+        if steps and _restarts(info, config, steps):
+            yield (
+                f"{type(config.scheduler).__name__} takes {plural(steps, 'step')} in this run, not "
+                f"{info.layout.updates // config.frequency}: frequency={config.frequency} counts batches, not updates, and starts "
+                "again with every epoch. Write frequency=1, and give the schedule its length in updates."
+            )
+
+
+# --- how long a scheduler is ------------------------------------------------------------------------------------------
+
+
+@check("LR202", "The scheduler is more than twice as long as the run")
+def too_long(info: RunInfo) -> Iterator[str]:
+    """Report a scheduler of torch of which less than half is run."""
+    for stepped, length in _known_lengths(info):
+        if length.kind != "drop" and length.steps > 2 * stepped.steps:
+            yield _misfit(info, stepped, length, f"so only {stepped.steps / length.steps:.0%} of it is run")
+
+
+@check("LR203", "The scheduler ends before half of the run")
+def ends_early(info: RunInfo) -> Iterator[str]:
+    """Report a decay of torch that is over before half of the run."""
+    for stepped, length in _known_lengths(info):
+        if length.kind == "decay" and length.steps < stepped.steps / 2:
+            yield _misfit(info, stepped, length, "so it has ended long before the run")
+
+
+@check("LR204", "The scheduler's first drop comes after the end of the run")
+def never_drops(info: RunInfo) -> Iterator[str]:
+    """Report a staircase of torch whose first stair is longer than the run."""
+    for stepped, length in _known_lengths(info):
+        if length.kind == "drop" and length.steps >= stepped.steps:
+            yield _misfit(info, stepped, length, "so it never drops the LR")
+
+
+def _known_lengths(info: RunInfo) -> Iterator[tuple[_Stepped, SchedulerLength]]:
+    for stepped in _stepped(info):
+        length = length_of(stepped.scheduler)
+        if length is not None:
+            yield stepped, length
+
+
+def _misfit(info: RunInfo, stepped: _Stepped, length: SchedulerLength, verdict: str) -> str:
+    if stepped.interval == "epoch" and length.steps > stepped.steps:
+        fix = f"If {length.steps} counts updates, return {{'scheduler': ..., 'interval': 'step'}}"
+    elif stepped.interval == "step" and length.steps < stepped.steps:
+        fix = f"If {length.steps} counts epochs, return {{'scheduler': ..., 'interval': 'epoch'}}"
     else:
-        return ""
-    if config.interval == "epoch" and length > steps:
-        cure = f"If {length} counts updates, return {{'scheduler': ..., 'interval': 'step'}}"
-    elif config.interval == "step" and length < steps:
-        cure = f"If {length} counts epochs, return {{'scheduler': ..., 'interval': 'epoch'}}"
-    else:
-        cure = f"The length of this run is {steps}"
+        fix = f"The length of this run is {stepped.steps}"
     return (
-        f"{gets}, {verdict}. {cure}; or write scheduler_config(optimizer, schedule, self.trainer), which finds the "
-        f"run's {plural(course.updates, 'update')} by itself."
+        f"{stepped.name} has {length.name}={length.steps}, and gets {plural(stepped.steps, 'step')} in this run "
+        f"(interval={stepped.interval!r}), {verdict}. {fix}; or write scheduler_config(optimizer, schedule, self.trainer), "
+        f"which finds the run's {plural(info.layout.updates, 'update')} by itself."
     )
 
 
-def _wrong_horizon(scene: RunInfo, scheduler: ScheduledLR, steps: int) -> str:
-    """A horizon that was given, and is much longer than the run; after a shorter one the LR may be meant to stay."""
-    given = scheduler.horizon.steps
-    is_own = scheduler.host is None and scene.trainer.lightning_module.automatic_optimization
-    if not is_own or given <= 2 * steps:
-        return ""
-    return (
-        f"ScheduledLR was given horizon=Horizon(steps={given}), and gets {plural(steps, 'step')} in this run, so only "
-        f"{steps / given:.0%} of it is run. Leave out horizon=, and pass self.trainer, which knows the length of the run."
-    )
+@check("LR205", "The milestones are numbers of epochs, and the scheduler is stepped per update")
+def milestones_of_epochs(info: RunInfo) -> Iterator[str]:
+    """Report milestones in updates that look like epochs.
 
-
-def length_of(scheduler: Any) -> tuple[str, int, str]:
-    """What a scheduler calls its own length, the length (0: it has none), and its kind: decay, climb, cycle or drop."""
-    if isinstance(scheduler, torch_lr.SequentialLR):
-        _, last, kind = length_of(scheduler._schedulers[-1])
-        return "milestones and last length", int(scheduler._milestones[-1] + last), kind if kind == "decay" else "cycle"
-    if isinstance(scheduler, torch_lr.LinearLR) and scheduler.end_factor >= scheduler.start_factor:
-        return "total_iters", int(scheduler.total_iters), "climb"
-    if isinstance(scheduler, torch_lr.MultiStepLR):
-        return "its first milestone", int(min(scheduler.milestones, default=0)), "drop"
-    if isinstance(scheduler, torch_lr.LambdaLR):
-        # transformers' schedules are LambdaLRs over a partial that knows the length.
-        keywords: Mapping[str, Any] = getattr(scheduler.lr_lambdas[0], "keywords", {})
-        return "num_training_steps", int(keywords.get("num_training_steps") or 0), "decay"
-    for kind_of, attribute, kind in _LENGTHS:
-        if isinstance(scheduler, kind_of):
-            return attribute, int(getattr(scheduler, attribute)), kind
-    return "", 0, ""
-
-
-_LENGTHS: tuple[tuple[type, str, str], ...] = (
-    (torch_lr.CosineAnnealingLR, "T_max", "decay"),
-    (torch_lr.OneCycleLR, "total_steps", "decay"),
-    (torch_lr.PolynomialLR, "total_iters", "decay"),
-    (torch_lr.LinearLR, "total_iters", "decay"),
-    (torch_lr.CosineAnnealingWarmRestarts, "T_0", "cycle"),
-    (torch_lr.CyclicLR, "total_size", "cycle"),
-    (torch_lr.StepLR, "step_size", "drop"),
-)
-
-
-def _milestones_of_epochs(scene: RunInfo, config: Any, scheduler: Any, steps: int) -> str:
-    """Milestones that are numbers of epochs, taken for numbers of updates.
-
-    An early drop may be meant, so all milestones have to fit the run as epochs, and the last has to come before a twentieth of
-    the run is over: only where an epoch has more than twenty updates can both be true.
+    An early drop may be intended. So every milestone has to fit the run as an epoch, and the last has to lie in the first
+    twentieth of the run: both can only be true if an epoch has more than twenty updates.
     """
-    milestones = _milestones(scheduler)
-    last = max(milestones, default=0)
-    if config.interval != "step" or not 0 < last <= scene.course.epochs or 20 * last >= steps:
-        return ""
-    shown = ", ".join(str(one) for one in milestones)
-    quoted = ", ".join(f"'{one} epochs'" for one in milestones)
-    return (
-        f"{type(scheduler).__name__} has its last drop at update {last} of {steps}: its milestones ({shown}) count updates. If "
-        f"they are epochs, write multistep([{quoted}]) in scheduler_config(...), or, for torch's scheduler, "
-        "{'scheduler': ..., 'interval': 'epoch'}."
-    )
+    for stepped in _stepped(info):
+        milestones = _milestones(stepped.scheduler)
+        last = max(milestones, default=0)
+        if stepped.interval == "step" and 0 < last <= info.layout.epochs and 20 * last < stepped.steps:
+            shown = ", ".join(map(str, milestones))
+            in_epochs = ", ".join(f"'{milestone} epochs'" for milestone in milestones)
+            yield (
+                f"{stepped.name} has its last drop at update {last} of {stepped.steps}: its milestones ({shown}) count updates. "
+                f"If they are epochs, write multistep([{in_epochs}]) in scheduler_config(...), or, for torch's scheduler, "
+                "{'scheduler': ..., 'interval': 'epoch'}."
+            )
 
 
 def _milestones(scheduler: Any) -> list[int]:
-    """The numbers of steps at which it drops."""
+    """The steps at which a scheduler drops, if they are given as such."""
     if isinstance(scheduler, torch_lr.MultiStepLR):
         return sorted(scheduler.milestones)
-    if isinstance(scheduler, ScheduledLR):
-        phases = [one for one in scheduler.schedule.phases if isinstance(one, MultiStep)]
-        durations = [at for one in phases for at in one.at]
-        if all(at.unit == "steps" for at in durations):
-            return [int(at.amount) for at in durations]
+    if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
+        phases = [phase for phase in scheduler.timeline.resolved_phases if phase.curve.is_monotone]
+        drops = [phase for phase in phases if phase.curve.edges]
+        if all(phase.shape.units == {"steps"} for phase in drops):
+            return [edge for phase in drops for edge in phase.curve.edges]
     return []
 
 
-_JUDGES = (_wrong_unit, _milestones_of_epochs)
-
-
-def idle_stairs(scene: RunInfo) -> Iterator[str]:
-    """Stairs of ours that are longer than their phase: a schedule may say so, and hardly ever means it."""
-    for config in scene.configs:
+@check("LR223", "max_steps counts the updates of all optimizers, and each schedule its own")
+def shared_max_steps(info: RunInfo) -> Iterator[str]:
+    """Report schedules as long as ``max_steps`` under manual optimization with several optimizers."""
+    many, most = len(info.trainer.optimizers), info.trainer.max_steps
+    if info.is_automatic or info.is_trial or many < 2 or most < 1 or info.layout.updates * many <= most:
+        return
+    for config in info.configs:
         scheduler = config.scheduler
-        if not isinstance(scheduler, ScheduledLR) or not isinstance(scheduler.route, Plan):
+        if isinstance(scheduler, ScheduledLR):
+            is_whole = scheduler.horizon == info.layout.horizon  # a horizon= of the user's is assumed to be right
+        else:
+            length = length_of(scheduler)
+            is_whole = length is not None and length.steps == info.layout.updates
+        if is_whole:
+            yield (
+                f"{type(scheduler).__name__} is made for {plural(info.layout.updates, 'update')}, and max_steps={most} ends the "
+                f"run after about {most // many}: Lightning counts the updates of all {many} optimizers. Write "
+                f"scheduler_config(optimizer, schedule, self.trainer, horizon=Horizon({most // many})), or "
+                f"Trainer(max_steps={info.layout.updates * many})."
+            )
+            return
+
+
+# --- schedules of this package ----------------------------------------------------------------------------------------
+
+
+@check("LR206", "A ScheduledLR is stepped in another unit than it counts")
+def other_unit(info: RunInfo) -> Iterator[str]:
+    """Report a ``ScheduledLR`` in a config written by hand with another interval or frequency."""
+    for stepped in _stepped(info):
+        scheduler = stepped.scheduler
+        if isinstance(scheduler, ScheduledLR) and (scheduler.horizon.unit, 1) != (stepped.interval, stepped.frequency):
+            yield (
+                f"{stepped.name} counts in {scheduler.horizon.unit}s, and interval={stepped.interval!r}, "
+                f"frequency={stepped.frequency} step it otherwise. Let scheduler_config(optimizer, schedule, self.trainer) write "
+                "the dict."
+            )
+
+
+@check("LR221", "A step() drops later than its phase ends")
+def idle_stairs(info: RunInfo) -> Iterator[str]:
+    """Report stairs that are longer than their phase."""
+    for config in info.configs if not info.is_trial else ():
+        scheduler = config.scheduler
+        if not isinstance(scheduler, ScheduledLR) or scheduler.change:
             continue
-        for one in scheduler.timeline.segments:
-            length = one.end - one.start
-            if isinstance(one.shape, Step) and length and one.curve(length - 1) == 1.0:
+        for phase in scheduler.timeline.resolved_phases:
+            length = phase.end - phase.start
+            intervals = [duration for duration in phase.shape.durations if duration != phase.shape.over]
+            if intervals and length and phase.curve.is_monotone and phase.curve(length - 1) == phase.curve(0):
                 unit = "update" if scheduler.horizon.unit == "step" else "epoch"
                 yield (
-                    f"{spell(one.shape)} never drops the LR: its phase has {plural(length, unit)}. Write a shorter interval, such "
-                    "as step('30%'), or hold() where it is meant to stay."
+                    f"{call_text(phase.shape)} never drops the LR: its phase has {plural(length, unit)}. Write a shorter interval, "
+                    "such as step('30%'), or hold() if the LR is meant to stay."
                 )
+
+
+@check("LR222", "horizon= is more than twice as long as the run")
+def long_horizon(info: RunInfo) -> Iterator[str]:
+    """Report a ``horizon=`` of which less than half is run; a shorter one may be meant to leave the LR at its floor."""
+    for stepped in _stepped(info):
+        scheduler = stepped.scheduler
+        if not isinstance(scheduler, ScheduledLR) or scheduler.run_length is not None:
+            continue
+        given = scheduler.horizon
+        if (given.unit, 1) == (stepped.interval, stepped.frequency) and given.steps > 2 * stepped.steps:
+            yield (
+                f"ScheduledLR was given horizon=Horizon(steps={given.steps}), and gets {plural(stepped.steps, 'step')} in this "
+                f"run, so only {stepped.steps / given.steps:.0%} of it is run. Leave out horizon=, and pass self.trainer, which "
+                "knows the length of the run."
+            )

@@ -1,88 +1,66 @@
-"""What the loggers of a Trainer are given: rows, the plan before training, the outcome after it."""
+"""Passes each event to the loggers of a Trainer, through the adapter of each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, final
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from lr_toolkit.lightning._compat import is_about_to_log
-from lr_toolkit.lightning.loggers import tensorboard, wandb
-from lr_toolkit.preview.picture import Line
+from lr_toolkit.lightning.loggers.adapter import LoggerAdapter
+from lr_toolkit.lightning.loggers.registry import adapter_of
+from lr_toolkit.lightning.loggers.reports import PlanReport, RowReport, SummaryReport
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
+    from matplotlib.figure import Figure
 
-__all__ = ["PlanReport", "has_tensorboard", "log_outcome", "log_plan", "log_row"]
+__all__ = ["PlanReport", "log_plan", "log_row", "log_summary", "wants_picture"]
 
-_WANDB = "WandbLogger"
-_TENSORBOARD = "TensorBoardLogger"
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class PlanReport:
-    """What is known before training.
-
-    ``lines`` are the planned curves, ``config`` says the schedule in plain nested data, ``table`` for a person's eyes.
-    """
-
-    lines: tuple[Line, ...]
-    config: Mapping[str, Any]
-    table: str
-    pattern: str  # what the curves' names begin with
+_log = logging.getLogger("lr_toolkit")
 
 
 def log_row(trainer: Trainer, names: tuple[str, ...], values: Sequence[float], step: int, *, in_batch: bool) -> None:
-    """Write a row at ``step``.
+    """Write a row at ``step`` to each logger.
 
     Args:
-        trainer: whose loggers are written to.
-        names: what the values are called; the same tuple at each row is fastest.
+        trainer: the Trainer whose loggers are written to.
+        names: the name of each value. Passing the same tuple object for each row is fastest.
         values: plain numbers.
-        step: Lightning's x axis, the batches that stepped before.
-        in_batch: whether a training batch is just ending, so that the Trainer may log a row of its own right after.
+        step: Lightning's x axis: the number of batches that stepped before.
+        in_batch: whether a training batch is ending, so that Lightning may log a row of its own next.
+
+    Raises:
+        Exception: the error of the first logger that failed, after the others have their row.
     """
-    for logger in trainer.loggers:
-        kind = _kind(type(logger))
-        if kind is _TENSORBOARD:
-            tensorboard.log_row(logger, names, values, step)
-            continue
-        row = dict(zip(names, values))  # noqa: B905  # one for each name; to have it checked takes a tenth of a logged step
-        if kind is _WANDB:
-            wandb.log_row(logger, row, step, joined=in_batch and is_about_to_log(trainer))
-        else:
-            logger.log_metrics(row, step=step)
+    row = RowReport(names, values, step, in_batch)
+    _write(trainer, lambda adapter, logger: adapter.log_row(trainer, logger, row))
 
 
 def log_plan(trainer: Trainer, plan: PlanReport) -> None:
-    """Tell the trackers that have a place for it what is planned."""
+    """Write the plan to each logger that has a place for it."""
+    _write(trainer, lambda adapter, logger: adapter.log_plan(trainer, logger, plan))
+
+
+def log_summary(trainer: Trainer, values: Mapping[str, float], figure: Figure | None) -> None:
+    """Write the summary to each logger that has a place for it."""
+    summary = SummaryReport(values, figure)
+    _write(trainer, lambda adapter, logger: adapter.log_summary(trainer, logger, summary))
+
+
+def wants_picture(trainer: Trainer) -> bool:
+    """Whether one of the Trainer's loggers shows the picture of the planned and used LRs."""
+    return any(adapter_of(logger).wants_picture for logger in trainer.loggers)
+
+
+def _write(trainer: Trainer, write: Callable[[LoggerAdapter, Any], None]) -> None:
+    """Call ``write`` for each logger, then raise the first error, so that a failing logger costs the others nothing."""
+    errors: list[Exception] = []
     for logger in trainer.loggers:
-        kind = _kind(type(logger))
-        if kind is _WANDB:
-            wandb.log_plan(logger, plan.lines, plan.config, plan.pattern)
-        elif kind is _TENSORBOARD:
-            tensorboard.log_plan(logger, plan.lines, plan.table)
-
-
-def log_outcome(trainer: Trainer, summary: Mapping[str, float], figure: Any) -> None:
-    """Tell the trackers that have a place for it how it went; ``figure`` may be ``None``."""
-    for logger in trainer.loggers:
-        kind = _kind(type(logger))
-        if kind is _WANDB:
-            wandb.log_outcome(logger, summary)
-        elif kind is _TENSORBOARD and figure is not None:
-            tensorboard.log_outcome(logger, figure)
-
-
-def has_tensorboard(trainer: Trainer) -> bool:
-    """Whether one of the Trainer's loggers shows pictures."""
-    return any(_kind(type(logger)) is _TENSORBOARD for logger in trainer.loggers)
-
-
-@lru_cache(maxsize=64)
-def _kind(of: Any) -> str:
-    """Which tracker a logger's class belongs to, of ``lightning`` or ``pytorch_lightning`` alike."""
-    names = {one.__name__ for one in of.__mro__}
-    return next((kind for kind in (_WANDB, _TENSORBOARD) if kind in names), "")
+        try:
+            write(adapter_of(logger), logger)
+        except Exception as error:
+            errors.append(error)
+    for other in errors[1:]:
+        _log.error("Another logger failed at the same event.", exc_info=other)
+    if errors:
+        raise errors[0]

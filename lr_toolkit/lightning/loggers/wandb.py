@@ -1,52 +1,82 @@
-"""Weights & Biases: the schedule in the config, the plan as a chart, the LR in the row of the loss, a summary that says something."""
+"""Weights & Biases: the LR in the row of the loss, the schedule in the config, the plan as a chart, and summary values."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lr_toolkit.lightning._compat import logger_prefix, syncs_tensorboard
-from lr_toolkit.lightning.loggers.own_rows import has_own_rows
+from typing_extensions import override
+
+from lr_toolkit.lightning._compat import is_about_to_log, logger_prefix, syncs_tensorboard
+from lr_toolkit.lightning.loggers.adapter import LoggerAdapter
+from lr_toolkit.lightning.loggers.overrides import overrides_log_metrics
+from lr_toolkit.lightning.loggers.reports import PlanReport, RowReport, SummaryReport
 from lr_toolkit.preview.picture import Line
 
-__all__ = ["log_outcome", "log_plan", "log_row"]
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
 
-_X = "trainer/global_step"  # WandbLogger's own
+__all__ = ["WandbAdapter"]
+
+_KEY = "lr_toolkit"  # in the run's config
+_SIGNATURE = {"logged_by": "lr_toolkit.LRMonitor"}
+_X = "trainer/global_step"  # the x axis of WandbLogger
+
+_log = logging.getLogger("lr_toolkit")
 
 
-def log_row(logger: Any, row: Mapping[str, float], step: int, *, joined: bool) -> None:
-    """Log ``row``; ``joined`` leaves W&B's row open for what Lightning logs next, at the same step.
+class WandbAdapter(LoggerAdapter):
+    """Writes to ``WandbLogger`` and its subclasses."""
 
-    W&B's own ``step=`` is never given: it drops whatever comes with a smaller one.
-    """
-    if not joined or syncs_tensorboard(logger) or has_own_rows(logger, "WandbLogger"):
-        logger.log_metrics(dict(row), step=step)
+    @override
+    def log_row(self, trainer: Trainer, logger: Any, row: RowReport) -> None:
+        """Write a row; if Lightning logs next at the same step, leave W&B's row open so that both share it.
+
+        W&B's own ``step=`` is never passed: W&B drops rows that come with a smaller one.
+        """
+        is_shared = row.in_batch and is_about_to_log(trainer)
+        if not is_shared or syncs_tensorboard(logger) or overrides_log_metrics(logger, "WandbLogger"):
+            super().log_row(trainer, logger, row)
+            return
+        prefix = logger_prefix(logger)
+        named = {f"{prefix}{name}": value for name, value in row.as_dict().items()}
+        logger.experiment.log({**named, _X: row.step}, commit=False)
+
+    @override
+    def log_plan(self, trainer: Trainer, logger: Any, plan: PlanReport) -> None:
+        """Put the schedule into the run's config, and the planned curves into a chart."""
+        run = logger.experiment
+        _add_config(run, plan.config)
+        if plan.pattern.endswith("/"):  # W&B takes a star only at the end of a path
+            run.define_metric(f"{logger_prefix(logger)}{plan.pattern}*", step_metric=_X)
+        if plan.lines:
+            # Left open, so that the chart shares the first row that is logged.
+            run.log({"lr_plan/chart": _chart(plan.lines)}, commit=False)
+
+    @override
+    def log_summary(self, trainer: Trainer, logger: Any, summary: SummaryReport) -> None:
+        """Put the values into the run's summary: W&B's own "last" is 0 for an LR that decayed to 0."""
+        for name, value in summary.values.items():
+            logger.experiment.summary[f"{logger_prefix(logger)}{name}"] = value
+
+
+def _add_config(run: Any, config: Mapping[str, object]) -> None:
+    """Put the schedule under a key of ours, as nested data, so that runs are filtered by ``lr_toolkit.warmup_steps``."""
+    there = run.config.get(_KEY)
+    if there is not None and not (isinstance(there, Mapping) and _SIGNATURE.items() <= there.items()):
+        _log.info("The W&B config has a value of yours under %r, so the schedule is not added to it.", _KEY)
         return
-    named = {f"{logger_prefix(logger)}{name}": value for name, value in row.items()}
-    logger.experiment.log({**named, _X: step}, commit=False)
+    run.config.update({_KEY: {**config, **_SIGNATURE}}, allow_val_change=True)
 
 
-def log_plan(logger: Any, lines: Sequence[Line], config: Mapping[str, Any], pattern: str) -> None:
-    """Put the schedule into the run's config, and its planned curves into a chart.
+def _chart(lines: Sequence[Line]) -> Any:
+    import wandb
 
-    The config is nested plain data, so that runs can be filtered by ``lr_schedule.warmup_steps`` and the like.
-    """
-    run = logger.experiment
-    run.config.update({"lr_schedule": dict(config)}, allow_val_change=True)
-    if pattern.endswith("/"):  # W&B takes a star at the end of a path
-        run.define_metric(f"{logger_prefix(logger)}{pattern}*", step_metric=_X)
-    if lines:
-        import wandb
-
-        xs, ys = [list(line.planned[0]) for line in lines], [list(line.planned[1]) for line in lines]
-        chart = wandb.plot.line_series(
-            xs=xs, ys=ys, keys=[line.name for line in lines], title="Planned learning rate", xname="update"
-        )
-        # Left open for the first row that is logged, so that the chart does not take one of its own.
-        run.log({"lr_plan/chart": chart}, commit=False)
-
-
-def log_outcome(logger: Any, summary: Mapping[str, float]) -> None:
-    """Put values into the run's summary, where W&B's own "last" is 0 for every LR that decayed."""
-    for name, value in summary.items():
-        logger.experiment.summary[f"{logger_prefix(logger)}{name}"] = value
+    return wandb.plot.line_series(
+        xs=[list(line.planned[0]) for line in lines],
+        ys=[list(line.planned[1]) for line in lines],
+        keys=[line.name for line in lines],
+        title="Planned learning rate",
+        xname="update",
+    )

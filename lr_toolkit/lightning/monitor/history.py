@@ -1,66 +1,76 @@
-"""What a run's learning rates were: a small table of plain lists."""
+"""The rows of one fit, as columns of plain lists."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, final
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, final
 
 import torch
 
 __all__ = ["History"]
 
 
+class _Row(NamedTuple):
+    step: int
+    epoch: int
+    layout: int
+    values: tuple[float, ...]
+
+
 @final
 class History:
-    """Rows of named values, read as columns of one length; a value that was not there is NaN.
+    """Rows of named values, read as columns of one length; a value that a row does not have is NaN.
 
     Example:
         >>> history = History()
-        >>> history.add(0, 0, ("lr/head",), [0.1])
-        >>> history.add(4, 1, ("lr/head",), [0.05])
+        >>> history.add(0, 0, {"lr/head": 0.1})
+        >>> history.add(4, 1, {"lr/head": 0.05})
         >>> history.columns()
         {'step': [0, 4], 'epoch': [0, 1], 'lr/head': [0.1, 0.05]}
     """
 
     def __init__(self) -> None:
-        # Rows as they come, which share their names: adding one costs the same however many columns there are.
-        self._rows: list[tuple[int, int, tuple[str, ...], Sequence[float]]] = []
+        self._rows: list[_Row] = []
+        self._layouts: dict[tuple[str, ...], int] = {}  # the different sequences of names, numbered
 
-    def add(self, step: int, epoch: int, names: tuple[str, ...], values: Sequence[float]) -> None:
-        """Append a row; ``values`` are kept and must not be changed."""
-        self._rows.append((step, epoch, names, values))
+    def add(self, step: int, epoch: int, row: Mapping[str, float]) -> None:
+        """Append a row."""
+        layout = self._layouts.setdefault(tuple(row), len(self._layouts))
+        self._rows.append(_Row(step, epoch, layout, tuple(row.values())))
 
     def columns(self) -> dict[str, list[int] | list[float]]:
-        """Every column under its name: ``step``, ``epoch``, then the values; new lists, ready for ``pandas.DataFrame``."""
+        """New lists by name, ready for ``pandas.DataFrame``: ``step``, ``epoch``, then the values."""
         columns: dict[str, list[int] | list[float]] = {
-            "step": [row[0] for row in self._rows],
-            "epoch": [row[1] for row in self._rows],
+            "step": [row.step for row in self._rows],
+            "epoch": [row.epoch for row in self._rows],
         }
-        names = dict.fromkeys(row[2] for row in self._rows)
-        for name in dict.fromkeys(name for each in names for name in each):
+        for name in dict.fromkeys(name for names in self._layouts for name in names):
             columns[name] = [math.nan if value is None else value for value in self._column(name)]
         return columns
 
     def series(self, name: str) -> tuple[list[int], list[float]]:
-        """The steps and values at which ``name`` has one."""
-        points = [
-            (row[0], value) for row, value in zip(self._rows, self._column(name), strict=True) if value is not None
-        ]
-        return [step for step, _ in points], [value for _, value in points]
+        """The steps and values of the rows that have ``name``."""
+        points = [(row.step, value) for row, value in zip(self._rows, self._column(name), strict=True)]
+        there = [(step, value) for step, value in points if value is not None]
+        return [step for step, _ in there], [value for _, value in there]
 
     def latest(self, name: str) -> float | None:
-        """The last value of ``name``, ``None`` where there is none."""
-        return next((values[names.index(name)] for _, _, names, values in reversed(self._rows) if name in names), None)
+        """The last value of ``name``, ``None`` before the first."""
+        positions = self._positions(name)
+        found = ((row, positions[row.layout]) for row in reversed(self._rows))
+        return next((row.values[position] for row, position in found if position is not None), None)
 
     def _column(self, name: str) -> Iterator[float | None]:
         """The value of ``name`` in each row."""
-        known: tuple[str, ...] = ()
-        at: int | None = None
-        for _, _, names, values in self._rows:
-            if names is not known:
-                known, at = names, names.index(name) if name in names else None
-            yield None if at is None else values[at]
+        positions = self._positions(name)
+        for row in self._rows:
+            position = positions[row.layout]
+            yield None if position is None else row.values[position]
+
+    def _positions(self, name: str) -> list[int | None]:
+        """The position of ``name`` in each layout, ``None`` in one that does not have it."""
+        return [names.index(name) if name in names else None for names in self._layouts]
 
     def state(self) -> dict[str, Any]:
         """The columns as tensors, eight bytes a value, for a checkpoint."""
@@ -70,18 +80,12 @@ class History:
         }
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> History:
-        """The history of which ``state()`` was saved."""
+    def from_state(cls, state: Mapping[str, Any]) -> History:
+        """The history that returned ``state``."""
         columns = {name: values.tolist() for name, values in state.items()}
         steps, epochs = columns.pop("step"), columns.pop("epoch")
-        names = tuple(columns)
         history = cls()
-        for at, (step, epoch) in enumerate(zip(steps, epochs, strict=True)):
-            values = [columns[name][at] for name in names]
-            there = [not math.isnan(value) for value in values]
-            if all(there):
-                history.add(step, epoch, names, values)
-            else:
-                kept = [(name, value) for name, value, is_there in zip(names, values, there, strict=True) if is_there]
-                history.add(step, epoch, tuple(name for name, _ in kept), [value for _, value in kept])
+        for index, (step, epoch) in enumerate(zip(steps, epochs, strict=True)):
+            row = {name: values[index] for name, values in columns.items()}
+            history.add(step, epoch, {name: value for name, value in row.items() if not math.isnan(value)})
         return history

@@ -1,92 +1,94 @@
-"""What projects read from Lightning's ``LearningRateMonitor``: its attributes and metrics, at its own cadence."""
+"""The attributes and metrics of Lightning's ``LearningRateMonitor``, read when it reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, final
 
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_warn
 
-from lr_toolkit.lightning.monitor.names import SeriesName
+from lr_toolkit.lightning.monitor.callback_metrics import put_metrics
+from lr_toolkit.lightning.monitor.names import SeriesName, assign_names
 from lr_toolkit.lightning.monitor.recorder import momentum_of, numbers, weight_decay_of
-from lr_toolkit.optim.group_writer import send
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch.optim import Optimizer
 
-__all__ = ["Readings", "check_logger", "put_metrics", "warn_about_momentum"]
+    from lr_toolkit.lightning.monitor.settings import MonitorSettings
+
+__all__ = ["LightningReadings", "check_logger", "warn_about_momentum"]
 
 
 @final
-class Readings:
+class LightningReadings:
     """``lrs``, ``last_momentum_values`` and ``last_weight_decay_values`` as Lightning's monitor fills them.
 
-    They are read before the batch, every time that the Trainer is about to log, so under accumulation several times for
-    one update. The rows of the loggers do not come from here.
+    It reads before a batch that the Trainer is going to log, so under accumulation several times per update. The loggers'
+    rows do not come from here.
+
+    Args:
+        settings: what is read, under which prefix.
+
+    Attributes:
+        lrs: the values read so far, by name.
+        momentum: the latest values, by name.
+        weight_decay: the latest values, by name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: MonitorSettings) -> None:
+        self._settings = settings
         self.lrs: dict[str, list[float]] = {}
         self.momentum: dict[str, float | None] = {}
         self.weight_decay: dict[str, float | None] = {}
 
-    def begin(self, curves: Iterable[SeriesName]) -> None:
-        """Forget, and hold an empty list for each curve."""
-        curves = list(curves)
-        self.lrs = {one.name: [] for one in curves}
-        self.momentum = {one.momentum: None for one in curves}
-        self.weight_decay = {one.weight_decay: None for one in curves}
+    def begin(self, series: Iterable[SeriesName]) -> None:
+        """Show each series without a value."""
+        for name in series:
+            self.lrs[name.name] = []
+            self.momentum[name.name_of("momentum")] = None
+            self.weight_decay[name.name_of("weight_decay")] = None
 
-    def rename(self, curves: Iterable[SeriesName]) -> None:
-        """Take in groups that have joined; what one group alone was called goes on under its new name."""
-        for one in curves:
-            alone = one.name.removesuffix("/pg1")
-            if alone != one.name and alone in self.lrs:
-                self.lrs[one.name] = self.lrs.pop(alone)
-            self.lrs.setdefault(one.name, [])
-
-    def read(
-        self,
-        trainer: Trainer,
-        optimizers: Sequence[Optimizer],
-        curves: Iterable[SeriesName],
-        *,
-        momentum: bool,
-        weight_decay: bool,
-    ) -> None:
-        """Append the values in force now, and put them among the Trainer's metrics."""
-        curves = list(curves)
-        groups = [optimizers[one.optimizer].param_groups[one.group] for one in curves]
-        values = dict(zip([one.name for one in curves], numbers([one["lr"] for one in groups]), strict=True))
-        for name, lr in values.items():
+    def read(self, trainer: Trainer, optimizers: Sequence[Optimizer], interval: str) -> None:
+        """Read the values in force now of the series with this interval, and add them to the Trainer's metrics."""
+        settings = self._settings
+        series = assign_names(
+            trainer,
+            optimizers,
+            [optimizer.param_groups for optimizer in optimizers],
+            names="lightning",
+            interval=settings.logging_interval,
+            prefix=settings.prefix,
+        )
+        self._rename(series)
+        wanted = [name for name in series if name.interval in (interval, "any")]
+        groups = [optimizers[name.optimizer].param_groups[name.group] for name in wanted]
+        lrs = dict(zip([name.name for name in wanted], numbers(group["lr"] for group in groups), strict=True))
+        for name, lr in lrs.items():
             self.lrs[name].append(lr)
-        if momentum:
-            found = dict(zip([one.momentum for one in curves], numbers(list(map(momentum_of, groups))), strict=True))
-            self.momentum.update(found)
-            values |= found
-        if weight_decay:
-            found = dict(
-                zip([one.weight_decay for one in curves], numbers(list(map(weight_decay_of, groups))), strict=True)
-            )
-            self.weight_decay.update(found)
-            values |= found
-        put_metrics(trainer, values)
+        momentum, weight_decay = {}, {}
+        if settings.log_momentum:
+            names = [name.name_of("momentum") for name in wanted]
+            momentum = dict(zip(names, numbers(map(momentum_of, groups)), strict=True))
+        if settings.log_weight_decay:
+            names = [name.name_of("weight_decay") for name in wanted]
+            weight_decay = dict(zip(names, numbers(map(weight_decay_of, groups)), strict=True))
+        self.momentum |= momentum
+        self.weight_decay |= weight_decay
+        put_metrics(trainer, {**lrs, **momentum, **weight_decay})
 
-
-def put_metrics(trainer: Trainer, values: Mapping[str, float]) -> None:
-    """Put values among the Trainer's metrics, where ``EarlyStopping`` and ``ModelCheckpoint`` look for theirs."""
-    if values:
-        # One copy to the device for all of them; a metric is a view of it.
-        metrics = torch.empty(len(values), device=trainer.strategy.root_device)
-        send(metrics, list(values.values()))
-        trainer.callback_metrics.update(zip(values, metrics.unbind(), strict=True))
+    def _rename(self, series: Iterable[SeriesName]) -> None:
+        """Show groups that have joined; the values of a group that was alone go on under its new name."""
+        for name in series:
+            alone = name.name.removesuffix("/pg1")
+            if alone != name.name and alone in self.lrs:
+                self.lrs[name.name] = self.lrs.pop(alone)
+            self.lrs.setdefault(name.name, [])
 
 
 def check_logger(trainer: Trainer) -> None:
-    """Refuse a Trainer without logger, as Lightning's monitor does."""
+    """Refuse a Trainer without a logger, as Lightning's monitor does."""
     if not trainer.loggers:
         raise MisconfigurationException(
             "Cannot use `LRMonitor(names='lightning')` callback with `Trainer` that has no logger. Write LRMonitor(), "
@@ -95,10 +97,10 @@ def check_logger(trainer: Trainer) -> None:
 
 
 def warn_about_momentum(trainer: Trainer, optimizers: Sequence[Optimizer]) -> None:
-    """Say that optimizers without momentum are logged as 0, as Lightning's monitor does."""
+    """Warn that optimizers without momentum are logged as 0, as Lightning's monitor does."""
     scheduled: list[Any] = [config.scheduler.optimizer for config in trainer.lr_scheduler_configs]
-    watched = scheduled or list(optimizers)
-    if any("momentum" not in one.defaults for one in watched) and any("betas" not in one.defaults for one in watched):
+    defaults = [optimizer.defaults for optimizer in scheduled or optimizers]
+    if any("momentum" not in values for values in defaults) and any("betas" not in values for values in defaults):
         rank_zero_warn(
             "You have set log_momentum=True, but some optimizers do not"
             " have momentum. This will log a value 0 for the momentum.",

@@ -1,15 +1,17 @@
-"""What each learning-rate curve is called: names that last as long as the model does, or Lightning's."""
+"""The names of the logged series: names that do not depend on the optimizer's class, or Lightning's."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from lr_toolkit.lightning.monitor.cadence import Interval
 from lr_toolkit.optim.group_values import has_rates
 
 if TYPE_CHECKING:
@@ -18,225 +20,230 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Names",
-    "SchedulerNames",
+    "SchedulerName",
     "SeriesName",
-    "curves_of",
-    "lightning_curves",
+    "assign_names",
+    "keep_labels",
+    "lightning_names",
     "optimizers_of",
-    "owners_of",
-    "relabelled",
-    "stable_curves",
+    "stable_names",
 ]
 
 Names: TypeAlias = Literal["stable", "lightning"]
 GroupNames: TypeAlias = "Sequence[Sequence[str | None]]"
 
+_STABLE = {"lr": "lr", "momentum": "momentum", "weight_decay": "weight_decay", "effective": "lr_effective"}
+
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SeriesName:
-    """One parameter group's values under their names; ``optimizer`` and ``group`` are positions in their lists.
+    """The names of one parameter group's values.
+
+    Attributes:
+        label: the scheduler's or the group's name.
+        optimizer: the position of the optimizer.
+        group: the position of the group in it.
+        interval: what the cadence of its rows counts.
+        names: which names are used.
+        prefix: stands before every name.
 
     Example:
-        >>> SeriesName("head", 0, 1, "step").momentum, SeriesName("lr-SGD/head", 0, 1, "step", names="lightning").momentum
-        ('momentum/head', 'lr-SGD/head-momentum')
+        >>> SeriesName("head", 0, 1, "step").name_of("momentum")
+        'momentum/head'
+        >>> SeriesName("lr-SGD/head", 0, 1, "step", "lightning").name_of("momentum")
+        'lr-SGD/head-momentum'
     """
 
     label: str
     optimizer: int
     group: int
-    interval: str
+    interval: Interval
     names: Names = "stable"
     prefix: str = ""
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """What the LR is called."""
-        return f"{self.prefix}lr/{self.label}" if self.names == "stable" else f"{self.prefix}{self.label}"
+        """The name of the LR."""
+        return self.name_of("lr")
 
-    @property
-    def momentum(self) -> str:
-        """What the momentum is called."""
-        return self._other("momentum")
-
-    @property
-    def weight_decay(self) -> str:
-        """What the weight decay is called."""
-        return self._other("weight_decay")
-
-    @property
-    def effective(self) -> str:
-        """What the LR is called that an optimizer makes of the one that it is given."""
-        return self._other("lr_effective" if self.names == "stable" else "effective")
-
-    def _other(self, quantity: str) -> str:
-        name = f"{quantity}/{self.label}" if self.names == "stable" else f"{self.label}-{quantity}"
-        return f"{self.prefix}{name}"
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Which optimizer's which group it shows."""
-        return self.optimizer, self.group
+    def name_of(self, quantity: str) -> str:
+        """The name of ``"lr"``, ``"momentum"``, ``"weight_decay"`` or ``"effective"``."""
+        if self.names == "stable":
+            return f"{self.prefix}{_STABLE[quantity]}/{self.label}"
+        return f"{self.prefix}{self.label}" if quantity == "lr" else f"{self.prefix}{self.label}-{quantity}"
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class SchedulerNames:
-    """What a scheduler's configuration says about the curves of its optimizer."""
+class SchedulerName:
+    """What a scheduler's configuration says about the series of the optimizer at that position."""
 
     optimizer: int
     name: str | None
-    interval: str
+    interval: Interval
 
 
 def optimizers_of(trainer: Trainer) -> list[Optimizer]:
-    """Every optimizer of the run that has LRs, once, without the wrapper that DeepSpeed puts around one."""
-    candidates: list[Any] = [getattr(one, "optimizer", one) for one in trainer.optimizers]
+    """Every optimizer of the run that has LRs, each one once, without the wrapper that DeepSpeed puts around it."""
+    candidates: list[Any] = [getattr(optimizer, "optimizer", optimizer) for optimizer in trainer.optimizers]
     candidates += [config.scheduler.optimizer for config in trainer.lr_scheduler_configs]
-    unique: list[Optimizer] = []
-    for one in candidates:
-        if has_rates(one) and not any(one is seen for seen in unique):
-            unique.append(one)
-    return unique
+    unique = {id(optimizer): optimizer for optimizer in candidates}
+    return [optimizer for optimizer in unique.values() if has_rates(optimizer)]
 
 
-def owners_of(trainer: Trainer, optimizers: Sequence[Optimizer]) -> list[SchedulerNames]:
-    """The schedulers of these optimizers, in the order in which they were configured."""
-    positions = {id(one): at for at, one in enumerate(optimizers)}
-    return [
-        SchedulerNames(positions[id(config.scheduler.optimizer)], config.name, config.interval)
+def assign_names(
+    trainer: Trainer,
+    optimizers: Sequence[Optimizer],
+    groups: Sequence[Sequence[Mapping[str, Any]]],
+    *,
+    names: Names,
+    interval: Literal["step", "epoch"] | None,
+    prefix: str,
+) -> list[SeriesName]:
+    """The series of a run.
+
+    Args:
+        trainer: its schedulers give their names and intervals.
+        optimizers: the optimizers of the run.
+        groups: the parameter groups of each of them.
+        names: which names to use.
+        interval: the interval of every series, ``None`` for those of the schedulers.
+        prefix: stands before every name.
+    """
+    positions = {id(optimizer): index for index, optimizer in enumerate(optimizers)}
+    group_names = [[_given_name(group) for group in many] for many in groups]
+    schedulers = [
+        SchedulerName(
+            positions[id(config.scheduler.optimizer)], config.name, "epoch" if config.interval == "epoch" else "step"
+        )
         for config in trainer.lr_scheduler_configs
         if id(config.scheduler.optimizer) in positions
     ]
-
-
-def curves_of(trainer: Trainer, optimizers: Sequence[Optimizer], names: Names, prefix: str) -> list[SeriesName]:
-    """The curves of a run, with ``prefix`` before each of their names."""
-    groups = [[_given(group) for group in one.param_groups] for one in optimizers]
-    owners = owners_of(trainer, optimizers)
     if names == "lightning":
-        curves = lightning_curves(groups, [type(one) for one in optimizers], owners)
+        series = lightning_names(group_names, [type(optimizer) for optimizer in optimizers], schedulers)
     else:
         if not trainer.lightning_module.automatic_optimization:
-            # There the module steps its schedulers itself, and "epoch" is only what Lightning fills in.
-            owners = [replace(one, interval="step") for one in owners]
-        curves = stable_curves(groups, owners)
-    return [replace(one, prefix=prefix) for one in curves]
+            # The module steps its schedulers itself, and "epoch" is only Lightning's default.
+            schedulers = [replace(scheduler, interval="step") for scheduler in schedulers]
+        series = stable_names(group_names, schedulers)
+    return [replace(name, interval=interval or name.interval, prefix=prefix) for name in series]
 
 
-def _given(group: Mapping[str, Any]) -> str | None:
+def _given_name(group: Mapping[str, Any]) -> str | None:
     name = group.get("name")
     return None if name is None else str(name)
 
 
-def stable_curves(groups: GroupNames, owners: Iterable[SchedulerNames]) -> list[SeriesName]:
-    """One curve for each parameter group, named ``lr/<scheduler or group name>``.
+def stable_names(groups: GroupNames, schedulers: Sequence[SchedulerName]) -> list[SeriesName]:
+    """One series per parameter group, named ``lr/<scheduler or group name>``.
 
-    A name that nobody gave is ``optimizer`` (numbered from 1 where there are several), then ``pg1``, ``pg2`` for its
-    groups. The optimizer's class plays no part, so that runs with different ones share their curves.
+    Without a name an optimizer is called ``optimizer`` (numbered from 1 if there are several), and its groups ``pg1``,
+    ``pg2``. The optimizer's class plays no part, so runs with different optimizers share their series.
 
     Args:
-        groups: the names of each optimizer's parameter groups, ``None`` where a group has none.
-        owners: the schedulers; the first that has a name gives it to its optimizer's curves.
+        groups: the names of each optimizer's parameter groups, ``None`` for a group without one.
+        schedulers: the first scheduler with a name gives it to the series of its optimizer.
 
     Raises:
-        MisconfigurationException: where two groups of one optimizer share a name.
+        MisconfigurationException: if two groups of one optimizer share a name.
 
     Example:
-        >>> [one.name for one in stable_curves([["backbone", "head"]], [])]
+        >>> [series.name for series in stable_names([["backbone", "head"]], [])]
         ['lr/backbone', 'lr/head']
-        >>> [one.name for one in stable_curves([[None], [None, None]], [SchedulerNames(0, "generator", "step")])]
+        >>> [series.name for series in stable_names([[None], [None, None]], [SchedulerName(0, "generator", "step")])]
         ['lr/generator', 'lr/optimizer2/pg1', 'lr/optimizer2/pg2']
     """
-    owners = list(owners)
-    seen: Counter[str] = Counter()
-    curves: list[SeriesName] = []
-    for at, names in enumerate(groups):
-        _refuse_duplicates(names, f"optimizer {at}")
-        mine = [one for one in owners if one.optimizer == at]
-        given = next((one.name for one in mine if one.name), None)
-        own = given or (f"optimizer{at + 1}" if len(groups) > 1 else "")
-        # The finest cadence wins where several schedulers move one optimizer; without any, it may move at any step.
-        interval = "epoch" if mine and all(one.interval == "epoch" for one in mine) else "step"
-        for group, name in enumerate(names):
-            parts = [own, name or (f"pg{group + 1}" if len(names) > 1 else "")]
+    used: Counter[str] = Counter()
+    found: list[SeriesName] = []
+    for index, group_names in enumerate(groups):
+        _refuse_duplicates(group_names, f"optimizer {index}")
+        own = [scheduler for scheduler in schedulers if scheduler.optimizer == index]
+        given = next((scheduler.name for scheduler in own if scheduler.name), None)
+        optimizer_name = given or (f"optimizer{index + 1}" if len(groups) > 1 else "")
+        # The finest interval counts if several schedulers drive one optimizer; without any, each step may change the LR.
+        interval: Interval = "epoch" if own and all(scheduler.interval == "epoch" for scheduler in own) else "step"
+        for group, name in enumerate(group_names):
+            parts = [optimizer_name, name or (f"pg{group + 1}" if len(group_names) > 1 else "")]
             label = "/".join(part for part in parts if part) or "optimizer"
-            seen[label] += 1
-            if seen[label] > 1:
-                label = f"{label}-{seen[label]}"
-            curves.append(SeriesName(label, at, group, interval))
-    return curves
+            used[label] += 1
+            if used[label] > 1:
+                label = f"{label}-{used[label]}"
+            found.append(SeriesName(label, index, group, interval))
+    return found
 
 
-def relabelled(
-    fresh: Iterable[SeriesName], known: Mapping[tuple[int, int], str], renamed: Mapping[str, str]
+def keep_labels(
+    assigned: Iterable[SeriesName], known: Mapping[tuple[int, int], str], renamed: Mapping[str, str]
 ) -> list[SeriesName]:
-    """Curves of groups that have changed: what is known keeps its label, and a label that is in use is numbered.
+    """The series of groups that have changed: a known group keeps its label, and a label in use gets a number.
 
     Args:
-        fresh: the curves as they would be called in a run that begins with these groups.
-        known: the labels of groups that have one, by their places.
-        renamed: labels to be put in the place of fresh ones.
+        assigned: the names that a run beginning with these groups would give them.
+        known: the labels of groups that have one, by the positions of optimizer and group.
+        renamed: the labels that replace newly assigned ones.
 
     Example:
-        >>> fresh = stable_curves([[None, None]], [])  # the first has been called otherwise while it was alone
-        >>> [one.name for one in relabelled(fresh, {(0, 0): "optimizer"}, {})]
+        >>> assigned = stable_names([[None, None]], [])  # the first group was alone when it got its label
+        >>> [series.name for series in keep_labels(assigned, {(0, 0): "optimizer"}, {})]
         ['lr/optimizer', 'lr/pg2']
     """
     taken = set(known.values())
-    curves = []
-    for one in fresh:
-        label = known.get(one.place)
+    kept = []
+    for series in assigned:
+        label = known.get((series.optimizer, series.group))
         if label is None:
-            wanted = renamed.get(one.label, one.label)
+            wanted = renamed.get(series.label, series.label)
             numbered = (f"{wanted}-{number}" for number in count(2))
-            label = next(name for name in chain([wanted], numbered) if name not in taken)
+            label = next(candidate for candidate in chain([wanted], numbered) if candidate not in taken)
             taken.add(label)
-        curves.append(replace(one, label=label))
-    return curves
+        kept.append(replace(series, label=label))
+    return kept
 
 
-def lightning_curves(groups: GroupNames, classes: Sequence[type], owners: Iterable[SchedulerNames]) -> list[SeriesName]:
-    """The curves that Lightning's ``LearningRateMonitor`` draws, under its names: one for each scheduler and group.
+def lightning_names(
+    groups: GroupNames, classes: Sequence[type], schedulers: Sequence[SchedulerName]
+) -> list[SeriesName]:
+    """The series of Lightning's ``LearningRateMonitor`` under its names: one per scheduler and group.
 
     Args:
-        groups: the names of each optimizer's parameter groups, ``None`` where a group has none.
+        groups: the names of each optimizer's parameter groups, ``None`` for a group without one.
         classes: the class of each optimizer.
-        owners: the schedulers; an optimizer without any comes after them, with both intervals.
+        schedulers: an optimizer without a scheduler comes after those that have one, and is logged at both intervals.
 
     Raises:
-        MisconfigurationException: where two groups of one optimizer share a name.
+        MisconfigurationException: if two groups of one optimizer share a name.
 
     Example:
         >>> from torch.optim import SGD
-        >>> [one.name for one in lightning_curves([[None], [None, "b"]], [SGD, SGD], [SchedulerNames(1, None, "step")])]
+        >>> names = lightning_names([[None], [None, "b"]], [SGD, SGD], [SchedulerName(1, None, "step")])
+        >>> [series.name for series in names]
         ['lr-SGD/pg1', 'lr-SGD/b', 'lr-SGD-1']
     """
-    owners = list(owners)
-    scheduled = {one.optimizer for one in owners}
-    owners += [SchedulerNames(at, None, "any") for at in range(len(groups)) if at not in scheduled]
+    scheduled = {scheduler.optimizer for scheduler in schedulers}
+    unscheduled = [SchedulerName(index, None, "any") for index in range(len(groups)) if index not in scheduled]
     seen: Counter[type] = Counter()
-    curves: list[SeriesName] = []
-    for one in owners:
-        kind, names = classes[one.optimizer], groups[one.optimizer]
-        base = one.name if one.name is not None else f"lr-{kind.__name__}"
-        _refuse_duplicates(names, base)
-        seen[kind] += one.name is None
+    found: list[SeriesName] = []
+    for scheduler in [*schedulers, *unscheduled]:
+        kind, group_names = classes[scheduler.optimizer], groups[scheduler.optimizer]
+        base = scheduler.name if scheduler.name is not None else f"lr-{kind.__name__}"
+        _refuse_duplicates(group_names, base)
+        seen[kind] += scheduler.name is None
         if seen[kind] > 1:
-            # Lightning numbers a named scheduler too, once its optimizer's class was seen twice.
+            # Lightning numbers even a named scheduler once its optimizer's class was seen twice.
             base = f"{base}-{seen[kind] - 1}"
-        for group, given in enumerate(names):
-            label = given or (f"pg{group + 1}" if len(names) > 1 else "")
-            name = f"{base}/{label}" if label else base
-            curves.append(SeriesName(name, one.optimizer, group, one.interval, "lightning"))
-    return curves
+        for group, given in enumerate(group_names):
+            suffix = given or (f"pg{group + 1}" if len(group_names) > 1 else "")
+            label = f"{base}/{suffix}" if suffix else base
+            found.append(SeriesName(label, scheduler.optimizer, group, scheduler.interval, "lightning"))
+    return found
 
 
-def _refuse_duplicates(names: Sequence[str | None], where: str) -> None:
-    counted = Counter(name or f"pg{at}" for at, name in enumerate(names, start=1))
+def _refuse_duplicates(names: Sequence[str | None], place: str) -> None:
+    counted = Counter(name or f"pg{number}" for number, name in enumerate(names, start=1))
     repeated = {name for name, times in counted.items() if times > 1}
     if repeated:
         raise MisconfigurationException(
             "A single `Optimizer` cannot have multiple parameter groups with identical "
-            f"`name` values. {where} has duplicated parameter group names {repeated}"
+            f"`name` values. {place} has duplicated parameter group names {repeated}"
         )

@@ -1,139 +1,194 @@
-"""Where the updates of an optimizer stand on a logger's x axis, and which of them are logged."""
+"""One optimizer of a run: its latest update, the names of its values, and which updates have a row."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
+from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, is_left, next_log_step
+from lr_toolkit.lightning.monitor.recorder import Groups, Update, UpdateRecorder, are_same
 from lr_toolkit.optim.match_groups import match_groups
 
 if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
     from lr_toolkit.lightning.monitor.names import SeriesName
+    from lr_toolkit.optim import ScheduledLR
+    from lr_toolkit.optim.binding import Binding
 
-__all__ = ["OptimizerLog", "Strand"]
-
-
-@final
-@dataclass(slots=True, eq=False)
-class Strand:
-    """The curves of one optimizer that are logged together, the group of each, and the x of the last update that they show."""
-
-    track: OptimizerLog
-    curves: Sequence[SeriesName]
-    groups: Sequence[dict[str, Any]]
-    interval: str
-    logged: int = -1
-    names: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Make ready for the usual case."""
-        self.names = tuple(one.name for one in self.curves)
-
-    def latest(self) -> tuple[tuple[str, ...], Sequence[float]]:
-        """The names and numbers of the latest update; none for groups that have not been in one yet."""
-        capture = self.track.capture
-        lrs = capture.lrs
-        if capture.is_plain and capture.groups is self.groups:
-            return self.names, lrs  # the usual case, and the one that has to be fast
-        shown = [
-            (one, at)
-            for one, at in zip(self.curves, match_groups(capture.groups, self.groups), strict=True)
-            if at is not None
-        ]
-        row = {one.name: lrs[at] for one, at in shown}
-        more = {quantity: capture.more(quantity) for quantity in ("momentum", "weight_decay", "effective")}
-        for one, at in shown:
-            row |= {getattr(one, quantity): float(values[at]) for quantity, values in more.items() if values}
-        return tuple(row), list(row.values())
+__all__ = ["OptimizerLog"]
 
 
 @final
-@dataclass(slots=True, eq=False)
 class OptimizerLog:
-    """One optimizer and where its latest update stands: on the x axis, in its epoch, in its scheduler's count.
+    """One optimizer of a run.
 
-    ``begins`` are the counts at which a phase of the schedule begins; ``is_new`` says that some strand may never have been
-    logged; before ``turn`` nothing is due but the update at which a phase begins.
+    Take each update, name its groups if they are new, then let it advance, which returns what is due.
+
+    Args:
+        recorder: records the optimizer's updates.
+        looks_at_all: whether ``take_update()`` asks to look at each update.
+
+    Attributes:
+        recorder: the recorder.
+        update: the latest update that was taken, ``None`` before the first.
+        step: its place on the x axis.
+        epoch: its epoch.
+        series: the names of its groups, in their order.
+        phase_starts: the counts of its scheduler at which a phase begins.
     """
 
-    capture: UpdateRecorder
-    begins: frozenset[int]
-    strands: list[Strand] = field(default_factory=list)
-    groups: Sequence[dict[str, Any]] = ()
-    step: int = -1
-    epoch: int = -1
-    counted: int = -1
-    is_new: bool = True
-    turn: float = -1
-
-    def braid(self, curves: Iterable[SeriesName]) -> None:
-        """Sort the curves of the groups that there are now by interval; a strand with a new one is logged at the next update."""
-        groups = self.groups = self.capture.members()
-        self.is_new, self.turn = True, -1
-        curves = sorted(curves, key=lambda one: one.group)
-        logged = {name: one.logged for one in self.strands for name in one.names}
-        self.strands = []
-        for interval in dict.fromkeys(one.interval for one in curves):
-            mine = [one for one in curves if one.interval == interval]
-            last = min(logged.get(one.name, -1) for one in mine)
-            members = groups if len(mine) == len(groups) else [groups[one.group] for one in mine]
-            self.strands.append(Strand(self, mine, members, interval, last))
+    def __init__(self, recorder: UpdateRecorder, *, looks_at_all: bool = False) -> None:
+        self.recorder = recorder
+        self.update: Update | None = None
+        self.step = self.epoch = -1
+        self.series: tuple[SeriesName, ...] = ()
+        self.phase_starts: frozenset[int] = frozenset()
+        self._looks_at_all = looks_at_all
+        self._named: Groups = ()  # the groups that the series name
+        self._bindings: tuple[Binding, ...] = ()  # those of the phases
+        self._before = BEFORE_TRAINING  # where the last update stood that was looked at
+        self._next_log_step: float = -1
+        self._last_rows: dict[Interval, int] = {}  # for the series of each interval the step of their last row, or -1
 
     @property
-    def has_other_groups(self) -> bool:
-        """Whether parameter groups have joined or left since the curves were sorted."""
-        return self.capture.members() is not self.groups
+    def optimizer(self) -> Optimizer:
+        """The optimizer."""
+        return self.recorder.optimizer
+
+    @property
+    def position(self) -> Position:
+        """Where the taken update stands."""
+        return Position(
+            self.step, self.epoch, self.update.scheduler_step if self.update else self._before.scheduler_step
+        )
+
+    # --- updates ---
+
+    def take_update(self, step: int) -> bool:
+        """Take the update of the batch at ``step``.
+
+        Returns:
+            Whether to look at it: ``False`` if there is none, or if certainly nothing of it is logged.
+        """
+        latest = self.recorder.latest
+        if latest is None or latest is self.update:
+            return False
+        self.update, self.step = latest, step
+        if latest.bindings != self._bindings:
+            self._bindings, self.phase_starts = latest.bindings, _phase_starts(latest.scheduler)
+        may_be_due = step >= self._next_log_step or latest.scheduler_step in self.phase_starts
+        return may_be_due or latest.groups is not self._named
+
+    def start_epoch(self) -> None:
+        """Look at the next update."""
+        self._next_log_step = -1
+
+    def advance(self, epoch: int, every: int) -> list[Interval]:
+        """Place the taken update in its epoch; returns the intervals whose series the cadence logs for it."""
+        before, now = self._before, self._place(epoch)
+        due: list[Interval] = [
+            interval
+            for interval, last_row in self._last_rows.items()
+            if is_due(now, before, interval=interval, every=every, phase_starts=self.phase_starts, last_row=last_row)
+        ]
+        self._next_log_step = -1 if self._looks_at_all else next_log_step(self.step, every)
+        return self._mark(due)
+
+    def place_last(self, epoch: int) -> None:
+        """Place the taken update in its epoch; it was the last one, so the cadence does not matter."""
+        self._place(epoch)
+
+    def take_left(self) -> list[Interval]:
+        """The intervals whose series have no row of the taken update, which turned out to be the last."""
+        return self._mark([interval for interval, last_row in self._last_rows.items() if is_left(self.step, last_row)])
+
+    def _place(self, epoch: int) -> Position:
+        self.epoch = epoch
+        self._before = self.position
+        return self._before
+
+    def _mark(self, intervals: list[Interval]) -> list[Interval]:
+        """Note that series with these intervals get a row now."""
+        for interval in intervals:
+            self._last_rows[interval] = self.step
+        return intervals
+
+    @property
+    def is_on_host(self) -> bool:
+        """Whether the LRs of the taken update can be read without waiting for a device."""
+        return self.update is not None and self.update.is_on_host
+
+    def row(self, intervals: Collection[Interval]) -> dict[str, float]:
+        """What the taken update used, by name, of the series with one of these intervals."""
+        if self.update is None or not intervals:
+            return {}
+        lrs = self.update.lrs
+        series = [name for name in self.series if name.interval in intervals]
+        row = {name.name: lrs[name.group] for name in series}
+        for quantity, values in self.update.others.items():
+            row |= {name.name_of(quantity): values[name.group] for name in series}
+        return row
+
+    def used(self) -> dict[str, float]:
+        """What the taken update used, by name, of all series."""
+        return self.row(self._last_rows)
+
+    def next_lrs(self) -> dict[str, float]:
+        """The LR that each named group would use next, if it is still there and has one."""
+        groups = self.optimizer.param_groups
+        positions = match_groups(groups, self._named)
+        lrs = [None if position is None else groups[position].get("lr") for position in positions]
+        return {name.name: float(lr) for name in self.series if (lr := lrs[name.group]) is not None}
+
+    # --- names ---
+
+    @property
+    def groups(self) -> Groups:
+        """The groups of the taken update; before the first those of the optimizer."""
+        return self.update.groups if self.update else self.recorder.groups
+
+    @property
+    def has_new_groups(self) -> bool:
+        """Whether groups have joined, left or moved since they were named."""
+        return not are_same(self.groups, self._named)
+
+    def group_names(self) -> list[str]:
+        """The name of each group's LR."""
+        return list({name.group: name.name for name in self.series}.values())
 
     def labels(self) -> dict[int, str]:
-        """For each group that the optimizer has now, and had then, what its curve is called."""
-        known = {one.group: one.label for strand in self.strands for one in strand.curves}
-        was = match_groups(self.groups, self.capture.optimizer.param_groups)
-        return {now: known[at] for now, at in enumerate(was) if at is not None}
+        """The labels of the groups that have one, by their positions."""
+        known = {name.group: name.label for name in self.series}
+        before = match_groups(self._named, self.groups)
+        return {position: known[was] for position, was in enumerate(before) if was is not None}
 
-    def coming(self) -> Iterator[tuple[str, float]]:
-        """The LR that each curve's group would use next, so far as it is still there and has one."""
-        groups = self.capture.optimizer.param_groups
-        for strand in self.strands:
-            for curve, at in zip(strand.curves, match_groups(groups, strand.groups), strict=True):
-                lr = None if at is None else groups[at].get("lr")
-                if lr is not None:
-                    yield curve.name, float(lr)
-
-    def due(self, step: int, epoch: int, interval: str | None, every: int) -> list[Strand]:
-        """The strands that show the update at ``step``: the first, the first of an epoch or phase, or at the cadence."""
-        before, self.step = self.step, step
-        counted = self.capture.counted
-        is_epoch, self.epoch = epoch != self.epoch, epoch
-        is_phase = counted in self.begins and counted != self.counted
-        self.counted = counted
-        self.turn = (step + 1) // every * every + every - 1 if every > 0 else math.inf
-        # Under manual optimization the batch at the cadence may have no update: the next one that has is logged.
-        is_turn = every > 0 and (step + 1) // every > (before + 1) // every
-        due: list[Strand] = []
-        if not (is_turn or is_epoch or is_phase or self.is_new):
-            return due
-        for one in self.strands:
-            kind = interval or one.interval
-            by_cadence = (is_turn and kind != "epoch") or (is_epoch and kind != "step")
-            if by_cadence or is_phase or one.logged < 0:
-                due.append(one)
-        self.is_new = False
-        return due
-
-    def state(self) -> dict[str, Any]:
-        """Where it stands, as plain data."""
-        return {
-            "step": self.step,
-            "epoch": self.epoch,
-            "counted": self.counted,
-            "logged": {one.interval: one.logged for one in self.strands},
+    def rename(self, series: Iterable[SeriesName]) -> None:
+        """Log the groups under these names; if a name is new, the next update gets a row."""
+        known = {name.name for name in self.series}
+        self._named = self.groups
+        self.series = tuple(sorted(series, key=lambda name: name.group))
+        with_new = {name.interval for name in self.series if name.name not in known}
+        intervals = dict.fromkeys(name.interval for name in self.series)
+        self._last_rows = {
+            interval: -1 if interval in with_new else self._last_rows.get(interval, -1) for interval in intervals
         }
 
+    # --- checkpoints ---
+
+    def state(self) -> dict[str, Any]:
+        """Where the optimizer stands, as plain data."""
+        step, epoch, scheduler_step = self.position
+        return {"step": step, "epoch": epoch, "counted": scheduler_step, "logged": dict(self._last_rows)}
+
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on from where another run's track stood."""
-        self.step, self.epoch, self.counted = state["step"], state["epoch"], state["counted"]
-        for one in self.strands:
-            one.logged = state["logged"].get(one.interval, -1)
+        """Go on from where the run that was saved stood."""
+        self.step, self.epoch = state["step"], state["epoch"]
+        self._before = Position(self.step, self.epoch, state["counted"])
+        logged = state["logged"]
+        earliest = min(logged.values(), default=-1)
+        self._last_rows = {interval: logged.get(interval, earliest) for interval in self._last_rows}
+
+
+def _phase_starts(scheduler: ScheduledLR | None) -> frozenset[int]:
+    return frozenset(phase.start for phase in scheduler.phases) if scheduler else frozenset()

@@ -1,17 +1,19 @@
-"""The values that an update used, taken from the optimizer itself at the moment of the update."""
+"""Turns the updates of an optimizer into records of the values that each update used."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from operator import is_, itemgetter
-from typing import TYPE_CHECKING, Any, final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import is_, mul
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lr_toolkit.optim.multiplier import MULTIPLIER
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.binding import Binding
+from lr_toolkit.optim.multiplier import LRMultiplier
 from lr_toolkit.optim.updates import hookable_optimizers, is_captured
 
 if TYPE_CHECKING:
@@ -19,183 +21,225 @@ if TYPE_CHECKING:
 
     from lr_toolkit.optim import ScheduledLR
 
-__all__ = ["UpdateRecorder", "momentum_of", "numbers", "weight_decay_of"]
+__all__ = ["Groups", "Update", "UpdateRecorder", "are_same", "momentum_of", "numbers", "weight_decay_of"]
 
-_LR = itemgetter("lr")
+Groups: TypeAlias = "tuple[dict[str, Any], ...]"
+Values: TypeAlias = "Tensor | list[Any]"
+
+
+@final
+class Update(NamedTuple):
+    """What one update of an optimizer used.
+
+    Attributes:
+        groups: the optimizer's parameter groups, in their order; the same tuple as before if they are the same.
+        recorded_lrs: the LR of each group: numbers, or copies of tensors on their device.
+        recorded: the same for each other quantity (``"momentum"``, ``"weight_decay"``, ``"effective"``).
+        scheduler: the scheduler of this package that drives the optimizer, if there is one.
+        scheduler_step: the scheduler's count, -1 without one.
+        bindings: what the scheduler followed.
+        factors: what warmup ramps multiplied the LR of each group by, ``None`` without a ramp.
+    """
+
+    groups: Groups
+    recorded_lrs: Values
+    recorded: Mapping[str, Values]
+    scheduler: ScheduledLR | None = None
+    scheduler_step: int = -1
+    bindings: tuple[Binding, ...] = ()
+    factors: tuple[float, ...] | None = None
+
+    @property
+    def lrs(self) -> list[float]:
+        """The LR of each group; for tensors this waits for their device."""
+        return numbers(self.recorded_lrs)
+
+    @property
+    def planned_lrs(self) -> list[float]:
+        """The LR that the scheduler planned for each group, times the warmup ramps; empty without a scheduler."""
+        lrs = [lr for binding in self.bindings if binding.key == "lr" for lr in binding.values(self.scheduler_step)]
+        return lrs if self.factors is None else list(map(mul, lrs, self.factors))
+
+    @property
+    def others(self) -> dict[str, list[float]]:
+        """The numbers of each other quantity; for tensors this waits for their device."""
+        return {quantity: numbers(values) for quantity, values in self.recorded.items()}
+
+    @property
+    def is_on_host(self) -> bool:
+        """Whether the LRs can be read without waiting for a device."""
+        lrs = self.recorded_lrs
+        return not isinstance(lrs, Tensor) and not any(isinstance(lr, Tensor) for lr in lrs)
 
 
 @final
 class UpdateRecorder:
-    """Watches one optimizer and keeps what its latest update used.
+    """Records the latest update of one optimizer.
 
-    Read in a hook after the optimizer's ``step``, before any other such hook: by then whatever ``training_step`` wrote
-    is in force, and no scheduler has moved yet. An update that a ``GradScaler`` skips does not get here. Nothing is
-    brought to the host: tensors are copied on their device, because schedulers fill them in place.
+    A hook after the optimizer's ``step`` makes the record, before any other such hook: what ``training_step`` wrote is in
+    force by then, and no scheduler has moved yet. An update that a ``GradScaler`` skips is not recorded. No device is
+    waited for: tensors are copied on their device, because schedulers fill them in place.
 
     Args:
         optimizer: a torch optimizer.
-        momentum: keep each group's momentum (or first beta), too.
-        weight_decay: keep each group's weight decay, too.
-        scheduler: the one of this package that drives it; its count is kept with the values.
+        scheduler: the scheduler of this package that drives it, if there is one.
+        momentum: record the momentum (or first beta) of each group.
+        weight_decay: record the weight decay of each group.
 
     Attributes:
-        groups: those of the latest update, in their order: a list of its own for each change of them.
-        fresh: whether there was an update since this was last set to ``False``.
-        counted: the scheduler's count at the latest update.
-        levels: what the scheduler multiplied by its factor then, base LR x gain of each group: a list of its own for each change.
-        factors: what warmup callbacks multiplied each group's LR by at the latest update, ``None`` where there is none.
-        is_plain: whether the LRs are Python floats, and nothing else is kept.
-        is_exact: whether all LRs are Python numbers; tensors were rounded to what they hold.
+        optimizer: the optimizer.
+        scheduler: its scheduler.
+        latest: its latest update, ``None`` before the first.
+        groups: its parameter groups in the latest update; before the first those that it has.
+        is_hooked: whether updates are noticed; otherwise ``record()`` has to be called for each of them.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        >>> recorder = UpdateRecorder(optimizer)
+        >>> optimizer.step()
+        >>> optimizer.param_groups[0]["lr"] = 0.05
+        >>> recorder.latest.lrs
+        [0.1]
     """
 
     def __init__(
         self,
         optimizer: Optimizer,
+        scheduler: ScheduledLR | None = None,
         *,
         momentum: bool = False,
         weight_decay: bool = False,
-        scheduler: ScheduledLR | None = None,
     ) -> None:
         self.optimizer = optimizer
+        self.latest: Update | None = None
         self.scheduler = scheduler
-        self.groups: list[dict[str, Any]] = []
-        self._list: list[dict[str, Any]] | None = None
-        self._members: list[dict[str, Any]] = []
-        self._count = 0
-        self._first: Any = None
-        self._last: Any = None
-        self.fresh = False
-        self.counted = -1
-        self.levels: list[float] = []
-        self.factors: tuple[float, ...] | None = None
-        self.is_plain = self.is_exact = False
-        self._lrs: Any = []
-        self._more: dict[str, Callable[[dict[str, Any]], Any]] = {}
-        self._kept: dict[str, list[Any]] = {}
+        self.groups: Groups = tuple(optimizer.param_groups)
+        self._readers: dict[str, Callable[[dict[str, Any]], Any]] = {}
         if momentum:
-            self._more["momentum"] = momentum_of
+            self._readers["momentum"] = momentum_of
         if weight_decay:
-            self._more["weight_decay"] = weight_decay_of
+            self._readers["weight_decay"] = weight_decay_of
         self._is_schedule_free = type(optimizer).__name__.endswith("ScheduleFree")
         self._estimates: list[Any] = []
-        self._handles: list[RemovableHandle] = []
-        for one in hookable_optimizers(optimizer):
-            handle = one.register_step_post_hook(self._after)
-            hooks: Any = one._optimizer_step_post_hooks
-            hooks.move_to_end(
-                handle.id, last=False
-            )  # a warmup's hook may write the next LR: it has to come after this one
-            self._handles.append(handle)
-        self._estimating = all("d" in group for group in optimizer.param_groups)
-        if self._estimating:
-            self._handles.append(optimizer.register_step_pre_hook(self._before))
+        hookable = _hookable(optimizer)
+        self.is_hooked = bool(hookable)
+        self._handles = [_register_first(each, self.record) for each in hookable]
+        has_estimates = self.is_hooked and all("d" in group for group in optimizer.param_groups)
+        self._has_others = bool(self._readers) or self._is_schedule_free or has_estimates
+        if has_estimates:
+            self._handles.append(optimizer.register_step_pre_hook(self._before_step))
 
-    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        # Prodigy and D-Adaptation move with their estimate d of before the step, and renew it in the step.
-        self._estimates = [_copied(group["d"]) for group in optimizer.param_groups]
+    def follow(self, scheduler: ScheduledLR | None) -> None:
+        """Record the count and the bindings of another scheduler from now on."""
+        self.scheduler = scheduler
 
-    def _after(self, stepped: Optimizer, args: Any, kwargs: Any) -> None:
-        # Every update comes here, also those that nobody logs: one pass, and references alone where LRs are floats.
-        optimizer = self.optimizer
-        groups = optimizer.param_groups
-        lrs: list[Any] = [groups[0]["lr"]] if len(groups) == 1 else list(map(_LR, groups))
-        # As soon as one of them is no Python number, neither is their sum.
-        if self.is_plain and type(sum(lrs)) is float:
-            self._lrs = lrs
-        elif is_captured():  # nothing has happened, and nothing of this may get into the graph
-            self._warn_of_replays()
+    def record(self, *_: Any) -> None:
+        """Record what the optimizer's groups hold now as its latest update; also a hook after its ``step``."""
+        optimizer, scheduler = self.optimizer, self.scheduler
+        found = [group["lr"] for group in optimizer.param_groups]
+        lrs: Values = found
+        if set(map(type, found)) != {float}:
+            if is_captured():  # nothing has been updated, and no copy of ours may get into the graph
+                self._warn_of_replays()
+                return
+            lrs = _copies(found)
+        if not are_same(self.groups, optimizer.param_groups):
+            self.groups = tuple(optimizer.param_groups)
+        others = self._others() if self._has_others else {}
+        if scheduler is None:
+            self.latest = Update(self.groups, lrs, others)
             return
-        else:
-            self._keep(optimizer, lrs)
-        # Who joins comes last, who leaves moves those behind, and a checkpoint brings another list.
-        is_same = groups is self._list and len(lrs) == self._count
-        if not (is_same and groups[0] is self._first and groups[-1] is self._last):
-            self.members()
-        self.groups = self._members
-        self.fresh = True
-        scheduler = self.scheduler
-        if scheduler is not None:
-            self.counted = scheduler.last_epoch
-            self.levels = scheduler.levels
-            shadow = optimizer.__dict__.get(MULTIPLIER)  # LRMultiplier.around, without its call
-            self.factors = None if shadow is None else shadow.factors
+        multiplier = LRMultiplier.around(optimizer)
+        factors = multiplier.factors if multiplier else None
+        self.latest = Update(self.groups, lrs, others, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
 
-    def _keep(self, optimizer: Optimizer, lrs: list[Any]) -> None:
-        """Keep tensors, or more than LRs, or anything at all for the first time."""
-        groups = optimizer.param_groups
-        self.is_exact = not any(isinstance(lr, Tensor) for lr in lrs)
-        self._lrs = lrs if self.is_exact else _stacked(lrs)
-        self._kept = {name: [_copied(read(group)) for group in groups] for name, read in self._more.items()}
-        if self._estimating:
-            self._kept["effective"] = [d * _copied(lr) for d, lr in zip(self._estimates, lrs, strict=True)]
-        elif self._is_schedule_free and all("scheduled_lr" in group for group in groups):  # not every one has it
-            self._kept["effective"] = [_copied(group["scheduled_lr"]) for group in groups]
-        self.is_plain = not self._kept and set(map(type, lrs)) == {float}
+    def close(self) -> None:
+        """Record no further updates."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        # Prodigy and D-Adaptation use the estimate d from before the step, and renew it in the step.
+        self._estimates = [_copy(group["d"]) for group in optimizer.param_groups]
+
+    def _others(self) -> dict[str, Values]:
+        """What else is recorded of each group."""
+        groups = self.groups
+        recorded = {quantity: _copies(list(map(read, groups))) for quantity, read in self._readers.items()}
+        effective = self._effective_lrs()
+        return {**recorded, "effective": effective} if effective else recorded
+
+    def _effective_lrs(self) -> list[Any]:
+        """The LRs that the optimizer made of those it was given; empty if it keeps none."""
+        groups = self.groups
+        if len(self._estimates) == len(groups):
+            return [d * _copy(group["lr"]) for d, group in zip(self._estimates, groups, strict=True)]
+        if self._is_schedule_free and all("scheduled_lr" in group for group in groups):  # some of them have it
+            return [_copy(group["scheduled_lr"]) for group in groups]
+        return []
 
     def _warn_of_replays(self) -> None:
         warnings.warn(
-            f"An update of {type(self.optimizer).__name__} is captured in a CUDA graph. Its replays call no optimizer.step(), so "
-            "they are not seen, and no learning rate of theirs is logged. Log scheduler.get_last_lr() yourself, or leave "
+            f"An update of {type(self.optimizer).__name__} is captured in a CUDA graph. Its replays call no optimizer.step(), "
+            "so they are not seen, and their learning rates are not logged. Log scheduler.get_last_lr() yourself, or leave "
             "optimizer.step() out of the graph.",
             UserWarning,
             stacklevel=2,
         )
 
-    def members(self) -> list[dict[str, Any]]:
-        """The groups that there are now, as a list of its own for each change of them."""
-        groups, members = self.optimizer.param_groups, self._members
-        if len(groups) != len(members) or not all(map(is_, groups, members)):
-            self._members = groups[:]
-        self._list, self._count = groups, len(groups) or -1  # of none there is no first to compare
-        self._first, self._last = (groups[0], groups[-1]) if groups else (None, None)
-        return self._members
 
-    @property
-    def lrs(self) -> Sequence[float]:
-        """The LR that each group used in the latest update; of tensors this waits for their device."""
-        if not self.is_plain:
-            self._lrs = numbers(self._lrs)
-        lrs: list[float] = self._lrs
-        return lrs
-
-    def more(self, quantity: str) -> Sequence[Any]:
-        """What else each group used: ``"momentum"``, ``"weight_decay"`` or ``"effective"``; empty where it is not kept."""
-        return self._kept.get(quantity, ())
-
-    def close(self) -> None:
-        """Stop watching."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+def are_same(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]]) -> bool:
+    """Whether two lists hold the same parameter groups in the same order."""
+    return before is now or (len(before) == len(now) and all(map(is_, before, now)))
 
 
 def momentum_of(group: Mapping[str, Any]) -> Any:
-    """A group's first beta or its momentum, 0 where it has neither."""
+    """A group's first beta or its momentum, 0 if it has neither."""
     return group["betas"][0] if "betas" in group else group.get("momentum", 0)
 
 
 def weight_decay_of(group: Mapping[str, Any]) -> Any:
-    """A group's weight decay, 0 where it has none."""
+    """A group's weight decay, 0 if it has none."""
     return group.get("weight_decay", 0)
 
 
-def numbers(values: Any) -> list[float]:
-    """Plain numbers of a list of numbers and tensors, or of a tensor; for tensors in one place their device is waited for once."""
-    if not isinstance(values, Tensor) and any(isinstance(one, Tensor) for one in values):
-        values = _stacked(values)
+def numbers(values: Tensor | Iterable[Any]) -> list[float]:
+    """Plain numbers of a tensor or of a list of numbers and tensors; tensors in one place are read at once."""
+    if not isinstance(values, Tensor):
+        values = _copies(list(values))
     return values.tolist() if isinstance(values, Tensor) else list(map(float, values))
 
 
-def _copied(value: Any) -> Any:
+def _copies(values: list[Any]) -> Values:
+    """Values that nobody can change in place: one tensor if all are tensors of one kind in one place."""
+    kinds = set(map(type, values))
+    if kinds <= {float, int}:
+        return values
+    if all(issubclass(kind, Tensor) for kind in kinds):
+        try:
+            with torch.no_grad():
+                return torch.stack(values).flatten()
+        except RuntimeError:  # on several devices, or of several shapes
+            pass
+    return [_copy(value) for value in values]
+
+
+def _copy(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, Tensor) else value
 
 
-def _stacked(lrs: list[Any]) -> Any:
-    """Copies on the device: one operation, however many groups, where all are tensors in the same place."""
-    if all(isinstance(lr, Tensor) for lr in lrs):
-        try:
-            with torch.no_grad():
-                return torch.stack(lrs).flatten()
-        except RuntimeError:  # on several devices, or of several shapes
-            pass
-    return [_copied(lr) for lr in lrs]
+def _hookable(optimizer: Optimizer) -> list[Optimizer]:
+    """The optimizers whose steps are updates of ``optimizer``; none if torch can register no hooks with them."""
+    try:
+        return hookable_optimizers(optimizer)
+    except ScheduleError:
+        return []
+
+
+def _register_first(optimizer: Optimizer, hook: Callable[..., None]) -> RemovableHandle:
+    """Register a hook after the step in front of all others, as ``prepend=True`` does for a module's hooks."""
+    handle = optimizer.register_step_post_hook(hook)
+    hooks: Any = handle.hooks_dict_ref()
+    hooks.move_to_end(handle.id, last=False)
+    return handle

@@ -1,19 +1,21 @@
-"""How a run went, once it has ended: numbers for a tracker's summary, and the picture of plan and fact."""
+"""The end of a run: its numbers for the trackers' summaries, and the picture of planned and used LRs."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from lr_toolkit.lightning.loggers.rows import has_tensorboard, log_outcome
+from lr_toolkit.lightning.loggers.rows import log_summary, wants_picture
 from lr_toolkit.preview.picture import Line, draw, has_matplotlib, save
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from matplotlib.figure import Figure
+
+    from lr_toolkit.lightning.monitor.run_result import RunResult
 
 __all__ = ["RunSummary"]
 
@@ -21,32 +23,48 @@ __all__ = ["RunSummary"]
 @final
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run's learning rates, seen from its end.
+    """The LRs of a run that has ended.
 
-    ``lines`` are the curves as planned and as used, at least one of them used; ``coming`` what the next update would use;
-    ``updates`` how many there are on the loggers' x axis, and ``phases`` those at which a phase of a schedule began.
+    Attributes:
+        lines: the planned and the used LRs of each series; at least one was used.
+        next_lrs: the LRs that the next update would use.
+        updates: the number of updates on the loggers' x axis.
+        phases: the updates at which a phase of a schedule began.
     """
 
     lines: Sequence[Line]
-    coming: Mapping[str, float]
+    next_lrs: Sequence[float]
     updates: int
     phases: Sequence[int]
 
-    def summary(self) -> dict[str, float]:
+    @classmethod
+    def of(cls, result: RunResult, phases: Sequence[int]) -> RunSummary | None:
+        """The summary of a run, ``None`` if it used no LR."""
+        planned = {line.name: line.planned for line in result.planned}
+        lines = [
+            Line(series.name, planned.get(series.name, ((), ())), result.history.series(series.name))
+            for series in result.series
+        ]
+        if not any(lrs for _, lrs in (line.used for line in lines)):
+            return None
+        updates = max(position["step"] for position in result.positions) + 1
+        return cls(lines, tuple(result.next_lrs.values()), updates, phases)
+
+    def numbers(self) -> dict[str, float]:
         """The numbers by which runs are compared."""
-        used = [lrs for _, lrs in (one.used for one in self.lines) if lrs]
+        used = [lrs for _, lrs in (line.used for line in self.lines) if lrs]
         return {
             "lr/peak": max(max(lrs) for lrs in used),
             "lr/final": max(lrs[-1] for lrs in used),
-            "lr/next": max(self.coming.values()),
+            **({"lr/next": max(self.next_lrs)} if self.next_lrs else {}),
             "lr/total_updates": self.updates,
         }
 
     def report(self, trainer: Trainer, prefix: str, path: str | Path | None) -> None:
-        """Tell the trackers, each name behind ``prefix``; the picture is written to ``path``, too."""
+        """Give the numbers to the trackers under names that begin with ``prefix``, and the picture; write it to ``path``, too."""
         figure: Figure | None = None
         try:
-            if path is not None or (has_tensorboard(trainer) and has_matplotlib()):
+            if path is not None or (wants_picture(trainer) and has_matplotlib()):
                 figure = draw(self.lines, title="Learning rate, planned and used", phases=self.phases)
             if path is not None and figure is not None:
                 save(figure, path)
@@ -57,4 +75,11 @@ class RunSummary:
                 UserWarning,
                 stacklevel=2,
             )
-        log_outcome(trainer, {f"{prefix}{name}": value for name, value in self.summary().items()}, figure)
+        self._log(trainer, prefix, figure)
+
+    def report_numbers(self, trainer: Trainer, prefix: str) -> None:
+        """Give the numbers alone to the trackers."""
+        self._log(trainer, prefix, None)
+
+    def _log(self, trainer: Trainer, prefix: str, figure: Figure | None) -> None:
+        log_summary(trainer, {f"{prefix}{name}": value for name, value in self.numbers().items()}, figure)

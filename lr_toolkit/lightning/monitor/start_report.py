@@ -1,216 +1,131 @@
-"""What a person is told when training begins: the plan of every optimizer, and the traps that lie in it."""
+"""The report at the start of training: each optimizer's schedule, the length of the run, and the LRs to come."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from torch.nn.parameter import is_lazy
-
-from lr_toolkit.lightning.checks.forecast import Forecast
-from lr_toolkit.lightning.checks.run_info import RunInfo
-from lr_toolkit.lightning.monitor.names import SeriesName
-from lr_toolkit.lightning.run_layout import RunLayout
+from lr_toolkit.lightning._compat import callbacks_of, is_a
+from lr_toolkit.lightning.monitor.group_table import group_table
 from lr_toolkit.optim import ScheduledLR
-from lr_toolkit.preview import Report, Table, sparkline
-from lr_toolkit.preview.phase_rows import change_of, phase_rows
-from lr_toolkit.preview.picture import Line
-from lr_toolkit.preview.report import can_print, count, plural
+from lr_toolkit.preview import Report, Table
+from lr_toolkit.preview.report import count, plural
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
-    from torch.optim import Optimizer
 
-__all__ = ["config_of", "planned_lines", "start_report"]
+    from lr_toolkit.lightning.checks.forecast import Forecast
+    from lr_toolkit.lightning.checks.run_info import RunInfo
+    from lr_toolkit.lightning.monitor.names import SeriesName
+    from lr_toolkit.lightning.run_layout import RunLayout
 
-_FEW_GROUPS = 6
-_MOST_ROWS = 12
-_MOST_POINTS = 200
+__all__ = ["is_shown", "schedule_text", "start_report"]
 
 
-def start_report(scene: RunInfo, curves: Sequence[SeriesName], notes: Iterable[str]) -> list[Report]:
-    """One report for each optimizer; the notes stand under the last."""
-    course = scene.course
+def is_shown(trainer: Trainer, table: bool | None) -> bool:
+    """Whether the report is printed: as ``table`` says, or if the Trainer prints its model summary."""
+    return any(is_a(callback, "ModelSummary") for callback in callbacks_of(trainer)) if table is None else table
+
+
+def start_report(run_info: RunInfo, series: Sequence[SeriesName], notes: Iterable[str]) -> list[Report]:
+    """One report per optimizer; the notes stand under the last."""
     reports = []
-    for at, (optimizer, forecast) in enumerate(zip(scene.optimizers, scene.forecasts, strict=True)):
-        configs = scene.configs_of(optimizer)
-        names = {one.group: one.name for one in reversed(curves) if one.optimizer == at}
-        length = _arithmetic(scene.trainer, course)
-        if not forecast.is_on_axis:
-            length = f"{count(int(forecast.updates[-1]) + 1)} updates by the module itself, as horizon= says"
-        facts = [_cadence(configs), length]
-        facts += [f"times {ramp}" for ramp in forecast.ramps]
-        if course.start:
-            facts.append(f"resumes at update {count(course.start)}")
-        if forecast.why_not:
-            facts.append(f"learning rates to come are not known: {forecast.why_not}")
-        elif forecast.cut:
-            facts.append(
-                f"looked ahead to update {count(int(forecast.updates[-1]) + 1)}, what comes after is not known"
-            )
-        tables = [_groups(optimizer, names, forecast)]
-        ours = [one.scheduler for one in configs if isinstance(one.scheduler, ScheduledLR)]
-        facts += [change_of(one.route, one.timeline) for one in ours]
-        tables += [_phases(one, course) for one in ours if len(phase_rows(one.route)) > 1]
-        last = at == len(scene.optimizers) - 1
+    for index, (optimizer, forecast) in enumerate(zip(run_info.optimizers, run_info.forecasts, strict=True)):
+        configs = run_info.configs_of(optimizer)
+        schedulers = [config.scheduler for config in configs if isinstance(config.scheduler, ScheduledLR)]
+        names = {name.group: name.name for name in reversed(series) if name.optimizer == index}
+        phases = [_phase_table(scheduler, run_info.layout) for scheduler in schedulers if _has_phases(scheduler)]
+        is_last = index == len(run_info.optimizers) - 1
         reports.append(
             Report(
-                f"LR schedule: {_schedule(configs)} ({type(optimizer).__name__})",
-                tuple(fact for fact in facts if fact),
-                tuple(tables),
-                tuple(notes) if last else (),
+                f"LR schedule: {schedule_text(configs)} ({type(optimizer).__name__})",
+                tuple(fact for fact in _facts(run_info, configs, schedulers, forecast) if fact),
+                (group_table(optimizer, names, forecast), *phases),
+                tuple(notes) if is_last else (),
             )
         )
     return reports
 
 
-def planned_lines(scene: RunInfo, curves: Sequence[SeriesName]) -> tuple[Line, ...]:
-    """The planned curves on the loggers' x axis, thinned to what a chart can show; none where nothing is known."""
-    lines = []
-    for curve in curves:
-        forecast = scene.forecasts[curve.optimizer]
-        if forecast.why_not or not forecast.is_on_axis or curve.group >= forecast.lrs.shape[1]:
-            continue
-        last = len(forecast.updates) - 1
-        picked = np.unique(np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int))
-        updates = (forecast.updates[picked] + scene.course.before).tolist()
-        lrs = forecast.lrs[picked, curve.group].tolist()
-        lines.append(Line(curve.name, planned=(updates, lrs)))
-    return tuple(lines)
-
-
-def config_of(scene: RunInfo) -> dict[str, Any]:
-    """The schedules in plain nested data; where there are several optimizers, each under its number."""
-    many = {}
-    for at, (optimizer, forecast) in enumerate(zip(scene.optimizers, scene.forecasts, strict=True), start=1):
-        configs = scene.configs_of(optimizer)
-        said: dict[str, Any] = {
-            "optimizer": type(optimizer).__name__,
-            "schedule": _schedule(configs),
-            "interval": configs[0].interval if configs else None,
-            "total_updates": scene.course.updates or None,
-        }
-        if forecast.ramps:
-            said["times"] = list(forecast.ramps)
-        for config in configs:
-            if isinstance(config.scheduler, ScheduledLR):
-                legs = phase_rows(config.scheduler.route)
-                said["phases"] = {
-                    str(number): {"shape": leg.name, "begins": leg.start, "steps": leg.end - leg.start}
-                    for number, leg in enumerate(legs)
-                }
-                said["warmup_steps"] = sum(leg.end - leg.start for leg in legs if leg.name == "warmup")
-                change = change_of(config.scheduler.route, config.scheduler.timeline)
-                said |= {"change": change} if change else {}
-        many[f"optimizer{at}"] = said
-    return many["optimizer1"] if len(many) == 1 else many
-
-
-def _schedule(configs: Sequence[Any]) -> str:
-    if not configs:
-        return "none"
-    return " and ".join(
-        repr(one.scheduler.schedule) if isinstance(one.scheduler, ScheduledLR) else type(one.scheduler).__name__
-        for one in configs
+def schedule_text(configs: Sequence[Any]) -> str:
+    """The schedules of an optimizer in a line."""
+    schedulers = [config.scheduler for config in configs]
+    return (
+        " and ".join(
+            repr(scheduler.schedule) if isinstance(scheduler, ScheduledLR) else type(scheduler).__name__
+            for scheduler in schedulers
+        )
+        or "none"
     )
 
 
-def _cadence(configs: Sequence[Any]) -> str:
-    """How often it moves, and what it reacts to."""
-    parts = []
-    for one in configs:
-        unit = "update" if one.interval == "step" else "epoch"
-        if one.frequency != 1:
-            unit = f"{one.frequency} {'batches of an epoch' if one.interval == 'step' else 'epochs'}"
-        part = f"moves every {unit}"
-        reaction = getattr(one.scheduler, "plateau", None)
-        if one.reduce_on_plateau or reaction:
-            part += f", reacts to {(reaction or one).monitor!r}"
-        parts.append(part)
-    return "; ".join(parts)
-
-
-def _arithmetic(trainer: Trainer, course: RunLayout) -> str:
-    """How the number of updates comes about."""
-    if course.horizon is None:
-        return f"length of the run not known: {course.unknown.split(': ', 2)[-1].split('. Write')[0]}"
-    lengths = list(course.lengths())
-    known = course.horizon.epoch_steps is not None
-    if not known:
-        how = ""
-    elif len(set(lengths)) == 1:
-        how = f" = {plural(len(lengths), 'epoch')} x {count(lengths[0])}"
+def _facts(
+    run_info: RunInfo, configs: Sequence[Any], schedulers: Sequence[ScheduledLR], forecast: Forecast
+) -> Iterator[str]:
+    """The lines below the title."""
+    yield "; ".join(map(_cadence, configs))
+    if forecast.is_on_axis:
+        yield _length(run_info.trainer, run_info.layout)
     else:
-        shown = " + ".join(count(one) for one in lengths[:4]) + (" + ..." if len(lengths) > 4 else "")
-        how = f" = {shown} in {plural(len(lengths), 'epoch')}"
-    accumulations = dict.fromkeys(course.accumulations)
-    accumulate = ", then ".join(str(one) for one in accumulations)
-    return f"{plural(course.updates, 'update')}{how}; accumulate {accumulate}; devices {trainer.world_size}"
-
-
-def _groups(optimizer: Optimizer, names: dict[int, str], forecast: Forecast) -> Table:
-    """A row for each group; of many, one for all that are alike, and of many different ones the first and the last."""
-    groups = optimizer.param_groups
-    alike: dict[object, list[int]] = {}
-    for at, group in enumerate(groups):
-        lrs = (float(group["lr"]),) if forecast.why_not else tuple(forecast.lrs[:, at])
-        alike.setdefault(at if len(groups) <= _FEW_GROUPS else lrs, []).append(at)
-    sets = list(alike.values())
-    rows = []
-    for many in sets:
-        name = names.get(many[0], f"pg{many[0] + 1}").removeprefix("lr/")
-        also = f"+{len(many) - 1}" if len(many) > 1 else ""
-        numel = _numel([one for at in many for one in groups[at]["params"]])
-        rows.append((name, also, numel, *_values(groups[many[0]], forecast, many[0])))
-    columns: tuple[str, ...] = ("group", ">alike", ">params", ">first", ">peak", ">at", ">last")
-    if len(sets) == len(groups):
-        columns, rows = columns[:1] + columns[2:], [row[:1] + row[2:] for row in rows]
-    # The curves give way before the names do.
-    plain = [tuple(one.removeprefix(">") for one in columns), *rows]
-    room = 78 - sum(max(len(row[at]) for row in plain) + 2 for at in range(len(columns)))
-    curves = [_line(forecast, many[0], min(max(room, 12), 24)) for many in sets]
-    shown = [(*row, curve) for row, curve in zip(rows, curves, strict=True)]
-    if len(shown) > _MOST_ROWS:
-        cut = slice(_MOST_ROWS // 2, 1 - _MOST_ROWS // 2)
-        shown[cut] = [(f"... {len(shown[cut])} more", *[""] * len(columns))]
-    return Table((*columns, "shape"), tuple(shown))
-
-
-def _numel(parameters: Sequence[Any]) -> str:
-    """How many numbers these hold; a lazy module's do not know it before their first batch."""
-    return "?" if any(map(is_lazy, parameters)) else count(sum(one.numel() for one in parameters))
-
-
-def _values(group: dict[str, Any], forecast: Forecast, at: int) -> tuple[str, ...]:
-    """First LR of a group, its highest and where, and its last."""
+        yield f"{_end(forecast)} updates by the module itself, as horizon= says"
+    for ramp in forecast.ramps:
+        yield f"times {ramp}"
+    if run_info.layout.start:
+        yield f"resumes at update {count(run_info.layout.start)}"
     if forecast.why_not:
-        return f"{float(group['lr']):.1e}", "?", "?", "?"
-    lrs = forecast.lrs[:, at]
-    peak = int(lrs.argmax())
-    return f"{lrs[0]:.1e}", f"{lrs[peak]:.1e}", count(int(forecast.updates[peak])), f"{lrs[-1]:.1e}"
+        yield f"learning rates to come are not known: {forecast.why_not}"
+    elif forecast.cut:
+        yield f"looked ahead to update {_end(forecast)}, what comes after is not known"
+    for scheduler in schedulers:
+        yield scheduler.change
 
 
-def _line(forecast: Forecast, at: int, width: int) -> str:
-    """A group's curve against the updates, which need not be evenly spaced in the forecast."""
-    if forecast.why_not:
+def _end(forecast: Forecast) -> str:
+    return count(int(forecast.updates[-1]) + 1)
+
+
+def _cadence(config: Any) -> str:
+    """How often a scheduler moves, and the metric that it reacts to."""
+    unit = "update" if config.interval == "step" else "epoch"
+    if config.frequency != 1:
+        unit = f"{config.frequency} {'batches of an epoch' if config.interval == 'step' else 'epochs'}"
+    rule = getattr(config.scheduler, "plateau", None) or (config if config.reduce_on_plateau else None)
+    return f"moves every {unit}, reacts to {rule.monitor!r}" if rule else f"moves every {unit}"
+
+
+def _length(trainer: Trainer, layout: RunLayout) -> str:
+    """The number of updates, and how it comes about."""
+    if layout.horizon is None:
+        return f"length of the run not known: {layout.unknown.split(': ', 2)[-1].split('. Write')[0]}"
+    accumulate = ", then ".join(str(batches) for batches in dict.fromkeys(layout.accumulations))
+    return f"{plural(layout.updates, 'update')}{_epochs(layout)}; accumulate {accumulate}; devices {trainer.world_size}"
+
+
+def _epochs(layout: RunLayout) -> str:
+    """The epochs that make up the updates, if they are known."""
+    if not layout.has_epochs:
         return ""
-    even = np.linspace(forecast.updates[0], forecast.updates[-1], 96)
-    even = np.interp(even, forecast.updates, forecast.lrs[:, at])
-    line = sparkline(even, width)
-    return line if can_print(line) else sparkline(even, width, ascii_only=True)
+    lengths = list(layout.lengths())
+    if len(set(lengths)) == 1:
+        return f" = {plural(len(lengths), 'epoch')} x {count(lengths[0])}"
+    shown = " + ".join(count(length) for length in lengths[:4]) + (" + ..." if len(lengths) > 4 else "")
+    return f" = {shown} in {plural(len(lengths), 'epoch')}"
 
 
-def _phases(scheduler: ScheduledLR, course: RunLayout) -> Table:
+def _has_phases(scheduler: ScheduledLR) -> bool:
+    return len(scheduler.phases) > 1
+
+
+def _phase_table(scheduler: ScheduledLR, layout: RunLayout) -> Table:
     """Where each phase begins, in updates and in epochs."""
     horizon = scheduler.horizon
     rows = []
-    for leg in phase_rows(scheduler.route):
-        epoch = float(horizon.epoch_at(Fraction(leg.start))) if horizon.epoch_steps else math.nan
-        update = leg.start
+    for phase in scheduler.phases:
+        epoch = float(horizon.epoch_at(Fraction(phase.start))) if horizon.epoch_steps else math.nan
+        update = phase.start
         if horizon.unit == "epoch":
-            update = sum(length for at, length in enumerate(course.lengths()) if at < leg.start)
-        rows.append((leg.text, count(update), "" if math.isnan(epoch) else f"{epoch:.2f}"))
+            update = sum(length for number, length in enumerate(layout.lengths()) if number < phase.start)
+        rows.append((phase.text, count(update), "" if math.isnan(epoch) else f"{epoch:.2f}"))
     return Table(("phase", ">from update", ">epoch"), tuple(rows))

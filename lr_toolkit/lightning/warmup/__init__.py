@@ -1,1 +1,1 @@
-"""The warmup callback: a factor on top of whatever schedulers a Trainer has."""
+"""The warmup callback: multiplies the learning rate of the schedulers of a Trainer by a ramp."""

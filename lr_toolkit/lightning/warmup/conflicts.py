@@ -1,8 +1,7 @@
-"""Who else moves the learning rate during a warmup ramp: schedulers, hooks that must not see it, a callback that has to wait."""
+"""What else moves the learning rate during a warmup ramp: schedulers, hooks and callbacks."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from fractions import Fraction
@@ -11,110 +10,112 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.lightning._compat import callbacks_of, is_a, steps_schedulers_itself
+from lr_toolkit.lightning.warmup.ramp_spec import RampSpec
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.optim.held_objects import held_objects
 from lr_toolkit.optim.multiplier import LRMultiplier
-from lr_toolkit.schedules.shapes import Warmup
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
     from torch.optim import Optimizer
 
-__all__ = ["exempt_from_ramp", "refuse_companions", "schedulers_of", "warn_of_warmups"]
+__all__ = ["exempt_from_ramp", "refuse_weight_averaging", "schedulers_of", "warn_of_warmups"]
 
-# Hooks that move an optimizer's LR, and how it is found in what Lightning hands them.
-_MOVERS: dict[str, Callable[[tuple[Any, ...]], Optimizer]] = {
-    "lr_scheduler_step": lambda handed: handed[0].optimizer,
-    "finetune_function": lambda handed: handed[-1],
+# Hooks that move the LR of an optimizer, and how to find the optimizer in the arguments that Lightning gives them.
+_MOVING_HOOKS: dict[str, Callable[[tuple[Any, ...]], Optimizer]] = {
+    "lr_scheduler_step": lambda args: args[0].optimizer,
+    "finetune_function": lambda args: args[-1],
 }
 
 
-def schedulers_of(trainer: Trainer, module: LightningModule) -> list[Any]:
-    """The Trainer's schedulers, and those that the module keeps to itself, as manual optimization allows."""
-    found = [config.scheduler for config in trainer.lr_scheduler_configs]
-    for value in vars(module).values():
-        many = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else (value,)
-        found += [one for one in many if isinstance(one, LRScheduler)]
-    return list({id(one): one for one in found}.values())
+def schedulers_of(optimizer: Optimizer, trainer: Trainer, module: LightningModule) -> list[Any]:
+    """The schedulers of an optimizer: the Trainer's, and those in attributes of the module, as manual optimization allows."""
+    found = [config.scheduler for config in trainer.lr_scheduler_configs] + held_objects(module, LRScheduler)
+    unique = {id(scheduler): scheduler for scheduler in found}
+    return [scheduler for scheduler in unique.values() if scheduler.optimizer is optimizer]
 
 
-def warn_of_warmups(call: str, schedulers: Iterable[Any]) -> None:
-    """Say which of these schedulers, none of which has moved yet, warm up by themselves; ``call`` is how the ramp was written."""
+def warn_of_warmups(spec: RampSpec, schedulers: Iterable[Any]) -> None:
+    """Warn of each of these schedulers, none of which was stepped yet, that warms up by itself."""
+    if spec.is_freeze:
+        return
     for scheduler in schedulers:
         if _warms_up(scheduler):
-            warnings.warn(
-                f"{call}: {type(scheduler).__name__} already warms up (it starts below its base LR), and the LR will be the "
+            warn(
+                "LR701",
+                f"{spec!r}: {type(scheduler).__name__} already warms up (it starts below its base LR), and the LR will be the "
                 "product of both ramps. Leave out LRWarmup, or the warmup of the schedule.",
-                UserWarning,
-                stacklevel=2,
             )
 
 
 def _warms_up(scheduler: Any) -> bool:
     if isinstance(scheduler, ScheduledLR):
-        return isinstance(scheduler.schedule.phases[0], Warmup)
-    # OneCycleLR calls the LR from which it climbs the initial one.
-    lrs = [
-        (float(group["lr"]), float(group.get("initial_lr", group["lr"]))) for group in scheduler.optimizer.param_groups
-    ]
-    return isinstance(scheduler, OneCycleLR) or any(lr < 0.999 * base for lr, base in lrs)
+        return scheduler.schedule.phases[0].warms_up
+    if isinstance(scheduler, OneCycleLR):  # which calls the LR that it starts from the initial one
+        return True
+    groups = scheduler.optimizer.param_groups
+    return any(float(group["lr"]) < 0.999 * float(group.get("initial_lr", group["lr"])) for group in groups)
 
 
 def exempt_from_ramp(trainer: Trainer, module: LightningModule) -> Callable[[], None]:
-    """Let ``lr_scheduler_step`` and finetuning callbacks see and write the LR without the ramp; the answer undoes it.
+    """Let ``lr_scheduler_step`` and finetuning callbacks read and write the LR without the ramp.
 
-    A scheduler is guarded itself; what is written past it, in a hook of the module's own, would be taken for a direct write.
-    ``BaseFinetuning`` gives a group that it adds a share of the LR that it finds, and ``BackboneFinetuning`` writes in every
-    epoch.
+    A write in such a hook would be taken for a direct write otherwise. ``BaseFinetuning`` gives a group that it adds a share
+    of the LR that it finds, and ``BackboneFinetuning`` writes in every epoch.
+
+    Returns:
+        A function that takes the exemption back.
     """
-    owners: list[tuple[Any, str]] = [
-        (one, "finetune_function") for one in callbacks_of(trainer) if is_a(one, "BaseFinetuning")
+    hooks: list[tuple[Any, str]] = [
+        (callback, "finetune_function") for callback in callbacks_of(trainer) if is_a(callback, "BaseFinetuning")
     ]
     if steps_schedulers_itself(module):
-        owners.append((module, "lr_scheduler_step"))
-    # Another LRWarmup may have been here.
-    hidden = [(owner, name) for owner, name in owners if name not in vars(owner)]
-    for owner, name in hidden:
-        # A partial of a bound method, unlike a function, goes along with a copy or a pickle of its owner.
-        vars(owner)[name] = partial(_without_ramp, name, getattr(owner, name))
+        hooks.append((module, "lr_scheduler_step"))
+    exempted = [
+        (owner, name) for owner, name in hooks if name not in vars(owner)
+    ]  # another LRWarmup may have come first
+    for owner, name in exempted:
+        # A partial of a bound method, unlike a function, is copied and pickled with its owner.
+        vars(owner)[name] = partial(_call_unscaled, name, getattr(owner, name))
 
     def undo() -> None:
-        for owner, name in hidden:
+        for owner, name in exempted:
             vars(owner).pop(name, None)
 
     return undo
 
 
-def _without_ramp(name: str, hook: Callable[..., Any], *args: Any) -> Any:
-    shadow = LRMultiplier.around(_MOVERS[name](args))
-    with shadow.bare() if shadow else nullcontext():
+def _call_unscaled(name: str, hook: Callable[..., Any], *args: Any) -> Any:
+    multiplier = LRMultiplier.around(_MOVING_HOOKS[name](args))
+    with multiplier.unscaled() if multiplier else nullcontext():
         return hook(*args)
 
 
-def refuse_companions(trainer: Trainer, call: str, ends: Fraction | None) -> None:
-    """Refuse ``StochasticWeightAveraging`` before the ramp ends: it replaces the schedulers, and anneals from the LR it finds.
+def refuse_weight_averaging(trainer: Trainer, spec: RampSpec, end: Fraction | None) -> None:
+    """Refuse ``StochasticWeightAveraging`` during the ramp: it replaces the schedulers, and anneals from the LR that it finds.
 
     Args:
-        trainer: whose callbacks are looked at.
-        call: how the ramp was written.
-        ends: the epoch at which the ramp ends, with its fraction; ``None`` where that cannot be known.
+        trainer: the Trainer whose callbacks are checked.
+        spec: the ramp.
+        end: the exact epoch in which the ramp ends; ``None`` if it is not known.
 
     Raises:
-        ScheduleError: which names the callback, and the epoch from which it may begin.
+        ScheduleError: which names the callback, and the first epoch in which it may begin.
     """
-    for one in callbacks_of(trainer):
-        if not is_a(one, "StochasticWeightAveraging"):
+    for callback in callbacks_of(trainer):
+        if not is_a(callback, "StochasticWeightAveraging"):
             continue
-        epoch: int = one.swa_start
-        if ends is None:
-            until, cure = "has no known end in epochs", "a ramp in epochs, or leave one of the two out"
-        elif epoch < ends:
-            first = -(-ends.numerator // ends.denominator)
-            until = f"lasts until epoch {float(ends):g}"
-            cure = f"swa_epoch_start={first} + 1 or later, or a shorter ramp"
+        epoch: int = callback.swa_start
+        if end is None:
+            until, fix = "has no known end in epochs", "a ramp in epochs, or leave one of the two out"
+        elif epoch < end:
+            first = -(-end.numerator // end.denominator)
+            until = f"lasts until epoch {float(end):g}"
+            fix = f"swa_epoch_start={first} + 1 or later, or a shorter ramp"
         else:
             continue
         raise ScheduleError(
-            f"{call}: {type(one).__name__} moves the learning rate from epoch {epoch} on, and the ramp {until}. Write {cure}."
+            f"{spec!r}: {type(callback).__name__} moves the learning rate from epoch {epoch} on, and the ramp {until}. Write {fix}."
         )

@@ -1,4 +1,4 @@
-"""What is foretold under a warmup callback is, update by update, what the run then uses."""
+"""The forecast of a run, warmup callbacks included, is what the run then uses, update by update."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch.optim import SGD, AdamW, Optimizer, lr_scheduler
 
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduleError, configure_optimizers
 from lr_toolkit.lightning.checks.forecast import Forecast, forecast
+from lr_toolkit.lightning.monitor import monitored_run
 from lr_toolkit.lightning.run_layout import run_layout_of
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.runs import Net, loader, stream, trainer
@@ -23,7 +24,7 @@ Answer = Callable[[Net, Optimizer], Any]
 
 
 class Adam(Net):
-    """With the betas that untuned shapes ask for, and another second one for the second group."""
+    """An optimizer with the betas that untuned shapes need; the second group has another second beta."""
 
     def optimizer(self) -> Optimizer:
         """Two groups."""
@@ -36,8 +37,8 @@ class Adam(Net):
         return optimizer
 
 
-class Asks(L.Callback):
-    """Asks for the forecast when training begins; and saves at each update and epoch, if it is told where."""
+class Forecasts(L.Callback):
+    """Makes the forecast when training begins, and saves at each update and epoch if it has a folder."""
 
     result: Forecast
 
@@ -45,18 +46,18 @@ class Asks(L.Callback):
         self.folder = folder
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Keep the answer."""
+        """Keep the forecast, which leaves the LRs as they are."""
         before = [float(group["lr"]) for group in trainer.optimizers[0].param_groups]
         self.result = forecast(trainer, pl_module, trainer.optimizers[0], run_layout_of(trainer))
         assert [float(group["lr"]) for group in trainer.optimizers[0].param_groups] == before
 
     def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """Before Lightning has counted the batch."""
+        """Save before Lightning has counted the batch."""
         if self.folder and trainer.global_step % BATCHES:
             trainer.save_checkpoint(self.folder / f"update-{trainer.global_step}.ckpt")
 
     def on_train_epoch_end(self, trainer: L.Trainer, *args: Any) -> None:
-        """As ModelCheckpoint does."""
+        """Save as ModelCheckpoint does."""
         if self.folder:
             trainer.save_checkpoint(self.folder / f"epoch-{trainer.global_step}.ckpt")
 
@@ -89,70 +90,71 @@ WARMUPS: dict[str, Callable[[], list[LRWarmup]]] = {
 
 
 def run(
-    answer: Answer, warmups: list[LRWarmup], asks: Asks, *, first: bool, ckpt: Path | None = None, accumulate: int = 1
-) -> list[Any]:
-    """The LRs that each update of a run used, or of what was left of it."""
+    answer: Answer, callbacks: list[L.Callback], *, ckpt: Path | None = None, accumulate: int = 1
+) -> list[list[float]]:
+    """The LRs that each update of the run, or of the rest of it, used."""
     net = Adam(answer)
-    callbacks: list[L.Callback] = [asks, *warmups] if first else [*warmups, asks]
     made = trainer(max_epochs=EPOCHS, callbacks=callbacks, accumulate_grad_batches=accumulate)
     made.fit(net, loader(BATCHES), ckpt_path=ckpt)
     return net.lrs
 
 
-def is_what_came(foretold: Forecast, used: list[Any]) -> bool:
-    """Whether each update that the forecast names used its LRs, up to the last one."""
-    assert not foretold.why_not
-    assert foretold.updates[-1] == BATCHES * EPOCHS - 1
+def was_right(result: Forecast, used: list[Any]) -> bool:
+    """Whether each update of the forecast used its LRs, up to the last one."""
+    assert not result.why_not
+    assert result.updates[-1] == BATCHES * EPOCHS - 1
     start = BATCHES * EPOCHS - len(used)
-    assert foretold.updates.min() == start
-    return np.allclose(np.array(used)[foretold.updates - start], foretold.lrs, rtol=1e-12, atol=0)
+    assert result.updates.min() == start
+    return np.allclose(np.array(used)[result.updates - start], result.lrs, rtol=1e-12, atol=0)
 
 
-# Lightning says so of an epoch that it goes on with in its middle.
+# Lightning's, about a resume in the middle of an epoch.
 @pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
-@pytest.mark.parametrize("first", [True, False], ids=["asked before the warmup", "asked after the warmup"])
 @pytest.mark.parametrize("ramp", WARMUPS)
 @pytest.mark.parametrize("name", SCHEDULERS)
 @pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
-def test_a_ramp_is_foretold(name: str, ramp: str, first: bool, tmp_path: Path) -> None:
-    """Whoever asks, before or after the warmup in the list, in a fresh run and in one that is resumed in mid-ramp."""
-    asks, again = Asks(tmp_path), Asks()
-    used = run(SCHEDULERS[name], WARMUPS[ramp](), asks, first=first)
+def test_a_ramp_is_forecast(name: str, ramp: str, tmp_path: Path) -> None:
+    """Before and after the warmup in the list of callbacks, in a fresh run and in one that is resumed during the ramp."""
+    before, after = Forecasts(tmp_path / "before"), Forecasts(tmp_path / "after")
+    used = run(SCHEDULERS[name], [before, *WARMUPS[ramp](), after])
 
-    assert is_what_came(asks.result, used)
-    for ckpt in ("update-4", "epoch-5", "update-8", "epoch-15", "update-17"):
-        used = run(SCHEDULERS[name], WARMUPS[ramp](), again, first=first, ckpt=tmp_path / f"{ckpt}.ckpt")
-        assert is_what_came(again.result, used), ckpt
+    assert was_right(before.result, used)
+    assert was_right(after.result, used)
+    for ckpt in ("before/update-4", "after/epoch-5", "after/update-8", "before/epoch-15", "after/update-17"):
+        before, after = Forecasts(), Forecasts()
+        used = run(SCHEDULERS[name], [before, *WARMUPS[ramp](), after], ckpt=tmp_path / f"{ckpt}.ckpt")
+        assert was_right(before.result, used), ckpt
+        assert was_right(after.result, used), ckpt
 
 
 @pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
 @pytest.mark.parametrize("name", SCHEDULERS)
 @pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
-def test_a_resumed_run_is_foretold_from_where_it_begins(name: str, tmp_path: Path) -> None:
+def test_a_resumed_run_is_forecast_from_where_it_begins(name: str, tmp_path: Path) -> None:
     """Without a ramp too, from a checkpoint that was saved before Lightning had counted its batch."""
-    asks, again = Asks(tmp_path), Asks()
-    run(SCHEDULERS[name], [], asks, first=True)
+    run(SCHEDULERS[name], [Forecasts(tmp_path)])
 
     for ckpt in ("update-8", "epoch-10"):
-        used = run(SCHEDULERS[name], [], again, first=True, ckpt=tmp_path / f"{ckpt}.ckpt")
-        assert is_what_came(again.result, used), ckpt
+        again = Forecasts()
+        used = run(SCHEDULERS[name], [again], ckpt=tmp_path / f"{ckpt}.ckpt")
+        assert was_right(again.result, used), ckpt
 
 
 @pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)")
 @pytest.mark.parametrize("name", [name for name in SCHEDULERS if "ours" not in name])
 @pytest.mark.parametrize(("before", "now"), [(1, 2), (1, 5), (2, 1), (5, 1), (2, 3)])
 @pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
-def test_a_resume_at_another_rate_is_foretold(name: str, before: int, now: int, tmp_path: Path) -> None:
-    """With another accumulation than its checkpoint's, what is left of the run is as long as it then is, at the LRs foretold."""
-    asks, again = Asks(tmp_path), Asks()
-    run(SCHEDULERS[name], [], asks, first=True, accumulate=before)
+def test_a_resume_at_another_rate_is_forecast(name: str, before: int, now: int, tmp_path: Path) -> None:
+    """With another accumulation than that of the checkpoint, the rest of the run has the length and the LRs of the forecast."""
+    run(SCHEDULERS[name], [Forecasts(tmp_path)], accumulate=before)
 
     for ckpt in sorted(tmp_path.glob("*.ckpt"), key=updates_of)[:-2]:
-        used = run(SCHEDULERS[name], [], again, first=True, ckpt=ckpt, accumulate=now)
-        foretold = again.result
+        again = Forecasts()
+        used = run(SCHEDULERS[name], [again], ckpt=ckpt, accumulate=now)
+        result = again.result
 
-        assert foretold.updates[-1] - foretold.updates[0] + 1 == len(used), ckpt
-        assert foretold.lrs == pytest.approx(np.array(used)[foretold.updates - foretold.updates[0]], rel=1e-12), ckpt
+        assert result.updates[-1] - result.updates[0] + 1 == len(used), ckpt
+        assert result.lrs == pytest.approx(np.array(used)[result.updates - result.updates[0]], rel=1e-12), ckpt
 
 
 def updates_of(ckpt: Path) -> int:
@@ -160,53 +162,53 @@ def updates_of(ckpt: Path) -> int:
     return int(ckpt.stem.split("-")[1])
 
 
-def test_a_run_of_which_nothing_is_left_is_not_foretold() -> None:
-    """Where a run begins at its end there are no rows to be made a table of."""
-    said: list[str] = []
+def test_a_run_that_is_over_has_no_forecast() -> None:
+    """A run that begins at its end has no rows for a table."""
+    reasons: list[str] = []
 
     class Late(L.Callback):
         def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-            course = run_layout_of(trainer)
-            over = replace(course, start=course.updates)
-            said.append(forecast(trainer, pl_module, trainer.optimizers[0], over).why_not)
+            layout = run_layout_of(trainer)
+            over = replace(layout, start=layout.updates)
+            reasons.append(forecast(trainer, pl_module, trainer.optimizers[0], over).why_not)
 
     trainer(max_epochs=1, callbacks=[Late()]).fit(Net(SCHEDULERS["none"]), loader(BATCHES))
 
-    assert said == ["nothing is left to train"]
+    assert reasons == ["nothing is left to train"]
 
 
-@pytest.mark.parametrize("first", [True, False])
-def test_a_second_fit_is_foretold_with_its_own_ramp(first: bool) -> None:
-    """Where a Trainer goes on in another fit the ramp begins again, per epoch too."""
-    asks, warmup = Asks(), LRWarmup("2 epochs", interval="epoch")
-    callbacks: list[L.Callback] = [asks, warmup] if first else [warmup, asks]
-    host, net = trainer(max_epochs=2, callbacks=callbacks), Net(SCHEDULERS["torch's cosine"])
-    host.fit(net, loader(BATCHES))
+def test_a_second_fit_is_forecast_with_its_own_ramp() -> None:
+    """In another fit of the same Trainer the ramp begins again, per epoch too."""
+    before, warmup, after = Forecasts(), LRWarmup("2 epochs", interval="epoch"), Forecasts()
+    made, net = trainer(max_epochs=2, callbacks=[before, warmup, after]), Net(SCHEDULERS["torch's cosine"])
+    made.fit(net, loader(BATCHES))
     net.used.clear()
-    host.fit_loop.max_epochs = 5
-    host.fit(net, loader(BATCHES))
+    made.fit_loop.max_epochs = 5
+    made.fit(net, loader(BATCHES))
 
-    assert asks.result.lrs.tolist() == [pytest.approx(lrs, rel=1e-12) for lrs in net.lrs]
+    expected = [pytest.approx(lrs, rel=1e-12) for lrs in net.lrs]
+    assert before.result.lrs.tolist() == expected
+    assert after.result.lrs.tolist() == expected
 
 
 def test_a_ramp_is_shown_at_each_of_its_updates() -> None:
-    """Of a schedule in closed form few points are shown, but those of a short ramp and its end are among them."""
+    """The few points of a schedule in closed form include those of a short ramp and its end."""
 
-    class Stops(Asks):
+    class Stops(Forecasts):
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
             super().on_train_start(trainer, pl_module)
             trainer.should_stop = True
 
-    asks = Stops()
-    made = trainer(max_steps=100_000, callbacks=[asks, LRWarmup(50, groups=[1])], min_steps=1)
+    forecasts = Stops()
+    made = trainer(max_steps=100_000, callbacks=[forecasts, LRWarmup(50, groups=[1])], min_steps=1)
     made.fit(Net(lambda net, o: configure_optimizers(o, "cosine()", net.trainer)), loader(BATCHES))
 
-    assert set(range(51)) <= set(asks.result.updates.tolist())
-    assert asks.result.lrs[:, 1].argmax() == asks.result.updates.tolist().index(50)
+    assert set(range(51)) <= set(forecasts.result.updates.tolist())
+    assert forecasts.result.lrs[:, 1].argmax() == forecasts.result.updates.tolist().index(50)
 
 
-def test_other_optimizers_are_foretold_without_the_ramp() -> None:
-    """A ramp is that of the optimizers that were chosen."""
+def test_other_optimizers_are_forecast_without_the_ramp() -> None:
+    """A ramp multiplies the LRs of the chosen optimizers alone."""
     found: list[Forecast] = []
 
     class Two(L.LightningModule):
@@ -219,16 +221,15 @@ def test_other_optimizers_are_foretold_without_the_ramp() -> None:
             return [SGD(part.parameters(), lr=0.1) for part in (self.layer.one, self.layer.two)]
 
         def on_train_start(self) -> None:
-            found.extend(
-                forecast(self.trainer, self, one, run_layout_of(self.trainer)) for one in self.trainer.optimizers
-            )
+            layout = run_layout_of(self.trainer)
+            found.extend(forecast(self.trainer, self, optimizer, layout) for optimizer in self.trainer.optimizers)
 
         def training_step(self, batch: Any, batch_idx: int) -> None:
-            """Nothing is needed."""
+            """Train nothing."""
 
     trainer(max_epochs=1, callbacks=[LRWarmup(3, optimizers=[1])]).fit(Two(), loader(5))
 
-    assert [one.lrs[:, 0].tolist() for one in found] == [
+    assert [each.lrs[:, 0].tolist() for each in found] == [
         [0.1] * 5,
         pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1]),
     ]
@@ -237,8 +238,8 @@ def test_other_optimizers_are_foretold_without_the_ramp() -> None:
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("ramp", WARMUPS)
 @pytest.mark.parametrize("name", ["none", "ours", "torch's steps per epoch"])
-def test_a_ramp_is_no_trap(name: str, ramp: str, first: bool) -> None:
-    """The monitor, which looks for mistakes in what is foretold and in what comes, finds none."""
+def test_a_ramp_gives_no_finding(name: str, ramp: str, first: bool) -> None:
+    """Neither in the forecast nor in the run."""
     monitor, warmups = LRMonitor(strict=True), WARMUPS[ramp]()
     callbacks: list[L.Callback] = [monitor, *warmups] if first else [*warmups, monitor]
     trainer(max_epochs=EPOCHS, callbacks=callbacks).fit(Adam(SCHEDULERS[name]), loader(BATCHES))
@@ -246,27 +247,29 @@ def test_a_ramp_is_no_trap(name: str, ramp: str, first: bool) -> None:
     assert monitor.findings == ()
 
 
-def test_what_does_not_fit_is_refused_whoever_asks_first() -> None:
-    """The reason is the warmup's own, and a warning is given once."""
+def test_a_ramp_that_does_not_fit_is_refused_by_the_forecast() -> None:
+    """The error is the warmup's own, and its warning comes once."""
     with pytest.raises(ScheduleError, match="takes 99 updates and the run has 20"):
-        run(SCHEDULERS["none"], [LRWarmup(99)], Asks(), first=True)
+        run(SCHEDULERS["none"], [Forecasts(), LRWarmup(99)])
 
-    with pytest.warns(UserWarning, match="fast_dev_run cuts the ramp") as said:
-        trainer(fast_dev_run=True, callbacks=[Asks(), LRWarmup(5)]).fit(Net(SCHEDULERS["none"]), loader(3))
-    assert len([one for one in said if "cuts the ramp" in str(one.message)]) == 1
+    with pytest.warns(UserWarning, match="fast_dev_run cuts the ramp") as caught:
+        trainer(fast_dev_run=True, callbacks=[Forecasts(), LRWarmup(5)]).fit(Net(SCHEDULERS["none"]), loader(3))
+    assert sum("cuts the ramp" in str(warning.message) for warning in caught) == 1
 
 
-def test_a_run_of_unknown_length_is_not_foretold() -> None:
-    """With a ramp in updates neither, though the ramp itself is known."""
-    asks = Asks()
-    trainer(max_epochs=1, callbacks=[asks, LRWarmup(3, horizon=Horizon(9))]).fit(Net(SCHEDULERS["none"]), stream(4))
+def test_a_run_of_unknown_length_has_no_forecast() -> None:
+    """Even if the ramp is in updates, and so is known."""
+    forecasts = Forecasts()
+    trainer(max_epochs=1, callbacks=[forecasts, LRWarmup(3, horizon=Horizon(9))]).fit(
+        Net(SCHEDULERS["none"]), stream(4)
+    )
 
-    assert asks.result.why_not == "the run's length is not known"
+    assert forecasts.result.why_not == "the run's length is not known"
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    """A question leaves no shadow behind."""
+    """No multiplier stays on an optimizer."""
     made: list[Optimizer] = []
     before = Optimizer.__init__
 
@@ -274,14 +277,14 @@ def nothing_is_left() -> Iterator[None]:
         before(self, *args, **kwargs)
         made.append(self)
 
-    Optimizer.__init__ = init  # type: ignore[method-assign]  # to see those that are made within
+    Optimizer.__init__ = init  # type: ignore[method-assign]  # to see all that the test makes
     yield
     Optimizer.__init__ = before  # type: ignore[method-assign]  # as above
-    assert not any(LRMultiplier.around(one) for one in made)
+    assert not any(LRMultiplier.around(optimizer) for optimizer in made)
 
 
 class ByItself(Net):
-    """Takes an update at every second batch, and says how many that makes."""
+    """Optimizes manually, at every second batch."""
 
     automatic_optimization = False
 
@@ -293,14 +296,18 @@ class ByItself(Net):
             self.lr_schedulers().step()
 
 
-def test_a_module_that_steps_by_itself_is_foretold_on_its_own_axis(capsys: pytest.CaptureFixture[str]) -> None:
-    """With ``horizon=`` given by hand its updates are foretold, and not laid over the loggers' axis of batches."""
-    asks, monitor = Asks(), LRMonitor(table=True)
+def test_a_module_that_optimizes_manually_has_an_axis_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``horizon=`` its updates are forecast, and not drawn on the loggers' axis of batches."""
+    forecasts, monitor = Forecasts(), LRMonitor(table=True)
     net = ByItself(lambda net, o: configure_optimizers(o, "cosine()", net.trainer, horizon=Horizon(10)))
-    trainer(max_epochs=1, callbacks=[asks, monitor]).fit(net, loader(20))
+    plans: list[Any] = []
+    monkeypatch.setattr(monitored_run, "log_plan", lambda _, report: plans.append(report.lines))
+    trainer(max_epochs=1, callbacks=[forecasts, monitor]).fit(net, loader(20))
 
-    assert asks.result.updates.tolist() == list(range(10))
-    assert np.allclose(np.array(net.lrs), asks.result.lrs, rtol=1e-12, atol=0)
-    assert not asks.result.is_on_axis
-    assert monitor._planned == ()
+    assert forecasts.result.updates.tolist() == list(range(10))
+    assert np.allclose(np.array(net.lrs), forecasts.result.lrs, rtol=1e-12, atol=0)
+    assert not forecasts.result.is_on_axis
+    assert plans == [()]
     assert "10 updates by the module itself, as horizon= says" in capsys.readouterr().out

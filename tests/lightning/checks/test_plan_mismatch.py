@@ -1,4 +1,4 @@
-"""Who has written another learning rate than the plan's: the callback is named, with what to write instead."""
+"""An update that did not use the planned LR: the likely cause is named, with what to write instead."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from lr_toolkit import (
     ReduceOnPlateau,
     ScheduledLR,
     ScheduleError,
+    ScheduleWarning,
     configure_optimizers,
     cosine,
     horizon_of,
 )
 from tests.helpers.fits import Probe, fit
+from tests.helpers.twins import codes
 
 
 class Tuned(Probe):
-    """Has a backbone, which is not in the optimizer to begin with."""
+    """Has a backbone that is not in the optimizer at first."""
 
     def __init__(self) -> None:
         super().__init__(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
         self.backbone = torch.nn.Linear(1, 1)
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """A loss in which the backbone takes part."""
+        """A loss that depends on the backbone."""
         return super().training_step(batch, batch_idx) + self.backbone(batch[0]).square().mean()
 
 
 class Unfreezes(BaseFinetuning):
-    """What the message says to write."""
+    """What the message recommends."""
 
     def freeze_before_training(self, pl_module: Any) -> None:
         """The backbone alone."""
@@ -57,22 +59,23 @@ class Hand(Callback):
 
 
 @pytest.mark.parametrize(
-    ("callback", "says"),
+    ("callback", "text"),
     [
         (BackboneFinetuning(1), "Likely causes: BackboneFinetuning writes the LR of the backbone's group.*Write a BaseFinetuning"),
         (Hand(), r"Likely causes: a callback \(Hand\) or hook writes group\['lr'\]"),
     ],
 )  # fmt: skip
-def test_the_callback_is_named(callback: Callback, says: str) -> None:
-    """A callback of Lightning that is known to write LRs, or one of the user's own."""
-    with pytest.warns(UserWarning, match=says):
+def test_the_callback_is_named(callback: Callback, text: str) -> None:
+    """A callback of Lightning that is known to write LRs, or one of the user."""
+    with pytest.warns(ScheduleWarning, match=f"LR601: .*{text}"):
         fit(Tuned(), callback, monitor := LRMonitor(), max_epochs=4, log_every_n_steps=1)
 
-    assert [re.search(says, one) is not None for one in monitor.findings] == [True]
+    assert codes(monitor) == ["LR601"]
+    assert re.search(text, monitor.findings[0].text)
 
 
 class Rebases(Callback):
-    """Gives other base LRs at the end of a batch, in the way that the message proposes."""
+    """Changes the base LRs at the end of a batch, as the message recommends."""
 
     def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
         """Once, in the middle."""
@@ -101,8 +104,8 @@ class Once(Callback):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
-def test_the_rounding_of_a_tensor_is_no_departure(dtype: torch.dtype) -> None:
-    """However few digits a tensor LR has, it is what its schedule says."""
+def test_the_rounding_of_a_tensor_is_no_mismatch(dtype: torch.dtype) -> None:
+    """A tensor LR matches its schedule to the digits that its dtype has."""
     net = Tuned()
     net.answer = lambda net: configure_optimizers(net.sgd(torch.tensor(0.1, dtype=dtype)), cosine(), net.trainer)
     fit(net, LRMonitor(strict=True), log_every_n_steps=1)
@@ -111,23 +114,23 @@ def test_the_rounding_of_a_tensor_is_no_departure(dtype: torch.dtype) -> None:
 
 
 def test_strict_sees_every_update() -> None:
-    """With ``strict`` the first update that departs raises, whether it is one that is logged or not."""
+    """With ``strict`` the first update with another LR raises, logged or not."""
     net = Tuned()
-    with pytest.raises(ScheduleError, match=r"Update 5 used a learning rate of 0\.7"):
+    with pytest.raises(ScheduleError, match=r"LRMonitor\(strict=True\): LR601: Update 5 used a learning rate of 0\.7"):
         fit(net, Once(5), LRMonitor(strict=True), batches=8, log_every_n_steps=100)
 
     assert len(net.used) == 6
 
 
-def test_the_first_update_of_an_epoch_is_looked_at() -> None:
-    """Without ``strict`` an LR that is written as an epoch begins is seen, however seldom updates are logged."""
-    with pytest.warns(UserWarning, match=r"Update 16 used a learning rate of 0\.7"):
+def test_the_first_update_of_an_epoch_is_compared() -> None:
+    """Without ``strict`` an LR that is written at the beginning of an epoch is found at every logging cadence."""
+    with pytest.warns(ScheduleWarning, match=r"LR601: Update 16 used a learning rate of 0\.7"):
         fit(Tuned(), Once(16), LRMonitor(), batches=8, max_epochs=4, log_every_n_steps=100)
 
 
 @pytest.mark.parametrize("after", [Rebases(), Reads()], ids=["rebase", "observe"])
-def test_a_plan_that_changes_after_its_update_is_no_departure(after: Callback) -> None:
-    """Base LRs or gains that change between an update and the end of its batch say nothing of what that update used."""
+def test_a_plan_that_changes_after_its_update_is_no_mismatch(after: Callback) -> None:
+    """Base LRs or gains that change between an update and the end of its batch do not concern that update."""
     net, monitor = Tuned(), LRMonitor(strict=True)
     plateau = ReduceOnPlateau(monitor="x", patience=0)
     net.answer = lambda net: {
@@ -144,8 +147,7 @@ def test_a_plan_that_changes_after_its_update_is_no_departure(after: Callback) -
 
 
 def test_a_group_that_is_only_added_follows_its_schedule() -> None:
-    """The cure departs from nothing."""
+    """The recommended callback gives no finding."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        warnings.filterwarnings("ignore", module="lightning")  # Lightning's own say on the mistake that is made here
+        warnings.simplefilter("error", ScheduleWarning)
         fit(Tuned(), Unfreezes(), LRMonitor(strict=True), max_epochs=4, log_every_n_steps=1)

@@ -1,10 +1,10 @@
-"""Six kinds of run, each in the files of three loggers: keys, steps, values, rows, and what says the plan and the outcome."""
+"""Six kinds of run, each in the files of three loggers: keys, steps, values, rows, the plan and the summary."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,26 +14,25 @@ import wandb
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from torch.optim import SGD
 
 from lr_toolkit import LRMonitor, ReduceOnPlateau, configure_optimizers, cosine, hold, linear, scheduler_config, warmup
+from tests.helpers.custom_scalars import shown_charts
 from tests.helpers.fits import Probe, fit
 from tests.helpers.offline_wandb import read
 from tests.lightning.monitor.test_monitor_resume import Keep
 
-# Lightning starts a plain loader over, which is not what these tests are about.
-# Lightning starts a plain loader over, which is meant.
+# Lightning starts a plain loader over, on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 
 Rows = dict[int, dict[str, float]]
 
 
 @dataclass
-class Told:
-    """What a run did, from its optimizer's own hook, and what its loggers have to hold of it.
+class Expected:
+    """The LRs of a run, from its optimizer's own hook, and the expected contents of its loggers.
 
-    ``used`` are all updates, ``logged`` those that are logged; ``losses`` the x of Lightning's own rows.
+    ``used`` has all updates, ``logged`` those that are logged, ``losses`` the x of Lightning's own rows.
     """
 
     used: Rows
@@ -53,18 +52,18 @@ class Told:
         return {x: self.used[x] for x in self.logged}
 
 
-def told(net: Probe, names: list[str], logged: list[int], losses: list[int], **config: Any) -> Told:
-    """What the hook has recorded, under the names of the curves; one optimizer after the other where there are two."""
+def expected(net: Probe, names: list[str], logged: list[int], losses: list[int], **config: Any) -> Expected:
+    """The records of the hook, under the names of the curves. Two optimizers take turns."""
     used: Rows = {}
-    for at, (x, lrs) in enumerate(net.used):
-        mine = names if len(lrs) == len(names) else [names[at % len(names)]]
-        used.setdefault(x, {}).update(zip(mine, lrs, strict=True))
-    after = max(float(group["lr"]) for one in net.trainer.optimizers for group in one.param_groups)
-    return Told(used, logged, losses, config, after)
+    for index, (x, lrs) in enumerate(net.used):
+        own = names if len(lrs) == len(names) else [names[index % len(names)]]
+        used.setdefault(x, {}).update(zip(own, lrs, strict=True))
+    after = max(float(group["lr"]) for optimizer in net.trainer.optimizers for group in optimizer.param_groups)
+    return Expected(used, logged, losses, config, after)
 
 
-def accumulate(logger: Logger, folder: Path) -> Told:
-    """Four batches for an update: six updates, each logged once."""
+def accumulate(logger: Logger, folder: Path) -> Expected:
+    """Four batches per update: six updates, each logged once."""
     net = Probe(lambda net: configure_optimizers(net.sgd(), warmup(2) >> cosine(), net.trainer))
     options = {"batches": 12, "max_epochs": 2, "accumulate_grad_batches": 4, "log_every_n_steps": 1}
     fit(net, LRMonitor(table=False), logger=logger, **options)
@@ -72,14 +71,14 @@ def accumulate(logger: Logger, folder: Path) -> Told:
     config = {"schedule": "warmup(2) >> cosine()", "warmup_steps": 2, "total_updates": 6, "interval": "step"}
     second = {"shape": "cosine", "begins": 2, "steps": 4}
     phases = {"0": {"shape": "warmup", "begins": 0, "steps": 2}, "1": second}
-    return told(net, ["lr/optimizer"], every, every, **config, phases=phases)
+    return expected(net, ["lr/optimizer"], every, every, **config, phases=phases)
 
 
-def shorter_than_the_cadence(logger: Logger, folder: Path) -> Told:
+def shorter_than_the_cadence(logger: Logger, folder: Path) -> Expected:
     """Ten updates under ``log_every_n_steps=50``: the first and the last."""
     net = Probe(lambda net: configure_optimizers(net.sgd(), linear(), net.trainer))
     fit(net, LRMonitor(table=False), logger=logger, batches=10, log_every_n_steps=50)
-    return told(net, ["lr/optimizer"], [0, 9], [], schedule="linear()", warmup_steps=0, total_updates=10)
+    return expected(net, ["lr/optimizer"], [0, 9], [], schedule="linear()", warmup_steps=0, total_updates=10)
 
 
 class Two(Probe):
@@ -89,51 +88,51 @@ class Two(Probe):
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """An update of each, and a step of its schedule."""
-        for one, scheduler in zip(self.optimizers(), self.lr_schedulers(), strict=True):  # type: ignore[arg-type]  # lists
-            one.zero_grad()
+        for optimizer, scheduler in zip(self.optimizers(), self.lr_schedulers(), strict=True):  # type: ignore[arg-type]  # lists
+            optimizer.zero_grad()
             loss = sum(weight.square().sum() for weight in self.weights)
             self.manual_backward(loss)
-            one.step()
+            optimizer.step()
             scheduler.step()
             self.log("loss", loss)
 
 
-def two_optimizers(logger: Logger, folder: Path) -> Told:
+def two_optimizers(logger: Logger, folder: Path) -> Expected:
     """Manual optimization: five batches, every second logged, and the first; x counts batches."""
 
     def answer(net: Probe) -> Any:
         both = [net.watched(SGD([weight], lr=lr)) for weight, lr in zip(net.weights, (0.1, 0.25), strict=True)]
         plans = [linear(), hold()]
-        configs = [scheduler_config(one, plan, net.trainer) for one, plan in zip(both, plans, strict=True)]
+        configs = [scheduler_config(optimizer, plan, net.trainer) for optimizer, plan in zip(both, plans, strict=True)]
         return both, configs
 
     net = Two(answer, groups=2)
     fit(net, LRMonitor(table=False), logger=logger, batches=5, log_every_n_steps=2)
     names = ["lr/optimizer1", "lr/optimizer2"]
-    return told(
+    return expected(
         net, names, [0, 1, 3, 4], [1, 3], optimizer1={"schedule": "linear()"}, optimizer2={"schedule": "hold()"}
     )
 
 
-def ten_groups(logger: Logger, folder: Path) -> Told:
+def ten_groups(logger: Logger, folder: Path) -> Expected:
     """Ten named groups with five base LRs: one row for all."""
-    names = [f"layer{at // 2}.{'no_' * (at % 2)}decay" for at in range(10)]
+    names = [f"layer{index // 2}.{'no_' * (index % 2)}decay" for index in range(10)]
 
     def answer(net: Probe) -> Any:
         groups = [
-            {"params": [weight], "lr": 0.1 * 0.5 ** (at // 2), "name": names[at]}
-            for at, weight in enumerate(net.weights)
+            {"params": [weight], "lr": 0.1 * 0.5 ** (index // 2), "name": names[index]}
+            for index, weight in enumerate(net.weights)
         ]
         return configure_optimizers(net.watched(SGD(groups)), cosine(end=0.1), net.trainer)
 
     net = Probe(answer, groups=10)
     fit(net, LRMonitor(table=False), logger=logger, batches=4, log_every_n_steps=1)
     every = list(range(4))
-    return told(net, [f"lr/{one}" for one in names], every, every, schedule="cosine(end=0.1)", total_updates=4)
+    return expected(net, [f"lr/{name}" for name in names], every, every, schedule="cosine(end=0.1)", total_updates=4)
 
 
-def resumed_in_mid_epoch(logger: Logger, folder: Path) -> Told:
-    """Cut at update 4 of 12, in the first of two epochs: the second part's file has its own updates."""
+def resumed_in_mid_epoch(logger: Logger, folder: Path) -> Expected:
+    """Cut at update 4 of 12, in the first of two epochs: the file of the second part has its own updates."""
 
     def answer(net: Probe) -> Any:
         return configure_optimizers(net.sgd(), warmup(2) >> cosine(), net.trainer)
@@ -143,11 +142,11 @@ def resumed_in_mid_epoch(logger: Logger, folder: Path) -> Told:
     net = Probe(answer)
     fit(net, LRMonitor(table=False), logger=logger, ckpt_path=folder / "4.ckpt", **options)
     rest = list(range(4, 12))
-    return told(net, ["lr/optimizer"], rest, rest, schedule="warmup(2) >> cosine()", total_updates=12)
+    return expected(net, ["lr/optimizer"], rest, rest, schedule="warmup(2) >> cosine()", total_updates=12)
 
 
-def dropped_in_the_last_epoch(logger: Logger, folder: Path) -> Told:
-    """A plateau reaction after the last update: no row has its LR, and the summary has it as the next."""
+def dropped_in_the_last_epoch(logger: Logger, folder: Path) -> Expected:
+    """A plateau acts after the last update: no row has its LR, and the summary has it as the next."""
 
     def answer(net: Probe) -> Any:
         plateau = ReduceOnPlateau(monitor="val_loss", patience=0, factor=0.5)
@@ -157,10 +156,10 @@ def dropped_in_the_last_epoch(logger: Logger, folder: Path) -> Told:
     options = {"batches": 2, "max_epochs": 2, "log_every_n_steps": 1, "validate": True, "num_sanity_val_steps": 0}
     fit(net, LRMonitor(table=False), logger=logger, **options)
     every = list(range(4))
-    return told(net, ["lr/optimizer"], every, every, schedule="hold()", total_updates=4)
+    return expected(net, ["lr/optimizer"], every, every, schedule="hold()", total_updates=4)
 
 
-RUNS: dict[str, Callable[[Logger, Path], Told]] = {
+RUNS: dict[str, Callable[[Logger, Path], Expected]] = {
     "accumulate 4": accumulate,
     "10 updates at a cadence of 50": shorter_than_the_cadence,
     "two optimizers by hand": two_optimizers,
@@ -173,18 +172,9 @@ NEEDS = {
 }
 
 
-@pytest.fixture
-def wandb_logger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbLogger]:
-    """A logger whose run lies below ``tmp_path``."""
-    for name in ("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
-        monkeypatch.setenv(name, str(tmp_path))
-    yield WandbLogger(project="test", save_dir=str(tmp_path))
-    wandb.finish()
-
-
-@pytest.mark.parametrize("run", [pytest.param(one, marks=NEEDS.get(one, ())) for one in RUNS])
+@pytest.mark.parametrize("run", [pytest.param(name, marks=NEEDS.get(name, ())) for name in RUNS])
 def test_csv(run: str, tmp_path: Path) -> None:
-    """Full precision, one row for each logged update, and no column beside those of the curves and of Lightning."""
+    """Full precision, one row per logged update, and no columns except those of the curves and of Lightning."""
     happened = RUNS[run](CSVLogger(str(tmp_path), name="", version="run"), tmp_path)
     with (tmp_path / "run" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -197,9 +187,9 @@ def test_csv(run: str, tmp_path: Path) -> None:
     assert [int(row["step"]) for row in rows if row.get("loss")] == happened.losses
 
 
-@pytest.mark.parametrize("run", [pytest.param(one, marks=NEEDS.get(one, ())) for one in RUNS])
+@pytest.mark.parametrize("run", [pytest.param(name, marks=NEEDS.get(name, ())) for name in RUNS])
 def test_wandb(run: str, tmp_path: Path, wandb_logger: WandbLogger) -> None:
-    """The LR is in the row of the loss; config, chart and summary say the plan and the outcome."""
+    """The LR is in the row of the loss. Config, chart and summary have the plan and the result."""
     happened = RUNS[run](wandb_logger, tmp_path)
     wandb.finish()
     seen = read(tmp_path)
@@ -213,13 +203,13 @@ def test_wandb(run: str, tmp_path: Path, wandb_logger: WandbLogger) -> None:
     lightnings = {"trainer/global_step", "epoch", "loss", "val_loss"}
     assert {name for name in keys - lightnings if not name.startswith("lr_plan/chart")} == happened.names
 
-    assert any("lr/*" in (one.name, one.glob_name) for one in seen.metrics)
-    config = seen.config["lr_schedule"]
+    assert any("lr/*" in (metric.name, metric.glob_name) for metric in seen.metrics)
+    config = seen.config["lr_toolkit"]
     config = config.get("value", config)
     for name, value in happened.config.items():
         assert config[name] == value or value.items() <= config[name].items()
 
-    (table,) = (json.loads(one.read_text()) for one in tmp_path.rglob("*.table.json"))
+    (table,) = (json.loads(file.read_text()) for file in tmp_path.rglob("*.table.json"))
     chart: Rows = {}
     for x, name, lr in table["data"]:
         chart.setdefault(x, {})[name] = lr
@@ -232,14 +222,14 @@ def test_wandb(run: str, tmp_path: Path, wandb_logger: WandbLogger) -> None:
     assert seen.summary["lr/total_updates"] == max(happened.used) + 1
 
 
-@pytest.mark.parametrize("run", [pytest.param(one, marks=NEEDS.get(one, ())) for one in RUNS])
+@pytest.mark.parametrize("run", [pytest.param(name, marks=NEEDS.get(name, ())) for name in RUNS])
 def test_tensorboard(run: str, tmp_path: Path) -> None:
-    """One event for each logged update, whatever the number of groups; the plan beside it, both in one chart, table and picture."""
+    """One event per logged update for any number of groups, the plan, a chart of both, the table and the picture."""
     happened = RUNS[run](TensorBoardLogger(str(tmp_path), name="", version="run"), tmp_path)
     (file,) = (tmp_path / "run").glob("events.*")
     events = [
-        (one.step, [value.tag for value in one.summary.value if value.tag.startswith("lr/")])
-        for one in EventFileLoader(str(file)).Load()
+        (event.step, [value.tag for value in event.summary.value if value.tag.startswith("lr/")])
+        for event in EventFileLoader(str(file)).Load()
     ]
     seen = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0, "images": 0, "tensors": 0}).Reload()
 
@@ -247,7 +237,7 @@ def test_tensorboard(run: str, tmp_path: Path) -> None:
     for name in happened.names:
         used, planned = seen.Scalars(name), seen.Scalars(f"lr_plan/{name.removeprefix('lr/')}")
         for points, wanted in ((used, happened.rows), (planned, happened.used)):
-            assert {one.step: one.value for one in points} == pytest.approx(
+            assert {point.step: point.value for point in points} == pytest.approx(
                 {x: row[name] for x, row in wanted.items()}, rel=1e-6
             )
             assert len(points) == len(wanted)
@@ -257,20 +247,20 @@ def test_tensorboard(run: str, tmp_path: Path) -> None:
     assert tags["images"] == ["lr_plan/picture"]
     assert seen.Images("lr_plan/picture")[0].encoded_image_string.startswith(b"\x89PNG")
 
-    layout = Layout.FromString(seen.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
-    (chart,) = layout.category[0].chart
-    assert {one.removeprefix("^").removesuffix("$").replace("\\", "") for one in chart.multiline.tag} == {
+    ((chart, drawn),) = shown_charts(tmp_path / "run").items()
+    assert chart == "learning rate/planned and used"
+    assert {tag.removeprefix("^").removesuffix("$").replace("\\", "") for tag in drawn} == {
         *happened.names,
         "lr_plan/.*",
     }
     text = seen.Tensors("lr_plan/table/text_summary")[0].tensor_proto.string_val[0].decode()
     single = "schedule" in happened.config
-    schedules = [one["schedule"] for one in ([happened.config] if single else happened.config.values())]
-    assert all(f"LR schedule: {one} (SGD)" in text for one in schedules)
+    schedules = [config["schedule"] for config in ([happened.config] if single else happened.config.values())]
+    assert all(f"LR schedule: {schedule} (SGD)" in text for schedule in schedules)
 
 
 def test_a_metric_that_takes_the_place_of_the_x_axis_moves_no_lr(tmp_path: Path, wandb_logger: WandbLogger) -> None:
-    """Lightning logs a row at the value of a metric called ``step``; an LR stays where its update was."""
+    """Lightning logs a row at the value of a metric named ``step``. An LR stays at the x of its update."""
 
     class Elsewhere(Probe):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
@@ -285,7 +275,7 @@ def test_a_metric_that_takes_the_place_of_the_x_axis_moves_no_lr(tmp_path: Path,
 
 
 def own_rows(kind: type) -> tuple[type, list[tuple[Any, dict[str, Any]]]]:
-    """A class derived from ``kind``, and of its name, which keeps its rows, and the rows."""
+    """A subclass of ``kind`` with the same name that keeps its rows, and the rows."""
     rows: list[tuple[Any, dict[str, Any]]] = []
 
     def log_metrics(self: Any, metrics: dict[str, Any], step: int | None = None) -> None:
@@ -295,8 +285,8 @@ def own_rows(kind: type) -> tuple[type, list[tuple[Any, dict[str, Any]]]]:
 
 
 @pytest.mark.parametrize("kind", [TensorBoardLogger, WandbLogger])
-def test_a_logger_that_writes_in_its_own_way_is_asked_to(kind: Any, tmp_path: Path, wandb_logger: WandbLogger) -> None:
-    """A derived class may rename metrics, or count steps otherwise: its ``log_metrics`` gets every row."""
+def test_a_logger_with_its_own_log_metrics_gets_every_row(kind: Any, tmp_path: Path, wandb_logger: WandbLogger) -> None:
+    """A subclass may rename metrics or count steps in another way: its ``log_metrics`` gets every row."""
     derived, rows = own_rows(kind)
     net = Probe(lambda net: configure_optimizers(net.sgd(), linear(), net.trainer))
     fit(net, LRMonitor(table=False), logger=derived(save_dir=str(tmp_path)), batches=4, log_every_n_steps=1)

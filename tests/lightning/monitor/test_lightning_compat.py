@@ -1,4 +1,4 @@
-"""With ``names="lightning"`` ours stands in for Lightning's ``LearningRateMonitor``: both in one run, attribute by attribute."""
+"""With ``names="lightning"`` ``LRMonitor`` replaces Lightning's ``LearningRateMonitor``: both are compared attribute by attribute."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _named(net: Probe) -> Any:
 
 
 def _group_names(net: Probe) -> Any:
-    return SGD([{"params": [one], "name": f"group{at}"} for at, one in enumerate(net.weights)], lr=0.1)
+    return SGD([{"params": [weight], "name": f"group{index}"} for index, weight in enumerate(net.weights)], lr=0.1)
 
 
 def _two_schedulers(net: Probe) -> Any:
@@ -92,7 +92,7 @@ def test_attributes_and_metrics_are_lightnings(name: str, interval: Any) -> None
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_loggers_get_lightnings_rows_and_more(name: str) -> None:
-    """Every value that Lightning's monitor logs reaches the loggers under its name and step; first and last come on top."""
+    """Each value that Lightning's monitor logs reaches the loggers under its name and step; so do the first and the last."""
     answer, groups = RUNS[name]
     rows = []
     for monitor in (LearningRateMonitor(), LRMonitor(names="lightning")):
@@ -136,7 +136,7 @@ def test_early_stopping_can_watch_the_lr() -> None:
 
 
 def test_the_arguments_are_lightnings() -> None:
-    """The positional arguments are those of the class that it replaces, in their order."""
+    """The positional arguments are those of the replaced class, in their order."""
     theirs = list(inspect.signature(LearningRateMonitor).parameters)
     ours = inspect.signature(LRMonitor).parameters
     assert list(ours)[: len(theirs)] == theirs
@@ -151,7 +151,7 @@ def test_the_same_misuse_has_the_same_errors() -> None:
         fit(Probe(_one), LRMonitor(names="lightning"))
 
     def answer(net: Probe) -> Any:
-        return SGD([{"params": [one], "name": "same"} for one in net.weights], lr=0.1)
+        return SGD([{"params": [weight], "name": "same"} for weight in net.weights], lr=0.1)
 
     for monitor in (LRMonitor(), LRMonitor(names="lightning"), LearningRateMonitor()):
         with pytest.raises(MisconfigurationException, match=r"duplicated parameter group names \{'same'\}"):
@@ -159,7 +159,7 @@ def test_the_same_misuse_has_the_same_errors() -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    """Another value for ``names`` is refused with the ones to write."""
+    """Another value for ``names`` is refused; the message has the two possible ones."""
     with pytest.raises(ScheduleError, match=r"names='stable'.*names='lightning'"):
         LRMonitor(names="lightnin")  # type: ignore[arg-type]
 
@@ -177,7 +177,7 @@ def test_momentum_of_an_optimizer_without_it_warns() -> None:
 
 
 def test_an_optimizer_without_weight_decay_is_no_error() -> None:
-    """LBFGS has no weight decay: it is logged as 0, where Lightning's monitor dies of a KeyError."""
+    """LBFGS has no weight decay: it is logged as 0; Lightning's monitor raises a KeyError."""
     monitor = LRMonitor(log_weight_decay=True)
     fit(Probe(lambda net: torch.optim.LBFGS(net.parameters())), monitor, batches=1)
 
@@ -185,7 +185,7 @@ def test_an_optimizer_without_weight_decay_is_no_error() -> None:
 
 
 def test_the_prefix_stands_before_every_name() -> None:
-    """``log_key_prefix`` is put before the names of curves, attributes and metrics, in both ways of naming."""
+    """``log_key_prefix`` stands before the names of series, attributes and metrics, under both kinds of names."""
     for names, expected in (("lightning", "optim/lr-SGD"), ("stable", "optim/lr/optimizer")):
         recorder = Recorder()
         monitor = LRMonitor(None, True, log_key_prefix="optim/", names=names)  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ def test_the_prefix_stands_before_every_name() -> None:
 
 
 def test_stable_names_outlive_the_optimizers_class() -> None:
-    """Another optimizer class has the same curves."""
+    """Another optimizer class has the same series."""
     seen = []
     for kind in (SGD, Adam):
         monitor = LRMonitor()

@@ -1,4 +1,4 @@
-"""``LRMonitor`` logs what the updates used: every case beside an optimizer hook's own record."""
+"""``LRMonitor`` logs the LRs that the updates used: each case is compared with the record of an optimizer hook."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def scheduled(schedule: Any = "cosine()", **options: Any) -> Any:
 
 
 def per_step(net: Probe) -> Any:
-    """An answer: a third party's scheduler, stepped per batch."""
+    """An answer: a scheduler of torch, stepped per batch."""
     optimizer = net.sgd()
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": ExponentialLR(optimizer, 0.9), "interval": "step"}}
 
@@ -64,7 +64,7 @@ def test_what_is_logged_is_what_was_used(answer: Any, accumulate: int, every: in
 
 
 def test_a_phase_begins_in_the_logs() -> None:
-    """Of a schedule of this package, the update at which a phase begins is logged whatever the cadence."""
+    """The update at which a phase of a schedule of this package begins is logged whatever the cadence."""
     recorder = Recorder()
     net = Probe(scheduled(warmup(3) >> hold(over=2) >> linear()))
     fit(net, LRMonitor(), batches=10, logger=recorder)
@@ -73,7 +73,7 @@ def test_a_phase_begins_in_the_logs() -> None:
 
 
 def test_the_history_is_what_the_loggers_got() -> None:
-    """``history`` has the rows of the loggers as columns of one length."""
+    """``history`` has the rows of the loggers as columns of equal length."""
     recorder, monitor = Recorder(), LRMonitor()
     fit(Probe(scheduled(), groups=2), monitor, batches=4, max_epochs=2, log_every_n_steps=2, logger=recorder)
 
@@ -94,7 +94,7 @@ def test_without_logger_it_records() -> None:
 
 
 def test_per_epoch(tmp_path: Path) -> None:
-    """With the interval of an epoch there is a row at each epoch's first update, and one at the very last."""
+    """With the interval of an epoch there is a row for the first update of each epoch and for the last update."""
     net = Probe(scheduled(linear(), interval="epoch"))
     fit(net, LRMonitor(), batches=4, max_epochs=3, log_every_n_steps=1, logger=csv_logger(tmp_path))
 
@@ -117,12 +117,12 @@ def test_a_write_inside_the_training_step_is_seen() -> None:
 
 
 def test_a_hook_after_the_step_is_not_seen() -> None:
-    """A hook that prepares the next LR right after the update, as a warmup does, does not disturb what was used."""
+    """A hook that writes the next LR right after the update, as a warmup does, does not change the logged value."""
     monitor = LRMonitor()
 
     def answer(net: Probe) -> Any:
         optimizer = net.sgd()
-        optimizer.register_step_post_hook(lambda one, *_: one.param_groups[0].update(lr=9.0))
+        optimizer.register_step_post_hook(lambda stepped, *_: stepped.param_groups[0].update(lr=9.0))
         return optimizer
 
     fit(Probe(answer), monitor, batches=2, log_every_n_steps=1)
@@ -131,7 +131,7 @@ def test_a_hook_after_the_step_is_not_seen() -> None:
 
 
 def test_tensor_lrs_are_numbers() -> None:
-    """A tensor LR, filled in place by its scheduler, gives every value it had, as plain numbers."""
+    """Each value of a tensor LR, which its scheduler fills in place, is logged as a plain number."""
     recorder = Recorder()
     net = Probe(lambda net: configure_optimizers(net.sgd(lr=torch.tensor(0.1)), cosine(), net.trainer))
     fit(net, LRMonitor(), batches=4, log_every_n_steps=1, logger=recorder)
@@ -142,7 +142,7 @@ def test_tensor_lrs_are_numbers() -> None:
 
 
 def test_no_wait_for_a_device_between_logged_steps() -> None:
-    """On an update that is not logged no value is read from a tensor: on the meta device that would raise."""
+    """No tensor is read at an update that is not logged: on the meta device that would raise."""
     monitor = LRMonitor(progress_bar=False)
 
     class Meta(Callback):
@@ -160,25 +160,25 @@ def test_no_wait_for_a_device_between_logged_steps() -> None:
 
 
 def test_manual_optimization_with_two_optimizers(tmp_path: Path) -> None:
-    """Each optimizer is logged at the batches that it stepped in, on Lightning's own x axis, at the first one after the cadence."""
+    """Each optimizer is logged on Lightning's x axis, at the first of its own batches at or after the cadence."""
 
     class Two(Probe):
         automatic_optimization = False
 
         def training_step(self, batch: Any, batch_idx: int) -> None:
-            one, two = self.optimizers()  # type: ignore[misc, union-attr]
-            first, second = self.lr_schedulers()  # type: ignore[misc]
+            first, second = self.optimizers()  # type: ignore[misc, union-attr]
+            schedulers: Any = self.lr_schedulers()
             loss = sum(weight.square().sum() for weight in self.weights)
             self.manual_backward(loss)
-            one.step()
             first.step()
+            schedulers[0].step()
             if batch_idx % 3 == 2:
-                two.step()
                 second.step()
+                schedulers[1].step()
 
     def answer(net: Probe) -> Any:
-        one, two = SGD([net.weights[0]], lr=0.1), SGD([net.weights[1]], lr=0.01)
-        return [one, two], [ExponentialLR(one, 0.5), ExponentialLR(two, 0.5)]
+        first, second = SGD([net.weights[0]], lr=0.1), SGD([net.weights[1]], lr=0.01)
+        return [first, second], [ExponentialLR(first, 0.5), ExponentialLR(second, 0.5)]
 
     fit(Two(answer, groups=2), LRMonitor(), batches=12, log_every_n_steps=4, logger=csv_logger(tmp_path))
 
@@ -195,7 +195,7 @@ def test_a_run_shorter_than_the_cadence(tmp_path: Path) -> None:
 
 
 def test_ten_groups() -> None:
-    """Ten groups have ten columns in one row for each update."""
+    """Ten groups have ten values in the row of each update."""
     recorder = Recorder()
     fit(Probe(scheduled(), groups=10), LRMonitor(), batches=3, log_every_n_steps=1, logger=recorder)
 
@@ -205,7 +205,7 @@ def test_ten_groups() -> None:
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("names", ["stable", "lightning"])
 def test_the_first_update_of_a_group_is_logged(names: Any, first: bool) -> None:
-    """Also of one that joined at the end of a batch, before the monitor looked at it."""
+    """Even if the group joined at the end of a batch, before the monitor's own hook."""
 
     class Adds(Callback):
         def on_train_batch_end(self, trainer: Any, net: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -222,10 +222,10 @@ def test_the_first_update_of_a_group_is_logged(names: Any, first: bool) -> None:
 
 @pytest.mark.parametrize("names", ["stable", "lightning"])
 def test_a_group_may_be_named_by_a_number(names: Any) -> None:
-    """As Lightning's monitor takes it: whatever has a text."""
+    """A name may be any object with a text, as in Lightning's monitor."""
 
     def answer(net: Probe) -> Any:
-        return SGD([{"params": [weight], "name": at} for at, weight in enumerate(net.weights)], lr=0.1)
+        return SGD([{"params": [weight], "name": index} for index, weight in enumerate(net.weights)], lr=0.1)
 
     monitor = LRMonitor(names=names)
     fit(Probe(answer, groups=2), monitor, logger=Recorder())
@@ -234,7 +234,7 @@ def test_a_group_may_be_named_by_a_number(names: Any) -> None:
 
 
 def test_a_group_that_joins_gets_its_own_curve() -> None:
-    """A group added on the way is logged from its first update on; the others keep their names."""
+    """A group that joins during training is logged from its first update on; the others keep their names."""
     monitor = LRMonitor()
 
     class Joins(Callback):
@@ -273,18 +273,18 @@ def drop(optimizer: Any) -> None:
 
 
 def drop_and_join(optimizer: Any) -> None:
-    """Another group comes for it, as last one."""
+    """The first group leaves and another one joins at the end."""
     params = optimizer.param_groups.pop(0)["params"]
     optimizer.add_param_group({"params": params, "lr": 0.5})
 
 
 def load(optimizer: Any) -> None:
-    """Every group is made anew."""
+    """Each group is replaced by a copy, as a load does."""
     optimizer.load_state_dict(optimizer.state_dict())
 
 
 def load_swapped(optimizer: Any) -> None:
-    """The same, after which the last comes first."""
+    """The same, and the last group comes first."""
     load(optimizer)
     swap(optimizer)
 
@@ -302,12 +302,12 @@ CHANGED: dict[Any, list[list[float]]] = {
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("change", CHANGED)
 def test_a_curve_is_that_of_its_group(change: Any, named: bool) -> None:
-    """Wherever the group stands after others have joined or left: its values are under its name, and so is its next LR."""
+    """After groups have joined, left or moved, a group's values and its next LR are still under its name."""
     names = ["a", "b", "c"] if named else ["pg1", "pg2", "pg3"]
 
     def answer(net: Probe) -> Any:
-        groups = [{"params": [one], "lr": lr} for one, lr in zip(net.weights, (0.1, 0.2, 0.3), strict=True)]
-        return SGD([{**one, "name": name} if named else one for one, name in zip(groups, names, strict=True)])
+        groups = [{"params": [weight], "lr": lr} for weight, lr in zip(net.weights, (0.1, 0.2, 0.3), strict=True)]
+        return SGD([{**group, "name": name} if named else group for group, name in zip(groups, names, strict=True)])
 
     recorder, monitor = Recorder(), LRMonitor(log_momentum=named)
     fit(Probe(answer, groups=3), Changes(change), monitor, batches=5, logger=recorder, log_every_n_steps=1)
@@ -325,7 +325,7 @@ def test_a_curve_is_that_of_its_group(change: Any, named: bool) -> None:
 @pytest.mark.parametrize("names", ["stable", "lightning"])
 @pytest.mark.parametrize("change", [drop, swap])
 def test_what_an_update_used_is_logged_of_its_groups(change: Any, names: Any) -> None:
-    """Where the groups have changed between the last update and its row, each value is still under its group's name."""
+    """If the groups change between the last update and its row, each value is still under its group's name."""
 
     class Dies(Callback):
         def on_train_batch_start(self, trainer: Any, net: Any, batch: Any, batch_idx: int) -> None:
@@ -335,7 +335,7 @@ def test_what_an_update_used_is_logged_of_its_groups(change: Any, names: Any) ->
     def answer(net: Probe) -> Any:
         lrs = {"a": 0.1, "b": 0.2}
         groups = zip(net.weights, lrs.items(), strict=True)
-        return SGD([{"params": [one], "lr": lr, "name": name} for one, (name, lr) in groups])
+        return SGD([{"params": [weight], "lr": lr, "name": name} for weight, (name, lr) in groups])
 
     recorder, monitor = Recorder(), LRMonitor(names=names)
     with pytest.raises(RuntimeError, match="out of memory"):
@@ -386,7 +386,7 @@ def test_a_plateau_drop_in_the_last_epoch_is_the_next_lr() -> None:
 
 
 def test_torchs_plateau_is_followed() -> None:
-    """A drop of torch's own plateau between epochs shows at the next epoch's first update."""
+    """A drop by torch's plateau between epochs is logged at the first update of the next epoch."""
     monitor = LRMonitor()
 
     def answer(net: Probe) -> Any:
@@ -401,7 +401,7 @@ def test_torchs_plateau_is_followed() -> None:
 
 
 def test_momentum_and_weight_decay_are_those_of_the_update() -> None:
-    """A momentum that its scheduler cycles is logged as the update used it, like the LR."""
+    """A momentum that a scheduler changes is logged as the update used it, like the LR."""
     monitor = LRMonitor(log_momentum=True, log_weight_decay=True)
 
     def answer(net: Probe) -> Any:
@@ -424,7 +424,7 @@ def test_momentum_and_weight_decay_are_those_of_the_update() -> None:
 
 
 def test_the_effective_lr_of_an_optimizer_that_keeps_its_own() -> None:
-    """Prodigy moves with d * lr, with the d from before the update; schedule-free with its ``scheduled_lr``."""
+    """Prodigy uses d * lr with the d from before the update; a schedule-free optimizer uses its ``scheduled_lr``."""
 
     class Prodigy(SGD):
         def step(self, closure: Any = None) -> Any:
@@ -452,11 +452,11 @@ def test_the_effective_lr_of_an_optimizer_that_keeps_its_own() -> None:
     assert monitor.history["lr_effective/optimizer"] == [0.05]
 
 
-def test_a_schedule_free_optimizer_may_not_say_its_lr() -> None:
-    """Where its groups have no ``scheduled_lr`` there is no effective LR to show, and the LR is logged as ever."""
+def test_a_schedule_free_optimizer_may_keep_no_lr() -> None:
+    """If its groups have no ``scheduled_lr``, only the LR is logged."""
 
     class AdamWScheduleFree(SGD):
-        """Of that name alone."""
+        """Has the name alone."""
 
     monitor = LRMonitor()
     fit(Probe(lambda net: AdamWScheduleFree(net.parameters(), lr=0.1)), monitor, batches=1)
@@ -466,7 +466,7 @@ def test_a_schedule_free_optimizer_may_not_say_its_lr() -> None:
 
 @pytest.mark.parametrize("every", [1, 3])
 def test_a_checkpoint_in_mid_epoch_has_the_lr_in_its_name(every: int, tmp_path: Path) -> None:
-    """That of the latest update that was logged."""
+    """The name has the LR of the latest logged update."""
     options: dict[str, Any] = {"auto_insert_metric_name": False, "every_n_train_steps": 1, "save_top_k": -1}
     kept = ModelCheckpoint(tmp_path, filename="{step} {lr/optimizer:.6f}", **options)
     net, monitor = Probe(scheduled(linear())), LRMonitor()
@@ -475,13 +475,13 @@ def test_a_checkpoint_in_mid_epoch_has_the_lr_in_its_name(every: int, tmp_path: 
     used = {x: lrs[0] for x, lrs in net.used}
     latest = [max(step for step in monitor.history["step"] if step <= x) for x in used]
     assert len(set(latest)) > 2
-    assert sorted(one.stem for one in tmp_path.iterdir()) == [
+    assert sorted(path.stem for path in tmp_path.iterdir()) == [
         f"{x + 1} {used[step]:.6f}" for x, step in zip(used, latest, strict=True)
     ]
 
 
 def test_printing(capsys: pytest.CaptureFixture[str]) -> None:
-    """``print_lr`` writes a line for each epoch, with the LR of its last update."""
+    """``print_lr`` prints a line per epoch with the LR of its last update."""
     fit(Probe(scheduled(linear(), interval="epoch")), LRMonitor(print_lr=True), batches=2, max_epochs=2)
 
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
@@ -489,7 +489,7 @@ def test_printing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_epoch_without_an_update_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """There is no LR that was used."""
+    """No LR was used."""
 
     class Idle(Probe):
         automatic_optimization = False
@@ -503,7 +503,7 @@ def test_an_epoch_without_an_update_prints_nothing(capsys: pytest.CaptureFixture
 
 
 def test_a_second_fit_starts_afresh() -> None:
-    """The history is that of the latest fit, and no hook of an earlier one is left on its optimizer."""
+    """The history is that of the latest fit, and an earlier fit leaves no hook on its optimizer."""
     monitor = LRMonitor()
     first = Probe(scheduled())
     trainer = fit(first, monitor, batches=3)
@@ -515,7 +515,7 @@ def test_a_second_fit_starts_afresh() -> None:
 
 
 def test_an_interrupted_run_keeps_its_last_update() -> None:
-    """When training dies, the last update that was made is logged."""
+    """If training is interrupted, its last update is logged."""
 
     class Dies(Probe):
         def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -531,7 +531,7 @@ def test_an_interrupted_run_keeps_its_last_update() -> None:
 
 @pytest.mark.parametrize("every", [1, 3, 50])
 def test_an_update_whose_batch_does_not_end_is_logged_as_its_own(every: int) -> None:
-    """Where something raises between an update and the end of its batch, that update is the last row, at its own x."""
+    """If an error comes between an update and the end of its batch, that update is the last row, at its own step."""
 
     class Dies(Callback):
         def on_train_batch_end(self, trainer: Any, net: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -549,14 +549,16 @@ def test_an_update_whose_batch_does_not_end_is_logged_as_its_own(every: int) -> 
 
 
 def ours(net: Probe) -> Any:
-    """An answer that can be pickled: Lightning gives each callback the module's ``log``, and with it the module."""
+    """An answer that can be pickled: Lightning attaches the module's ``log`` to each callback, and with it the module."""
     return configure_optimizers(net.sgd(), cosine(), net.trainer)
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda monitor: pickle.loads(pickle.dumps(monitor))], ids=["copy", "pickle"]
+)
 @pytest.mark.parametrize("answer", [ours, per_step])
 def test_a_monitor_is_copied_with_its_history(answer: Any, copied: Any) -> None:
-    """Before a fit and after it, as a spawned process or a sweep does: the copy has the history, and fits by itself."""
+    """A copy made before or after a fit, as by a spawned process or a sweep, has the history and can be used for a fit."""
     monitor = copied(LRMonitor())
     fit(Probe(answer), monitor, TQDMProgressBar(), enable_progress_bar=True, batches=3)
     history, again = monitor.history, copied(monitor)
@@ -580,7 +582,7 @@ class Stages(Callback):
 
 
 class InStages(Probe):
-    """Does so in its own hook, which comes after those of all callbacks."""
+    """Does so in its own hook, which runs after those of all callbacks."""
 
     def on_train_epoch_start(self) -> None:
         """A new stage."""
@@ -602,7 +604,7 @@ STAGES: dict[str, Any] = {
 @pytest.mark.parametrize("every", [1, 5])
 @pytest.mark.parametrize("who", STAGES)
 def test_optimizers_that_are_exchanged_are_followed(who: str, every: int) -> None:
-    """The history goes on with what the new ones use, after the last update of the old ones, under the same names."""
+    """The history continues with the LRs of the new optimizers, after the last update of the old ones, under the same names."""
     monitor = LRMonitor(strict=True)
     net, callbacks = STAGES[who](monitor)
     trainer = fit(net, *callbacks, batches=4, max_epochs=3, log_every_n_steps=every)
@@ -610,15 +612,15 @@ def test_optimizers_that_are_exchanged_are_followed(who: str, every: int) -> Non
     used = dict(net.used)
     assert len(used) == 12
     assert monitor.history["step"] == {1: list(range(12)), 5: [0, 3, 4, 9, 11]}[every]
-    for at, name in enumerate(("lr/pg1", "lr/pg2")):
-        assert monitor.history[name] == [used[step][at] for step in monitor.history["step"]]
-        assert monitor.next_lrs[name] == trainer.optimizers[0].param_groups[at]["lr"]
+    for index, name in enumerate(("lr/pg1", "lr/pg2")):
+        assert monitor.history[name] == [used[step][index] for step in monitor.history["step"]]
+        assert monitor.next_lrs[name] == trainer.optimizers[0].param_groups[index]["lr"]
     assert monitor.findings == ()
 
 
 @pytest.mark.parametrize("who", STAGES)
 def test_exchanged_optimizers_are_read_as_lightning_does(who: str) -> None:
-    """With Lightning's names ``lrs`` has the values of the new ones from their first batch on."""
+    """With Lightning's names ``lrs`` has the values of the new optimizers from their first batch on."""
     seen = []
     for monitor in (LearningRateMonitor(), LRMonitor(names="lightning")):
         net, callbacks = STAGES[who](monitor)
@@ -628,14 +630,14 @@ def test_exchanged_optimizers_are_read_as_lightning_does(who: str) -> None:
     assert seen[0] == seen[1]
 
 
-@pytest.mark.parametrize("at", [1, 6])
-def test_callbacks_that_join_in_mid_epoch_live_without_a_beginning(at: int) -> None:
-    """Who is added by another callback has had no ``on_train_start``: a monitor logs from then on, a ramp does nothing."""
+@pytest.mark.parametrize("update", [1, 6])
+def test_callbacks_that_join_in_mid_epoch_live_without_a_beginning(update: int) -> None:
+    """Callbacks that another callback adds get no ``on_train_start``: a monitor logs from then on, a ramp does nothing."""
     monitor = LRMonitor(table=False)
 
     class Late(Callback):
         def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-            if trainer.global_step == at + 1:
+            if trainer.global_step == update + 1:
                 trainer.callbacks.extend([monitor, LRWarmup("5 steps")])
 
     net, plain = Probe(by_epoch), Probe(by_epoch)
@@ -643,16 +645,16 @@ def test_callbacks_that_join_in_mid_epoch_live_without_a_beginning(at: int) -> N
     fit(plain, batches=4, max_epochs=2)
 
     assert net.used == plain.used
-    assert monitor.history["step"] == list(range(at + 1, 8))
-    assert monitor.history["epoch"] == [step // 4 for step in range(at + 1, 8)]
-    assert monitor.history["lr/optimizer"] == [dict(net.used)[step][0] for step in range(at + 1, 8)]
+    assert monitor.history["step"] == list(range(update + 1, 8))
+    assert monitor.history["epoch"] == [step // 4 for step in range(update + 1, 8)]
+    assert monitor.history["lr/optimizer"] == [dict(net.used)[step][0] for step in range(update + 1, 8)]
 
 
 # --- optimizers without an LR -------------------------------------------------------------------------------------------
 
 
 class Own(SGD):
-    """An optimizer whose groups do not know its LR."""
+    """An optimizer whose groups have no LR."""
 
     def __init__(self, params: Any) -> None:
         super().__init__(params, lr=0.1)
@@ -660,7 +662,7 @@ class Own(SGD):
             del group["lr"]
 
     def step(self, closure: Any = None) -> Any:
-        """An update of no interest."""
+        """Update nothing."""
         return closure()
 
 
@@ -676,7 +678,7 @@ WITHOUT: dict[str, Any] = {
 @pytest.mark.parametrize("dies", [False, True])
 @pytest.mark.parametrize("name", WITHOUT)
 def test_an_optimizer_without_an_lr_is_left_out(name: str, dies: bool, names: Any) -> None:
-    """The run goes as it would without the monitor, also where something else ends it."""
+    """The run goes as it would without the monitor, even if an error ends it."""
 
     class Dies(Callback):
         def on_train_batch_start(self, trainer: Any, net: Any, batch: Any, batch_idx: int) -> None:
@@ -692,15 +694,15 @@ def test_an_optimizer_without_an_lr_is_left_out(name: str, dies: bool, names: An
 
 
 def test_beside_one_without_an_lr_the_other_is_logged() -> None:
-    """Of two optimizers, one of which finds its LR itself, the other has its curve."""
+    """If one of two optimizers finds its LR itself, the other one is still logged."""
 
     class Both(Probe):
         automatic_optimization = False
 
         def training_step(self, batch: Any, batch_idx: int) -> None:
             self.manual_backward(super().training_step(batch, batch_idx))
-            for one in self.optimizers():  # type: ignore[union-attr]  # two
-                one.step()
+            for optimizer in self.optimizers():  # type: ignore[union-attr]  # two
+                optimizer.step()
 
     monitor = LRMonitor()
     net = Both(lambda net: [Adafactor([net.weights[0]]), SGD([net.weights[1]], lr=0.1)], groups=2)
@@ -721,27 +723,27 @@ class Writes(Callback):
             trainer.optimizers[0].param_groups[0]["lr"] = 0.7
 
 
-def test_a_departure_from_the_plan_warns_once() -> None:
-    """An LR that somebody else wrote is named with its update, both values and likely causes; once."""
+def test_an_lr_that_is_not_the_planned_one_warns_once() -> None:
+    """An LR that other code wrote is reported once, with its update, both values and likely causes."""
     with pytest.warns(UserWarning, match="the plan says") as caught:
         fit(Probe(scheduled(hold())), Writes(), LRMonitor(), batches=6, log_every_n_steps=1)
 
-    texts = [str(one.message) for one in caught if "the plan says" in str(one.message)]
+    texts = [str(warning.message) for warning in caught if "the plan says" in str(warning.message)]
     assert len(texts) == 1
     assert "Update 2 used a learning rate of 0.7 for 'lr/optimizer', and the plan says 0.1." in texts[0]
     assert "writes group['lr']" in texts[0]
 
 
 def test_strict_raises() -> None:
-    """``strict=True`` stops the run at the departure."""
+    """``strict=True`` stops the run at the first update that does not use its planned LR."""
     with pytest.raises(ScheduleError, match="Update 2 used a learning rate of"):
         fit(Probe(scheduled(hold())), Writes(), LRMonitor(strict=True), batches=6, log_every_n_steps=1)
 
 
 # The trap is what makes the departure.
-@pytest.mark.filterwarnings("ignore:ScheduledLR and ExponentialLR drive one optimizer")
+@pytest.mark.filterwarnings("ignore:LR101")
 def test_a_second_scheduler_is_named_as_the_cause() -> None:
-    """Where two schedulers drive one optimizer, the departure says which other one."""
+    """If two schedulers drive one optimizer, the warning names the other one."""
 
     def answer(net: Probe) -> Any:
         optimizer = net.sgd()
@@ -754,7 +756,7 @@ def test_a_second_scheduler_is_named_as_the_cause() -> None:
 
 @pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1)], ids=["float", "tensor"])
 def test_a_run_that_follows_its_plan_is_quiet(lr: Any) -> None:
-    """With ``strict``, a plan that is followed raises nothing, for tensor LRs, plateaus and accumulation, too."""
+    """With ``strict``, a plan that is followed raises nothing, even with tensor LRs, plateaus and accumulation."""
     plateau = ReduceOnPlateau(monitor="val_loss", patience=0, factor=0.5)
     net = Probe(
         lambda net: configure_optimizers(

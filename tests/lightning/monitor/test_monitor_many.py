@@ -1,4 +1,4 @@
-"""What a person sees of ten groups and a hundred, and after a resume under a changed plan."""
+"""The report with ten and with a hundred groups, and after a resume under a changed plan."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from lr_toolkit.preview import picture
 from tests.helpers.fits import Probe, fit
 
 EQUAL = [0.1] * 100
-PAIRS = [0.1 * 0.5 ** (at // 2) for at in range(10)]
-LAYERS = [0.1 * 0.9**at for at in range(30)]
+PAIRS = [0.1 * 0.5 ** (index // 2) for index in range(10)]
+LAYERS = [0.1 * 0.9**index for index in range(30)]
 
 
 def named(lrs: list[float], schedule: Any = None) -> Any:
     """An answer: a named group for each LR."""
 
     def answer(net: Probe) -> Any:
-        names = [f"backbone.layers.{at // 2}.attention.{'no_' * (at % 2)}decay" for at in range(len(lrs))]
+        names = [f"backbone.layers.{index // 2}.attention.{'no_' * (index % 2)}decay" for index in range(len(lrs))]
         groups = [
             {"params": [weight], "lr": lr, "name": name}
             for weight, lr, name in zip(net.weights, lrs, names, strict=True)
@@ -34,9 +34,9 @@ def named(lrs: list[float], schedule: Any = None) -> Any:
 
 
 def rows_of(text: str) -> list[list[str]]:
-    """The rows of the table of groups, its heading first."""
+    """The rows of the table of groups, the heading first."""
     lines = text.splitlines()
-    start = next(at for at, line in enumerate(lines) if line.split()[:1] == ["group"])
+    start = next(number for number, line in enumerate(lines) if line.split()[:1] == ["group"])
     return [line.split() for line in lines[start : lines.index("", start)]]
 
 
@@ -44,7 +44,7 @@ def rows_of(text: str) -> list[list[str]]:
     ("lrs", "rows"), [(PAIRS[:6], 6), (PAIRS, 5), (EQUAL[:10], 1), (EQUAL, 1), (LAYERS[:10], 10), (LAYERS, 12)]
 )
 def test_the_table_of_many_groups(lrs: list[float], rows: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Within 80 columns every row has a name of its own; groups that are alike share one, and of many there are both ends."""
+    """Within 80 columns each row has a different name; equal groups share a row, and of many rows the first and last are shown."""
     fit(Probe(named(lrs), groups=len(lrs)), LRMonitor(table=True), batches=2)
     shown = capsys.readouterr().out
     heading, *table = rows_of(shown)
@@ -72,7 +72,7 @@ def test_the_table_of_many_groups(lrs: list[float], rows: int, capsys: pytest.Ca
     ],
 )  # fmt: skip
 def test_a_printed_line_stays_a_line(lrs: list[float], line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """``print_lr`` tells two groups apart, a hundred equal ones as one, and thirty different ones by their range."""
+    """``print_lr`` shows two groups each, a hundred equal groups as one, and thirty different groups by their range."""
     fit(Probe(named(lrs, hold()), groups=len(lrs)), LRMonitor(table=False, print_lr=True), batches=2)
 
     assert f"epoch 0: {line}" in capsys.readouterr().out.splitlines()
@@ -81,7 +81,7 @@ def test_a_printed_line_stays_a_line(lrs: list[float], line: str, capsys: pytest
 @pytest.mark.parametrize("bar", [RichProgressBar, TQDMProgressBar])
 @pytest.mark.needs("lightning>=2.6", "before it, Rich's bar breaks with the newest Rich")
 def test_the_progress_bar_of_many_groups(bar: Any) -> None:
-    """Of a hundred groups the bar shows one number, the highest."""
+    """The bar shows one number for a hundred groups, the highest."""
     shown = []
 
     class Looks(Callback):
@@ -98,7 +98,7 @@ def test_the_progress_bar_of_many_groups(bar: Any) -> None:
 
 
 def test_a_picture_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
-    """Where its folder was taken away during the run, the training still ends well, and the loggers have their last rows."""
+    """If its folder is deleted during the run, training still ends well, and the history has the last rows."""
 
     class Takes(Callback):
         def on_train_epoch_end(self, trainer: Any, net: Any) -> None:
@@ -117,7 +117,7 @@ def test_a_picture_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes wrong inside the drawing does not end the run either."""
+    """An error in the drawing does not stop the run."""
 
     def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError("no font")
@@ -150,7 +150,7 @@ SAID: dict[str, tuple[str, list[list[str]]]] = {
 
 
 def resumed(folder: Path, monitor: LRMonitor, **options: Any) -> Probe:
-    """A run of 8 updates by the old plan, cut at 4, that goes on with 16 by the new one."""
+    """A run of 8 updates under the old plan, interrupted at 4, then resumed under the new plan with 16 updates."""
     kept = ModelCheckpoint(folder, filename="{step}", every_n_train_steps=4, save_top_k=-1, save_last=False)
 
     def answer(plan: Any, **more: Any) -> Any:
@@ -172,7 +172,7 @@ def resumed(folder: Path, monitor: LRMonitor, **options: Any) -> Probe:
 def test_the_plan_that_is_followed_is_the_one_that_is_shown(
     policy: Any, rewarm: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """After a resume under each policy the table names it, its phases begin where the run's do, and these are logged."""
+    """After a resume under each policy the table names the policy and its phases, and the first update of each phase is logged."""
     monitor = LRMonitor(table=True)
     net = resumed(tmp_path, monitor, on_change=policy, rewarm=rewarm)
     shown = capsys.readouterr().out
@@ -186,10 +186,10 @@ def test_the_plan_that_is_followed_is_the_one_that_is_shown(
 
     lines = shown.splitlines()
     if len(phases) > 1:
-        start = next(at for at, line in enumerate(lines) if line.split()[:1] == ["phase"])
+        start = next(number for number, line in enumerate(lines) if line.split()[:1] == ["phase"])
         assert [line.split()[:2] for line in lines[start + 1 : lines.index("", start)]] == phases
     assert said in " ".join(shown.split())
     used = {x: lrs[0] for x, lrs in net.used}
-    (line,) = monitor._planned
-    assert {x: lr for x, lr in zip(*line.planned, strict=True) if x in used} == pytest.approx(used, rel=1e-12)
+    (planned,) = monitor.planned.values()
+    assert {x: lr for x, lr in zip(*planned, strict=True) if x in used} == pytest.approx(used, rel=1e-12)
     assert {int(row[1]) for row in phases if int(row[1]) > 4} <= set(monitor.history["step"])

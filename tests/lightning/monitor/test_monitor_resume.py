@@ -1,4 +1,4 @@
-"""``LRMonitor`` in a resumed run: its history goes on, at the cadence of the run that was interrupted."""
+"""``LRMonitor`` in a resumed run: its history continues, at the cadence of the interrupted run."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ pytestmark = [
 
 
 def scheduled(net: Probe) -> Any:
-    """Three phases, of which the last begins in the second epoch."""
+    """Three phases; the last begins in the second epoch."""
     return configure_optimizers(net.sgd(), warmup(2) >> hold(over=5) >> linear(), net.trainer)
 
 
 class Keep(Checkpoint):
-    """Saves after every update; Lightning puts callbacks of this class behind all others."""
+    """Saves after every update; Lightning puts callbacks of this class last."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-        """Save under the number of updates."""
+        """Save to a file named by the number of updates."""
         trainer.save_checkpoint(self.folder / f"{trainer.global_step}.ckpt")
 
 
@@ -60,7 +60,7 @@ def test_cut_at_any_update_the_history_is_that_of_the_whole_run(
 
 
 def test_the_loggers_of_a_resumed_run_get_its_own_rows(tmp_path: Path) -> None:
-    """What an earlier fit has logged is in ``history`` and not logged again."""
+    """Rows of the interrupted fit are in ``history`` and are not logged again."""
     run(LRMonitor(), Keep(tmp_path))
     recorder = Recorder()
     run(LRMonitor(), begin=tmp_path / "5.ckpt", logger=recorder)
@@ -69,7 +69,7 @@ def test_the_loggers_of_a_resumed_run_get_its_own_rows(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_after_the_end_holds_all_rows(tmp_path: Path) -> None:
-    """``save_checkpoint`` after ``fit`` has the last row, too, as plain data that loads safely."""
+    """A checkpoint saved after ``fit`` has even the last row, as plain data that loads safely."""
     monitor = LRMonitor()
     trainer = fit(Probe(scheduled), monitor, batches=9)
     trainer.save_checkpoint(tmp_path / "end.ckpt")
@@ -104,12 +104,12 @@ class Late(Probe):
         self.late = torch.nn.Linear(1, 1)
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """Both take part."""
+        """Let both take part."""
         return super().training_step(batch, batch_idx) + self.late(batch[0]).sum()
 
 
 def test_a_group_goes_on_under_its_name(tmp_path: Path) -> None:
-    """A group that was alone when it got its name keeps it in a resumed run, which begins with two of them."""
+    """A group that was alone when it got its name keeps it in a resumed run that begins with two groups."""
     whole = LRMonitor()
     fit(Late(), whole, Unfreezes(), Keep(tmp_path), batches=4, max_epochs=3, enable_checkpointing=True)
     assert list(whole.history) == ["step", "epoch", "lr/optimizer", "lr/pg2"]
@@ -121,7 +121,7 @@ def test_a_group_goes_on_under_its_name(tmp_path: Path) -> None:
 
 
 def test_a_new_name_is_not_kept_from_a_resumed_run(tmp_path: Path) -> None:
-    """A scheduler that is given a name where it had none gives it to the curves of all groups."""
+    """A scheduler that has a name now and had none before gives it to the series of all groups."""
     fit(Late(), LRMonitor(), Unfreezes(), Keep(tmp_path), batches=4, max_epochs=3, enable_checkpointing=True)
     resumed = LRMonitor()
     fit(Late("main"), resumed, Unfreezes(), batches=4, max_epochs=3, ckpt_path=tmp_path / "9.ckpt")
@@ -143,7 +143,7 @@ def test_a_state_without_labels_is_read(tmp_path: Path) -> None:
 
 
 def test_a_new_fit_begins_a_new_history() -> None:
-    """Without a checkpoint nothing is left of the fit before."""
+    """Without a checkpoint the history has no row of the fit before."""
     monitor = LRMonitor()
     fit(Probe(scheduled), monitor, batches=9)
     fit(Probe(scheduled), monitor, batches=4, max_epochs=2, log_every_n_steps=5)
@@ -152,7 +152,7 @@ def test_a_new_fit_begins_a_new_history() -> None:
 
 
 def test_two_monitors_of_one_trainer_keep_apart(tmp_path: Path) -> None:
-    """Lightning refuses two callbacks that would share a place in the checkpoint; their arguments tell these apart."""
+    """Two monitors with different arguments have different places in the checkpoint."""
     run(LRMonitor("step"), LRMonitor("epoch"), Keep(tmp_path))
     by_step, by_epoch = LRMonitor("step"), LRMonitor("epoch")
     run(by_step, by_epoch, begin=tmp_path / "5.ckpt")
@@ -162,7 +162,7 @@ def test_two_monitors_of_one_trainer_keep_apart(tmp_path: Path) -> None:
 
 
 def scanned(folder: Path) -> LRMonitor:
-    """A fit whose finder saves a checkpoint of its own before it, and goes back to it."""
+    """A second fit; before it, Lightning's finder saves a checkpoint and loads it again."""
     monitor = LRMonitor()
     net = Probe(lambda net: net.sgd())
     net.lr = 0.1
@@ -176,7 +176,7 @@ def scanned(folder: Path) -> LRMonitor:
 # Lightning's finder says so of any scan this short.
 @pytest.mark.filterwarnings("ignore:Failed to compute suggestion")
 def test_a_checkpoint_between_two_fits_brings_nothing_of_the_first(tmp_path: Path) -> None:
-    """What Lightning's finder saves and loads before the second fit begins has no row of the first."""
+    """The checkpoint that Lightning's finder saves before the second fit has no row of the first."""
     monitor = scanned(tmp_path)
 
     assert monitor.history["step"] == [8, 15]
@@ -186,7 +186,7 @@ def test_a_checkpoint_between_two_fits_brings_nothing_of_the_first(tmp_path: Pat
 # Lightning's finder says so of any scan this short.
 @pytest.mark.filterwarnings("ignore:Failed to compute suggestion")
 def test_a_resume_that_starts_over_brings_no_history(tmp_path: Path) -> None:
-    """Lightning's finder lets a resumed run begin at its first update again: no update has two rows."""
+    """Lightning's finder makes a resumed run begin at its first update again: no update has two rows."""
     run(LRMonitor(), Keep(tmp_path))
     monitor, net = LRMonitor(), Probe(scheduled, groups=2)
     net.lr = 0.1
@@ -200,7 +200,7 @@ def test_a_resume_that_starts_over_brings_no_history(tmp_path: Path) -> None:
 
 
 def test_what_a_checkpoint_brought_is_in_one_that_is_saved_before_training(tmp_path: Path) -> None:
-    """Saved again before its first update, a resumed run keeps its history."""
+    """A resumed run that is saved before its first update keeps its history."""
 
     class Again(Callback):
         def on_fit_start(self, trainer: Any, net: Any) -> None:
@@ -212,4 +212,4 @@ def test_what_a_checkpoint_brought_is_in_one_that_is_saved_before_training(tmp_p
     run(LRMonitor(), Again(), begin=tmp_path / "5.ckpt")
 
     saved = torch.load(tmp_path / "again.ckpt", weights_only=True)["callbacks"][resumed.state_key]
-    assert saved["history"]["step"].tolist() == [one for one in whole.history["step"] if one < 5]
+    assert saved["history"]["step"].tolist() == [step for step in whole.history["step"] if step < 5]

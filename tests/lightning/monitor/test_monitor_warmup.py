@@ -1,4 +1,4 @@
-"""``LRMonitor`` beside ``LRWarmup``: the multiplied LR is what is logged, and no departure from the plan."""
+"""``LRMonitor`` beside ``LRWarmup``: the multiplied LR is logged and matches the plan."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.helpers.fits import Probe, fit
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["monitor first", "warmup first"])
-def test_a_warmup_callback_is_no_departure(first: bool) -> None:
-    """In either order of the callbacks each update is logged with the LR that it used, and ``strict`` is content."""
+def test_a_warmup_callback_matches_the_plan(first: bool) -> None:
+    """In either order of the callbacks each update is logged with the LR that it used, and ``strict`` raises nothing."""
     monitor, warmup = LRMonitor(strict=True), LRWarmup(4)
     net = Probe(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
     callbacks = (monitor, warmup) if first else (warmup, monitor)
@@ -23,7 +23,7 @@ def test_a_warmup_callback_is_no_departure(first: bool) -> None:
 
 @pytest.mark.parametrize("first", [True, False], ids=["monitor first", "warmup first"])
 def test_the_table_names_the_ramp(first: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    """What multiplies the schedule stands under it, and the table's LRs are those of both."""
+    """The ramp is named below the schedule, and the table shows the LRs of both."""
     monitor, warmup = LRMonitor(table=True), LRWarmup(4)
     net = Probe(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
     fit(net, *((monitor, warmup) if first else (warmup, monitor)), batches=10)
@@ -34,8 +34,8 @@ def test_the_table_names_the_ramp(first: bool, capsys: pytest.CaptureFixture[str
     assert "2.0e-02" in shown
 
 
-def test_a_write_in_the_ramp_is_a_departure() -> None:
-    """The plan is schedule x ramp: an LR that somebody sets in mid-ramp is neither."""
+def test_a_write_in_the_ramp_does_not_match_the_plan() -> None:
+    """The plan is schedule times ramp: an LR that other code writes during the ramp does not match it."""
 
     class Meddler(Probe):
         def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:

@@ -1,4 +1,4 @@
-"""``UpdateRecorder`` keeps what an update used: references of floats, copies of tensors on their device."""
+"""``UpdateRecorder`` records what an update used: floats as they are, tensors as copies on their device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Still(Optimizer):
 
 
 def still(*lrs: Any) -> Still:
-    """One group for each LR."""
+    """An optimizer with one group per LR."""
     return Still([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in lrs], {})
 
 
@@ -51,12 +51,12 @@ MIXES: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("lrs", MIXES.values(), ids=MIXES)
-def test_what_is_written_later_does_not_change_what_was_kept(lrs: list[Any]) -> None:
-    """Numbers of every kind are kept as they were at the update, whatever a scheduler writes after it."""
+def test_a_later_write_does_not_change_the_record(lrs: list[Any]) -> None:
+    """Numbers of every kind are recorded as they were at the update, whatever a scheduler writes after it."""
     lrs = [lr.clone() if isinstance(lr, torch.Tensor) else lr for lr in lrs]
     wanted = [float(lr) for lr in lrs]
     optimizer = still(*lrs)
-    capture = UpdateRecorder(optimizer)
+    recorder = UpdateRecorder(optimizer)
     optimizer.step()
     for group in optimizer.param_groups:
         if isinstance(group["lr"], torch.Tensor):
@@ -64,44 +64,44 @@ def test_what_is_written_later_does_not_change_what_was_kept(lrs: list[Any]) -> 
         else:
             group["lr"] = 9.0
 
-    assert capture.lrs == wanted
-    assert all(type(lr) is float for lr in capture.lrs)
+    assert recorder.latest.lrs == wanted
+    assert all(type(lr) is float for lr in recorder.latest.lrs)
 
 
 @pytest.mark.parametrize("late", [0.125, torch.tensor(0.125)], ids=["float", "tensor"])
 @pytest.mark.parametrize("first", [0.5, torch.tensor(0.5)], ids=["floats", "tensors"])
 def test_a_group_may_join_with_an_lr_of_another_kind(first: Any, late: Any) -> None:
-    """Updates before and after the group came are kept right."""
+    """Updates before and after the group joined are recorded right."""
     optimizer = still(first)
-    capture = UpdateRecorder(optimizer)
+    recorder = UpdateRecorder(optimizer)
     optimizer.step()
-    assert capture.lrs == [0.5]
+    assert recorder.latest.lrs == [0.5]
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": late})
     for _ in range(2):
         optimizer.step()
-        assert capture.lrs == [0.5, 0.125]
+        assert recorder.latest.lrs == [0.5, 0.125]
 
 
 def test_tensors_are_copied_by_one_operation_and_never_read() -> None:
-    """A hundred tensor LRs of one kind take one ``stack`` an update; on ``meta``, where nothing can be read, it works."""
+    """A hundred tensor LRs of one kind need one ``stack`` per update; it works on ``meta``, which cannot be read."""
     optimizer = still(*(torch.tensor(0.1, device="meta") for _ in range(100)))
-    capture = UpdateRecorder(optimizer)
+    recorder = UpdateRecorder(optimizer)
     optimizer.step()
     with Counting() as counting:
         optimizer.step()
 
-    assert [one for one in counting.seen if one.startswith("aten.")] == ["aten.stack.default"]
-    assert capture.fresh
+    assert [name for name in counting.seen if name.startswith("aten.")] == ["aten.stack.default"]
+    assert recorder.latest is not None
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
-        _ = capture.lrs
+        _ = recorder.latest.lrs
 
 
-def test_an_update_that_is_only_recorded_is_none() -> None:
-    """While a CUDA graph is captured nothing happens, and nothing of the monitor's gets into the graph: a warning says so."""
+def test_a_captured_update_is_not_recorded() -> None:
+    """During the capture of a CUDA graph no update is recorded and no operation is added to the graph; a warning is given."""
     optimizer = still(torch.tensor(0.1, device="meta"))
-    capture = UpdateRecorder(optimizer)
+    recorder = UpdateRecorder(optimizer)
     optimizer.step()
-    capture.fresh = False
+    before = recorder.latest
 
     with (
         captured(),
@@ -110,8 +110,8 @@ def test_an_update_that_is_only_recorded_is_none() -> None:
     ):
         optimizer.step()
 
-    assert not capture.fresh
-    assert not any(one.startswith("aten.") for one in counting.seen)
+    assert recorder.latest is before
+    assert not any(name.startswith("aten.") for name in counting.seen)
 
 
 @pytest.mark.parametrize(
@@ -120,26 +120,26 @@ def test_an_update_that_is_only_recorded_is_none() -> None:
     ids=["numbers", "tensors", "mixed"],
 )
 def test_tensors_in_one_place_are_read_at_once(values: Any, reads: int) -> None:
-    """However many tensors there are, none is asked for its number by itself; only beside numbers each is."""
+    """Tensors alone are read at once, however many there are; only tensors beside numbers are read one by one."""
     with Counting() as counting:
         read = numbers(values)
 
     assert read == pytest.approx([0.1] * 9)
-    assert sum(one == "aten._local_scalar_dense.default" for one in counting.seen) == reads
+    assert counting.seen.count("aten._local_scalar_dense.default") == reads
 
 
-def test_a_closed_capture_sees_nothing() -> None:
-    """After ``close`` the optimizer is as it was."""
+def test_a_closed_recorder_records_nothing() -> None:
+    """After ``close`` nothing is recorded."""
     optimizer = still(0.5)
-    capture = UpdateRecorder(optimizer)
-    capture.close()
+    recorder = UpdateRecorder(optimizer)
+    recorder.close()
     optimizer.step()
 
-    assert not capture.fresh
+    assert recorder.latest is None
 
 
-def test_an_optimizer_that_steps_another_on_the_same_groups_is_seen() -> None:
-    """SAM's ``second_step`` updates through an inner optimizer, past its own ``step``: what that used is what was used."""
+def test_an_optimizer_that_steps_another_on_the_same_groups_is_recorded() -> None:
+    """SAM's ``second_step`` updates through an inner optimizer, past its own ``step``: that update is recorded."""
 
     class Sam(Optimizer):
         def __init__(self, lr: float) -> None:
@@ -151,13 +151,13 @@ def test_an_optimizer_that_steps_another_on_the_same_groups_is_seen() -> None:
             self.base_optimizer.step()
 
     optimizer = Sam(0.5)
-    capture = UpdateRecorder(optimizer)
+    recorder = UpdateRecorder(optimizer)
     optimizer.param_groups[0]["lr"] = 0.25
     optimizer.second_step()
 
-    assert capture.fresh
-    assert capture.lrs == [0.25]
-    capture.close()
+    assert recorder.latest is not None
+    assert recorder.latest.lrs == [0.25]
+    recorder.close()
     optimizer.param_groups[0]["lr"] = 0.125
     optimizer.second_step()
-    assert capture.lrs == [0.25]
+    assert recorder.latest.lrs == [0.25]

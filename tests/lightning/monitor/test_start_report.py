@@ -1,4 +1,4 @@
-"""The table at the beginning and the picture at the end: what is foretold is what then happens."""
+"""The table at the start and the picture at the end: the forecast is what the run then uses."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ def _sequential(optimizer: Any) -> Any:
 
 
 MADE: dict[str, Any] = {
-    "exponential": lambda one: torch_lr.ExponentialLR(one, 0.9),
+    "exponential": lambda optimizer: torch_lr.ExponentialLR(optimizer, 0.9),
     "sequential": _sequential,
-    "one cycle": lambda one: torch_lr.OneCycleLR(one, 0.1, total_steps=99),
-    "warm restarts": lambda one: torch_lr.CosineAnnealingWarmRestarts(one, 5),
-    "lambda": lambda one: torch_lr.LambdaLR(one, [lambda k: 1 / (k + 1), lambda k: 0.5**k]),
-    "chained": lambda one: torch_lr.ChainedScheduler([torch_lr.ExponentialLR(one, 0.9), torch_lr.StepLR(one, 3)]),
+    "one cycle": lambda optimizer: torch_lr.OneCycleLR(optimizer, 0.1, total_steps=99),
+    "warm restarts": lambda optimizer: torch_lr.CosineAnnealingWarmRestarts(optimizer, 5),
+    "lambda": lambda optimizer: torch_lr.LambdaLR(optimizer, [lambda k: 1 / (k + 1), lambda k: 0.5**k]),
+    "chained": lambda optimizer: torch_lr.ChainedScheduler(
+        [torch_lr.ExponentialLR(optimizer, 0.9), torch_lr.StepLR(optimizer, 3)]
+    ),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -53,7 +55,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("made", MADE)
 @pytest.mark.filterwarnings("ignore:A `OneCycleLR` scheduler is using")  # torch's class is stepped per epoch on purpose
 def test_a_third_partys_scheduler_is_foretold(made: str, config: dict[str, Any], options: str) -> None:
-    """The forecast of a torch scheduler is, to the last bit, what its run then uses; the run is the one without asking."""
+    """The forecast of a torch scheduler equals what its run uses bit for bit, and it does not change the run."""
 
     def answer(net: Probe) -> Any:
         optimizer = net.sgd(momentum=0.9)
@@ -75,7 +77,7 @@ def test_a_third_partys_scheduler_is_foretold(made: str, config: dict[str, Any],
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 def test_our_schedule_is_foretold(interval: Any) -> None:
-    """Of a schedule of this package the closed form is shown, where its phases begin and between."""
+    """The forecast of a schedule of this package has its values at and between the phase starts."""
     schedule = warmup("1 epoch") >> hold("1 epoch") >> cosine(end=0.1)
     net, asks = Probe(lambda net: configure_optimizers(net.sgd(), schedule, net.trainer, interval=interval)), Asks()
     fit(net, asks, max_epochs=4)
@@ -130,7 +132,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_the_arithmetic(options: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """How the number of updates comes about is said, and where it is not known, that."""
+    """The table shows how the number of updates comes about, or that it is not known."""
     fit(Probe(lambda net: net.sgd()), LRMonitor(table=True), **({"max_epochs": 2} | options))
 
     assert line in capsys.readouterr().out
@@ -138,7 +140,7 @@ def test_the_arithmetic(options: dict[str, Any], line: str, capsys: pytest.Captu
 
 @pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")  # torch's own say
 def test_the_size_of_a_lazy_module_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
-    """Before its first batch its parameters have no shape: the table says so, and the run goes on."""
+    """Its parameters have no shape before the first batch: the table shows a question mark, and the run goes on."""
 
     class Lazy(Probe):
         def __init__(self) -> None:
@@ -156,7 +158,7 @@ def test_the_size_of_a_lazy_module_is_not_known(capsys: pytest.CaptureFixture[st
 
 
 def test_the_table_follows_the_model_summary(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where the Trainer is told not to print its summary, there is no table either, unless it is asked for."""
+    """If the Trainer prints no model summary, there is no table unless ``table=True``."""
     for table, summary, expected in (
         (None, False, False),
         (None, True, True),
@@ -168,7 +170,7 @@ def test_the_table_follows_the_model_summary(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_scheduler_that_refers_to_its_module_is_not_copied_with_it() -> None:
-    """A scheduler's function may be the module's own method: the module is not copied for the forecast."""
+    """The forecast copies no module, even if a scheduler's function is its method."""
 
     class Uncopied(Probe):
         def factor(self, k: int) -> float:
@@ -196,7 +198,7 @@ def test_the_picture(tmp_path: Path) -> None:
 
 
 def test_a_picture_without_matplotlib_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not after hours of training, but where it is asked for."""
+    """The error comes at once and not after training."""
     monkeypatch.setattr("lr_toolkit.preview.picture.find_spec", lambda name: None)
     with pytest.raises(ScheduleError, match=r"save_plot='lr.png'.*pip install 'lr_toolkit\[plot\]'"):
         LRMonitor(save_plot="lr.png")
@@ -205,7 +207,7 @@ def test_a_picture_without_matplotlib_is_refused_at_once(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("rich", [True, False])
 @pytest.mark.needs("lightning>=2.6", "before it, Rich's bar breaks with the newest Rich")
 def test_the_progress_bar_shows_the_lr(rich: bool) -> None:
-    """The bar's metrics hold the LR as text that reads, 3.0e-04, and the bar is left as it was."""
+    """The bar's metrics have the LR as readable text, 3.0e-04, and the bar is afterwards as it was."""
     bar = RichProgressBar() if rich else TQDMProgressBar()
     shown = []
 
@@ -221,7 +223,7 @@ def test_the_progress_bar_shows_the_lr(rich: bool) -> None:
 
 @pytest.mark.parametrize("monitors", [1, 2])
 def test_a_bar_keeps_what_it_was_given(monitors: int) -> None:
-    """A ``get_metrics`` that somebody has put on the bar is asked in the run, and is there after it."""
+    """A user's own ``get_metrics`` is called during the run and is still there after it."""
     shown, bar = [], TQDMProgressBar()
     mine = bar.get_metrics = lambda *_: {"mine": 1}  # type: ignore[method-assign]
 
@@ -238,34 +240,34 @@ def test_a_bar_keeps_what_it_was_given(monitors: int) -> None:
 
 @pytest.mark.parametrize("path", [True, 3, "lr.xyz", "lr"])
 def test_a_picture_that_cannot_be_written_is_refused_at_once(path: Any) -> None:
-    """``save_plot`` names a picture file, and what it cannot be is said before the run and not after it."""
+    """``save_plot`` that is no picture file is refused before the run."""
     with pytest.raises(ScheduleError, match=r"save_plot=.*\.png.*LRMonitor\(save_plot='lr.png'\)"):
         LRMonitor(save_plot=path)
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["monitor first", "warmup first"])
 def test_a_plan_under_a_warmup_callback_is_shown_with_its_ramp(first: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where LRWarmup multiplies the LRs the table and the picture show what it makes of them, in either order."""
+    """With LRWarmup the table and the picture show the multiplied LRs, in either order of the callbacks."""
     monitor, ramp = LRMonitor(table=True), LRWarmup("3 steps")
     net = Probe(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
     fit(net, *((monitor, ramp) if first else (ramp, monitor)), batches=10)
 
     (row,) = [line.split() for line in capsys.readouterr().out.splitlines() if "e-0" in line]
     assert [float(row[2]), float(row[3]), int(row[4])] == [0.025, pytest.approx(net.used[3][1][0], rel=0.05), 3]
-    assert dict(zip(*monitor._planned[0].planned, strict=True)) == {x: lrs[0] for x, lrs in net.used}
+    assert dict(zip(*monitor.planned["lr/optimizer"], strict=True)) == {x: lrs[0] for x, lrs in net.used}
 
 
 def test_a_second_fit_is_foretold_from_its_own_beginning() -> None:
-    """Where a Trainer goes on in a second fit, the plan and the used LRs stand at the same updates, with the same values."""
+    """In a second fit of a Trainer the planned and the used LRs have the same updates and values."""
     monitor = LRMonitor(table=False)
     net = Probe(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
     host = fit(net, monitor, batches=8, max_epochs=2, log_every_n_steps=1)
     host.fit_loop.max_epochs = 4
     host.fit(net, data(8))
-    (line,) = monitor._planned
-    planned = dict(zip(*line.planned, strict=True))
+    ((name, points),) = monitor.planned.items()
+    planned = dict(zip(*points, strict=True))
 
     assert min(planned) == 16
-    for step, lr in zip(monitor.history["step"], monitor.history[line.name], strict=True):
+    for step, lr in zip(monitor.history["step"], monitor.history[name], strict=True):
         if step in planned:
             assert planned[step] == pytest.approx(lr, rel=1e-12)

@@ -1,4 +1,4 @@
-"""LRWarmup in real Trainers: who sees which LR, what is counted, what is refused, what is left behind."""
+"""LRWarmup in real Trainers: which LR each reader sees, what counts as an update, what is refused, what is left behind."""
 
 from __future__ import annotations
 
@@ -26,11 +26,19 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.optim import SGD, AdamW, Optimizer, lr_scheduler
 
-from lr_toolkit import Horizon, LRMonitor, LRWarmup, ReduceOnPlateau, ScheduleError, configure_optimizers
+from lr_toolkit import (
+    Horizon,
+    LRMonitor,
+    LRWarmup,
+    ReduceOnPlateau,
+    ScheduleError,
+    ScheduleWarning,
+    configure_optimizers,
+)
 from lr_toolkit.optim.multiplier import LRMultiplier
 from lr_toolkit.optim.scheduler_proxy import is_wrapped
 from tests.helpers.runs import BASES, Net, loader, stream, trainer
-from tests.helpers.stepping_others import Sharp, Wrapper
+from tests.helpers.stepping_others import Hybrid, Sharp, Wrapper, narrowed_step
 
 Answer = Callable[[Net, Optimizer], Any]
 
@@ -54,7 +62,7 @@ def alone(net: Net, optimizer: Optimizer) -> Any:
 
 
 def fit(net: Net, *callbacks: L.Callback, batches: int = 6, data: Any = None, **options: Any) -> L.Trainer:
-    """Train, for two epochs unless told."""
+    """Train, by default for two epochs."""
     made = trainer(**({"max_epochs": 2} | options), callbacks=list(callbacks))
     made.fit(net, loader(batches) if data is None else data)
     return made
@@ -73,14 +81,14 @@ FIVE = [(k + 1) / 6 for k in range(5)]
 
 
 class TimmLike:
-    """No LRScheduler: told the time by its caller, with an API of its own, as timm's."""
+    """No LRScheduler, but an API like timm's: the caller passes the number of updates."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self.bases = [group["lr"] for group in optimizer.param_groups]
 
     def step_update(self, num_updates: int) -> None:
-        """Write the LR of that update, reading the one before."""
+        """Write the LR of that update, computed from the LR before it."""
         for group, base in zip(self.optimizer.param_groups, self.bases, strict=True):
             group["lr"] = (group["lr"] + base / (1 + num_updates)) / 2
 
@@ -89,7 +97,7 @@ class TimmLike:
         return {key: value for key, value in vars(self).items() if key != "optimizer"}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take it back."""
+        """Restore it."""
         vars(self).update(state)
 
 
@@ -97,15 +105,15 @@ class TimmNet(Net):
     """Steps such an object in ``lr_scheduler_step``."""
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """What Lightning asks to write for schedulers that it does not know."""
+        """The hook that Lightning requires for schedulers that it does not know."""
         scheduler.step_update(self.global_step)
 
 
 class WritingNet(Net):
-    """Moves the LR itself, from where it finds it."""
+    """Multiplies the LR that it finds, in a hook."""
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """A step of its own, which asks the scheduler for nothing."""
+        """Write the LR without the scheduler."""
         for group in scheduler.optimizer.param_groups:
             group["lr"] *= 0.9
 
@@ -128,15 +136,15 @@ class ManualNet(Net):
         self.held: Any = None
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """An update of the own making."""
+        """Take an update."""
         optimizer = self.optimizers()
         self.manual_backward(super().training_step(batch, batch_idx))
         if batch_idx % 2:
             optimizer.step()  # type: ignore[union-attr]
             optimizer.zero_grad()  # type: ignore[union-attr]
             scheduler = self.held or self.lr_schedulers()
-            for one in scheduler.values() if isinstance(scheduler, dict) else [scheduler]:
-                one.step()
+            for held in scheduler.values() if isinstance(scheduler, dict) else [scheduler]:
+                held.step()
 
 
 def held(net: Net, optimizer: Optimizer) -> Any:
@@ -146,7 +154,7 @@ def held(net: Net, optimizer: Optimizer) -> Any:
 
 
 def held_by_name(net: Net, optimizer: Optimizer) -> Any:
-    """The same in a dict."""
+    """The same scheduler in a dict."""
     net.held = {"main": cosine(optimizer)}  # type: ignore[assignment]
     return optimizer
 
@@ -173,7 +181,7 @@ SCHEDULERS: dict[str, Callable[[], Net]] = {
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_lr_is_the_schedulers_alone_times_the_ramp(name: str) -> None:
-    """Whatever moves the LR otherwise, each update uses that times the ramp."""
+    """Each update uses the LR of a run without the callback, times the ramp."""
     plain, warm = SCHEDULERS[name](), SCHEDULERS[name]()
     fit(plain, max_epochs=4, batches=3)
 
@@ -189,7 +197,7 @@ def test_transformers_schedules() -> None:
     plain, warm = (Net(per_step(lambda o: optimization.get_linear_schedule_with_warmup(o, 3, 12))) for _ in range(2))
     fit(plain)
 
-    with pytest.warns(UserWarning, match="LambdaLR already warms up"):
+    with pytest.warns(ScheduleWarning, match=r"^LR701: LRWarmup\(5\): LambdaLR already warms up"):
         fit(warm, LRWarmup(5))
 
     assert warm.lrs == times(plain.lrs, FIVE)
@@ -204,10 +212,31 @@ def test_a_schedule_that_warms_up_is_reported() -> None:
     plain, warm = Net(answer), Net(answer)
     fit(plain)
 
-    with pytest.warns(UserWarning, match=r"LRWarmup\(5\): ScheduledLR already warms up"):
+    with pytest.warns(ScheduleWarning, match=r"^LR701: LRWarmup\(5\): ScheduledLR already warms up"):
         fit(warm, LRWarmup(5))
 
     assert warm.lrs == times(plain.lrs, FIVE)
+
+
+def test_a_freeze_is_no_second_warmup() -> None:
+    """A factor of 0 holds groups still for a while; beside a schedule that warms up it does not warn."""
+
+    def answer(net: Net, o: Optimizer) -> Any:
+        return configure_optimizers(o, "warmup(3) >> cosine()", net.trainer)
+
+    plain, frozen = Net(answer), Net(answer)
+    fit(plain)
+    fit(frozen, LRWarmup(4, 0.0, "constant", groups=[1]))
+
+    assert [lrs[0] for lrs in frozen.lrs] == [lrs[0] for lrs in plain.lrs]
+    assert [lrs[1] for lrs in frozen.lrs] == [0.0] * 4 + [lrs[1] for lrs in plain.lrs[4:]]
+
+
+def test_a_warning_of_a_warmup_is_silenced_by_its_code() -> None:
+    """By Python's own filter."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "LR701", ScheduleWarning)
+        fit(Net(per_step(lambda o: lr_scheduler.LinearLR(o, 0.2))), LRWarmup(5))
 
 
 def test_tensor_lr_is_filled_in_place() -> None:
@@ -243,22 +272,24 @@ class Pair(L.LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One or two updates."""
-        for at, optimizer in enumerate(self.optimizers()):  # type: ignore[arg-type]
-            if at == 0 or batch_idx % 2:
+        for index, optimizer in enumerate(self.optimizers()):  # type: ignore[arg-type]
+            if index == 0 or batch_idx % 2:
                 optimizer.zero_grad()
-                self.manual_backward(self.weights[at].square().sum())
+                self.manual_backward(self.weights[index].square().sum())
                 optimizer.step()
 
     def configure_optimizers(self) -> Any:
         """One for each weight."""
-        made = [SGD([one], lr=0.1) for one in self.weights]
-        for at, optimizer in enumerate(made):
-            optimizer.register_step_post_hook(lambda o, a, k, at=at: self.used[at].append(o.param_groups[0]["lr"]))
+        made = [SGD([weight], lr=0.1) for weight in self.weights]
+        for index, optimizer in enumerate(made):
+            optimizer.register_step_post_hook(
+                lambda o, a, k, index=index: self.used[index].append(o.param_groups[0]["lr"])
+            )
         return made
 
 
 def test_each_optimizer_counts_its_own_updates() -> None:
-    """With several optimizers the ramp of each counts its updates; one that was not chosen is left alone."""
+    """With several optimizers the ramp of each counts its updates; an optimizer that was not chosen is not ramped."""
     both, second = Pair(), Pair()
 
     for net, warmup in ((both, LRWarmup(3)), (second, LRWarmup(3, optimizers=[1]))):
@@ -270,24 +301,24 @@ def test_each_optimizer_counts_its_own_updates() -> None:
 
 
 def test_groups_are_chosen_by_index_or_name() -> None:
-    """Only the chosen groups are ramped; two callbacks on different groups of one optimizer keep apart."""
+    """Only the chosen groups are ramped; two callbacks on different groups of one optimizer are independent."""
 
     def named(net: Net, optimizer: Optimizer) -> Any:
         optimizer.param_groups[1]["name"] = "head"
         return optimizer
 
-    one, two = Net(named), Net(named)
-    fit(one, LRWarmup(5, groups=["head"]))
-    fit(two, LRWarmup(1, groups=["head"]), LRWarmup(3, groups=[0]))
+    head, both = Net(named), Net(named)
+    fit(head, LRWarmup(5, groups=["head"]))
+    fit(both, LRWarmup(1, groups=["head"]), LRWarmup(3, groups=[0]))
 
-    assert one.lrs[:6] == [pytest.approx([0.1, 0.02 * factor]) for factor in [*FIVE, 1.0]]
-    assert two.lrs[:4] == [
+    assert head.lrs[:6] == [pytest.approx([0.1, 0.02 * factor]) for factor in [*FIVE, 1.0]]
+    assert both.lrs[:4] == [
         pytest.approx([0.1 * a, 0.02 * b]) for a, b in zip((0.25, 0.5, 0.75, 1), (0.5, 1, 1, 1), strict=True)
     ]
 
 
 def test_overlapping_warmups_multiply() -> None:
-    """Where two ramps meet on a group, their factors multiply, and each ends by itself."""
+    """The factors of two ramps on a group multiply, and each ramp ends by itself."""
     net = Net(per_step(cosine))
     plain = Net(per_step(cosine))
     fit(plain)
@@ -298,16 +329,16 @@ def test_overlapping_warmups_multiply() -> None:
 
 
 def test_two_warmups_of_the_same_groups_and_interval_are_refused() -> None:
-    """They could not be told apart in a checkpoint: Lightning refuses them when the Trainer is made."""
+    """A checkpoint could not distinguish them, so Lightning refuses them when the Trainer is made."""
     with pytest.raises(RuntimeError, match="more than one stateful callback of type `LRWarmup`"):
         trainer(callbacks=[LRWarmup(2), LRWarmup(5)])
 
 
-# --- who sees which LR --------------------------------------------------------------------------------------------
+# --- which LR is read ----------------------------------------------------------------------------------------------
 
 
 class Reader(L.Callback):
-    """Reads ``group["lr"]`` at every hook around an update, and notes the hook where it is not the one in use."""
+    """Reads ``group["lr"]`` at every hook around an update, and notes the hook."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, float]] = []
@@ -347,7 +378,7 @@ def test_everyone_reads_the_lr_in_use() -> None:
 
 
 def test_everyone_reads_the_lr_of_a_group_added_in_mid_ramp() -> None:
-    """Also who stands before the warmup in the list, from the moment at which the group is there."""
+    """Even a callback before the warmup in the list, from the moment at which the group is added."""
     read: list[float] = []
 
     class Last(L.Callback):
@@ -361,7 +392,7 @@ def test_everyone_reads_the_lr_of_a_group_added_in_mid_ramp() -> None:
 
 
 def test_an_epochs_ramp_is_there_at_its_end() -> None:
-    """As schedulers per epoch do, it has moved when callbacks are told of the epoch's end, and before the next begins."""
+    """It moves before the callbacks' hooks at the end of the epoch, as schedulers per epoch do."""
     read: list[tuple[str, float]] = []
 
     class Epochs(L.Callback):
@@ -434,7 +465,7 @@ def test_the_scheduler_keeps_the_lr_without_the_ramp() -> None:
 
 
 def test_accumulation_that_changes() -> None:
-    """The ramp counts updates, not batches, also where the accumulation changes over the epochs."""
+    """The ramp counts updates, not batches, even if the accumulation changes over the epochs."""
     plain, warm = Net(per_step(cosine)), Net(per_step(cosine))
     fit(plain, GradientAccumulationScheduler({0: 3, 1: 1}))
 
@@ -445,7 +476,7 @@ def test_accumulation_that_changes() -> None:
 
 
 def test_skipped_updates_do_not_count() -> None:
-    """A GradScaler that skips updates holds the ramp where it is."""
+    """The ramp does not move at an update that a GradScaler skips."""
 
     class Overflowing(Net):
         def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
@@ -457,7 +488,7 @@ def test_skipped_updates_do_not_count() -> None:
     plugin = MixedPrecision("16-mixed", "cpu", scaler)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # half precision on a CPU is slow, and this is about the skips
+        warnings.simplefilter("ignore")  # half precision on a CPU is slow; only the skips matter here
         fit(net, LRWarmup(5), max_epochs=1, plugins=[plugin])
 
     assert net.lrs == times([BASES] * 4, FIVE[:4])
@@ -472,7 +503,7 @@ def test_nested_steps_count_once() -> None:
 
     class Nesting(Net):
         def optimizer(self) -> Optimizer:
-            SGD(self.parameters(), lr=1.0)  # lets torch put its hooks into the parent's step too
+            SGD(self.parameters(), lr=1.0)  # so that torch wraps the parent's step with hooks too
             return Nested(self.parameters(), lr=0.1)
 
         def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
@@ -493,7 +524,7 @@ class SharpNet(Net):
         self.automatic_optimization = not manual
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """An update of the own making under manual optimization."""
+        """Take both steps under manual optimization."""
         loss = super().training_step(batch, batch_idx)
         if not self.automatic_optimization:
             optimizer: Any = self.optimizers()
@@ -504,7 +535,7 @@ class SharpNet(Net):
         return loss
 
     def optimizer(self) -> Optimizer:
-        """Counted where the weights are updated."""
+        """Records the LR at the step that updates the weights."""
         optimizer = Sharp(self.parameters(), lr=0.1)
         optimizer.base_optimizer.register_step_post_hook(self._record)
         return optimizer
@@ -514,7 +545,7 @@ class SharpNet(Net):
     "make", [lambda: SharpNet(True), lambda: SharpNet(False), lambda: Net(lambda _, o: Wrapper(o))]
 )
 def test_updates_that_another_optimizer_takes_are_counted(make: Callable[[], Net]) -> None:
-    """An optimizer that steps another one, with the same groups, moves on whichever of the two is stepped."""
+    """The ramp moves if the optimizer is stepped, and if the optimizer inside it is."""
     net = make()
     saved: list[float] = []
 
@@ -529,8 +560,8 @@ def test_updates_that_another_optimizer_takes_are_counted(make: Callable[[], Net
     assert LRMultiplier.around(made.optimizers[0]) is None
 
 
-def test_an_update_that_raises_is_none() -> None:
-    """Where the module lives through it, out of memory for one, the ramp goes on with the next batch."""
+def test_an_update_that_raises_does_not_count() -> None:
+    """If the module catches the error, such as out of memory, the ramp goes on with the next batch."""
 
     class Failing(ManualNet):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
@@ -552,8 +583,104 @@ def test_an_update_that_raises_is_none() -> None:
     assert net.lrs == times(plain.lrs, [0.25, 0.5, 0.75])
 
 
+@pytest.mark.parametrize("retried", [True, False])
+def test_a_step_that_raised_and_was_called_again_is_one_update(retried: bool) -> None:
+    """The ramp goes on after the batch, as if the step had succeeded at once."""
+
+    class Retrying(ManualNet):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            def closure() -> Any:
+                raise MemoryError
+
+            if retried and batch_idx == 3:
+                with contextlib.suppress(MemoryError):
+                    self.optimizers().step(closure)  # type: ignore[union-attr]
+            return super().training_step(batch, batch_idx)
+
+    plain, warm = Retrying(held), Retrying(held)
+    fit(plain, batches=8)
+    fit(warm, LRWarmup(5), batches=8)
+
+    assert len(warm.lrs) == 8
+    assert warm.lrs == times(plain.lrs, FIVE)
+
+
+class Narrowing(SGD):
+    """Steps one group after another, as DeepSpeed's ZeRO stages 1 and 2 do; its hooks run for each."""
+
+    step_groups = narrowed_step
+
+
+class NarrowingNet(Net):
+    """Is stepped by an engine in that way."""
+
+    def optimizer(self) -> Optimizer:
+        """Records the LR of each inner step."""
+        groups = [
+            {"params": layer.parameters(), "lr": lr} for layer, lr in zip((self.one, self.two), BASES, strict=True)
+        ]
+        optimizer = Narrowing(groups)
+        optimizer.register_step_post_hook(self._record)
+        return optimizer
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """The engine's step."""
+        optimizer_closure()
+        optimizer.optimizer.step_groups()  # not the LightningOptimizer around it
+
+
+@pytest.mark.parametrize("answer", [alone, per_step(cosine)])
+def test_an_engine_that_narrows_the_groups_is_ramped(answer: Answer) -> None:
+    """Each inner step uses the LR of its group, and all of them together are one update."""
+    plain, warm = NarrowingNet(answer), NarrowingNet(answer)
+    made = fit(plain)
+    made = fit(warm, LRWarmup(5))
+
+    assert len(warm.lrs) == 24
+    assert warm.lrs == times(plain.lrs, [factor for factor in FIVE for _ in range(2)])
+    assert LRMultiplier.around(made.optimizers[0]) is None
+
+
+class HybridNet(Net):
+    """Has an optimizer for each layer, and a hybrid of them."""
+
+    def optimizer(self) -> Optimizer:
+        """No hook of its own."""
+        optimizers = [SGD(layer.parameters(), lr=lr) for layer, lr in zip((self.one, self.two), BASES, strict=True)]
+        for optimizer in optimizers:
+            optimizer.register_step_post_hook(self._record)
+        return Hybrid(list(optimizers))
+
+
+def test_a_hybrid_of_optimizers_is_ramped() -> None:
+    """The steps of its optimizers make one update."""
+    net = HybridNet(alone)
+    fit(net, LRWarmup(5))
+
+    assert [lrs[0] for lrs in net.lrs[::2]] == pytest.approx([0.1 * factor for factor in [*FIVE, *[1.0] * 7]])
+    assert [lrs[0] for lrs in net.lrs[1::2]] == pytest.approx([0.02 * factor for factor in [*FIVE, *[1.0] * 7]])
+
+
+def test_numbers_and_tensors_in_one_optimizer_are_refused() -> None:
+    """Before the first update, with the line to write; the optimizer is as it was."""
+
+    class Mixed(Net):
+        def optimizer(self) -> Optimizer:
+            groups = [{"params": self.one.parameters(), "lr": 0.1}]
+            optimizer = SGD([*groups, {"params": self.two.parameters(), "lr": torch.tensor(0.02)}], foreach=False)
+            optimizer.register_step_post_hook(self._record)
+            return optimizer
+
+    net = Mixed(alone)
+    with pytest.raises(
+        ScheduleError, match=r"group 0 is a number \(0.1\) and that of group 1 is a tensor.*lr=torch.tensor\(0.1\)"
+    ):
+        fit(net, LRWarmup(5))
+    assert net.used == []
+
+
 def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
-    """Its ramp would stand still at its foot for ever."""
+    """Its ramp would never move."""
 
     class Hidden(Wrapper):
         def __init__(self, optimizer: Optimizer) -> None:
@@ -565,7 +692,7 @@ def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
 
 
 def test_durations_in_every_unit() -> None:
-    """Shares and epochs are of the run that the Trainer is going to make; ``horizon=`` overrides it."""
+    """Shares and epochs refer to the Trainer's run; ``horizon=`` overrides it."""
     for over, length in {"25%": 3, "1 epoch": 6, "0.5 epochs": 3, 3: 3, "100%": 12, "1%": 0}.items():
         net = Net(alone)
         fit(net, LRWarmup(over))
@@ -642,7 +769,7 @@ def test_a_group_added_in_mid_ramp_is_ramped(lr: float | None, ours: bool, last:
 
 
 class Dropping(L.Callback):
-    """Takes the first group away at epoch 1, and adds another one if it is told so."""
+    """Removes the first group at epoch 1, and adds another group if ``joins``."""
 
     def __init__(self, *, joins: bool) -> None:
         self.joins = joins
@@ -660,7 +787,7 @@ class Dropping(L.Callback):
 @pytest.mark.parametrize("last", [True, False])
 @pytest.mark.parametrize("groups", [None, [0], [1]])
 def test_a_group_that_leaves_takes_nothing_of_the_others_along(groups: Any, joins: bool, last: bool) -> None:
-    """Those that stay have their own LR and ramp, also where they were chosen by an index, and one that joins has no index."""
+    """Groups that stay keep their LR and ramp, even if they were chosen by an index; a group that joins has no index."""
     plain, warm = Net(alone), Net(alone)
     fit(plain, Dropping(joins=joins), batches=3, max_epochs=3)
     callbacks = [LRWarmup(5, groups=groups), Dropping(joins=joins)]
@@ -668,7 +795,7 @@ def test_a_group_that_leaves_takes_nothing_of_the_others_along(groups: Any, join
 
     for epoch, first in ((0, 0), (1, 1), (2, 1)):
         for k in range(3 * epoch, 3 * epoch + 3):
-            ramped = [groups is None or at + first in groups for at in range(len(plain.lrs[k]))]
+            ramped = [groups is None or index + first in groups for index in range(len(plain.lrs[k]))]
             if first and joins:
                 ramped[-1] = groups is None
             factor = FIVE[k] if k < 5 else 1.0
@@ -678,7 +805,7 @@ def test_a_group_that_leaves_takes_nothing_of_the_others_along(groups: Any, join
 
 
 class Stages(L.Callback):
-    """Lets the module configure its optimizers anew at epoch 1; ``first`` is the one that there was."""
+    """Lets the module configure its optimizers again at epoch 1; ``first`` is the optimizer before that."""
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Remember it."""
@@ -691,7 +818,7 @@ class Stages(L.Callback):
 
 
 class Staged(Net):
-    """Does so in its own hook, which comes after those of all callbacks."""
+    """Configures its optimizers again in its own hook, which runs after those of all callbacks."""
 
     def on_train_epoch_start(self) -> None:
         """A new stage."""
@@ -714,8 +841,8 @@ STAGES: dict[str, tuple[type[Net], type[Stages], int]] = {
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 @pytest.mark.parametrize("by", STAGES)
-def test_an_optimizer_that_is_exchanged_in_mid_ramp_climbs_on(by: str, interval: Any) -> None:
-    """The new one is ramped from its first update on, where the old one was, and nothing is left behind on the old one."""
+def test_the_ramp_goes_on_with_an_optimizer_that_is_exchanged(by: str, interval: Any) -> None:
+    """The new optimizer is ramped from its first update on; nothing is left behind on the old optimizer."""
     net, stages, order = STAGES[by]
     plain, warm, before, after = net(per_step(cosine)), net(per_step(cosine)), stages(), stages()
     warmup = LRWarmup(5 if interval == "step" else "2 epochs", interval=interval)
@@ -728,7 +855,7 @@ def test_an_optimizer_that_is_exchanged_in_mid_ramp_climbs_on(by: str, interval:
 
 
 class MidEpoch(Net):
-    """Configures its optimizers anew within an epoch, after its third batch; the fourth update is the first of the new one."""
+    """Configures its optimizers again after the third batch; the fourth update is the first of the new optimizer."""
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """A new stage."""
@@ -737,7 +864,7 @@ class MidEpoch(Net):
 
 
 def test_an_exchange_within_an_epoch_is_followed_at_once() -> None:
-    """No update of the new optimizer has the whole LR in mid-ramp, and the monitor misses none."""
+    """No update of the new optimizer uses the LR without the ramp, and the monitor misses no update."""
     plain, warm, monitor = MidEpoch(per_step(cosine)), MidEpoch(per_step(cosine)), LRMonitor()
     fit(plain)
     fit(warm, LRWarmup(5), monitor, log_every_n_steps=1)
@@ -748,19 +875,19 @@ def test_an_exchange_within_an_epoch_is_followed_at_once() -> None:
 
 
 class Count(Pair):
-    """As many optimizers in each epoch as is told."""
+    """Has another number of optimizers in each epoch."""
 
     def __init__(self, *counts: int) -> None:
         super().__init__()
         self.counts = counts
 
     def on_train_epoch_start(self) -> None:
-        """Another number of them."""
+        """Configure the optimizers again."""
         if self.current_epoch:
             self.trainer.strategy.setup_optimizers(self.trainer)
 
     def optimizers(self, use_pl_optimizer: bool = True) -> Any:
-        """A list, also of one."""
+        """A list, even of a single optimizer."""
         found = super().optimizers(use_pl_optimizer)
         return found if isinstance(found, list) else [found]
 
@@ -771,7 +898,7 @@ class Count(Pair):
 
 @pytest.mark.parametrize(("counts", "chosen"), [((1, 2, 1), None), ((2, 1, 2), None), ((2, 1, 2), [1])])
 def test_optimizers_may_become_more_or_fewer_in_mid_ramp(counts: tuple[int, ...], chosen: list[int] | None) -> None:
-    """One that joins is ramped where it was chosen, and one that leaves ends its ramp; none stops the run."""
+    """An optimizer that joins is ramped if it was chosen; the ramp of an optimizer that leaves ends. The run goes on."""
     net = Count(*counts)
     trainer(max_epochs=3, callbacks=[LRWarmup(40, optimizers=chosen)]).fit(net, loader(4))
 
@@ -786,7 +913,7 @@ class SameOptimizer(Net):
     """Gives its one optimizer another scheduler in a later epoch."""
 
     def configure_optimizers(self) -> Any:
-        """The optimizer that there is."""
+        """The same optimizer each time."""
         if not hasattr(self, "kept"):
             self.kept = self.optimizer()
         return self.answer(self, self.kept)
@@ -798,10 +925,14 @@ class SameOptimizer(Net):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda one: lr_scheduler.StepLR(one, 2), lambda one: lr_scheduler.LambdaLR(one, lambda k: 0.9**k)]
+    "make",
+    [
+        lambda optimizer: lr_scheduler.StepLR(optimizer, 2),
+        lambda optimizer: lr_scheduler.LambdaLR(optimizer, lambda k: 0.9**k),
+    ],
 )
 def test_a_scheduler_that_is_exchanged_alone_never_sees_the_ramp(make: Callable[[Optimizer], Any]) -> None:
-    """The new scheduler of the same optimizer reads and writes the LR without the ramp, its very first one included."""
+    """The new scheduler of the same optimizer reads and writes the LR without the ramp, from its constructor on."""
     answer = per_step(make)
     plain, warm = SameOptimizer(answer), SameOptimizer(answer)
     fit(plain)
@@ -811,7 +942,7 @@ def test_a_scheduler_that_is_exchanged_alone_never_sees_the_ramp(make: Callable[
 
 
 def test_a_direct_write_is_reported_and_taken_as_the_lr_without_the_ramp() -> None:
-    """From the next update on the ramp multiplies what was written; a write within ``training_step`` lasts one update."""
+    """The ramp multiplies the written LR from the next update on; a write in ``training_step`` is used as it is once."""
 
     class Writer(L.Callback):
         def on_train_batch_start(self, trainer: L.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
@@ -819,7 +950,7 @@ def test_a_direct_write_is_reported_and_taken_as_the_lr_without_the_ramp() -> No
                 trainer.optimizers[0].param_groups[0]["lr"] = 1.0
 
     net = Net(alone)
-    with pytest.warns(UserWarning, match=r"parameter group 0 of SGD was written to directly \(1\)"):
+    with pytest.warns(ScheduleWarning, match=r"^LR702: .*parameter group 0 of SGD was written to directly \(1\)"):
         fit(net, LRWarmup(5), Writer(), max_epochs=1)
     assert net.lrs == times([BASES] * 2 + [[1.0, 0.02]] * 4, FIVE)
 
@@ -830,13 +961,13 @@ def test_a_direct_write_is_reported_and_taken_as_the_lr_without_the_ramp() -> No
             return super().training_step(batch, batch_idx)
 
     inside = Inside(alone)
-    with pytest.warns(UserWarning, match="written to directly"):
+    with pytest.warns(ScheduleWarning, match="written to directly"):
         fit(inside, LRWarmup(5), max_epochs=1)
     assert [lrs[0] for lrs in inside.lrs] == pytest.approx([0.1 / 6, 0.2 / 6, 1.0, 4 / 6, 5 / 6, 1.0])
 
 
 def test_stochastic_weight_averaging_begins_after_the_ramp() -> None:
-    """In mid-ramp it is refused by name; after the ramp its LRs are those of a run without one."""
+    """During the ramp it is refused by name; after the ramp its LRs are those of a run without a ramp."""
     answer = per_step(cosine, "epoch")
     with pytest.raises(ScheduleError, match=r"StochasticWeightAveraging .* from epoch 1 on.*swa_epoch_start=2 \+ 1"):
         fit(Net(answer), LRWarmup("1.5 epochs"), StochasticWeightAveraging(0.05, 2), max_epochs=4)
@@ -860,22 +991,22 @@ class Pretrained(OneGroup):
 
 
 @pytest.mark.parametrize("last", [True, False])
-@pytest.mark.parametrize("at", [1, 2])
-def test_backbone_finetuning_never_sees_the_ramp(at: int, last: bool) -> None:
-    """What it reads and writes in every epoch is the LR without the ramp, in mid-ramp and after it."""
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_backbone_finetuning_never_sees_the_ramp(epoch: int, last: bool) -> None:
+    """It reads and writes the LR without the ramp in each epoch, during the ramp and after it."""
     plain, warm = Pretrained(alone), Pretrained(alone)
-    fit(plain, BackboneFinetuning(at), max_epochs=5, batches=3)
-    callbacks = [LRWarmup("2 epochs", interval="epoch"), BackboneFinetuning(at)]
+    fit(plain, BackboneFinetuning(epoch), max_epochs=5, batches=3)
+    callbacks = [LRWarmup("2 epochs", interval="epoch"), BackboneFinetuning(epoch)]
     made = fit(warm, *(callbacks if last else callbacks[::-1]), max_epochs=5, batches=3)
 
     assert len(warm.lrs[-1]) == 2
     assert warm.lrs == times(plain.lrs, [1 / 3] * 3 + [2 / 3] * 3)
-    assert all("finetune_function" not in vars(one) for one in made.callbacks)  # type: ignore[attr-defined]  # set by its callback connector
+    assert all("finetune_function" not in vars(callback) for callback in made.callbacks)  # type: ignore[attr-defined]  # set by its callback connector
 
 
 @pytest.mark.needs("lightning>=2.6", "before it, no update follows the finder in so short a run")
 def test_the_learning_rate_finder_chooses_before_the_ramp(tmp_path: Path) -> None:
-    """Its runs are without a ramp, wherever it stands in the list; the LR that it chooses is ramped."""
+    """The finder's trial runs have no ramp, whatever its place in the list; the LR that it chooses is ramped."""
     for last in (True, False):
 
         class Found(Net):
@@ -890,7 +1021,7 @@ def test_the_learning_rate_finder_chooses_before_the_ramp(tmp_path: Path) -> Non
         finder = LearningRateFinder(num_training_steps=20, early_stop_threshold=None, min_lr=1e-3, max_lr=0.5)
         callbacks = [LRWarmup(5), finder]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its own trainer warns of a loader that is too short
+            warnings.simplefilter("ignore")  # Lightning warns of a loader that is too short
             fit(net, *(callbacks if last else callbacks[::-1]), batches=20, max_epochs=1, default_root_dir=tmp_path)
 
         assert net.lr != 0.1
@@ -909,7 +1040,7 @@ def test_our_monitor_sees_no_departure_from_the_plan() -> None:
 
 
 def test_a_scheduler_that_cannot_be_kept_apart_is_refused() -> None:
-    """An object whose class cannot be exchanged says what to do instead; the optimizer is as it was."""
+    """If the class of a scheduler cannot be replaced, the message says what to write; the optimizer is unchanged."""
 
     def holder(optimizer: Optimizer) -> Any:
         def nothing(*_: Any) -> dict[str, Any]:
@@ -935,7 +1066,7 @@ class SeesOptimizers(L.Callback):
         self.seen = seen
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """They are there by now."""
+        """They are configured by now."""
         self.seen += trainer.optimizers
 
 
@@ -955,7 +1086,7 @@ MISFITS: dict[str, tuple[Callable[[], LRWarmup], dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", MISFITS)
 def test_what_does_not_fit_is_refused_before_the_first_update(case: str) -> None:
-    """Nothing was updated, and the optimizer is as it was."""
+    """No update is taken."""
     make, options, message = MISFITS[case]
     net = Net(per_step(cosine))
 
@@ -965,11 +1096,11 @@ def test_what_does_not_fit_is_refused_before_the_first_update(case: str) -> None
     assert net.used == []
 
 
-# Lightning says what is meant.
+# Lightning's own warning.
 @pytest.mark.filterwarnings("ignore:.*returned `None`, this fit will run with no optimizer")
 @pytest.mark.parametrize("name", ["Adafactor", "_MockOptimizer"])
 def test_an_optimizer_without_an_lr_has_nothing_to_ramp(name: str) -> None:
-    """Adafactor may find its LR itself, and Lightning has a stand-in for no optimizer: both are refused by their names."""
+    """Adafactor without an LR, and Lightning's mock for no optimizer, are refused by name."""
     adafactor = pytest.importorskip("transformers.optimization").Adafactor
     net = Net(lambda net, _: adafactor(net.parameters()) if name == "Adafactor" else None)
 
@@ -978,7 +1109,7 @@ def test_an_optimizer_without_an_lr_has_nothing_to_ramp(name: str) -> None:
 
 
 def test_a_ramp_in_updates_needs_no_length() -> None:
-    """Where the run's length is not known, a ramp in updates is taken as it is."""
+    """A ramp in updates works if the length of the run is not known."""
     net = Net(alone)
 
     fit(net, LRWarmup(5), data=stream(6), max_epochs=1)
@@ -987,10 +1118,12 @@ def test_a_ramp_in_updates_needs_no_length() -> None:
 
 
 def test_fast_dev_run_cuts_the_ramp() -> None:
-    """A run that is cut on purpose cuts the ramp too, with a warning."""
+    """A trial run cuts the ramp with a warning."""
     net = Net(alone)
 
-    with pytest.warns(UserWarning, match="fast_dev_run cuts the ramp"):
+    with pytest.warns(
+        ScheduleWarning, match=r"^LR705: .*takes 5 updates and the run has 1\. .*fast_dev_run cuts the ramp"
+    ):
         fit(net, LRWarmup(5), fast_dev_run=True)
 
     assert net.lrs == times([BASES], FIVE[:1])
@@ -1000,7 +1133,7 @@ def test_fast_dev_run_cuts_the_ramp() -> None:
 
 
 def test_nothing_is_left_after_the_ramp() -> None:
-    """Past the ramp, in mid-run, the optimizer and the scheduler have their own classes, hooks and methods again."""
+    """After the ramp, still in training, the optimizer and the scheduler have their own class, hooks and methods again."""
     states: list[bool] = []
 
     class Look(L.Callback):
@@ -1016,7 +1149,7 @@ def test_nothing_is_left_after_the_ramp() -> None:
 
 @pytest.mark.parametrize("stopped", ["at the end", "by an error"])
 def test_a_run_that_ends_in_mid_ramp_leaves_the_lr_without_the_ramp(stopped: str) -> None:
-    """When training is over, however, the optimizer has the scheduler's LR."""
+    """The optimizer has the scheduler's LR when training has ended or was stopped by an error."""
 
     class Failing(Net):
         def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
@@ -1036,7 +1169,7 @@ def test_a_run_that_ends_in_mid_ramp_leaves_the_lr_without_the_ramp(stopped: str
 
 
 def test_a_second_fit_begins_anew() -> None:
-    """The same callback in another fit starts its ramp again, as the new schedulers start theirs."""
+    """The same callback starts its ramp again in another fit."""
     warmup = LRWarmup(5)
     first, second = Net(alone), Net(alone)
 
@@ -1046,8 +1179,36 @@ def test_a_second_fit_begins_anew() -> None:
     assert first.lrs == second.lrs == times([BASES] * 12, FIVE)
 
 
-def test_copies_of_a_guarded_scheduler_are_free() -> None:
-    """Pickled or deep-copied in mid-ramp, a scheduler is of its own class and does not touch the live optimizer."""
+def test_a_callback_is_pickled_in_mid_fit() -> None:
+    """A copy keeps the place of the ramp and nothing of the run, and begins anew in a fit of its own."""
+    copies: list[LRWarmup] = []
+
+    class Copier(L.Callback):
+        def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+            if trainer.global_step == 3:
+                copies.extend([copy.deepcopy(warmup), pickle.loads(pickle.dumps(warmup))])
+                assert all(copied.state_dict() == warmup.state_dict() for copied in copies)
+
+    warmup, net = LRWarmup(5), Net(per_step(cosine))
+    fit(net, warmup, Copier())
+
+    assert [copied.state_dict()["taken"] for copied in copies] == [[3], [3]]
+    for copied in copies:
+        again = Net(per_step(cosine))
+        fit(again, copied)
+        assert again.lrs == net.lrs
+
+
+def test_the_state_is_there_after_the_fit() -> None:
+    """A checkpoint that is saved when training is over holds the place of the ramp."""
+    warmup = LRWarmup(10, horizon=Horizon(12))
+    fit(Net(alone), warmup, max_steps=4)
+
+    assert warmup.state_dict() == {"format": 1, "ramp": repr(warmup), "began": 0, "taken": [4]}
+
+
+def test_copies_of_a_wrapped_scheduler_are_free() -> None:
+    """A scheduler that is pickled or deep-copied during the ramp has its own class, and does not touch the live optimizer."""
     kinds: list[Any] = []
 
     class Copier(L.Callback):

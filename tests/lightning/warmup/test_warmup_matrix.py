@@ -49,7 +49,7 @@ WARMUPS: dict[str, Callable[[], LRWarmup]] = {
 
 
 def ramp(kind: str, k: int, epoch: int) -> float:
-    """The factors that these two should give, written out."""
+    """The expected factors of the two warmups."""
     if kind == "step":
         return min(1.0, (k + 1) / 8)
     return (1 - math.cos(math.pi * min(epoch + 1, 3) / 3)) / 2
@@ -92,24 +92,23 @@ class Logging(Net):
 
 
 def test_the_matrix_has_every_scheduler_of_torch() -> None:
-    """No scheduler class of torch is missing, the base class and SWA's apart."""
+    """Every scheduler class of torch is in it, except the base class."""
     found = {
         name
-        for name, one in vars(lr_scheduler).items()
-        if inspect.isclass(one) and issubclass(one, lr_scheduler.LRScheduler) and not name.startswith("_")
+        for name, kind in vars(lr_scheduler).items()
+        if inspect.isclass(kind) and issubclass(kind, lr_scheduler.LRScheduler) and not name.startswith("_")
     }
     assert found - {"LRScheduler"} == set(MAKERS)
 
 
-# A OneCycleLR stepped per epoch, which Lightning warns of, is tested all the same.
-# Torch's class is stepped per epoch on purpose.
+# Lightning and torch warn of a OneCycleLR that is stepped per epoch; it is tested on purpose.
 @pytest.mark.filterwarnings("ignore:A `OneCycleLR` scheduler is using 'interval. epoch'")
 @pytest.mark.filterwarnings("ignore:.*OneCycleLR.*:RuntimeWarning")  # as above
 @pytest.mark.parametrize("accumulate", [1, 3])
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 @pytest.mark.parametrize("name", MAKERS)
 def test_lr_is_the_schedulers_alone_times_the_ramp(name: str, interval: str, accumulate: int) -> None:
-    """Whatever the scheduler and however it is stepped, each update uses (scheduler alone) x ramp, exactly."""
+    """Each update uses exactly the LR of the scheduler alone times the ramp, however the scheduler is stepped."""
     cell = Matrix(name, interval, accumulate)
     alone = cell.used(None)
     assert len(alone) == EPOCHS * -(-BATCHES // accumulate)

@@ -1,4 +1,4 @@
-"""The shapes of a ramp: the formulas to the last digits, and what cannot be a ramp."""
+"""The shapes of a ramp: their formulas to the last digits, and the arguments that are refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UPDATES = [0, 1, 2, 10, 99, 1000, 1999, 20_000, 300_000]
 
 
 def exact_radam(t: int, beta2: str) -> Any:
-    """The rectification at update t, with 60 digits; None where the variance is not tractable."""
+    """The rectification at update t, with 60 digits; None if the variance is not tractable."""
     beta = mpmath.mpf(beta2)
     limit = 2 / (1 - beta) - 1
     rho = limit - 2 * t * beta**t / (1 - beta**t)
@@ -28,7 +28,7 @@ def exact_radam(t: int, beta2: str) -> Any:
 
 @pytest.mark.parametrize("beta2", BETAS)
 def test_untuned_shapes_are_their_formulas_with_60_digits(beta2: str) -> None:
-    """The untuned ramps agree with 60-digit arithmetic on the decimal that beta2 is written as."""
+    """The untuned ramps agree with 60-digit arithmetic on the decimal that ``repr`` shows of beta2."""
     with mpmath.workdps(60):
         rest = 1 - mpmath.mpf(beta2)
         first = next(t for t in range(1, 99) if exact_radam(t, beta2) is not None)
@@ -44,7 +44,7 @@ def test_untuned_shapes_are_their_formulas_with_60_digits(beta2: str) -> None:
 
 @pytest.mark.parametrize(("beta2", "period"), [(0.999, 2000), (0.99, 200), (0.95, 40), (0.9, 20)])
 def test_untuned_linear_has_the_whole_period(beta2: float, period: int) -> None:
-    """The last update below 1 is the one before 2 / (1 - beta2), which truncation makes one shorter."""
+    """Update 2 / (1 - beta2) is the first at 1; truncated arithmetic ends one update earlier."""
     climb = untuned_ramp("untuned_linear", beta2)
 
     assert climb(period - 2) == (period - 1) / period
@@ -80,7 +80,7 @@ def test_shapes_of_given_length() -> None:
 
 @given(st.sampled_from(sorted(SHAPES)), st.integers(0, 500), st.one_of(st.none(), st.floats(0, 1)), st.integers(0, 600))
 def test_no_ramp_ever_falls_or_leaves_0_to_1(shape: str, length: int, start: float | None, k: int) -> None:
-    """A factor stays within 0 and 1, never falls, and is 1 from the end on where there is one."""
+    """A factor stays within 0 and 1, never falls, and is 1 from the end of the ramp on."""
     climb = ramp(shape, length, start)
 
     assert 0.0 <= climb(k) <= climb(k + 1) + 1e-15 <= 1.0 + 1e-15
@@ -89,7 +89,7 @@ def test_no_ramp_ever_falls_or_leaves_0_to_1(shape: str, length: int, start: flo
 
 
 def test_every_untuned_shape_ends() -> None:
-    """Each untuned ramp becomes 1 exactly, so that a run need not carry it for ever."""
+    """Each untuned ramp becomes exactly 1, so that it can be removed."""
     for shape in UNTUNED:
         assert untuned_ramp(shape, 0.99)(10**4) == 1.0
 
@@ -112,14 +112,38 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "one group, no list": (lambda: LRWarmup(5, groups=0), r"groups=\[0, 'head'\]"),  # type: ignore[arg-type]
     "no group at all": (lambda: LRWarmup(5, groups=[]), r"indices or names.*groups=\[0, 'head'\]"),
     "a name for an optimizer": (lambda: LRWarmup(5, optimizers=["a"]), r"optimizers=\[0\]"),  # type: ignore[list-item]
+    "transformers' steps": (
+        lambda: LRWarmup(num_warmup_steps=5),
+        r"num_warmup_steps is called over here. Write LRWarmup\(5\)",
+    ),  # type: ignore[call-arg]
+    "another name of the steps": (
+        lambda: LRWarmup(warmup_steps="5%", shape="cosine"),
+        r"Write LRWarmup\('5%', shape='cosine'\)",
+    ),  # type: ignore[call-arg]
+    "a ratio": (lambda: LRWarmup(warmup_ratio=0.05), r"Write LRWarmup\('5%'\)"),  # type: ignore[call-arg]
+    "epochs": (lambda: LRWarmup(warmup_epochs=2), r"Write LRWarmup\('2 epochs'\)"),  # type: ignore[call-arg]
+    "torch's factor": (
+        lambda: LRWarmup(5, start_factor=0.1),
+        r"start_factor is called start here. Write LRWarmup\(5, start=0.1\)",
+    ),  # type: ignore[call-arg]
+    "two names": (
+        lambda: LRWarmup(total_iters=5, start_factor=0.1),
+        r"total_iters is called over, start_factor is called start",
+    ),  # type: ignore[call-arg]
+    "a name that nobody has": (
+        lambda: LRWarmup(5, speed=2),
+        r"LRWarmup\(5, speed=2\).*'speed'.*Its arguments are over, start",
+    ),  # type: ignore[call-arg]
+    "the length twice": (lambda: LRWarmup(5, warmup_steps=5), r"LRWarmup\(5, warmup_steps=5\)"),  # type: ignore[call-arg]
+    "too many by place": (lambda: LRWarmup(5, 0.1, "linear", "step", [0]), "optimizers on they are given by name"),  # type: ignore[misc]
     "a beta2 too small for radam": (lambda: untuned_ramp("radam", 0.6), "above 0.6"),
     "a beta2 of 1": (lambda: untuned_ramp("untuned_linear", 1.0), "between 0 and 1"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_a_ramp_is_refused(case: str) -> None:
-    """Each says what was given and the call to write."""
+def test_wrong_arguments_are_refused(case: str) -> None:
+    """Each message says what was given and the call to write."""
     make, message = REFUSED[case]
 
     with pytest.raises(ScheduleError, match=message):
@@ -127,7 +151,7 @@ def test_what_cannot_be_a_ramp_is_refused(case: str) -> None:
 
 
 def test_repr_is_the_call() -> None:
-    """What is printed can be pasted."""
+    """The printed call can be pasted."""
     for text in (
         "LRWarmup(500)",
         "LRWarmup('5%', start=0.1)",

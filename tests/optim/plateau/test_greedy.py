@@ -1,4 +1,4 @@
-"""``GreedyLR`` without a Trainer: transformers' class of that name beside it, and on top of schedules."""
+"""``GreedyLR`` without a Trainer: compared with transformers' class of that name, and on top of schedules."""
 
 from __future__ import annotations
 
@@ -6,31 +6,17 @@ import math
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.optim import SGD
 
 from lr_toolkit import GreedyLR, Horizon, ScheduledLR, ScheduleError, cosine, hold, warmup
-from tests.optim.plateau.test_reduce_on_plateau import metric, sgd
-
-
-def used(schedule: Any, greedy: GreedyLR, metrics: list[float], bases: list[float]) -> list[list[float]]:
-    """The LRs used for each update, where a metric is read after each."""
-    optimizer = sgd(bases)
-    scheduler = ScheduledLR(optimizer, schedule, Horizon(steps=len(metrics)), plateau=greedy)
-    rows = []
-    for value in metrics:
-        rows.append([group["lr"] for group in optimizer.param_groups])
-        optimizer.step()
-        scheduler.step()
-        scheduler.observe(value)
-    return rows
+from tests.helpers.metrics import lrs_under, readings
+from tests.helpers.optimizers import held, sgd
 
 
 @st.composite
 def parameters(draw: st.DrawFn, n: int) -> dict[str, Any]:
-    """The parameters that both have, for n groups."""
+    """The parameters that both classes have, for n groups."""
     low, high = st.floats(0, 0.05), st.floats(0.1, 2.0)
     return {
         "mode": draw(st.sampled_from(["min", "max"])),
@@ -48,41 +34,41 @@ def parameters(draw: st.DrawFn, n: int) -> dict[str, Any]:
 
 @pytest.mark.needs("transformers>=5", "it brings GreedyLR")
 @settings(max_examples=300)
-@given(st.data(), st.lists(metric, min_size=1, max_size=40), st.lists(st.floats(0.05, 0.5), min_size=1, max_size=3))
+@given(st.data(), st.lists(readings, min_size=1, max_size=40), st.lists(st.floats(0.05, 0.5), min_size=1, max_size=3))
 def test_on_a_constant_schedule_it_is_transformers(data: Any, metrics: list[float], bases: list[float]) -> None:
-    """On ``hold()`` every LR is that of transformers' GreedyLR, whatever the metric does."""
-    from transformers.optimization import GreedyLR as Theirs
+    """On ``hold()`` every LR is that of transformers' GreedyLR, for any metric and all parameters."""
+    from transformers.optimization import GreedyLR as TransformersGreedyLR
 
     options = data.draw(parameters(len(bases)))
     optimizer = sgd(bases)
-    theirs = Theirs(optimizer, reset_start=10**9, **options)
-    wanted = []
+    reference = TransformersGreedyLR(optimizer, reset_start=10**9, **options)
+    expected = []
     for value in metrics:
-        wanted.append([group["lr"] for group in optimizer.param_groups])
-        theirs.step(value)
+        expected.append(held(optimizer))
+        reference.step(value)
 
-    mine = used(hold(), GreedyLR(monitor="loss", **options), metrics, bases)
-    for mine_row, their_row in zip(mine, wanted, strict=True):
-        assert mine_row == pytest.approx(their_row, rel=1e-12)
+    rows = lrs_under(hold(), GreedyLR(monitor="loss", **options), metrics, bases)
+    for row, its_reference in zip(rows, expected, strict=True):
+        assert row == pytest.approx(its_reference, rel=1e-12)
 
 
-def test_it_multiplies_whatever_schedule_there_is() -> None:
-    """After a warmup and on a cosine the LR is base x timeline x gain."""
+def test_it_multiplies_the_schedule() -> None:
+    """After a warmup and on a cosine the LR is base * timeline * gain."""
     schedule = warmup(2) >> cosine()
     greedy = GreedyLR(monitor="loss", factor=0.5, patience=1, max_lr=0.3)
-    lrs = used(schedule, greedy, [5.0, 4.0, 3.0, 2.0, 2.0, 2.0, 2.0, 2.0], [0.1])
+    rows = lrs_under(schedule, greedy, [5.0, 4.0, 3.0, 2.0, 2.0, 2.0, 2.0, 2.0], [0.1])
 
     timeline = schedule.resolve(Horizon(steps=8))
     gains = [1, 1, 2, 2, 3, 3, 1.5, 1.5]
-    assert [row[0] for row in lrs] == pytest.approx([0.1 * timeline(k) * gain for k, gain in enumerate(gains)])
+    assert [lr for (lr,) in rows] == pytest.approx([0.1 * timeline(k) * gain for k, gain in enumerate(gains)])
 
 
 @pytest.mark.parametrize("cut", range(1, 12))
-def test_it_goes_on_after_a_resume(cut: int) -> None:
-    """Saved after any reading and loaded by another scheduler, the LRs are those of the uninterrupted run."""
+def test_a_resumed_run_has_the_lrs_of_an_uninterrupted_one(cut: int) -> None:
+    """A run that is saved after any reading and resumed with a new scheduler has exactly the same LRs."""
     metrics = [5.0, 4.0, 3.0, 3.0, 3.0, 2.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.4]
     greedy = GreedyLR(monitor="loss", factor=0.7, patience=1, cooldown=1, warmup=1, max_lr=0.5, smooth=2)
-    whole = used(hold(), greedy, metrics, [0.1])
+    whole = lrs_under(hold(), greedy, metrics, [0.1])
 
     rows = []
     state = None
@@ -92,7 +78,7 @@ def test_it_goes_on_after_a_resume(cut: int) -> None:
         if state is not None:
             scheduler.load_state_dict(state)
         for value in part:
-            rows.append([group["lr"] for group in optimizer.param_groups])
+            rows.append(held(optimizer))
             optimizer.step()
             scheduler.step()
             scheduler.observe(value)
@@ -115,7 +101,7 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize(("name", "value", "spelling"), REFUSED)
 def test_a_bad_argument_is_named(name: str, value: Any, spelling: str) -> None:
-    """Each bad argument is a ``ScheduleError`` that names class and argument, shows the value and gives a spelling."""
+    """The ``ScheduleError`` for a bad argument shows the class, the argument, its value and the argument to write."""
     with pytest.raises(ScheduleError) as error:
         GreedyLR(**{"monitor": "loss", "max_lr": 0.1, name: value})
 
@@ -123,23 +109,23 @@ def test_a_bad_argument_is_named(name: str, value: Any, spelling: str) -> None:
     assert f"Write GreedyLR(..., {spelling})." in str(error.value)
 
 
-def test_bounds_that_leave_nothing_between_them_are_refused() -> None:
-    """A highest LR below the lowest would let nothing move."""
+def test_a_highest_lr_below_the_lowest_is_refused() -> None:
+    """With ``max_lr`` below ``min_lr`` the LR could not move."""
     with pytest.raises(ScheduleError, match=r"max_lr=0.001\): must be the highest .* not below min_lr"):
         GreedyLR(monitor="loss", min_lr=1e-2, max_lr=1e-3)
 
 
 @pytest.mark.parametrize("name", ["min_lr", "max_lr"])
-def test_bounds_are_for_each_group_there_is(name: str) -> None:
-    """One bound for each group means as many as there are groups."""
+def test_a_list_of_bounds_has_a_bound_for_each_group(name: str) -> None:
+    """A list with more values than groups is refused."""
     greedy = GreedyLR(**{"monitor": "loss", "max_lr": 0.5, name: [0.2, 0.3]})
-    optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    optimizer = sgd([0.1])
     with pytest.raises(ScheduleError, match=rf"GreedyLR\({name}=\(0.2, 0.3\)\): 2 values for 1 parameter groups"):
         ScheduledLR(optimizer, hold(), Horizon(steps=5), plateau=greedy)
 
 
 def test_it_prints_as_it_is_written() -> None:
-    """``repr`` says what differs from the defaults, and evaluates to an equal value."""
+    """``repr`` shows the arguments that differ from the defaults, and evaluates to an equal value."""
     greedy = GreedyLR(monitor="loss", max_lr=0.5, patience=3)
 
     assert repr(greedy) == "GreedyLR(monitor='loss', patience=3, max_lr=0.5)"
@@ -147,8 +133,8 @@ def test_it_prints_as_it_is_written() -> None:
 
 
 @pytest.mark.parametrize(("high", "low"), [(0.1, 0.2), (0.01, 1)])
-def test_a_ceiling_below_the_floor_is_refused(high: float, low: float) -> None:
-    """Both bounds are named, and the one to write is accepted."""
+def test_the_bound_in_the_message_is_accepted(high: float, low: float) -> None:
+    """The message for ``max_lr`` below ``min_lr`` shows both, and the ``max_lr`` that it shows is accepted."""
     with pytest.raises(ScheduleError, match=rf"not below min_lr={low}, .*Write GreedyLR\(\.\.\., max_lr={low}\)"):
         GreedyLR(monitor="loss", max_lr=high, min_lr=low)
     GreedyLR(monitor="loss", max_lr=low, min_lr=low)

@@ -1,4 +1,4 @@
-"""The traps that show only while a run goes on: the mistake gives the warning, its correct twin gives none."""
+"""What only the run itself shows: the mistake gives its finding, the right twin gives none."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from lr_toolkit import (
     ReduceOnPlateau,
     ScheduledLR,
     ScheduleError,
+    ScheduleWarning,
     configure_optimizers,
     cosine,
     horizon_of,
@@ -30,6 +31,7 @@ from tests.helpers.fits import Probe, data, fit
 from tests.helpers.runs import stream
 from tests.helpers.runs import trainer as quiet_trainer
 from tests.helpers.script import run_script
+from tests.helpers.twins import codes
 
 Make = Callable[[Any, Any], Any]
 
@@ -50,12 +52,12 @@ def cosine_of(steps: int) -> Make:
 
 
 def decay(net: Probe, optimizer: Any) -> Any:
-    """A scheduler that does not say what it counts."""
+    """A scheduler of which nobody knows what it counts."""
     return torch_lr.ExponentialLR(optimizer, 0.9)
 
 
 def declared(net: Probe, optimizer: Any) -> Any:
-    """One that says that it moves per step."""
+    """The same, declared to move per step."""
     return {"scheduler": decay(net, optimizer), "interval": "step"}
 
 
@@ -75,8 +77,8 @@ def answer_of(make: Make) -> Any:
     return answer
 
 
-class Says(Callback):
-    """Keeps the epoch at whose beginning the monitor has first something to say; stands after it."""
+class FirstFinding(Callback):
+    """Keeps the epoch at whose beginning the monitor has its first finding; stands after the monitor."""
 
     def __init__(self, monitor: LRMonitor) -> None:
         self.monitor = monitor
@@ -92,7 +94,7 @@ class Says(Callback):
 
 
 class Manual(Probe):
-    """Manual optimization; ``when`` says where the module steps its scheduler."""
+    """Manual optimization; ``when`` is where the module steps its scheduler."""
 
     when = "never"
     every = 1
@@ -111,7 +113,7 @@ class Manual(Probe):
             self._move()
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Where Lightning's documentation steps a scheduler every few epochs."""
+        """Here Lightning's documentation steps a scheduler every few epochs."""
         if self.when == "last batch" and self.trainer.is_last_batch and (self.current_epoch + 1) % self.every == 0:
             self._move()
 
@@ -144,16 +146,17 @@ NEVER = [
 ]
 
 
-@pytest.mark.parametrize(("make", "epochs", "at", "says"), NEVER)
-def test_a_scheduler_that_nobody_steps(make: Make, epochs: int, at: int | None, says: str) -> None:
-    """Under manual optimization: after the first epoch where it surely counts updates, otherwise after half of the run."""
+@pytest.mark.parametrize(("make", "epochs", "epoch", "text"), NEVER)
+def test_a_scheduler_that_nobody_steps(make: Make, epochs: int, epoch: int | None, text: str) -> None:
+    """Reported after the first epoch if the scheduler surely counts updates, otherwise after half of the run."""
     monitor = LRMonitor()
-    looks = Says(monitor)
-    with pytest.warns(UserWarning, match=f"{says}.*manual optimization.*Call self.lr_schedulers") as caught:
-        fit(Manual(answer_of(make)), monitor, looks, max_epochs=epochs)
+    first = FirstFinding(monitor)
+    with pytest.warns(ScheduleWarning, match=f"LR501: {text}.*manual optimization.*Call self.lr_schedulers") as caught:
+        fit(Manual(answer_of(make)), monitor, first, max_epochs=epochs)
 
-    assert looks.epoch == at
-    assert sum("was never stepped" in str(one.message) for one in caught) == 1
+    assert first.epoch == epoch
+    assert sum("was never stepped" in str(warning.message) for warning in caught) == 1
+    assert codes(monitor) == ["LR501"]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,7 @@ def test_a_scheduler_that_nobody_steps(make: Make, epochs: int, at: int | None, 
 )
 @pytest.mark.parametrize("epochs", [1, 5])
 def test_a_scheduler_that_the_module_steps(make: Make, when: str, every: int, epochs: int) -> None:
-    """The correct twins, wherever the module steps: nothing is said, and ``strict`` raises nothing."""
+    """The right twins, wherever the module steps: no finding, and ``strict`` raises nothing."""
     monitor, net = LRMonitor(strict=True), Manual(answer_of(make))
     net.when, net.every = when, min(every, epochs)
     fit(net, monitor, max_epochs=epochs, validate=True, val_check_interval=0.5)
@@ -196,35 +199,37 @@ def test_several_updates_in_a_batch_are_one_step_of_the_schedule() -> None:
 
 
 def test_a_schedule_per_update_that_is_stepped_per_epoch() -> None:
-    """Ours knows what it counts: a step per epoch is too few."""
+    """Our scheduler knows what it counts: one step per epoch is too few."""
     net = Manual(answer_of(ours))
     net.when = "epoch"
-    with pytest.warns(UserWarning, match="ScheduledLR was stepped 1 time in 8 updates"):
+    with pytest.warns(ScheduleWarning, match="LR501: ScheduledLR was stepped 1 time in 8 updates"):
         fit(net, LRMonitor(), max_epochs=3)
 
 
 def test_validation_is_soon_enough() -> None:
-    """Where the only epoch is long, the first validation in it is where the warning comes."""
-    with pytest.warns(UserWarning, match="ScheduledLR was never stepped in 2 updates"):
+    """In a long epoch the warning comes at the first validation."""
+    with pytest.warns(ScheduleWarning, match="LR501: ScheduledLR was never stepped in 2 updates"):
         fit(Manual(answer_of(ours)), LRMonitor(), validate=True, val_check_interval=2)
 
 
 def test_strict_raises_where_ours_is_never_stepped() -> None:
-    """``strict`` stops a run whose schedule stands still."""
-    with pytest.raises(ScheduleError, match=r"LRMonitor\(strict=True\): ScheduledLR was never stepped in 8 updates"):
+    """``strict`` stops a run whose schedule does not move."""
+    with pytest.raises(
+        ScheduleError, match=r"LRMonitor\(strict=True\): LR501: ScheduledLR was never stepped in 8 updates"
+    ):
         fit(Manual(answer_of(ours)), LRMonitor(strict=True), max_epochs=3)
 
 
-def test_a_trial_says_nothing() -> None:
-    """``fast_dev_run`` ends before anything could be known of a scheduler that does not say what it counts."""
+def test_a_trial_has_no_finding() -> None:
+    """``fast_dev_run`` ends too early to know whether such a scheduler should have been stepped."""
     monitor = LRMonitor()
     fit(Manual(answer_of(decay)), monitor, fast_dev_run=True)
 
     assert monitor.findings == ()
 
 
-def test_what_comes_after_the_run_says_nothing() -> None:
-    """``validate`` after a trial is no later point of it."""
+def test_validation_after_the_run_has_no_finding() -> None:
+    """``validate`` after a trial is no later moment of it."""
     net, monitor = Manual(answer_of(decay)), LRMonitor()
     trainer = fit(net, monitor, fast_dev_run=True)
     trainer.validate(net, data(1), verbose=False)
@@ -245,23 +250,23 @@ class Hooked(Probe):
 
 @pytest.mark.parametrize("make", [ours, ours_per_epoch, cosine_of(24), declared])
 @pytest.mark.parametrize("steps", [True, False])
-@pytest.mark.filterwarnings("ignore:CosineAnnealingLR has T_max=24")  # the bare cosine's other trap
+@pytest.mark.filterwarnings("ignore:LR202")  # the other mistake of the bare cosine
 def test_a_hook_that_does_not_step(make: Make, steps: bool) -> None:
-    """A module whose ``lr_scheduler_step`` leaves the scheduler alone is told so."""
+    """A module whose ``lr_scheduler_step`` does not step the scheduler is reported."""
     monitor, net = LRMonitor(), Hooked(answer_of(make))
     net.steps = steps
-    says = "was never stepped in 8 updates of its optimizer: the module has its own lr_scheduler_step"
-    with nullcontext() if steps else pytest.warns(UserWarning, match=says):
+    expected = "LR501: .* was never stepped in 8 updates of its optimizer: the module has its own lr_scheduler_step"
+    with nullcontext() if steps else pytest.warns(ScheduleWarning, match=expected):
         fit(net, monitor, max_epochs=3)
 
-    assert steps is not any(says in one for one in monitor.findings)
+    assert steps is not ("LR501" in codes(monitor))
 
 
 # --- updates that did not happen --------------------------------------------------------------------------------------
 
 
 class Skips(Probe):
-    """Some updates do not happen, ``how`` says why."""
+    """Some updates do not happen; ``how`` is the reason."""
 
     how = ""
     at: Any = (1, 4, 6)
@@ -274,23 +279,23 @@ class Skips(Probe):
         return None if self.how == "None" else loss * (math.inf if self.how == "scaler" else 1.0)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
-        """-1 ends the epoch, and its scheduler is stepped once more."""
+        """-1 ends the epoch, and Lightning steps the scheduler once more."""
         return -1 if self.how == "-1" and batch_idx in self.at else None
 
 
 def skipping(net: Skips, *callbacks: Callback, **options: Any) -> None:
-    """Fit, under a GradScaler where that is what skips."""
+    """Fit, under a GradScaler if that is the reason."""
     if net.how == "scaler":
         scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
         options["plugins"] = [MixedPrecision("16-mixed", "cpu", scaler)]
     with warnings.catch_warnings():
-        # The skipped update that is tested.
+        # Lightning's, about the skipped update that is tested.
         warnings.filterwarnings("ignore", message="`training_step` returned `None`")
         fit(net, *callbacks, **options)
 
 
 @pytest.mark.parametrize(
-    ("how", "says"),
+    ("how", "text"),
     [
         ("scaler", "ExponentialLR was stepped 8 times in 5 updates of its optimizer"),
         ("None", "ExponentialLR was stepped 8 times in 5 updates"),
@@ -301,23 +306,24 @@ def skipping(net: Skips, *callbacks: Callback, **options: Any) -> None:
         ),
     ],
 )
-def test_updates_that_did_not_happen_are_counted(how: str, says: str) -> None:
-    """A third party's scheduler runs ahead of the updates: said once, after the first epoch, with the cure."""
+def test_updates_that_did_not_happen_are_counted(how: str, text: str) -> None:
+    """A scheduler of torch runs ahead of the updates: reported once, after the first epoch, with the fix."""
     monitor, net = LRMonitor(), Skips(answer_of(declared))
     net.how = how
-    looks = Says(monitor)
-    with pytest.warns(UserWarning, match=f"{says}.*Write scheduler_config") as caught:
-        skipping(net, monitor, looks, max_epochs=3)
+    first = FirstFinding(monitor)
+    with pytest.warns(ScheduleWarning, match=f"LR502: {text}.*Write scheduler_config") as caught:
+        skipping(net, monitor, first, max_epochs=3)
 
-    assert looks.epoch == 1
-    assert sum("was stepped" in str(one.message) for one in caught) == 1
+    assert first.epoch == 1
+    assert sum("was stepped" in str(warning.message) for warning in caught) == 1
+    assert codes(monitor) == ["LR502"]
 
 
 @pytest.mark.parametrize(
     ("make", "how"), [(ours, "scaler"), (ours, "None"), (ours, "-1"), (ours, ""), (declared, ""), (decay, "-1")]
 )
 def test_updates_that_happened_are_counted(make: Make, how: str) -> None:
-    """Ours counts what happened; a third party's scheduler is quiet where everything did, under accumulation, too."""
+    """Ours counts what happened; a scheduler of torch has no finding if every update did, accumulated or not."""
     for accumulate in (1,) if how else (1, 3):
         monitor, net = LRMonitor(), Skips(answer_of(make))
         net.how = how
@@ -326,19 +332,19 @@ def test_updates_that_happened_are_counted(make: Make, how: str) -> None:
         assert monitor.findings == ()
 
 
-def test_a_scaler_that_finds_its_scale_is_let_be() -> None:
-    """One update in a hundred that is skipped moves no schedule to speak of; one in fifty is said."""
-    for skipped, said in (((7,), False), ((7, 70), True)):
+def test_a_scaler_that_finds_its_scale_is_right() -> None:
+    """One skipped update in a hundred is not reported; one in fifty is."""
+    for skipped, is_reported in (((7,), False), ((7, 70), True)):
         monitor, net = LRMonitor(), Skips(answer_of(declared))
         net.how, net.at = "scaler", skipped
-        with pytest.warns(UserWarning, match="120 times in 118 updates") if said else nullcontext():
+        with pytest.warns(ScheduleWarning, match="120 times in 118 updates") if is_reported else nullcontext():
             skipping(net, monitor, batches=120)
 
-        assert bool(monitor.findings) is said
+        assert bool(monitor.findings) is is_reported
 
 
 class Forgetful(torch.optim.SGD):
-    """Lets go of the gradients in its step, as optimizers that save memory do."""
+    """Drops the gradients in its step, as optimizers that save memory do."""
 
     def step(self, closure: Any = None) -> Any:
         """Step and forget."""
@@ -350,7 +356,7 @@ class Forgetful(torch.optim.SGD):
 
 
 def test_gradients_that_the_optimizer_takes_away() -> None:
-    """Without any gradient after any update there is nothing to tell them apart by, and nothing is said."""
+    """If no update leaves a gradient, skipped ones cannot be told apart, and nothing is reported."""
 
     def answer(net: Probe) -> Any:
         optimizer = Forgetful(net.parameters(), lr=0.1)
@@ -363,7 +369,7 @@ def test_gradients_that_the_optimizer_takes_away() -> None:
 
 
 class Wrapper(torch.optim.Optimizer):
-    """Hands its steps on to another optimizer, as Lookahead does; its own hooks are never called."""
+    """Delegates its steps to another optimizer, as Lookahead does; its own hooks are never called."""
 
     def __init__(self, inner: torch.optim.Optimizer) -> None:
         vars(self).update(vars(inner))
@@ -371,12 +377,12 @@ class Wrapper(torch.optim.Optimizer):
         self.inner = inner
 
     def step(self, closure: Any = None) -> Any:
-        """Of the other."""
+        """Step the other optimizer."""
         return self.inner.step(closure)
 
 
 def test_an_optimizer_without_hooks() -> None:
-    """Where no update at all is seen it is the optimizer that hides them, and nothing is said."""
+    """If no update at all is seen, the optimizer hides them, and nothing is reported."""
 
     def answer(net: Probe) -> Any:
         optimizer = Wrapper(torch.optim.SGD(net.parameters(), lr=0.1))
@@ -397,8 +403,8 @@ def test_a_frozen_group_is_no_missing_gradient() -> None:
     assert monitor.findings == ()
 
 
-def test_the_watch_ends_with_the_run() -> None:
-    """No hook stays on the optimizer."""
+def test_no_hook_stays_on_the_optimizer() -> None:
+    """Counting ends with the run."""
     net = Probe(lambda net: {"optimizer": net.sgd(), "lr_scheduler": {"scheduler": None}})
     net.answer = answer_of(declared)
     trainer = fit(net, LRMonitor())
@@ -411,30 +417,30 @@ def test_the_watch_ends_with_the_run() -> None:
 
 
 class Reloaded(Probe):
-    """Gets a dataloader of another length for each epoch."""
+    """Reloads a dataloader of another length for each epoch."""
 
     lengths = (4, 6, 8)
 
     def train_dataloader(self) -> Any:
-        """That of the epoch which begins."""
+        """The one for the epoch that begins."""
         return data(self.lengths[self.current_epoch])
 
 
-@pytest.mark.parametrize(("lengths", "warned"), [((4, 6, 8), True), ((4, 4, 4), False)])
-def test_epochs_that_turn_out_to_be_longer(lengths: tuple[int, ...], warned: bool) -> None:
-    """A dataloader that is reloaded with another length is warned of once, as the epoch begins; one that keeps it is not."""
+@pytest.mark.parametrize(("lengths", "is_reported"), [((4, 6, 8), True), ((4, 4, 4), False)])
+def test_epochs_that_turn_out_to_be_longer(lengths: tuple[int, ...], is_reported: bool) -> None:
+    """A dataloader that is reloaded with another length is reported once, when the epoch begins."""
     net, monitor = Reloaded(answer_of(ours)), LRMonitor()
     net.lengths = lengths
     trainer = quiet_trainer(callbacks=[monitor], max_epochs=3, reload_dataloaders_every_n_epochs=1)
-    expected = "Epoch 1 has 6 batches, and the schedule was made for epochs of 4: it ends at update 12"
-    with pytest.warns(UserWarning, match=expected) if warned else nullcontext():
+    expected = "LR504: Epoch 1 has 6 batches, and the schedule was made for epochs of 4: it ends at update 12"
+    with pytest.warns(ScheduleWarning, match=expected) if is_reported else nullcontext():
         trainer.fit(net)
 
-    assert len(monitor.findings) == warned
+    assert codes(monitor) == ["LR504"] * is_reported
 
 
 @pytest.mark.parametrize(
-    ("options", "warned"),
+    ("options", "is_reported"),
     [
         ({"max_epochs": 2, "max_steps": 100}, True),
         ({"max_epochs": 9, "max_steps": 10}, False),
@@ -442,19 +448,19 @@ def test_epochs_that_turn_out_to_be_longer(lengths: tuple[int, ...], warned: boo
         ({"max_epochs": 2, "max_steps": 100, "limit_train_batches": 6}, False),
     ],
 )
-def test_a_stream_that_max_epochs_ends(options: dict[str, int], warned: bool) -> None:
-    """Where a dataloader has no length and ``max_epochs`` comes before ``max_steps``, the end of the run says so."""
+def test_a_stream_that_max_epochs_ends(options: dict[str, int], is_reported: bool) -> None:
+    """A dataloader without length, and ``max_epochs`` before ``max_steps``: reported when the run ends."""
     net, monitor = Probe(answer_of(ours)), LRMonitor()
     trainer = quiet_trainer(callbacks=[monitor], **options)
-    expected = r"made for 100 updates, and the run has ended after 12.*Trainer\(max_epochs=-1, max_steps=12\)"
-    with pytest.warns(UserWarning, match=expected) if warned else nullcontext():
+    expected = r"LR505: .*made for 100 updates, and the run has ended after 12.*Trainer\(max_epochs=-1, max_steps=12\)"
+    with pytest.warns(ScheduleWarning, match=expected) if is_reported else nullcontext():
         trainer.fit(net, stream(6))
 
-    assert len(monitor.findings) == warned
+    assert codes(monitor) == ["LR505"] * is_reported
 
 
 def test_a_stream_that_early_stopping_ends() -> None:
-    """Who stops a run means to."""
+    """A run that is stopped on purpose is right."""
     net, monitor = Probe(answer_of(ours)), LRMonitor()
     net.on_train_epoch_end = lambda: setattr(net.trainer, "should_stop", True)
     quiet_trainer(callbacks=[monitor], max_epochs=1, max_steps=100).fit(net, stream(6))
@@ -463,40 +469,40 @@ def test_a_stream_that_early_stopping_ends() -> None:
 
 
 def by_hand(net: Probe, optimizer: Any) -> Any:
-    """A scheduler with a reaction, in a dict without the helper."""
+    """A scheduler with a plateau, in a dict without the helper."""
     plateau = ReduceOnPlateau(monitor="val_loss", patience=0)
     scheduler = ScheduledLR(optimizer, "hold()", horizon_of(net.trainer), plateau=plateau)
     return {"scheduler": scheduler, "interval": "step", "monitor": "val_loss"}
 
 
 def by_helper(net: Probe, optimizer: Any) -> Any:
-    """The same by the helper, which reads every hundred updates, and so never."""
+    """The same by the helper, which would read at update 100, and so never does."""
     plateau = ReduceOnPlateau(monitor="loss", every=100)
     return configure_optimizers(optimizer, "hold()", net.trainer, plateau=plateau)["lr_scheduler"]
 
 
 class Feeds(Probe):
-    """Hands its metric over itself."""
+    """Hands over its metric itself."""
 
     def on_validation_epoch_end(self) -> None:
-        """After sanity validation, which has no scheduler yet."""
+        """Not in the sanity validation, which has no scheduler yet."""
         if not self.trainer.sanity_checking:
             self.lr_schedulers().observe(1.0)
 
 
-def test_a_reaction_that_nobody_feeds() -> None:
-    """A reaction in a dict of one's own is read by nobody: after the first epoch a warning says what reads it."""
+def test_a_plateau_that_nobody_feeds() -> None:
+    """Nothing reads the metric of a plateau in a dict written by hand: reported after the first epoch, with the fix."""
     monitor = LRMonitor()
-    looks = Says(monitor)
-    with pytest.warns(UserWarning, match=r"'val_loss'\) was given no reading.*scheduler_config.*observe"):
-        fit(Probe(answer_of(by_hand)), monitor, looks, max_epochs=3, validate=True)
+    first = FirstFinding(monitor)
+    with pytest.warns(ScheduleWarning, match=r"LR506: .*'val_loss'\) was given no reading.*scheduler_config.*observe"):
+        fit(Probe(answer_of(by_hand)), monitor, first, max_epochs=3, validate=True)
 
-    assert looks.epoch == 1
-    assert len(monitor.findings) == 1
+    assert first.epoch == 1
+    assert codes(monitor) == ["LR506"]
 
 
-def test_a_reaction_that_the_module_feeds() -> None:
-    """Handed over by ``observe``, its metric is read, and nothing is said."""
+def test_a_plateau_that_the_module_feeds() -> None:
+    """``observe`` hands over the metric: no finding."""
     net, monitor = Feeds(answer_of(by_hand)), LRMonitor()
     fit(net, monitor, max_epochs=3, validate=True)
 
@@ -504,8 +510,8 @@ def test_a_reaction_that_the_module_feeds() -> None:
     assert net.used[-1][1] == pytest.approx([0.01])
 
 
-def test_a_reaction_that_the_helper_feeds() -> None:
-    """Where the helper's reader has had nothing to read, it is the one who says so."""
+def test_a_plateau_that_the_helper_feeds() -> None:
+    """If the helper's reader has read nothing, the reader itself warns."""
     monitor = LRMonitor()
     with pytest.warns(UserWarning, match=r"ended before its update 100.*every=1\)"):
         fit(Probe(answer_of(by_helper)), monitor, max_epochs=2)
@@ -514,7 +520,7 @@ def test_a_reaction_that_the_helper_feeds() -> None:
 
 
 def test_several_schedulers_are_stepped_in_a_loop() -> None:
-    """With several of them ``self.lr_schedulers()`` is a list, and the advice says how to step each."""
+    """With several schedulers ``self.lr_schedulers()`` is a list, and the fix steps each of them."""
 
     class Two(Manual):
         def training_step(self, batch: Any, batch_idx: int) -> None:
@@ -525,13 +531,15 @@ def test_several_schedulers_are_stepped_in_a_loop() -> None:
 
     def answer(net: Probe) -> Any:
         optimizers = [net.sgd(), net.sgd()]
-        return optimizers, [configure_optimizers(one, "cosine()", net.trainer)["lr_scheduler"] for one in optimizers]
+        return optimizers, [configure_optimizers(each, "cosine()", net.trainer)["lr_scheduler"] for each in optimizers]
 
     monitor = LRMonitor()
-    with pytest.warns(UserWarning, match=r"never stepped.*Call for one in self\.lr_schedulers\(\): one\.step\(\)"):
+    with pytest.warns(
+        ScheduleWarning, match=r"never stepped.*Call for scheduler in self\.lr_schedulers\(\): scheduler\.step\(\)"
+    ):
         fit(Two(answer), monitor, max_epochs=2)
 
-    assert len(monitor.findings) == 2
+    assert codes(monitor) == ["LR501"]  # the same text for both
 
 
 # --- ranks ------------------------------------------------------------------------------------------------------------
@@ -539,7 +547,7 @@ def test_several_schedulers_are_stepped_in_a_loop() -> None:
 
 @pytest.fixture(scope="module")
 def drifting(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the monitor said on each of two gloo ranks in each of the runs of ``drifting_ranks.py``."""
+    """What the monitor reported on each of two gloo ranks in each of the runs of ``drifting_ranks.py``."""
     folder = tmp_path_factory.mktemp("drifting")
     run_script("tests.helpers.drifting_ranks", folder)
 
@@ -547,19 +555,19 @@ def drifting(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_ranks_that_follow_their_own_metric(drifting: dict[str, Any]) -> None:
-    """Two ranks whose plateaus read their own loss are warned of, on the first, before the plateau's first step; LRs drift apart."""
+    """Plateaus that read the loss of their own rank: reported on the first rank before they step; the LRs drift apart."""
     first, second = drifting["own-0"], drifting["own-1"]
 
     assert first["lr"] != second["lr"]
-    assert [text for text in first["findings"] if "Every rank has its own 'val_loss'" in text] == first["findings"]
-    assert len(first["findings"]) == 1
+    (finding,) = first["findings"]
+    assert finding.startswith("LR503: Every rank has its own 'val_loss'")
     assert first["since"] == 0
     assert second["findings"] == []
 
 
 @pytest.mark.parametrize("name", ["synced", "reduced", "ours", "late"])
 def test_ranks_that_agree(name: str, drifting: dict[str, Any]) -> None:
-    """``sync_dist``, a mean that the module makes itself, and our plateau: LRs stay equal and nothing is said."""
+    """With ``sync_dist``, a mean by the module itself, or our plateau the LRs stay equal: no finding."""
     first, second = drifting[f"{name}-0"], drifting[f"{name}-1"]
 
     assert first["lr"] == second["lr"]

@@ -1,0 +1,22 @@
+"""The codes of mistakes that the monitor, callbacks and schedulers notice and warn of themselves."""
+
+from __future__ import annotations
+
+from lr_toolkit.lightning.checks.finding import check
+
+
+def noticed_elsewhere(*_: object) -> str:
+    """Find nothing: the code is known here, and the mistake is noticed where it happens."""
+    return ""
+
+
+for _code, _title in (
+    ("LR511", "The updates of an optimizer cannot be noticed"),
+    ("LR701", "LRWarmup multiplies a schedule that warms up by itself"),
+    ("LR702", "The learning rate was written to directly during a warmup ramp"),
+    ("LR703", "A warmup ramp does not move in the replays of a CUDA graph"),
+    ("LR704", "The ramp of LRWarmup is not the one of the checkpoint"),
+    ("LR705", "A trial run cuts the ramp of LRWarmup"),
+    ("LR706", "A CUDA graph keeps the learning rate that it was captured with"),
+):
+    check(_code, _title, when="when it happens")(noticed_elsewhere)

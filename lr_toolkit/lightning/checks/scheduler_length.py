@@ -1,0 +1,81 @@
+"""The length that a scheduler was made for, as far as the scheduler itself knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, final
+
+from torch.optim import lr_scheduler as torch_lr
+
+__all__ = ["SchedulerLength", "length_of"]
+
+Kind = Literal["decay", "climb", "cycle", "drop"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SchedulerLength:
+    """How many of its own steps a scheduler was made for.
+
+    Args:
+        name: what the scheduler calls its length, for example ``"T_max"``.
+        steps: the length.
+        kind: what happens within it. A ``"decay"`` has nothing to do afterwards; a ``"climb"`` may be followed by another
+            scheduler; a ``"cycle"`` begins again; a ``"drop"`` is the first time that the LR changes at all.
+    """
+
+    name: str
+    steps: int
+    kind: Kind
+
+
+def length_of(scheduler: Any) -> SchedulerLength | None:
+    """The length of a scheduler of torch or transformers, ``None`` if it has none or does not know it.
+
+    Example:
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> length_of(torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=90))
+        SchedulerLength(name='T_max', steps=90, kind='decay')
+    """
+    if isinstance(scheduler, torch_lr.SequentialLR):
+        length = _length_of_sequence(scheduler)
+    elif isinstance(scheduler, torch_lr.MultiStepLR):
+        length = SchedulerLength("its first milestone", min(scheduler.milestones, default=0), "drop")
+    elif isinstance(scheduler, torch_lr.LambdaLR):
+        # The schedules of transformers are LambdaLRs over a partial that knows the length.
+        keywords: Mapping[str, Any] = getattr(scheduler.lr_lambdas[0], "keywords", {})
+        length = SchedulerLength("num_training_steps", int(keywords.get("num_training_steps") or 0), "decay")
+    else:
+        length = _attribute_length(scheduler)
+    return length if length.steps else None
+
+
+def _attribute_length(scheduler: Any) -> SchedulerLength:
+    """The length that a scheduler keeps in an attribute; 0 if it is none of torch's."""
+    for scheduler_type, name, kind in _LENGTHS:
+        if isinstance(scheduler, scheduler_type):
+            is_climb = isinstance(scheduler, torch_lr.LinearLR) and scheduler.end_factor >= scheduler.start_factor
+            return SchedulerLength(name, int(getattr(scheduler, name)), "climb" if is_climb else kind)
+    return SchedulerLength("", 0, "decay")
+
+
+def _length_of_sequence(scheduler: torch_lr.SequentialLR) -> SchedulerLength:
+    """The last scheduler decides: without a length of its own it goes on to the end of the run."""
+    milestone, last = scheduler._milestones[-1], length_of(scheduler._schedulers[-1])
+    if last is None:
+        return SchedulerLength("its last milestone", milestone, "cycle")
+    kind: Kind = "decay" if last.kind == "decay" else "cycle"
+    return SchedulerLength("milestones and last length", milestone + last.steps, kind)
+
+
+_LENGTHS: tuple[tuple[type, str, Kind], ...] = (
+    (torch_lr.CosineAnnealingLR, "T_max", "decay"),
+    (torch_lr.OneCycleLR, "total_steps", "decay"),
+    (torch_lr.PolynomialLR, "total_iters", "decay"),
+    (torch_lr.LinearLR, "total_iters", "decay"),
+    (torch_lr.CosineAnnealingWarmRestarts, "T_0", "cycle"),
+    (torch_lr.CyclicLR, "total_size", "cycle"),
+    (torch_lr.StepLR, "step_size", "drop"),
+)

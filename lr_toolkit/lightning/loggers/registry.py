@@ -1,0 +1,68 @@
+"""The adapter of each class of logger: ours by class name, and those that a user registers."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.lightning.loggers.adapter import LoggerAdapter
+from lr_toolkit.lightning.loggers.tensorboard import TensorBoardAdapter
+from lr_toolkit.lightning.loggers.wandb import WandbAdapter
+
+__all__ = ["adapter_of", "register_logger_adapter"]
+
+_DEFAULT = LoggerAdapter()
+# Class names, because `lightning` and `pytorch_lightning` have one class of each name.
+_ADAPTERS: dict[type | str, LoggerAdapter] = {
+    "TensorBoardLogger": TensorBoardAdapter(),
+    "WandbLogger": WandbAdapter(),
+}
+
+
+def register_logger_adapter(logger: type | str, adapter: LoggerAdapter) -> None:
+    """Use ``adapter`` for the loggers of a class and of its subclasses.
+
+    A later registration replaces an earlier one, including those of this package. The adapter of the most derived class is
+    used. A class takes precedence over its name.
+
+    Args:
+        logger: the class of the logger, or its name. The name stands for the classes of ``lightning`` and ``pytorch_lightning``.
+        adapter: an instance of a ``LoggerAdapter``.
+
+    Raises:
+        ScheduleError: if ``logger`` is neither a class nor a name, or ``adapter`` is no ``LoggerAdapter``.
+
+    Example:
+        >>> from lr_toolkit.lightning.loggers import LoggerAdapter, register_logger_adapter
+        >>> class TableAdapter(LoggerAdapter):
+        ...     def log_plan(self, trainer, logger, plan):
+        ...         logger.experiment.log_text(plan.table, "lr_plan.txt")
+        >>> register_logger_adapter("CometLogger", TableAdapter())
+    """
+    if not isinstance(logger, (type, str)):
+        raise ScheduleError(
+            f"register_logger_adapter(logger={shorten(logger)}): must be a class or its name. Write "
+            f"register_logger_adapter({type(logger).__name__}, adapter)."
+        )
+    if not isinstance(adapter, LoggerAdapter):
+        raise ScheduleError(
+            f"register_logger_adapter(adapter={shorten(adapter)}): must be an instance of a LoggerAdapter. Write "
+            f"register_logger_adapter({logger if isinstance(logger, str) else logger.__name__}, MyAdapter())."
+        )
+    _ADAPTERS[logger] = adapter
+    _find.cache_clear()
+
+
+def adapter_of(logger: Any) -> LoggerAdapter:
+    """The adapter registered for the most derived class of ``logger``, or the default."""
+    return _find(type(logger))  # type: ignore[arg-type]  # mypy does not know that a class is hashable
+
+
+@lru_cache(maxsize=64)
+def _find(logger_class: type) -> LoggerAdapter:
+    for base in logger_class.__mro__:
+        for key in (base, base.__name__):
+            if key in _ADAPTERS:
+                return _ADAPTERS[key]
+    return _DEFAULT

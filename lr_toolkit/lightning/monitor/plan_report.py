@@ -1,0 +1,92 @@
+"""The plan of a run as the trackers get it: planned curves and the schedules as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lr_toolkit.lightning.loggers.rows import PlanReport
+from lr_toolkit.lightning.monitor.start_report import schedule_text
+from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.preview.picture import Line
+
+if TYPE_CHECKING:
+    from lr_toolkit.lightning.checks.run_info import RunInfo
+    from lr_toolkit.lightning.monitor.names import Names, SeriesName
+    from lr_toolkit.preview import Report
+
+__all__ = ["plan_report"]
+
+_MOST_POINTS = 200
+
+
+def plan_report(
+    run_info: RunInfo, series: Iterable[SeriesName], reports: Sequence[Report], *, names: Names, prefix: str
+) -> PlanReport:
+    """What the trackers get before training.
+
+    Args:
+        run_info: what is known about the run.
+        series: the names of the groups.
+        reports: the start report, which becomes the table.
+        names: which names are used.
+        prefix: stands before every name.
+    """
+    table = "\n\n".join(report.text() for report in reports)
+    beginning = f"{prefix}{'lr/' if names == 'stable' else 'lr-'}"
+    return PlanReport(_planned_lines(run_info, series), _config(run_info), table, beginning)
+
+
+def _planned_lines(run_info: RunInfo, series: Iterable[SeriesName]) -> tuple[Line, ...]:
+    """The planned LRs on the loggers' x axis, thinned to what a chart can show; none if nothing is known."""
+    before = run_info.layout.before
+    lines = []
+    for name in series:
+        forecast = run_info.forecasts[name.optimizer]
+        if forecast.why_not or not forecast.is_on_axis or name.group >= forecast.lrs.shape[1]:
+            continue
+        last = len(forecast.updates) - 1
+        picked = np.unique(np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int))
+        updates = (forecast.updates[picked] + before).tolist()
+        lines.append(Line(name.name, planned=(updates, forecast.lrs[picked, name.group].tolist())))
+    return tuple(lines)
+
+
+def _config(run_info: RunInfo) -> dict[str, Any]:
+    """The schedules as plain nested data; with several optimizers each under its number."""
+    optimizers = {
+        f"optimizer{index + 1}": _optimizer_config(run_info, index) for index in range(len(run_info.optimizers))
+    }
+    return optimizers["optimizer1"] if len(optimizers) == 1 else optimizers
+
+
+def _optimizer_config(run_info: RunInfo, index: int) -> dict[str, Any]:
+    optimizer, forecast = run_info.optimizers[index], run_info.forecasts[index]
+    configs = run_info.configs_of(optimizer)
+    data: dict[str, Any] = {
+        "optimizer": type(optimizer).__name__,
+        "schedule": schedule_text(configs),
+        "interval": configs[0].interval if configs else None,
+        "total_updates": run_info.layout.updates or None,
+    }
+    if forecast.ramps:
+        data["times"] = list(forecast.ramps)
+    for config in configs:
+        if isinstance(config.scheduler, ScheduledLR):
+            data |= _phase_config(config.scheduler)
+    return data
+
+
+def _phase_config(scheduler: ScheduledLR) -> dict[str, Any]:
+    phases = scheduler.phases
+    change = scheduler.change
+    return {
+        "phases": {
+            str(number): {"shape": phase.name, "begins": phase.start, "steps": phase.end - phase.start}
+            for number, phase in enumerate(phases)
+        },
+        "warmup_steps": sum(phase.end - phase.start for phase in phases if phase.warms_up),
+        **({"change": change} if change else {}),
+    }

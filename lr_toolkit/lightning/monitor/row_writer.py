@@ -1,0 +1,41 @@
+"""Writes each row to the loggers, the history, and the Trainer's metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, final
+
+from lr_toolkit.lightning.loggers.rows import log_row
+from lr_toolkit.lightning.monitor.callback_metrics import put_metrics
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+
+    from lr_toolkit.lightning.monitor.history import History
+
+__all__ = ["RowWriter"]
+
+
+@final
+class RowWriter:
+    """Writes the rows of one fit.
+
+    Args:
+        trainer: its loggers get every row.
+        history: gets every row.
+        to_metrics: whether each row is added to ``trainer.callback_metrics``, too.
+    """
+
+    def __init__(self, trainer: Trainer, history: History, *, to_metrics: bool) -> None:
+        self._trainer = trainer
+        self._history = history
+        self._to_metrics = to_metrics
+
+    def write(self, row: Mapping[str, float], step: int, epoch: int, *, in_batch: bool) -> None:
+        """Write a row at ``step``, if it has a value; ``in_batch`` if a training batch is ending."""
+        if not row:
+            return
+        log_row(self._trainer, tuple(row), list(row.values()), step, in_batch=in_batch)
+        self._history.add(step, epoch, row)
+        if self._to_metrics:
+            put_metrics(self._trainer, row)

@@ -1,0 +1,86 @@
+"""The page of the checks: a section for each check, whose wrong program gives exactly that finding and whose right one gives none."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lr_toolkit import ScheduleWarning, list_checks
+
+PAGE = Path(__file__).parents[3] / "docs" / "checks.md"
+NOT_RUN = {
+    "LR503": "needs two ranks: test_running.py",
+    "LR703": "needs a GPU: test_warmup.py",
+    "LR706": "needs a GPU: test_gpu.py",
+}
+RAISES = {"LR303": ValueError}  # as the finding says
+_CODE = r"```python\n(.*?)```"
+_SECTION = rf'<a id="(\w+)"></a>\n\n## (LR\d+) (.*?)\n\n> (.*?)\n\n.+?\n\nWrong:\n\n{_CODE}\n\nRight:\n\n{_CODE}\n'
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page says about one check."""
+
+    anchor: str
+    code: str
+    title: str
+    message: str
+    wrong: str
+    right: str
+
+
+TEXT = PAGE.read_text("utf-8")
+PRELUDE = re.findall(_CODE, TEXT, re.DOTALL)[0]
+SECTIONS = [Section(*found) for found in re.findall(_SECTION, TEXT, re.DOTALL)]
+
+
+def messages_of(program: str, raises: type[Exception] | None = None) -> list[str]:
+    """The warnings about schedules in a program of the page, which may raise."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        names: dict[str, object] = {"__name__": "page"}
+        exec(compile(PRELUDE, "prelude", "exec"), names)
+        with pytest.raises(raises) if raises else nullcontext():
+            exec(compile(program, "program", "exec"), names)
+    return [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
+
+
+def test_each_check_has_its_section() -> None:
+    """The sections are those of the registered checks, in their order, under the title and the anchor of each."""
+    assert len(SECTIONS) == TEXT.count("\n## ")
+    assert [(section.code, section.title) for section in SECTIONS] == [
+        (check.code, check.title) for check in list_checks()
+    ]
+    assert [f"docs/checks.md#{section.anchor}" for section in SECTIONS] == [check.page for check in list_checks()]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.code)
+def test_the_wrong_program_gives_this_finding(
+    section: Section, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exactly one warning, which begins as the page says, so that a search for the message finds the section."""
+    if section.code in NOT_RUN:
+        compile(section.wrong, "program", "exec")
+        return
+    monkeypatch.chdir(tmp_path)
+    (message,) = messages_of(section.wrong, RAISES.get(section.code))
+
+    assert message.startswith(section.message)
+    assert section.message.startswith(f"{section.code}: ")
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.code)
+def test_the_right_program_gives_none(section: Section, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program that the page recommends is quiet."""
+    if section.code in NOT_RUN:
+        compile(section.right, "program", "exec")
+        return
+    monkeypatch.chdir(tmp_path)
+
+    assert messages_of(section.right) == []

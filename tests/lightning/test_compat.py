@@ -1,0 +1,197 @@
+"""``_compat``: the only file with private attributes of Lightning, each of which is in the Lightning that is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+
+import lr_toolkit
+from lr_toolkit.lightning import _compat
+from tests.helpers.fits import Probe, fit
+from tests.helpers.private_access import foreign_accesses
+
+PACKAGE = Path(lr_toolkit.__file__).parent
+COMPAT = PACKAGE / "lightning" / "_compat.py"
+
+# The exceptions: private attributes of torch, which has no public name for them, and a method that Lightning documents for
+# the authors of callbacks.
+EXCEPTIONS = {
+    "_base": "torch: the tensor that a view lies in",
+    "_cdata": "torch: the identity of a tensor's storage",
+    "_foreach_copy_": "torch: writes a list of tensors with one kernel",
+    "_foreach_mul_": "torch: multiplies a list of tensors with one kernel",
+    "_generate_state_key": "Lightning: for the `state_key` of a callback, in the documentation of callbacks",
+    "_milestones": "torch: where SequentialLR changes schedulers",
+    "_schedulers": "torch: the parts of SequentialLR and ChainedScheduler",
+    "_version": "torch: the number of writes to a tensor",
+}
+FOUND = foreign_accesses({file: file.read_text("utf-8") for file in sorted(PACKAGE.rglob("*.py")) if file != COMPAT})
+
+
+@pytest.mark.parametrize("file", FOUND, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_only_compat_touches_private_attributes_of_lightning(file: Path) -> None:
+    """Every other file asks ``_compat``, so that a new Lightning is adapted to in one place."""
+    name = str(file.relative_to(PACKAGE))
+    found = [f"{name}:{access.line}: {access.text}" for access in FOUND[file] if access.name not in EXCEPTIONS]
+
+    assert not found, "\n".join(["Write a function in lr_toolkit/lightning/_compat.py for:", *found])
+
+
+def test_each_exception_is_used() -> None:
+    """The list of exceptions holds no name that is not needed any more."""
+    assert set(EXCEPTIONS) <= {access.name for accesses in FOUND.values() for access in accesses}
+
+
+OWN = "class Own:\n    _kept: int\n    def __init__(self): self._made = 1\n    def _asked(self): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("trainer.fit_loop._results", ["trainer.fit_loop._results"]),
+        ("def f(t):\n    return t.loop._a._b", ["t.loop._a._b", "t.loop._a"]),
+        ("getattr(trainer, '_x', None)", ["getattr(trainer, '_x', None)"]),
+        ("class M:\n    def f(self): return self._hparams", ["self._hparams"]),
+        ("class M:\n    def f(self): self._strategy = 1\n    def g(self): return self._strategy._optimizers",
+         ["self._strategy._optimizers"]),
+        (OWN + "def f(own): return own._kept + own._made + own._asked()", []),
+        ("class Child(Own):\n    def f(self): return self._made, super()._asked(), Own._asked(self)", []),
+        ("class Child(Own):\n    def f(self, other): return other._made", ["other._made"]),
+        ("class Own:\n    def f(self, trainer): self._results = trainer._results", ["trainer._results"]),
+        ("trainer.__dict__, x.public", []),
+    ],
+)  # fmt: skip
+def test_each_kind_of_access_is_found(source: str, found: list[str]) -> None:
+    """The check can fail: what it finds in small sources, beside a file that defines a class of ours."""
+    accesses = foreign_accesses({Path("own.py"): OWN, Path("new.py"): source})
+
+    assert [access.text for access in accesses[Path("new.py")]] == found
+
+
+# --- each function, against the Lightning that is installed -----------------------------------------------------------
+
+
+class Reader(L.Callback):
+    """Calls ``ask`` at the end of the second batch of two, in a real fit, and keeps the answer."""
+
+    def __init__(self, ask: Callable[[L.Trainer], Any]) -> None:
+        self.ask = ask
+        self.answer: Any = None
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        """Ask."""
+        if args[-1] == 1:
+            self.answer = self.ask(trainer)
+
+
+def answer_in_a_fit(ask: Callable[[L.Trainer], Any]) -> Any:
+    """The answer of ``ask`` in the middle of a real fit of three batches."""
+    reader = Reader(ask)
+    fit(Probe(lambda net: net.sgd()), reader, batches=3, log_every_n_steps=2)
+    return reader.answer
+
+
+class Stepping(L.LightningModule):
+    """A module that steps its schedulers itself."""
+
+    def lr_scheduler_step(self, *args: Any) -> None:
+        """Nothing."""
+
+
+class Saving(L.LightningModule):
+    """A module with a hyperparameter."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+
+
+def forgets(trainer: L.Trainer) -> bool:
+    """Whether the dataloader is gone after ``forget_dataloader``; it is put back."""
+    loop: Any = trainer.fit_loop
+    kept = loop._combined_loader
+    _compat.forget_dataloader(trainer)
+    gone = not _compat.has_dataloader(trainer)
+    loop._combined_loader = kept
+    return gone
+
+
+# What is asked in a fit, and the right answer.
+GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
+    "batches_that_stepped": (_compat.batches_that_stepped, 1),
+    "callback_metrics_logged_so_far": (lambda trainer: "loss" in _compat.callback_metrics_logged_so_far(trainer), True),
+    "callbacks_of": (lambda trainer: type(_compat.callbacks_of(trainer)[0]), Reader),
+    "epoch_metrics": (lambda trainer: "loss" in _compat.epoch_metrics(trainer), True),
+    "forget_dataloader": (forgets, True),
+    "has_dataloader": (_compat.has_dataloader, True),
+    "has_whole_gradients": (_compat.has_whole_gradients, True),
+    "is_a": (lambda trainer: [_compat.is_a(trainer, name) for name in ("Trainer", "Callback")], [True, False]),
+    "is_about_to_log": (_compat.is_about_to_log, True),
+    "is_trial": (_compat.is_trial, False),
+    "logging_cadence": (_compat.logging_cadence, 2),
+    "logs_this_batch": (_compat.logs_this_batch, True),
+    "optimizer_list": (lambda trainer: _compat.optimizer_list(trainer) == trainer.optimizers, True),
+    "saved_hyperparameters": (
+        lambda trainer: [dict(kept) for kept in _compat.saved_hyperparameters(Saving(depth=3))],
+        [{"depth": 3}, {"depth": 3}],
+    ),
+    "steps_schedulers_itself": (
+        lambda trainer: [_compat.steps_schedulers_itself(module) for module in (trainer.lightning_module, Stepping())],
+        [False, True],
+    ),
+}
+
+
+def logger_guards(folder: Path) -> dict[str, tuple[Callable[[], Any], Any]]:
+    """What is asked of a logger, and the right answer."""
+    return {
+        "logger_prefix": (
+            lambda: [_compat.logger_prefix(TensorBoardLogger(str(folder), prefix=prefix)) for prefix in ("", "a")],
+            ["", "a-"],
+        ),
+        "syncs_tensorboard": (
+            lambda: [_compat.syncs_tensorboard(WandbLogger(sync_tensorboard=sync)) for sync in (False, True)],
+            [False, True],
+        ),
+    }
+
+
+def guarded(name: str, ask: Callable[[], Any]) -> Any:
+    """What ``ask`` returns; the test fails with the name of the function if Lightning lacks what it needs."""
+    try:
+        return ask()
+    except (AttributeError, KeyError, TypeError) as error:
+        pytest.fail(f"Lightning {L.__version__} has changed what _compat.{name} reads: {type(error).__name__}: {error}")
+
+
+@pytest.mark.parametrize("name", GUARDS)
+def test_lightning_has_what_a_function_reads(name: str) -> None:
+    """In a real fit each function finds its attribute, with the meaning that the package relies on."""
+    ask, right = GUARDS[name]
+
+    assert guarded(name, lambda: answer_in_a_fit(ask)) == right
+
+
+@pytest.mark.parametrize("name", ["logger_prefix", "syncs_tensorboard"])
+def test_a_logger_has_what_a_function_reads(name: str, tmp_path: Path) -> None:
+    """Lightning's loggers have the attributes, with the meaning that the package relies on."""
+    ask, right = logger_guards(tmp_path)[name]
+
+    assert guarded(name, ask) == right
+
+
+def test_every_function_has_a_guard(tmp_path: Path) -> None:
+    """A function that is added to ``_compat`` comes with its guard."""
+    assert sorted({*GUARDS, *logger_guards(tmp_path)}) == sorted(_compat.__all__)
+
+
+def test_the_guard_names_the_function() -> None:
+    """The guards can fail: an attribute that is missing is reported with the function that reads it."""
+    with pytest.raises(pytest.fail.Exception, match=r"has changed what _compat\.optimizer_list reads: AttributeError"):
+        guarded("optimizer_list", lambda: _compat.optimizer_list(torch.nn.Linear(1, 1)))  # type: ignore[arg-type]  # on purpose

@@ -1,0 +1,98 @@
+"""States of format 1: read if their schedule means the same now, otherwise refused with the text that means what it meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lr_toolkit import Horizon, ScheduledLR, ScheduleError
+from lr_toolkit.optim.state import upgraded
+from tests.helpers.optimizers import sgd
+
+# Texts of format 1, in which every phase began at the base LR, with the text of today that gives the same LRs at update 15 of
+# 20; None if it is the same text.
+MEANT = {
+    "warmup(4) >> cosine(end=0.1)": None,
+    "hold('50%') >> linear()": None,
+    "wsd(4, '20%')": None,
+    "cosine(end=0.5, over='50%') >> linear()": "cosine(end=0.5, over='50%') >> linear(start=1.0)",
+    "cosine(over=10) >> cosine()": "cosine(over=10) >> cosine(start=1.0)",
+    "step(4, gamma=0.5, over=10) >> exponential(0.9, every=2)": (
+        "step(4, gamma=0.5, over=10) >> exponential(0.9, every=2, start=1.0)"
+    ),
+    "linear(end=0.5, over=5) >> warmup(5) >> linear()": None,
+}
+
+
+def state_of_format_1(text: str, lr: float, update: int = 15) -> dict[str, Any]:
+    """The state that version 0.1 saved at an update of a run of 20."""
+    plan = {"schedule": text, "steps": 20, "steps_per_epoch": None, "unit": "step", "base_lrs": [1.0]}
+    return {
+        "class": "lr_toolkit.ScheduledLR",
+        "format": 1,
+        "last_epoch": update,
+        "updated": False,
+        "asked": plan,
+        "route": {"kind": "Plan", **plan},
+        "base_lrs": [1.0],
+        "lrs": [lr],
+        "gains": [1.0],
+        "plateau": None,
+        "metric": None,
+    }
+
+
+@pytest.mark.parametrize("text", [text for text, meant in MEANT.items() if meant is None])
+def test_a_text_that_means_the_same_is_read(text: str) -> None:
+    """If each phase would begin at the base LR today too, the state is read."""
+    lr = ScheduledLR(sgd([1.0]), text, Horizon(20)).planned(15)[0]
+    scheduler = ScheduledLR(sgd([1.0]), text, Horizon(20))
+    scheduler.load_state_dict(state_of_format_1(text, lr))
+
+    assert scheduler.get_last_lr() == [lr]
+    assert scheduler.last_epoch == 15
+
+
+@pytest.mark.parametrize(("text", "meant"), [(text, meant) for text, meant in MEANT.items() if meant is not None])
+def test_a_text_that_means_something_else_is_refused_with_the_old_meaning(text: str, meant: str) -> None:
+    """The message shows the text to write, and with that text the run continues as before."""
+    lr = ScheduledLR(sgd([1.0]), meant, Horizon(20)).planned(15)[0]
+    state = state_of_format_1(text, lr)
+    # The second cosine would begin and end at zero, which is refused before a state is read.
+    if text != "cosine(over=10) >> cosine()":
+        with pytest.raises(ScheduleError) as caught:
+            ScheduledLR(sgd([1.0]), text, Horizon(20)).load_state_dict(state)
+
+        assert f"To go on as before write {meant}." in str(caught.value)
+
+    scheduler = ScheduledLR(sgd([1.0]), meant, Horizon(20))
+    scheduler.load_state_dict(state)
+
+    assert scheduler.get_last_lr() == [lr]
+
+
+def test_a_policy_decides_about_a_text_that_means_something_else() -> None:
+    """With ``on_change`` the saved plan keeps its old meaning, and the new plan has today's."""
+    text, meant = "cosine(end=0.5, over='50%') >> linear()", "cosine(end=0.5, over='50%') >> linear(start=1.0)"
+    before, now = (ScheduledLR(sgd([1.0]), each, Horizon(20)).planned(16)[0] for each in (meant, text))
+    lr = ScheduledLR(sgd([1.0]), meant, Horizon(20)).planned(15)[0]
+    for policy, expected in (("keep", before), ("replan", now)):
+        scheduler = ScheduledLR(sgd([1.0]), text, Horizon(20), on_change=policy)
+        scheduler.load_state_dict(state_of_format_1(text, lr))
+
+        assert scheduler.planned(16) == [pytest.approx(expected)]
+
+
+def test_nested_stretches_are_read_as_a_single_stretch() -> None:
+    """Format 1 nested the stretches of each resume; a single stretch gives the same LRs."""
+    state = state_of_format_1("linear()", 0.5)
+    plan = state["route"]
+    inner = {"kind": "Stretched", "of": plan, "at": 5, "until": 35}  # 1 - 5/20 - (k - 5) / 40
+    state["route"] = {"kind": "Stretched", "of": inner, "at": 15, "until": 25}
+    (timeline,) = upgraded(state)["followed"]["lr"]["timelines"]
+    scheduler = ScheduledLR(sgd([1.0]), "linear()", Horizon(20))
+    scheduler.load_state_dict(state)
+
+    assert timeline["of"]["kind"] == "resolved"
+    assert [scheduler.planned(k)[0] for k in (15, 20, 25)] == pytest.approx([0.5, 0.25, 0.0])
