@@ -591,12 +591,9 @@ def questions_about_shapes(source: str) -> list[str]:
 FILES = sorted(
     {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if "schedules" not in path.parts} - {"testing.py"}
 )
-REBUILT = pytest.mark.xfail(strict=False, reason="lightning/ is being rebuilt")
 
 
-@pytest.mark.parametrize(
-    "file", [pytest.param(file, marks=REBUILT if file.startswith("lightning") else ()) for file in FILES]
-)
+@pytest.mark.parametrize("file", FILES)
 def test_no_shape_is_asked_for_its_type(file: str) -> None:
     """Outside of schedules/ the contract answers every question: no isinstance, name or attribute test on a shape."""
     assert questions_about_shapes((PACKAGE / file).read_text("utf-8")) == []
