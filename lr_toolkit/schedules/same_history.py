@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from lr_toolkit.schedules.placement import ResolvedPhase
 from lr_toolkit.schedules.shape import evenly_spread
-from lr_toolkit.schedules.timeline import ResolvedPhase, ResolvedTimeline, Timeline
+from lr_toolkit.schedules.timeline import ResolvedTimeline, Timeline
 
 __all__ = ["only_hold_grew", "same_history"]
 
