@@ -1,4 +1,4 @@
-"""The frame: what importing costs, what is public, and that the files around the package agree with it."""
+"""The package as a whole: what its import loads, its public names, and the files around it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from importlib.metadata import requires, version
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from packaging.requirements import Requirement
@@ -32,7 +33,7 @@ print(*{name.partition(".")[0] for name in sys.modules} - before - set(sys.stdli
 
 
 def run(code: str) -> set[str]:
-    """The words that ``code`` prints in a fresh interpreter."""
+    """The words that ``code`` prints in a new interpreter."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
@@ -41,7 +42,7 @@ def run(code: str) -> set[str]:
 
 
 def heavy_after(statement: str) -> set[str]:
-    """The heavy packages that a fresh interpreter holds after ``statement``."""
+    """The heavy packages that a new interpreter has loaded after ``statement``."""
     return run(f"import sys\n{statement}\nprint(*sys.modules)") & HEAVY
 
 
@@ -49,7 +50,7 @@ def heavy_after(statement: str) -> set[str]:
     "statement",
     [
         "import lr_toolkit",
-        "import lr_toolkit; dir(lr_toolkit), lr_toolkit.__version__",
+        "import lr_toolkit; dir(lr_toolkit), lr_toolkit.__all__, lr_toolkit.__version__",
         "from lr_toolkit import Horizon, cosine, warmup; (warmup('5%') >> cosine()).resolve(Horizon(100)).values([1])",
         "import lr_toolkit.schedules",
     ],
@@ -67,7 +68,7 @@ def test_writing_a_schedule_is_light(statement: str) -> None:
     ],
 )
 def test_the_check_of_lightness_can_fail(statement: str, expected: set[str]) -> None:
-    """The same check sees torch and Lightning where they are loaded."""
+    """The same check sees torch and Lightning if they are loaded."""
     assert expected <= heavy_after(statement)
 
 
@@ -77,24 +78,32 @@ def test_a_plain_loop_needs_no_lightning() -> None:
 
 
 def test_optional_packages_are_loaded_when_used() -> None:
-    """Importing every module of the package loads no third-party package that Lightning and torch don't load anyway."""
+    """Importing every module of the package loads no third-party package that Lightning and torch do not load anyway."""
     assert run(IMPORT_ALL) == {"lr_toolkit"}
 
 
 def test_the_public_names_are_sorted() -> None:
-    """``__all__`` is sorted, names nothing twice, and is what ``dir`` shows beside the private names."""
+    """``__all__`` is sorted, has no name twice, and is what ``dir`` shows besides private names."""
     assert lr_toolkit.__all__ == sorted(set(lr_toolkit.__all__))
     assert set(lr_toolkit.__all__) <= set(dir(lr_toolkit))
 
 
 def test_type_checkers_see_every_public_name() -> None:
     """The names imported for type checkers are those of ``__all__``, each from the module that defines it."""
-    source = inspect.getsource(lr_toolkit)
-    imports = [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.ImportFrom) and one.col_offset]
-    seen = {name.asname: str(one.module) for one in imports for name in one.names if name.asname}
+    seen = imported_names(lr_toolkit) | imported_names(lr_toolkit.schedules) | imported_names(lr_toolkit.schedules.shapes)
+    aliases = {"DurationLike", "ScheduleLike"}  # of types: public in schedules/ alone
 
-    assert sorted(seen) == lr_toolkit.__all__
-    assert seen == {name: getattr(lr_toolkit, name).__module__ for name in seen}
+    assert sorted(seen.keys() - aliases) == lr_toolkit.__all__
+    assert [name for name in lr_toolkit.__all__ if seen[name] != getattr(lr_toolkit, name).__module__] == []
+
+
+def imported_names(package: ModuleType) -> dict[str, str]:
+    """The names that a package's file re-exports with ``as``, and their modules; its star imports are of its subpackages."""
+    imports = [node for node in ast.walk(ast.parse(inspect.getsource(package))) if isinstance(node, ast.ImportFrom)]
+    stars = {node.module for node in imports if node.names[0].name == "*"}
+
+    assert stars <= {"lr_toolkit.schedules", "lr_toolkit.schedules.shapes"}
+    return {name.asname: str(node.module) for node in imports for name in node.names if name.asname}
 
 
 @pytest.mark.parametrize("name", lr_toolkit.__all__)
@@ -107,7 +116,7 @@ def test_every_public_name_shows_how_it_is_used(name: str) -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    """A name that the package doesn't have raises AttributeError, as of any module."""
+    """A name that the package does not have raises AttributeError, as for any module."""
     with pytest.raises(AttributeError, match="'lr_toolkit' has no attribute 'cosines'"):
         _ = lr_toolkit.cosines
 
@@ -132,7 +141,7 @@ def test_every_dependency_has_a_known_good_pin() -> None:
     """Each package that pyproject.toml names has one exact pin in constraints.txt, inside of its range."""
     lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
     pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    pins = {canonicalize_name(one.name): one for one in pinned}
+    pins = {canonicalize_name(pin.name): pin for pin in pinned}
 
     for needed in map(Requirement, requires("lr_toolkit") or []):
         if needed.name == "lr_toolkit":

@@ -55,6 +55,7 @@ class GroupWriter:
         self._numbers = [index for index in range(len(groups)) if index not in in_blocks]
         self._binding = binding
         self._levels = binding.levels
+        self._share_level = len(set(self._levels)) == 1
         for block in self._blocks:
             block.attach(groups)
             block.set_levels(self._levels)
@@ -67,11 +68,11 @@ class GroupWriter:
 
     def write(self, k: int) -> None:
         """Write the values of update ``k``."""
-        factors = self._binding.factors(k)
-        if len(factors) == 1:
-            self._scale(factors[0])
+        timelines = self._binding.timelines
+        if len(timelines) == 1:
+            self._scale(timelines[0].factor(k))
         else:
-            self._write_each([self._levels[index] * factors[which] for index, which in enumerate(self._binding.which)])
+            self._write_each(self._binding.values(k))
 
     def _scale(self, factor: float) -> None:
         """Write level * factor to every group."""
@@ -81,6 +82,10 @@ class GroupWriter:
                 groups[index][key] = levels[index] * factor
             for block in self._blocks:
                 block.scale(factor)
+        elif self._share_level:
+            value = levels[0] * factor
+            for group in groups:
+                group[key] = value
         else:
             for group, level in zip(groups, levels, strict=True):
                 group[key] = level * factor

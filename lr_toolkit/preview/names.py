@@ -12,7 +12,7 @@ _FEW = 4
 def shorten_unique(names: Sequence[str], width: int) -> list[str]:
     """Shorten each name to at most ``width`` characters, and keep different names different.
 
-    The common beginning of the long names is cut first, then their middles. Names that still cannot be told apart are
+    The common beginning of the long names is cut first, then their middles. Names that are still equal are
     numbered.
 
     Example:
@@ -24,7 +24,7 @@ def shorten_unique(names: Sequence[str], width: int) -> list[str]:
     long = [name for name in dict.fromkeys(names) if len(name) > width]
     head = _common_head(long)
     bare = {name: f"..{name[len(head) :]}" if name in long and len(head) > 2 else name for name in names}
-    # The end of a name tells more than its beginning: about two thirds of the width are tried first.
+    # The end of a name is more specific than its beginning: two thirds of the width are tried first.
     tails = sorted(range(1, max(width - 2, 1)), key=lambda tail: abs(3 * tail - 2 * width))
     for cut in [bare, *({name: _cut(short, width, tail) for name, short in bare.items()} for tail in tails)]:
         if max(map(len, cut.values()), default=0) <= width and len(set(cut.values())) == len(cut):

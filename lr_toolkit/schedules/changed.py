@@ -21,6 +21,9 @@ __all__ = ["Continued", "Rewarmed", "Stretched", "continued", "describe_change",
 
 _TOLERANCE = 1e-9
 _SAMPLES = 10_000  # updates at which a plan of unknown form is evaluated
+_FINEST = (
+    10**9
+)  # the largest denominator of a position: without a limit it grows with each stretch, and so does the cost
 
 
 class _Changed(Timeline):
@@ -141,7 +144,8 @@ def stretched(timeline: Timeline, at: int, until: int) -> Stretched:
             "is nothing to stretch. Write on_change='replan', or leave it out to see the LRs under each policy."
         )
     if isinstance(timeline, Stretched) and at >= timeline.at:
-        return Stretched(timeline.of, at, timeline.position_of(at), until)
+        position = timeline.position_of(at).limit_denominator(_FINEST)
+        return Stretched(timeline.of, at, position, until)
     return Stretched(timeline, at, Fraction(at), until)
 
 

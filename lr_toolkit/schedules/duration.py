@@ -23,7 +23,7 @@ _UNITS: dict[str, Unit] = {
     "%": "%",
 }
 _TEXT = re.compile(r"\s*(-?\d{1,40}(?:\.\d{1,40})?)\s*([a-z%]*)\s*", re.ASCII)
-# No run is so long. Below it, a float still tells apart numbers of four decimals, and exact milestones stay within int64.
+# No run is so long. Below it, floats of four decimals are distinct, and exact milestones fit into int64.
 ENDLESS = 10**11
 
 

@@ -1,4 +1,4 @@
-"""Shapes that multiply the level by the same factor again and again."""
+"""Shapes that multiply the level repeatedly by the same factor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The length of a run: how many steps its scheduler takes, and where its epochs end."""
+"""The length of a run: the steps that its scheduler takes, and the ends of its epochs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shapes that begin at a level and move to another: where they begin, where they end, and levels that are LRs."""
+"""Shapes that begin at the level reached or at their own, as a factor or as an LR, and those that move to another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.duration import Duration
-from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Shape, Value, check_number, exact_ratio
+from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape, Value, check_number, exact_ratio
 from lr_toolkit.schedules.text import argument_text, call_text
 
 __all__ = ["Decay", "DecayCurve", "StartingShape"]
@@ -97,7 +97,7 @@ class Decay(StartingShape):
     end_lr: float | None = None
 
     @abstractmethod
-    def curve(self, first: float, last: float, length: int) -> DecayCurve:
+    def curve(self, first: float, last: float, length: int) -> Curve:
         """The curve from one level to another."""
 
     def bind(self, context: PhaseContext) -> Curve:
@@ -118,7 +118,7 @@ class Decay(StartingShape):
 
 @dataclass(frozen=True, slots=True)
 class DecayCurve(Curve):
-    """From ``first`` to ``last`` in ``length`` updates: first * left(i) + last * passed(i)."""
+    """Moves from ``first`` to ``last`` in ``length`` updates."""
 
     is_monotone = True
 
@@ -126,16 +126,9 @@ class DecayCurve(Curve):
     last: float
     length: int
 
-    @abstractmethod
-    def left(self, i: Index) -> Value:
-        """The share of the way that is left at update ``i``: it falls from 1 to 0, and is exact near 0."""
-
-    def passed(self, i: Index) -> Value:
-        """The share of the way that is passed at update ``i``: 1 - left(i)."""
-        return 1.0 - self.left(i)
-
-    def __call__(self, i: Index) -> Value:
-        return self.first * self.left(i) + self.last * self.passed(i)
+    def level(self, left: Value) -> Value:
+        """The level at which the share ``left`` of the way is left: exact near its end, if ``left`` is exact near 0."""
+        return self.first * left + self.last * (1.0 - left)
 
     @property
     def end(self) -> float:

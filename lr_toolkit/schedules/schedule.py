@@ -21,7 +21,7 @@ class Schedule(Immutable):
     """A plan for the learning rate: phases that run one after another, each on its own clock.
 
     ``a >> b`` (or ``a.then(b)``) runs b after a; either side may be a schedule's text. Levels are factors of each parameter
-    group's base LR, so one plan serves any number of groups. A phase begins at the level where the phase before it ended,
+    group's base LR, so one plan serves any number of groups. A phase begins at the level at which the phase before it ended,
     unless it has ``start=``. Schedules compare, hash, pickle and print by value, and ``Schedule.parse(repr(schedule))`` is
     equal to the schedule.
 

@@ -59,7 +59,7 @@ class Curve(ABC):
     """The factors of a phase on its own clock, in which update 0 is the first.
 
     A final subclass is a frozen dataclass. Two curves are equal if they have the same factor at every update that both phases
-    have. So a field that changes a factor takes part in the comparison; one that only tells where the phase ends need not.
+    have. A field that changes a factor must take part in the comparison; a field that only holds the end of the phase need not.
     """
 
     __slots__ = ()

@@ -268,11 +268,11 @@ class ResolvedTimeline(Timeline):
             return self._last
         phase = self.resolved_phases[index]
         offset = k - phase.start
-        if (
-            type(offset) is Fraction
-        ):  # a curve takes an int or a float; isinstance asks an abstract class, which takes longer
+        # A curve takes an int or a float. To ask isinstance for Fraction, an abstract class's heir, takes as long as the curve.
+        if type(offset) is Fraction:
             offset = int(offset) if offset.denominator == 1 else float(offset)
-        return float(phase.curve(offset))
+        factor: float = phase.curve(offset)
+        return factor
 
     def factors(self, ks: NDArray[np.int64]) -> NDArray[np.float64]:
         factors = np.full(ks.shape, self._last)

@@ -63,7 +63,7 @@ class Run:
         return place + epoch * self.lengths[index]
 
     def ahead(self, place: Fraction, duration: Text, times: int = 1) -> Fraction:
-        """Where ``times`` durations after ``place`` are over."""
+        """The place ``times`` durations after ``place``."""
         text = str(duration)
         amount = Fraction(text.split()[0].removesuffix("%")) * times
         if "epoch" in text:
@@ -72,7 +72,7 @@ class Run:
 
     @cached_property
     def places(self) -> list[Fraction]:
-        """Where the phases begin, exactly, and where the last one ends."""
+        """The exact beginnings of the phases, and the end of the last."""
         lengths = [arguments.get("over") for _, arguments in self.phases]
         opening = lengths.index(None) if None in lengths else len(lengths)
         before, after = [Fraction(0)], [Fraction(self.steps)]

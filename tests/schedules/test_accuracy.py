@@ -60,7 +60,7 @@ def sampled(n: int) -> list[int]:
 
 
 def error(value: float, exact: Any) -> float:
-    """How far ``value`` is off, relative to the exact value; where that is no normal float, whether it vanishes too."""
+    """The relative error of ``value``; if the exact value is no normal float, whether ``value`` vanishes too."""
     if exact < sys.float_info.min:
         return 0.0 if value < sys.float_info.min and (exact or value == 0.0) else math.inf
     return float(abs(mpf(value) - exact) / exact)
@@ -69,7 +69,7 @@ def error(value: float, exact: Any) -> float:
 @pytest.mark.parametrize("n", HORIZONS)
 @pytest.mark.parametrize("phases", [pytest.param(phases, id=name) for name, phases in SHAPES.items()])
 def test_every_update_is_exact_to_a_part_in_a_million_millions(phases: list[Phase], n: int) -> None:
-    """The LR of an update is within 1e-12 of the exact one, asked alone or in an array, the last update included."""
+    """The LR of an update is within 1e-12 of the exact one, alone or in an array, including the last update."""
     run, ks = Run(phases, n), sampled(n)
     timeline = resolved(run)
     exact = [run.lr(k, BASE) for k in ks]
@@ -82,7 +82,7 @@ def test_every_update_is_exact_to_a_part_in_a_million_millions(phases: list[Phas
 @pytest.mark.parametrize("n", HORIZONS)
 @pytest.mark.parametrize("every", ["1 epoch", "0.3 epochs"])
 def test_an_exponential_over_different_epochs_is_as_exact(n: int, every: str) -> None:
-    """Where epochs differ, the exponential is within 1e-12 too."""
+    """If epochs differ, the exponential is within 1e-12 too."""
     lengths = (max(n // 7, 1), max(n // 23, 1), max(n // 5, 1), max(n // 31, 1))
     run = Run([("hold", {"over": "11%"}), ("exponential", {"gamma": 0.83, "every": every})], n, lengths)
     timeline = resolved(run)
@@ -115,7 +115,7 @@ def test_ten_thousand_drops_are_as_exact_as_one() -> None:
 def test_the_bound_tells_the_usual_formulas_apart(
     phases: list[Phase], formula: Callable[[int, int], float], n: int
 ) -> None:
-    """The formulas as one finds them in books cancel near the end of a long run: this check refuses them."""
+    """The formulas of textbooks cancel near the end of a long run, and fail this check."""
     run, ks = Run(phases, n), sampled(n)[:-1]
 
     assert max(error(formula(k, n), run.lr(k)) for k in ks) > BOUND

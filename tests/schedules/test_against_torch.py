@@ -1,4 +1,4 @@
-"""Against torch and transformers: the LR that a real loop uses, update by update, beside what our timelines say."""
+"""Against torch and transformers: the LRs of a real loop, update by update, compared with timelines."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def used(scheduler: Scheduler, base_lrs: list[float], updates: int) -> np.ndarra
 
 
 def assert_same(scheduler: Scheduler, schedule: Schedule, base_lrs: list[float], updates: int, **horizon: Any) -> None:
-    """Each update's LR is ours within 1e-9 of it, or of a millionth millionth of the base LR where it goes to zero."""
+    """Each update's LR is ours within 1e-9 of it, or within 1e-12 of the base LR if it goes to zero."""
     timeline = schedule.resolve(Horizon(updates, **horizon))
     for lrs, base_lr in zip(used(scheduler, base_lrs, updates), base_lrs, strict=True):
         ours = [timeline(k, base_lr=base_lr) for k in range(updates)]
@@ -94,7 +94,7 @@ def test_polynomial_is_polynomial_lr(power: float, total: int, base_lrs: list[fl
     assert_same(lambda o: lr_scheduler.PolynomialLR(o, total, power), schedule, base_lrs, total + rest)
 
 
-@given(st.floats(0.0, 1.0), st.integers(1, 60), bases, lengths)
+@given(st.floats(0.0, 1.0, exclude_max=True), st.integers(1, 60), bases, lengths)
 def test_linear_is_linear_lr(end: float, total: int, base_lrs: list[float], rest: int) -> None:
     """``linear(end=e, over=T)`` is ``LinearLR(start_factor=1, end_factor=e, total_iters=T)``, and both stay there."""
     schedule = linear(end=end, over=total)
@@ -198,7 +198,7 @@ def test_polynomial_gives_transformers_numbers(over: int, rest: int, power: floa
     assert_same(theirs, warmup(over, start=0.0) >> polynomial(power, end_lr=1e-7), [base_lr], over + rest)
 
 
-# --- where we differ on purpose ---------------------------------------------------------------------------------------
+# --- differences on purpose --------------------------------------------------------------------------------------------
 
 
 def test_after_t_max_torch_climbs_again_and_we_hold() -> None:

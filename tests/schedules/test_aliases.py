@@ -1,4 +1,4 @@
-"""Calls with the arguments of another library: the answer has the whole call to write, and it gives their schedule."""
+"""Calls with the arguments of another library: the message shows the whole call to write, which is their schedule."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def halves(i: int) -> float:
 
 
 def answered(builder: Any, *args: Any, **kwargs: Any) -> str:
-    """What a builder says to these arguments: one line that one reads to its end."""
+    """The message of a builder for these arguments: a single line of readable length."""
     with pytest.raises(ScheduleError) as refused:
         builder(*args, **kwargs)
     message = str(refused.value)
@@ -52,7 +52,7 @@ def answered(builder: Any, *args: Any, **kwargs: Any) -> str:
     return message
 
 
-def told(message: str) -> str:
+def call_to_write(message: str) -> str:
     """The call to write."""
     return message.partition(" Write ")[2].partition(". Its arguments are ")[0]
 
@@ -163,9 +163,9 @@ def told(message: str) -> str:
         (lambda: answered(wsd), "wsd(warmup='5%', decay='20%')", wsd("5%", "20%")),
     ],
 )
-def test_the_whole_call_is_told_in_our_names(call: Callable[[], str], write: str, schedule: Schedule) -> None:
-    """What follows "Write" has every argument that was given, builds when it is pasted, and is the schedule that was meant."""
-    text = told(call())
+def test_the_whole_call_is_shown_in_our_names(call: Callable[[], str], write: str, schedule: Schedule) -> None:
+    """The call after "Write" has every given argument, can be pasted, and is the schedule that was meant."""
+    text = call_to_write(call())
 
     assert text == write
     assert Schedule.parse(text) == schedule
@@ -191,15 +191,15 @@ def test_the_whole_call_is_told_in_our_names(call: Callable[[], str], write: str
         ),
     ],
 )
-def test_the_call_told_is_their_schedule(builder: Any, theirs: Any, arguments: dict[str, Any]) -> None:
+def test_the_shown_call_is_their_schedule(builder: Any, theirs: Any, arguments: dict[str, Any]) -> None:
     """A call with torch's or transformers' own arguments is answered by one that gives each update the LR that theirs gives."""
-    schedule = Schedule.parse(told(answered(builder, **arguments)))
+    schedule = Schedule.parse(call_to_write(answered(builder, **arguments)))
 
     assert_same(lambda optimizer: theirs(optimizer, **arguments), schedule, [0.1, 0.003], 100)
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "part"),
     [
         (lambda: answered(cosine, T_max=9, eta_min=0.1), "T_max is called over, eta_min is called end_lr here. Write"),
         (lambda: answered(cosine, num_warmup_steps=9), "num_warmup_steps belongs to a phase of its own here. Write"),
@@ -216,7 +216,7 @@ def test_the_call_told_is_their_schedule(builder: Any, theirs: Any, arguments: d
         (lambda: answered(custom, lr_lambda=lambda i: 1.0), "lr_lambda is called fn here. Write custom(fn=...)."),
         (lambda: answered(custom), "missing a required argument: 'fn'. custom(fn=None): must be a function"),
         (lambda: answered(warmup), "missing a required argument: 'over'. Write warmup(over='5%')."),
-        # what would be refused too is not told to be written
+        # a call that would be refused too is not shown
         (lambda: answered(cosine, T_max=0.5), "T_max is called over here. cosine(over=0.5): a bare float has no unit."),
         (lambda: answered(cosine, eta_min=1e-5, alpha=0.1), "cosine(end=0.1, end_lr=1e-05): end is either"),
         (lambda: answered(cosine, over=50, T_max=100), "T_max is called over here, which is given too. Its arguments"),
@@ -233,9 +233,9 @@ def test_the_call_told_is_their_schedule(builder: Any, theirs: Any, arguments: d
         ),
     ],
 )
-def test_it_is_said_what_became_of_each_name(call: Callable[[], str], said: str) -> None:
-    """Names of theirs are translated or said to have no place, and where no call can be told, it is said why."""
-    assert said in call()
+def test_the_message_explains_each_name(call: Callable[[], str], part: str) -> None:
+    """Foreign names are translated or have no place here; if no call can be shown, the message has the reason."""
+    assert part in call()
 
 
 def test_text_is_answered_alike() -> None:
@@ -246,8 +246,8 @@ def test_text_is_answered_alike() -> None:
     assert str(refused.value) == answered(cosine, T_max=100, eta_min=1e-5)
 
 
-def test_many_milestones_are_told_in_full() -> None:
-    """A list that is longer than what a message shows of an argument is still whole in the call to write."""
+def test_many_milestones_are_shown_in_full() -> None:
+    """A long list, which a message shortens elsewhere, is whole in the call to write."""
     milestones = list(range(100, 2500, 100))
 
-    assert Schedule.parse(told(answered(multistep, milestones=milestones))) == multistep(milestones)
+    assert Schedule.parse(call_to_write(answered(multistep, milestones=milestones))) == multistep(milestones)

@@ -283,7 +283,7 @@ def test_trap_1_equal_curves_with_different_values(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("registry")
 def test_trap_1_a_scale_in_steps_that_is_no_duration() -> None:
-    """A shape that counts steps and does not say so is found by its units, on which a resume at another rate relies."""
+    """A shape that counts steps without a duration fails by its units, on which a resume at another rate relies."""
 
     @dataclass(frozen=True)
     class Hidden(Shape):
@@ -313,7 +313,7 @@ class Restarts(Shape):
 
 @dataclass(frozen=True)
 class RestartsCurve(Curve):
-    """It does not declare where it rises again."""
+    """It does not declare the updates at which it rises again."""
 
     length: int
 
@@ -510,7 +510,7 @@ def test_a_shape_of_a_function_pickles_by_its_name() -> None:
 
 @pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "part"),
     [
         (lambda i: 1.0, "text calls a builder by its name, and this has none"),
         (lambda: 1.0, "must take the step"),
@@ -521,9 +521,9 @@ def test_a_shape_of_a_function_pickles_by_its_name() -> None:
         (lambda i, *, name="x": 1.0, "'name' cannot be an argument"),
     ],
 )
-def test_a_function_that_is_no_builder_is_refused(function: Any, said: str) -> None:
+def test_a_function_that_is_no_builder_is_refused(function: Any, part: str) -> None:
     """Its arguments and its name have to fit a text."""
-    with pytest.raises(ScheduleError, match=said):
+    with pytest.raises(ScheduleError, match=part):
         register_function(function)
 
 
@@ -553,11 +553,11 @@ def test_a_recipe_of_the_users_keeps_the_contract() -> None:
     """A recipe has the text of its composition, and passes the check."""
 
     @register_builder
-    def trapezoid(over: Any = "20%", *, end: float = 0.0) -> Schedule:
+    def plateau_and_fall(over: Any = "20%", *, end: float = 0.0) -> Schedule:
         """Hold, then fall."""
         return Schedule.parse("hold()") >> lr_toolkit.linear(end=end, over=over)
 
-    check_builder(trapezoid, trapezoid(), trapezoid("30%", end=0.1))
+    check_builder(plateau_and_fall, plateau_and_fall(), plateau_and_fall("30%", end=0.1))
 
 
 # --- outside of schedules/ ----------------------------------------------------------------------------------------------
@@ -582,8 +582,10 @@ def questions_about_shapes(source: str) -> list[str]:
             and isinstance(node.func, ast.Name)
             and node.func.id in ("isinstance", "hasattr", "getattr", "type")
         ):
-            asked = ast.unparse(node.args[0]) if node.args else ""
-            found += [ast.unparse(node)] if asked.endswith((".shape", ".curve")) or asked in ("shape", "curve") else []
+            argument = ast.unparse(node.args[0]) if node.args else ""
+            found += (
+                [ast.unparse(node)] if argument.endswith((".shape", ".curve")) or argument in ("shape", "curve") else []
+            )
     return found
 
 

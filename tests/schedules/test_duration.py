@@ -65,7 +65,7 @@ def test_a_duration_is_printed_in_its_shortest_spelling(value: str, text: str, s
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "equal"),
+    ("first", "second", "equal"),
     [
         (500, "500 steps", True),
         ("1 epoch", "1.0 epochs", True),
@@ -75,10 +75,10 @@ def test_a_duration_is_printed_in_its_shortest_spelling(value: str, text: str, s
         ("5%", "5.0001%", False),
     ],
 )
-def test_durations_are_equal_where_they_say_the_same(one: Any, other: Any, equal: bool) -> None:
+def test_durations_are_equal_if_they_mean_the_same(first: Any, second: Any, equal: bool) -> None:
     """Two spellings of one amount in one unit are equal and hash alike; different units never are."""
-    assert (Duration(one) == Duration(other)) is equal
-    assert (len({Duration(one), Duration(other)}) == 1) is equal
+    assert (Duration(first) == Duration(second)) is equal
+    assert (len({Duration(first), Duration(second)}) == 1) is equal
 
 
 @given(durations)
@@ -174,7 +174,7 @@ def test_what_is_no_duration_is_refused(value: Any, why: str) -> None:
     ],
 )
 def test_a_bare_float_is_answered_with_a_share_to_paste(value: float, share: str) -> None:
-    """Where a float can be meant as a share, the message spells that very share; the spelling is valid."""
+    """If a float can be meant as a share, the message shows that share in a valid spelling."""
     with pytest.raises(ScheduleError, match=f"over='{share}' for a share of the run"):
         hold(value)  # type: ignore[arg-type]  # that is the point
 

@@ -398,14 +398,14 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "said"), [pytest.param(call, said, id=name) for name, call, said in REFUSED])
-def test_it_is_refused_with_a_message_that_helps(call: Callable[[], object], said: list[str]) -> None:
-    """It raises ScheduleError, whose message has the argument, the value, and what to write, in a length one reads."""
+@pytest.mark.parametrize(("call", "parts"), [pytest.param(call, parts, id=name) for name, call, parts in REFUSED])
+def test_it_is_refused_with_a_message_that_helps(call: Callable[[], object], parts: list[str]) -> None:
+    """The message of the ScheduleError has the argument, the value and the call to write, in a readable length."""
     with pytest.raises(ScheduleError) as refused:
         call()
 
     message = str(refused.value)
-    assert [one for one in said if one not in message] == [], message
+    assert [part for part in parts if part not in message] == [], message
     assert len(message) < 700
     assert message.count("\n") == 0
 
@@ -416,7 +416,7 @@ def test_the_table_is_long_and_names_each_case_once() -> None:
 
 
 def test_the_error_is_a_value_error() -> None:
-    """Who catches ValueError catches ours."""
+    """``except ValueError`` catches it."""
     with pytest.raises(ValueError, match="no unit"):
         warmup(bad(0.5))
 
@@ -434,7 +434,7 @@ def test_the_error_is_a_value_error() -> None:
         "hold('0.001%') >> cosine()",
     ],
 )
-def test_what_just_fits_is_not_refused(schedule: str) -> None:
+def test_a_schedule_that_just_fits_is_not_refused(schedule: str) -> None:
     """The limits themselves are inside: a run filled to its last update, one update left, a share of no update."""
     assert on(schedule)
 

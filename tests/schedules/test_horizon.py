@@ -1,4 +1,4 @@
-"""Horizons: the length of a run, and where its epochs end."""
+"""Horizons: the length of a run, and the ends of its epochs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ places = st.fractions(-50, 200, max_denominator=10_000)
     ],
 )
 def test_a_horizon_has_one_spelling_that_gives_it_back(horizon: Horizon, steps_per_epoch: Any, shown: str) -> None:
-    """Equal epochs at the end are said once, numbers are plain ints, and ``repr`` is the call."""
+    """Equal epochs at the end are stored once, numbers are plain ints, and ``repr`` is the call."""
     assert horizon.steps_per_epoch == steps_per_epoch
     assert type(horizon.steps) is int
     assert repr(horizon) == shown
@@ -44,7 +44,7 @@ def test_a_horizon_has_one_spelling_that_gives_it_back(horizon: Horizon, steps_p
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "equal"),
+    ("first", "second", "equal"),
     [
         (Horizon(10, 5), Horizon(10, [5, 5, 5]), True),
         (Horizon(10, [4, 2]), Horizon(10, [4, 2, 2]), True),
@@ -53,10 +53,10 @@ def test_a_horizon_has_one_spelling_that_gives_it_back(horizon: Horizon, steps_p
         (Horizon(10, [4, 2]), Horizon(10, [2, 4]), False),
     ],
 )
-def test_horizons_are_equal_where_they_say_the_same(one: Horizon, other: Horizon, equal: bool) -> None:
+def test_horizons_are_equal_if_they_mean_the_same(first: Horizon, second: Horizon, equal: bool) -> None:
     """Two spellings of one run are equal and hash alike."""
-    assert (one == other) is equal
-    assert (len({one, other}) == 1) is equal
+    assert (first == second) is equal
+    assert (len({first, second}) == 1) is equal
 
 
 @pytest.mark.parametrize("horizon", [Horizon(10), Horizon(10, [4, 4, 2]), Horizon(3, unit="epoch")])
@@ -82,7 +82,7 @@ def test_a_horizon_is_a_value(horizon: Horizon) -> None:
     ],
 )
 def test_the_length_in_epochs(horizon: Horizon, epochs: float | None) -> None:
-    """It is exact, counts a part of an epoch as such, and is unknown where the length of an epoch is."""
+    """It is exact, counts parts of an epoch, and is unknown if the length of an epoch is."""
     assert horizon.epochs == epochs
 
 
@@ -100,7 +100,7 @@ def test_the_length_in_epochs(horizon: Horizon, epochs: float | None) -> None:
         ("-1", "-4"),
     ],
 )
-def test_epochs_of_different_length_begin_where_they_begin(epoch: str, step: str) -> None:
+def test_epochs_of_different_length_begin_at_their_updates(epoch: str, step: str) -> None:
     """With epochs of 4, 4 and 2 updates, the last for all that follow, each epoch begins at its update."""
     horizon = Horizon(10, [4, 4, 2])
 
@@ -118,16 +118,16 @@ def test_the_epoch_at_a_place_and_the_place_of_an_epoch_are_inverse(drawn: tuple
 
 
 @given(horizons(), places, places)
-def test_epochs_pass_as_updates_do(drawn: tuple[int, Any], one: Fraction, other: Fraction) -> None:
+def test_epochs_are_in_the_order_of_updates(drawn: tuple[int, Any], first: Fraction, second: Fraction) -> None:
     """A later place lies in a later epoch."""
     horizon = Horizon(*drawn)
 
-    assert (one < other) == (horizon.epoch_at(one) < horizon.epoch_at(other))
+    assert (first < second) == (horizon.epoch_at(first) < horizon.epoch_at(second))
 
 
 @given(horizons(), st.fractions(0, 200, max_denominator=100))
-def test_epochs_are_where_walking_along_them_leads(drawn: tuple[int, tuple[int, ...]], place: Fraction) -> None:
-    """The epoch of a place, and the place of an epoch, are those that one finds by walking epoch by epoch."""
+def test_epochs_are_found_by_a_walk_along_them(drawn: tuple[int, tuple[int, ...]], place: Fraction) -> None:
+    """The epoch of a place, and the place of an epoch, are those that a walk from epoch to epoch finds."""
     horizon, walk = Horizon(*drawn), Run([], *drawn)
 
     assert horizon.epoch_at(place) == walk.epoch_at(place)
@@ -164,14 +164,14 @@ def test_after_goes_ahead_and_back(position: str, duration: Any, times: int, the
 
 @given(horizons(), places, st.sampled_from(["7 steps", "12.5%", "0.75 epochs"]), st.integers(-5, 5))
 def test_going_back_undoes_going_ahead(drawn: tuple[int, Any], place: Fraction, duration: str, times: int) -> None:
-    """``times`` durations ahead and as many back lead to where one was; one by one they lead to the same place."""
-    horizon, one = Horizon(*drawn), Duration(duration)
-    there = horizon.after(place, one, times)
+    """``times`` durations ahead and as many back lead to the same place, at once or one by one."""
+    horizon, length = Horizon(*drawn), Duration(duration)
+    there = horizon.after(place, length, times)
     by_one = place
     for _ in range(abs(times)):
-        by_one = horizon.after(by_one, one, 1 if times > 0 else -1)
+        by_one = horizon.after(by_one, length, 1 if times > 0 else -1)
 
-    assert horizon.after(there, one, -times) == place
+    assert horizon.after(there, length, -times) == place
     assert by_one == there
 
 
@@ -184,7 +184,7 @@ def test_a_horizon_in_epochs_counts_epochs() -> None:
 
 
 def test_epochs_of_unknown_length_are_refused() -> None:
-    """Asking for a place in epochs raises where the length of an epoch is not known."""
+    """A place in epochs is refused if the length of an epoch is not known."""
     horizon = Horizon(100)
     for ask in (horizon.epoch_at, horizon.step_at, lambda place: horizon.after(place, Duration("3 epochs"))):
         with pytest.raises(ScheduleError, match="length of an epoch"):

@@ -1,4 +1,4 @@
-"""Recipes are compositions: they say what they stand for, and are nothing more than that."""
+"""Recipes are compositions of builders, and nothing more."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_wsd_climbs_holds_and_cools_down() -> None:
 
 
 def test_the_cooldown_of_wsd_is_the_shape_that_practice_uses() -> None:
-    """Left unsaid, the cooldown is 1 - sqrt(p) down to zero."""
+    """By default the cooldown is 1 - sqrt(p) down to zero."""
     assert wsd(10, "20%") == wsd(10, "20%", shape="one_minus_sqrt", end=0.0)
 
 
@@ -51,6 +51,6 @@ def test_a_length_without_a_unit_is_refused(warm: object, decay: object) -> None
 
 
 def test_a_run_too_short_for_both_ends_is_refused() -> None:
-    """Where warmup and cooldown leave nothing for the stable part, the message says what they take."""
+    """If warmup and cooldown leave nothing for the stable part, the message has the steps that they take."""
     with pytest.raises(ScheduleError, match=r"take 100 steps and leave nothing for hold\(\)"):
         wsd(80, "20%").resolve(Horizon(steps=100))

@@ -51,7 +51,7 @@ def thirds(i: int) -> float:
 
 @given(schedules(open_phase=False), schedules(), schedules(open_phase=False))
 def test_joining_is_associative(a: Schedule, b: Schedule, c: Schedule) -> None:
-    """It doesn't matter which of two joints is made first: the phases come in the order in which one reads them."""
+    """Either joint may be made first: the phases are in the order of reading."""
     assert (a >> b) >> c == a >> (b >> c)
     assert ((a >> b) >> c).phases == a.phases + b.phases + c.phases
 
@@ -68,7 +68,7 @@ def test_joining_takes_text_on_either_side(a: Schedule, b: Schedule) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "cure"),
+    ("other", "fix"),
     [
         (cosine, "Write cosine(), with its arguments."),
         (ReduceOnPlateau(monitor="val_loss"), "plateau=ReduceOnPlateau(...)"),
@@ -79,11 +79,11 @@ def test_joining_takes_text_on_either_side(a: Schedule, b: Schedule) -> None:
         (b"cosine()", "warmup('5%') >> cosine(end=0.1)"),
     ],
 )
-def test_joining_with_something_else_says_what_to_write(other: Any, cure: str) -> None:
-    """``>>`` with what is neither a schedule nor a text is refused on either side, with the call that was meant."""
-    with pytest.raises(ScheduleError, match=re.escape(cure)):
+def test_joining_with_something_else_is_refused_with_the_call(other: Any, fix: str) -> None:
+    """``>>`` takes schedules and texts; anything else is refused on either side, with the call that was meant."""
+    with pytest.raises(ScheduleError, match=re.escape(fix)):
         warmup(5) >> other
-    with pytest.raises(ScheduleError, match=re.escape(cure)):
+    with pytest.raises(ScheduleError, match=re.escape(fix)):
         other >> warmup(5)
 
 
@@ -91,7 +91,7 @@ def test_joining_with_something_else_says_what_to_write(other: Any, cure: str) -
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "equal"),
+    ("first", "second", "equal"),
     [
         (warmup(500), warmup("500 steps"), True),
         (cosine(), cosine(0), True),
@@ -111,11 +111,11 @@ def test_joining_with_something_else_says_what_to_write(other: Any, cure: str) -
         (warmup(5) >> hold(5), hold(5) >> warmup(5), False),
     ],
 )
-def test_schedules_are_equal_where_they_say_the_same(one: Schedule, other: Schedule, equal: bool) -> None:
+def test_schedules_are_equal_if_they_mean_the_same(first: Schedule, second: Schedule, equal: bool) -> None:
     """Two spellings of one schedule are equal, hash alike and print alike."""
-    assert (one == other) is equal
-    assert (len({one, other}) == 1) is equal
-    assert (repr(one) == repr(other)) is equal
+    assert (first == second) is equal
+    assert (len({first, second}) == 1) is equal
+    assert (repr(first) == repr(second)) is equal
 
 
 def test_a_schedule_cannot_be_changed() -> None:
@@ -152,7 +152,7 @@ def test_a_custom_schedule_pickles_where_its_function_does() -> None:
 
 
 def test_a_schedule_of_endless_text_pickles_too() -> None:
-    """Where the text is longer than what is read, the phases themselves are pickled."""
+    """If the text is too long to be read, the phases themselves are pickled."""
     schedule = multistep(range(1, 10_000))
 
     assert pickle.loads(pickle.dumps(schedule)) == copy.deepcopy(schedule) == schedule
@@ -183,7 +183,7 @@ def test_a_schedule_of_endless_text_pickles_too() -> None:
     ],
 )
 def test_a_schedule_prints_as_it_is_written(schedule: Schedule, text: str) -> None:
-    """``repr`` is the builders' calls, with the arguments that say something."""
+    """``repr`` is the builders' calls, without arguments at their default."""
     assert repr(schedule) == text
 
 
@@ -230,7 +230,7 @@ def test_text_may_be_written_as_code_would_be(text: str, schedule: Schedule) -> 
 
 
 def test_a_custom_schedule_cannot_be_read() -> None:
-    """Its text names a function that text cannot carry; the error says so."""
+    """Its text names a function that text cannot carry, as the error explains."""
     with pytest.raises(ScheduleError, match=r"custom\(\.\.\.\) holds a Python function, which text cannot carry"):
         Schedule.parse(repr(warmup(5) >> custom(halves)))
 
@@ -326,7 +326,7 @@ HOSTILE = {
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE.items()])
 def test_hostile_text_is_refused(text: str) -> None:
-    """Whatever is not a chain of builders' calls with plain arguments is a ScheduleError, soon, with a message one can read."""
+    """Anything but a chain of builders' calls with plain arguments is a ScheduleError, soon, with a readable message."""
     with pytest.raises(ScheduleError) as refused:
         Schedule.parse(text)
 
@@ -336,7 +336,7 @@ def test_hostile_text_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("value", [None, 5, 0.5, True, b"cosine()", ["cosine()"], {"cosine": 1}, cosine, Horizon(5)])
 def test_only_text_is_read(value: Any) -> None:
-    """What is neither a schedule nor a string is refused, with a text that could be."""
+    """Anything but a schedule or a string is refused, with a text that is possible."""
     with pytest.raises(ScheduleError, match=r"is no schedule.*Write (cosine\(\)|a schedule, or its text)"):
         Schedule.parse(value)
 
@@ -404,7 +404,7 @@ def test_any_mixture_of_pieces_is_read_or_refused(text: str) -> None:
         ("hold(b'5%')", "An argument is a number, a string such as '5%', None, or a list of these"),
     ],
 )
-def test_a_mistake_is_answered_with_what_is_meant(text: str, hint: str) -> None:
+def test_a_mistake_is_answered_with_the_likely_meaning(text: str, hint: str) -> None:
     """A misspelt builder with the nearest one, a misspelt argument with those that there are, another way with the way."""
     with pytest.raises(ScheduleError) as refused:
         Schedule.parse(text)

@@ -1,4 +1,4 @@
-"""Timelines: the conventions 0 to 5 of the design, as tables of numbers, and held against a slow reference."""
+"""Timelines: the conventions as tables of numbers, and compared with a slow reference."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def on(text: str, steps: int, lengths: int | list[int] | None = None) -> Timelin
 
 def boundaries(timeline: Timeline) -> list[int]:
     """The first update of each phase, and the one after the last."""
-    return [*(one.start for one in timeline.resolved_phases), timeline.resolved_phases[-1].end]
+    return [*(phase.start for phase in timeline.resolved_phases), timeline.resolved_phases[-1].end]
 
 
 # --- against the reference --------------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ def test_every_update_has_the_lr_of_the_slow_reference(run: Run) -> None:
 @settings(max_examples=40)
 @given(st.data())
 def test_epochs_of_different_length_are_followed(name: str, data: st.DataObject) -> None:
-    """Where epochs differ, what is said in epochs moves at their ends and evenly inside of them."""
+    """If epochs differ, a shape in epochs moves at their ends, or evenly inside of them."""
     lengths = tuple(data.draw(st.lists(st.integers(1, 9), min_size=2, max_size=5, unique=True)))
     quarters = data.draw(st.integers(4 if name == "warmup" else 1, 8))
     every = f"{quarters / 4} epochs"
@@ -113,7 +113,7 @@ def test_equal_shares_fill_any_run(steps: int, count: int) -> None:
 def test_the_open_phase_gets_what_the_others_leave(run: Run) -> None:
     """Boundaries never go back, an open phase ends with the run less what follows it, and gets one update or more."""
     starts = boundaries(resolved(run))
-    opening = [at for at, (_, arguments) in enumerate(run.phases) if "over" not in arguments]
+    opening = [index for index, (_, arguments) in enumerate(run.phases) if "over" not in arguments]
 
     assert starts == sorted(starts)
     assert starts[0] == 0
@@ -252,7 +252,7 @@ def test_a_decay_never_rises(name: str, data: st.DataObject) -> None:
     ],
 )
 def test_a_warmup_starts_above_zero_and_its_peak_is_used(text: str, expected: list[float]) -> None:
-    """It begins at 1/(W+1) unless told otherwise, climbs evenly, and the first update after it is at the base LR."""
+    """It begins at 1/(W+1) unless ``start`` is given, climbs evenly, and the first update after it is at the base LR."""
     assert on(text, 10).values(range(len(expected))) == pytest.approx(expected, rel=1e-15)
 
 
@@ -298,8 +298,8 @@ def test_an_absolute_floor_is_the_same_lr_for_every_base_lr(shape: str, base_lr:
 @pytest.mark.parametrize(
     "text", ["cosine(end_lr=1e-5)", "linear(end_lr=1e-5, over=2) >> hold(2)", "hold(2) >> cosine(end_lr=1e-5)"]
 )
-def test_a_factor_has_no_meaning_where_a_floor_is_absolute(text: str) -> None:
-    """Asking for the factor of any update raises, with the call that gives the LR."""
+def test_a_factor_has_no_meaning_if_a_floor_is_absolute(text: str) -> None:
+    """A call for the factor is refused, with the call that gives the LR."""
     timeline = on(text, 8)
 
     assert timeline.is_absolute
@@ -310,7 +310,7 @@ def test_a_factor_has_no_meaning_where_a_floor_is_absolute(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["cosine(end_lr=0.0)", "cosine(end_lr=0)", "linear(end=0.1)", "hold()"])
-def test_a_factor_is_the_answer_where_no_floor_is_absolute(text: str) -> None:
+def test_a_factor_has_a_meaning_if_no_floor_is_absolute(text: str) -> None:
     """A floor of zero is zero in any unit."""
     assert not on(text, 8).is_absolute
     assert on(text, 8)(0) == 1.0
@@ -375,7 +375,7 @@ def test_intervals_far_shorter_than_an_update_are_counted(lengths: Any) -> None:
 
 
 def test_intervals_beyond_every_run_are_counted_exactly() -> None:
-    """Where the numbers outgrow 64 bits, an array is counted with Python's integers."""
+    """If the numbers do not fit into 64 bits, an array is counted with Python's integers."""
     timeline = (hold("33.3333%") >> step("99999999999.9999 epochs")).resolve(Horizon(100_003, 100_003))
 
     assert timeline.values([0, 40_000, 100_002]).tolist() == [1.0, 1.0, 1.0]
@@ -386,7 +386,7 @@ def test_intervals_beyond_every_run_are_counted_exactly() -> None:
     "text", ["step('0.5 epochs', gamma=0.99999)", "exponential(0.99999)", "multistep(['10000 epochs'])"]
 )
 def test_twenty_thousand_different_epochs_are_no_burden(text: str) -> None:
-    """Epochs of 2 and 3 updates in turn, for long: what is said in epochs is resolved by going along them once."""
+    """Twenty thousand epochs of 2 and 3 updates in turn are walked once when a shape in epochs is resolved."""
     timeline = Schedule.parse(text).resolve(Horizon(50_000, [2, 3] * 10_000))
     every, gamma = (Fraction(1, 2), 0.99999) if text.startswith("step") else (Fraction(1), 0.99999)
     expected = 0.1 if text.startswith("multi") else gamma ** (10_000 / every)
@@ -404,9 +404,9 @@ def test_an_array_gives_what_its_updates_give(run: Run) -> None:
     """``values`` equals the scalar calls within one unit in the last place, an LR, which is a product more, within two."""
     timeline = resolved(run)
     ks = np.random.default_rng(0).integers(0, run.steps + 10, 200)
-    for places, asked in [(2, {"base_lr": BASE})] + [(1, {})] * (not timeline.is_absolute):
-        several = timeline.values(ks, **asked)
-        one_by_one = np.array([timeline(int(k), **asked) for k in ks])
+    for places, base in [(2, {"base_lr": BASE})] + [(1, {})] * (not timeline.is_absolute):
+        several = timeline.values(ks, **base)
+        one_by_one = np.array([timeline(int(k), **base) for k in ks])
 
         assert (np.abs(several - one_by_one) <= places * np.spacing(one_by_one)).all()
 
@@ -425,7 +425,7 @@ def test_an_array_gives_what_its_updates_give(run: Run) -> None:
     ],
 )
 def test_a_long_array_gives_what_its_updates_give(text: str) -> None:
-    """The same with ten thousand updates at once, where NumPy computes eight at a time, in a run of ten million."""
+    """The same with ten thousand updates at once in a run of ten million, for which NumPy computes eight at a time."""
     timeline = on(text, 10**7)
     ks = np.arange(0, 10**7, 1009)
     one_by_one = np.array([timeline(k) for k in ks.tolist()])
@@ -459,7 +459,7 @@ def test_a_power_has_one_value_alone_and_in_an_array(text: str) -> None:
 @settings(max_examples=40)
 @given(runs(), st.randoms(use_true_random=False))
 def test_any_update_can_be_asked_at_any_time(run: Run, random: Any) -> None:
-    """What has been asked before changes nothing: a timeline has no state."""
+    """Earlier calls change nothing: a timeline has no state."""
     timeline = resolved(run)
     in_order = [timeline(k, base_lr=BASE) for k in range(run.steps)]
     ks = random.sample(range(run.steps), run.steps)
@@ -497,7 +497,7 @@ def test_values_leave_the_updates_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("k", [-1, -(10**9), 1.0, 1.5, math.nan, math.inf, "3", None, [1]])
-def test_what_counts_no_update_is_refused(k: Any) -> None:
+def test_a_number_of_no_update_is_refused(k: Any) -> None:
     """Updates are whole numbers from 0: anything else is a ScheduleError, alone and among good ones."""
     timeline = on("cosine()", 6)
     with pytest.raises(ScheduleError, match="updates are counted by whole numbers from 0"):
@@ -509,7 +509,7 @@ def test_what_counts_no_update_is_refused(k: Any) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_factor_is_a_plain_float(name: str) -> None:
-    """Whatever the numbers that the schedule was written with, inside of a phase and after it."""
+    """A schedule may be written with numbers of any type; inside of a phase and after it the factor is a float."""
     arguments: dict[str, Any] = {
         "warmup": {"over": 3, "start": 0},
         "polynomial": {"power": 2, "end": 2},
@@ -527,20 +527,20 @@ def test_a_factor_is_a_plain_float(name: str) -> None:
 # --- the user's own function ------------------------------------------------------------------------------------------
 
 
-def test_a_custom_function_is_asked_on_its_phase_s_own_clock() -> None:
+def test_a_custom_function_is_called_on_the_clock_of_its_phase() -> None:
     """It gets plain ints from 0 to n - 1 and never more, and its last value holds."""
-    asked: list[Any] = []
+    calls: list[Any] = []
 
     def fn(i: int) -> float:
-        asked.append(i)
+        calls.append(i)
         return 1 / (1 + i)
 
     timeline = (hold(2) >> custom(fn, over=3) >> hold(2)).resolve(Horizon(20))
 
     assert [timeline(k) for k in range(9)] == [1, 1, 1, 1 / 2, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1 / 3]
     assert timeline.values(range(9)).tolist() == [1, 1, 1, 1 / 2, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1 / 3]
-    assert set(asked) == {0, 1, 2}
-    assert {type(one) for one in asked} == {int}
+    assert set(calls) == {0, 1, 2}
+    assert {type(i) for i in calls} == {int}
 
 
 @pytest.mark.parametrize("value", [1, True, np.float32(0.5), np.array(0.25), Fraction(1, 3)])
@@ -559,13 +559,13 @@ def test_an_error_inside_a_custom_function_names_the_step(steps: int, bad: int) 
 
 
 def test_a_custom_function_is_tried_at_a_thousand_steps() -> None:
-    """However long its phase, resolving asks for a thousand of its steps, and a step in between is refused when it comes."""
-    asked: list[int] = []
-    timeline = custom(lambda i: asked.append(i) or (-1.0 if i == 5 else 1.0)).resolve(Horizon(10**6))  # type: ignore[func-returns-value]
+    """In a phase of any length a thousand steps are called when it is resolved; a wrong step in between is refused later."""
+    calls: list[int] = []
+    timeline = custom(lambda i: calls.append(i) or (-1.0 if i == 5 else 1.0)).resolve(Horizon(10**6))  # type: ignore[func-returns-value]
 
-    assert len(set(asked)) == 1000
-    assert max(np.diff(sorted(set(asked)))) == 1001
-    assert {0, 10**6 - 1} < set(asked)
+    assert len(set(calls)) == 1000
+    assert max(np.diff(sorted(set(calls)))) == 1001
+    assert {0, 10**6 - 1} < set(calls)
     with pytest.raises(ScheduleError, match=r"returned -1\.0 for step 5 of its phase"):
         timeline(5)
 
@@ -598,7 +598,7 @@ def test_an_absolute_timeline_is_a_value_for_each_base() -> None:
 
 @pytest.mark.parametrize("base_lr", [1, np.float32(0.25), np.float64(0.25), np.array(0.25), Fraction(1, 4), 0])
 def test_an_lr_is_a_plain_float(base_lr: Any) -> None:
-    """Whatever the type of the base LR, the LR has its value in float64, alone and in an array."""
+    """A base LR of any type gives an LR in float64, alone and in an array."""
     timeline = on("cosine()", 6)
 
     assert timeline(3, base_lr=base_lr) == float(base_lr) * timeline(3)

@@ -12,7 +12,7 @@ from lr_toolkit.schedules.duration import DurationLike, optional_duration
 from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Index, Value
+from lr_toolkit.schedules.shape import Curve, Index, Value
 
 __all__ = ["Cosine", "cosine"]
 
@@ -22,21 +22,18 @@ __all__ = ["Cosine", "cosine"]
 class Cosine(Decay):
     """The arguments of ``cosine(...)``."""
 
-    def curve(self, first: float, last: float, length: int) -> DecayCurve:
+    def curve(self, first: float, last: float, length: int) -> Curve:
         return _CosineCurve(first, last, length)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _CosineCurve(DecayCurve):
-    def left(self, i: Index) -> Value:
-        return self.passed(self.length - i)
-
-    def passed(self, i: Index) -> Value:
-        # sin^2 of half the angle is (1 - cos(pi i / n)) / 2 without its cancellation near the start.
-        angle = math.pi / (2 * self.length) * i
+    def __call__(self, i: Index) -> Value:
+        # sin^2 of the remaining quarter turn is (1 + cos(pi i / n)) / 2 without its cancellation near the end.
+        angle = math.pi / (2 * self.length) * (self.length - i)
         sine = np.sin(angle) if isinstance(angle, np.ndarray) else math.sin(angle)
-        return sine * sine
+        return self.level(sine * sine)
 
 
 @register_shape(Cosine)
@@ -52,8 +49,8 @@ def cosine(
 
         factor(i) = end + (start - end) * (1 + cos(pi * i / n)) / 2
 
-    for update i of the phase's n. It is computed as sin^2 of half the angle, which keeps every digit down to the last
-    update. After the phase its end holds; torch's ``CosineAnnealingLR`` climbs again after ``T_max``.
+    for update i of the phase's n. It is computed as sin^2 of the remaining quarter turn, which keeps every digit down to
+    the last update. After the phase its end holds; torch's ``CosineAnnealingLR`` climbs again after ``T_max``.
 
     Args:
         end: the last level as a factor of the base value; above the start the curve climbs.

@@ -9,7 +9,7 @@ from lr_toolkit.schedules.duration import DurationLike, optional_duration
 from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Index, Value
+from lr_toolkit.schedules.shape import Curve, Index, Value
 
 __all__ = ["Linear", "linear"]
 
@@ -19,18 +19,16 @@ __all__ = ["Linear", "linear"]
 class Linear(Decay):
     """The arguments of ``linear(...)``."""
 
-    def curve(self, first: float, last: float, length: int) -> DecayCurve:
+    def curve(self, first: float, last: float, length: int) -> Curve:
         return _LinearCurve(first, last, length)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _LinearCurve(DecayCurve):
-    def left(self, i: Index) -> Value:
-        return (self.length - i) / self.length
-
-    def passed(self, i: Index) -> Value:
-        return i / self.length
+    def __call__(self, i: Index) -> Value:
+        # exact near both ends, because people climb along a line
+        return self.first * ((self.length - i) / self.length) + self.last * (i / self.length)
 
 
 @register_shape(Linear)

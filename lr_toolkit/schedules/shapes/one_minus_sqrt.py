@@ -11,7 +11,7 @@ from lr_toolkit.schedules.duration import DurationLike, optional_duration
 from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Index, Value
+from lr_toolkit.schedules.shape import Curve, Index, Value
 
 __all__ = ["OneMinusSqrt", "one_minus_sqrt"]
 
@@ -21,16 +21,16 @@ __all__ = ["OneMinusSqrt", "one_minus_sqrt"]
 class OneMinusSqrt(Decay):
     """The arguments of ``one_minus_sqrt(...)``."""
 
-    def curve(self, first: float, last: float, length: int) -> DecayCurve:
+    def curve(self, first: float, last: float, length: int) -> Curve:
         return _OneMinusSqrtCurve(first, last, length)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _OneMinusSqrtCurve(DecayCurve):
-    def left(self, i: Index) -> Value:
+    def __call__(self, i: Index) -> Value:
         # 1 - sqrt(p) cancels near the end; (1 - p) / (1 + sqrt(p)) is equal to it and does not.
-        return (self.length - i) / self.length / (1.0 + np.sqrt(i / self.length))
+        return self.level((self.length - i) / self.length / (1.0 + np.sqrt(i / self.length)))
 
 
 @register_shape(OneMinusSqrt)
