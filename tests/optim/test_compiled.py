@@ -34,7 +34,7 @@ def without_compiled_code() -> Iterator[None]:
     torch._dynamo.reset()
 
 
-def optimizer_of(kind: Callable[[Any], Optimizer], *, tensor: bool = True, device: str = "cpu") -> Optimizer:
+def started(kind: Callable[[Any], Optimizer], *, tensor: bool = True, device: str = "cpu") -> Optimizer:
     """An optimizer with two groups, after a first update, which creates the optimizer's state."""
     lrs = [torch.tensor(lr, device=device) if tensor else lr for lr in (0.1, 0.02)]
     weights = [torch.nn.Parameter(torch.ones(3, device=device)) for _ in lrs]
@@ -63,7 +63,7 @@ def train(step: Callable[[], object], scheduler: ScheduledLR, updates: int = UPD
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_fifty_lrs_take_a_single_graph(kind: Callable[[Any], Optimizer]) -> None:
     """Fifty updates with fifty LRs: one graph, every update counted, and the weights of an eager run."""
-    optimizer, eager = optimizer_of(kind), optimizer_of(kind)
+    optimizer, eager = started(kind), started(kind)
     scheduler, eager_scheduler = (ScheduledLR(each, PLAN, Horizon(UPDATES)) for each in (optimizer, eager))
     graphs = CompileCounter()
 
@@ -79,7 +79,7 @@ def test_fifty_lrs_take_a_single_graph(kind: Callable[[Any], Optimizer]) -> None
 
 def test_float_lrs_that_change_are_compiled_again() -> None:
     """The LR has to be a tensor, because a float is a constant of the graph."""
-    optimizer = optimizer_of(Adam, tensor=False)
+    optimizer = started(Adam, tensor=False)
     graphs = CompileCounter()
 
     train(torch.compile(optimizer.step, backend=graphs), ScheduledLR(optimizer, PLAN, Horizon(UPDATES)), 5)
@@ -89,7 +89,7 @@ def test_float_lrs_that_change_are_compiled_again() -> None:
 
 def test_a_compiled_training_step_counts_its_updates() -> None:
     """A compiled function that contains ``optimizer.step()`` runs the optimizer's hooks, so its updates count."""
-    optimizer = optimizer_of(Adam)
+    optimizer = started(Adam)
     scheduler = ScheduledLR(optimizer, PLAN, Horizon(UPDATES))
     weight = optimizer.param_groups[0]["params"][0]
     graphs = CompileCounter()
@@ -110,7 +110,7 @@ def test_a_compiled_training_step_counts_its_updates() -> None:
 
 def test_a_reduction_and_a_resume_keep_the_graph() -> None:
     """torch does not compile again after a reduction or after loading a state, which contains other tensors."""
-    optimizer = optimizer_of(AdamW)
+    optimizer = started(AdamW)
     plateau = ReduceOnPlateau(monitor="loss", patience=0, factor=0.5)
     scheduler = ScheduledLR(optimizer, PLAN, Horizon(UPDATES), plateau=plateau)
     graphs = CompileCounter()
@@ -136,7 +136,7 @@ def test_a_reduction_and_a_resume_keep_the_graph() -> None:
 def test_a_cuda_graph_is_captured_once() -> None:
     """A replayed update reads each new LR: fifty LRs, one capture, the weights of an eager run."""
     kind = partial(AdamW, capturable=True, weight_decay=0.0)
-    optimizer, eager = optimizer_of(kind, device="cuda"), optimizer_of(kind, device="cuda")
+    optimizer, eager = started(kind, device="cuda"), started(kind, device="cuda")
     scheduler, eager_scheduler = (ScheduledLR(each, PLAN, Horizon(UPDATES)) for each in (optimizer, eager))
     start = [weight.clone() for weight in weights_of(optimizer)]
 
@@ -156,7 +156,7 @@ def test_a_cuda_graph_is_captured_once() -> None:
 def test_a_compiled_step_with_cuda_graphs_follows_the_schedule() -> None:
     """``mode="reduce-overhead"`` replays CUDA graphs by itself, and the weights are those of an eager run."""
     kind = partial(AdamW, capturable=True)
-    optimizer, eager = optimizer_of(kind, device="cuda"), optimizer_of(kind, device="cuda")
+    optimizer, eager = started(kind, device="cuda"), started(kind, device="cuda")
     scheduler, eager_scheduler = (ScheduledLR(each, PLAN, Horizon(UPDATES)) for each in (optimizer, eager))
 
     train(torch.compile(optimizer.step, mode="reduce-overhead"), scheduler)

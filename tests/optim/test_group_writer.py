@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.optim import SGD, AdamW, Optimizer
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError
 from lr_toolkit.optim.group_writer import _Block, _HostBlock
 from tests.helpers.capturing import captured
+from tests.helpers.operations import Operations
 from tests.helpers.optimizers import Still, are_same, held, lrs, move, new_group, optimizer_of, parameter
 
 RUN = Horizon(10**6)
@@ -33,19 +33,6 @@ SCHEDULES += ["warmup('1%') >> hold() >> one_minus_sqrt(over='20%')", "polynomia
 def tensors(values: list[float], dtype: torch.dtype = torch.float32, device: str = "cpu") -> list[Tensor]:
     """A tensor for each value."""
     return [torch.tensor(value, dtype=dtype, device=device) for value in values]
-
-
-class Operations(TorchDispatchMode):
-    """Records the ATen operations that run within the context."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Record and run an operation."""
-        self.names.append(str(func))
-        return func(*args, **(kwargs or {}))
 
 
 def operations_of_a_step(optimizer: Optimizer, schedule: str) -> list[str]:

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from lr_toolkit import ScheduleError, ScheduleWarning
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.capturing import captured
+from tests.helpers.optimizers import Still, lrs, new_group, optimizer_of, sgd
 from tests.helpers.stepping_others import Hybrid, narrowed_step
 from tests.test_budget import calls_of
 
@@ -53,19 +54,6 @@ class Alike(Doubling):
         return (self.now,) * self.count
 
 
-def sgd(lrs: Sequence[Any] = (0.1, 0.05)) -> SGD:
-    """An optimizer whose groups have one weight each, with a gradient."""
-    weights = [torch.nn.Parameter(torch.ones(1)) for _ in lrs]
-    for weight in weights:
-        weight.grad = torch.ones(1)
-    return SGD([{"params": [weight], "lr": lr} for weight, lr in zip(weights, lrs, strict=True)])
-
-
-def lrs_of(optimizer: Optimizer) -> list[float]:
-    """The LRs in use."""
-    return [float(group["lr"]) for group in optimizer.param_groups]
-
-
 def tensor(lr: float) -> torch.Tensor:
     """A tensor LR in double precision."""
     return torch.tensor(lr, dtype=torch.float64)
@@ -88,7 +76,7 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
 
 def test_an_optimizer_has_a_multiplier_only_while_it_has_a_factor() -> None:
     """`of` makes it if there is none, `around` does not, and the removal of the last factor takes it away."""
-    optimizer, factor = sgd(), Doubling()
+    optimizer, factor = sgd([0.1, 0.05]), Doubling()
     assert LRMultiplier.around(optimizer) is None
     multiplier = LRMultiplier.of(optimizer)
     multiplier.add(factor)
@@ -99,7 +87,7 @@ def test_an_optimizer_has_a_multiplier_only_while_it_has_a_factor() -> None:
 
 def test_factors_are_those_in_use_and_may_be_kept() -> None:
     """The product of all factors for each group; what was read before an update does not change."""
-    optimizer = sgd()
+    optimizer = sgd([0.1, 0.05])
     multiplier = LRMultiplier.of(optimizer)
     multiplier.add(Doubling(alone=True))
     multiplier.add(Doubling(alone=True))
@@ -108,7 +96,7 @@ def test_factors_are_those_in_use_and_may_be_kept() -> None:
     optimizer.step()
     assert kept == (0.125**2, 1.0)
     assert multiplier.factors == (0.25**2, 1.0)
-    assert lrs_of(optimizer) == [0.1 * 0.25**2, 0.05]
+    assert lrs(optimizer) == [0.1 * 0.25**2, 0.05]
 
 
 @pytest.mark.parametrize("make_factor", [Doubling, Alike])
@@ -126,15 +114,15 @@ def test_every_kind_of_lr_is_the_unscaled_lr_times_the_factor(kind: str, make_fa
     multiplier.add(factor)
 
     for _ in range(5):
-        expected = [lr * scale for lr, scale in zip(lrs_of(plain), factor.factors, strict=True)]
-        assert lrs_of(optimizer) == pytest.approx(expected, rel=1e-12)
-        assert [group["lr"] for group in optimizer.state_dict()["param_groups"]] == lrs_of(plain)
+        expected = [lr * scale for lr, scale in zip(lrs(plain), factor.factors, strict=True)]
+        assert lrs(optimizer) == pytest.approx(expected, rel=1e-12)
+        assert [group["lr"] for group in optimizer.state_dict()["param_groups"]] == lrs(plain)
         for stepped, its_scheduler in ((plain, alone), (optimizer, scheduler)):
             stepped.step()
             its_scheduler.step()
 
     multiplier.remove(factor)
-    assert lrs_of(optimizer) == lrs_of(plain)
+    assert lrs(optimizer) == lrs(plain)
     for group, before in zip(optimizer.param_groups, tensors, strict=True):
         assert group["lr"] is before or not isinstance(before, torch.Tensor)
 
@@ -144,7 +132,7 @@ def test_a_direct_write_is_seen_in_every_kind_of_lr(kind: str) -> None:
     """Even a write in place; it becomes the unscaled LR, and is reported once."""
     optimizer, factor = sgd(KINDS[kind]()), Alike()
     LRMultiplier.of(optimizer).add(factor)
-    expected = [lr / 0.125 for lr in lrs_of(optimizer)]
+    expected = [lr / 0.125 for lr in lrs(optimizer)]
 
     for index, group in enumerate(optimizer.param_groups):
         if isinstance(group["lr"], torch.Tensor):
@@ -157,24 +145,22 @@ def test_a_direct_write_is_seen_in_every_kind_of_lr(kind: str) -> None:
                 optimizer.step()
         else:
             optimizer.step()
-        assert lrs_of(optimizer) == pytest.approx([lr * factor.now for lr in expected], rel=1e-7), kind
+        assert lrs(optimizer) == pytest.approx([lr * factor.now for lr in expected], rel=1e-7), kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_groups_that_join_or_are_loaded_are_adopted(kind: str) -> None:
     """Groups that are added by the method or to the list, or replaced by a load, hold their unscaled LR times the factor."""
     optimizer = sgd(KINDS[kind]())
-    unscaled = lrs_of(optimizer)
+    unscaled = lrs(optimizer)
     state = copy.deepcopy(optimizer.state_dict())  # the state shares a tensor LR with the group
     LRMultiplier.of(optimizer).add(Alike())
 
     are_tensors = isinstance(optimizer.param_groups[0]["lr"], torch.Tensor)
     for lr in (0.5, 0.25):
         unscaled.append(lr)
-        optimizer.add_param_group(
-            {"params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(lr) if are_tensors else lr}
-        )
-        assert lrs_of(optimizer) == [lr * 0.125 for lr in unscaled]
+        optimizer.add_param_group(new_group(tensor(lr) if are_tensors else lr))
+        assert lrs(optimizer) == [lr * 0.125 for lr in unscaled]
 
     late = {
         **optimizer.param_groups[0],
@@ -183,12 +169,12 @@ def test_groups_that_join_or_are_loaded_are_adopted(kind: str) -> None:
     }
     optimizer.param_groups.append(late)
     optimizer.step()
-    assert lrs_of(optimizer) == [lr * 0.25 for lr in [*unscaled, 0.75]]
+    assert lrs(optimizer) == [lr * 0.25 for lr in [*unscaled, 0.75]]
 
     del optimizer.param_groups[len(KINDS[kind]()) :]
     optimizer.load_state_dict(state)
     optimizer.step()
-    assert lrs_of(optimizer) == [lr * 0.5 for lr in unscaled[:-2]]
+    assert lrs(optimizer) == [lr * 0.5 for lr in unscaled[:-2]]
 
 
 def drop(groups: list[Any], late: Any) -> list[int | None]:
@@ -218,36 +204,36 @@ def drop_and_join(groups: list[Any], late: Any) -> list[int | None]:
 
 @pytest.mark.parametrize("where", ["between updates", "in an unscaled context"])
 @pytest.mark.parametrize("change", [drop, swap, replace, drop_and_join])
-@pytest.mark.parametrize("kind", [kind for kind, lrs in KINDS.items() if len(lrs()) == 3])
+@pytest.mark.parametrize("kind", [kind for kind, make in KINDS.items() if len(make()) == 3])
 def test_a_group_keeps_its_lr_wherever_it_stands(kind: str, change: Any, where: str) -> None:
     """The unscaled LR belongs to the group, not to its place in the list; a group that has joined brings its own."""
     optimizer, factor = sgd(KINDS[kind]()), Alike()
-    unscaled = lrs_of(optimizer)
+    unscaled = lrs(optimizer)
     multiplier = LRMultiplier.of(optimizer)
     multiplier.add(factor)
     optimizer.step()
     are_tensors = isinstance(optimizer.param_groups[0]["lr"], torch.Tensor)
     lr = tensor(0.75) if are_tensors else 0.75
-    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": lr}
+    late = {**optimizer.param_groups[0], **new_group(lr)}
     with multiplier.unscaled() if where == "in an unscaled context" else nullcontext():
         was = change(optimizer.param_groups, late)
     left = [0.75 if index is None else unscaled[index] for index in was]
 
     for _ in range(2):
         optimizer.step()
-        assert lrs_of(optimizer) == [lr * factor.now for lr in left]
+        assert lrs(optimizer) == [lr * factor.now for lr in left]
     multiplier.remove(factor)
-    assert lrs_of(optimizer) == left
+    assert lrs(optimizer) == left
 
 
 def test_another_group_in_the_place_of_the_only_group() -> None:
     """It brings its own LR, and is ramped."""
     optimizer, factor = sgd([0.5]), Alike()
     LRMultiplier.of(optimizer).add(factor)
-    optimizer.param_groups[0] = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.75}
+    optimizer.param_groups[0] = {**optimizer.param_groups[0], **new_group(0.75)}
     optimizer.step()
 
-    assert lrs_of(optimizer) == [0.75 * 0.25]
+    assert lrs(optimizer) == [0.75 * 0.25]
 
 
 def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
@@ -268,7 +254,7 @@ def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
 
     scheduler.step()
 
-    assert lrs_of(optimizer) == [0.25 * 0.125, 0.125 * 0.125]
+    assert lrs(optimizer) == [0.25 * 0.125, 0.125 * 0.125]
     assert all(isinstance(group["lr"], float) for group in optimizer.param_groups)
 
 
@@ -276,10 +262,6 @@ def test_a_scheduler_may_replace_a_tensor_by_a_number() -> None:
 @pytest.mark.parametrize("make_factor", [Doubling, Alike])
 def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, make_factor: type[Doubling]) -> None:
     """Everything works on a device without values, so no update waits for a GPU."""
-
-    class Still(Optimizer):
-        def step(self, closure: Any = None) -> None:
-            """Nothing."""
 
     class Halving:
         def __init__(self, optimizer: Optimizer) -> None:
@@ -289,8 +271,8 @@ def test_tensor_lrs_are_never_brought_to_the_host(buffered: bool, make_factor: t
             for group in self.optimizer.param_groups:
                 group["lr"].mul_(0.5)
 
-    lrs = torch.empty(3, device="meta").unbind() if buffered else [torch.empty((), device="meta") for _ in range(3)]
-    optimizer = Still([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in lrs], {})
+    given = torch.empty(3, device="meta").unbind() if buffered else [torch.empty((), device="meta") for _ in range(3)]
+    optimizer = optimizer_of(given, kind=Still)
     scheduler, multiplier = Halving(optimizer), LRMultiplier.of(optimizer)
     multiplier.wrap(scheduler)
     multiplier.add(make_factor())
@@ -306,8 +288,7 @@ def test_an_update_takes_as_many_calls_for_all_groups_as_for_a_few(kind: str) ->
     """No function of Python or C, and no operation of torch, is called once for each group."""
     calls = []
     for count in (2, 200):
-        lrs = list(torch.rand(count).unbind()) if kind == "tensor" else [0.1] * count
-        optimizer = sgd(lrs)
+        optimizer = sgd(list(torch.rand(count).unbind()) if kind == "tensor" else [0.1] * count)
         multiplier = LRMultiplier.of(optimizer)
         multiplier.add(Alike())
 
@@ -336,19 +317,19 @@ def test_a_captured_update_does_not_count() -> None:
     with captured(), pytest.warns(ScheduleWarning, match=says):
         optimizer.step()
     assert optimizer.param_groups[0]["lr"]._version == version
-    assert lrs_of(optimizer) == [0.5 * 0.25]
+    assert lrs(optimizer) == [0.5 * 0.25]
 
     optimizer.step()
-    assert lrs_of(optimizer) == [0.5 * 0.5]
+    assert lrs(optimizer) == [0.5 * 0.5]
 
 
 def test_an_lr_that_is_no_number_is_written_as_it_is() -> None:
     """NaN differs from itself, but is no direct write."""
-    for lrs in ([float("nan")], [float("nan"), 0.1]):
-        optimizer = sgd(lrs)
+    for given in ([float("nan")], [float("nan"), 0.1]):
+        optimizer = sgd(given)
         LRMultiplier.of(optimizer).add(Alike())
         optimizer.step()
-        assert lrs_of(optimizer)[1:] == [0.1 * 0.25][: len(lrs) - 1]
+        assert lrs(optimizer)[1:] == [0.1 * 0.25][: len(given) - 1]
 
 
 MIXED = r"parameter group 0 is a number \(0.1\) and that of group 1 is a tensor.*lr=torch\.tensor\(0\.1\) in group 0"
@@ -359,7 +340,7 @@ def test_numbers_and_tensors_in_one_optimizer_are_refused() -> None:
     optimizer = sgd([0.1, tensor(0.05)])
     with pytest.raises(ScheduleError, match=MIXED):
         LRMultiplier.of(optimizer)
-    assert lrs_of(optimizer) == [0.1, 0.05]
+    assert lrs(optimizer) == [0.1, 0.05]
     assert LRMultiplier.around(optimizer) is None
 
 
@@ -369,9 +350,9 @@ def test_a_group_of_the_other_kind_is_refused_before_it_is_added() -> None:
     multiplier = LRMultiplier.of(optimizer)
     multiplier.add(factor)
     with pytest.raises(ScheduleError, match=MIXED):
-        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(0.25)})
+        optimizer.add_param_group(new_group(tensor(0.25)))
     optimizer.step()
-    assert lrs_of(optimizer) == [0.1 * 0.25]
+    assert lrs(optimizer) == [0.1 * 0.25]
 
 
 def test_a_mixture_does_not_keep_a_ramp_from_ending() -> None:
@@ -379,20 +360,20 @@ def test_a_mixture_does_not_keep_a_ramp_from_ending() -> None:
     optimizer, factor = sgd([0.1]), Alike()
     multiplier = LRMultiplier.of(optimizer)
     multiplier.add(factor)
-    late = {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))], "lr": tensor(0.25)}
+    late = {**optimizer.param_groups[0], **new_group(tensor(0.25))}
     optimizer.param_groups.append(late)
     with pytest.raises(ScheduleError, match=MIXED):
         optimizer.step()
     multiplier.remove(factor)
-    assert lrs_of(optimizer) == [0.1, 0.25]
+    assert lrs(optimizer) == [0.1, 0.25]
     assert LRMultiplier.around(optimizer) is None
 
 
-@pytest.mark.parametrize("kind", [kind for kind, lrs in KINDS.items() if len(lrs()) > 1])
+@pytest.mark.parametrize("kind", [kind for kind, make in KINDS.items() if len(make()) > 1])
 def test_groups_that_are_stepped_one_after_another_take_one_update(kind: str) -> None:
     """As DeepSpeed does it: each inner step sees its group's LR, and the factor moves after the last one."""
     optimizer, factor, used = sgd(KINDS[kind]()), Alike(), []
-    unscaled = lrs_of(optimizer)
+    unscaled = lrs(optimizer)
     optimizer.register_step_pre_hook(lambda stepped, *_: used.append(float(stepped.param_groups[0]["lr"])))
     multiplier = LRMultiplier.of(optimizer)
     multiplier.add(factor)
@@ -404,7 +385,7 @@ def test_groups_that_are_stepped_one_after_another_take_one_update(kind: str) ->
     assert used == pytest.approx([lr * now for now in (0.125, 0.25, 0.5) for lr in unscaled])
     assert [float(group["lr"]) for group in optimizer.state_dict()["param_groups"]] == unscaled
     multiplier.remove(factor)
-    assert lrs_of(optimizer) == unscaled
+    assert lrs(optimizer) == unscaled
 
 
 def test_a_scheduler_that_steps_inside_a_narrowed_step_is_no_change_of_groups() -> None:
@@ -419,12 +400,12 @@ def test_a_scheduler_that_steps_inside_a_narrowed_step_is_no_change_of_groups() 
         pass
     optimizer.param_groups = groups
     multiplier.reset()
-    assert lrs_of(optimizer) == [lr * 0.125 for lr in BASES]
+    assert lrs(optimizer) == [lr * 0.125 for lr in BASES]
     assert len(multiplier.factors) == 3
 
     optimizer.param_groups = groups[1:]
     multiplier.reset()
-    assert lrs_of(optimizer) == [lr * 0.125 for lr in BASES[1:]]
+    assert lrs(optimizer) == [lr * 0.125 for lr in BASES[1:]]
     assert len(multiplier.factors) == 2
 
 
@@ -437,7 +418,7 @@ def test_a_hybrid_takes_one_update_and_saves_the_unscaled_lrs(held: str) -> None
     multiplier.add(factor)
     for _ in range(2):
         hybrid.step()
-    assert lrs_of(hybrid) == [lr * 0.5 for lr in (0.1, 0.05, 0.02)]
+    assert lrs(hybrid) == [lr * 0.5 for lr in (0.1, 0.05, 0.02)]
     saved = [[group["lr"] for group in optimizer.state_dict()["param_groups"]] for optimizer in optimizers]
     assert saved == [[0.1, 0.05], [0.02]]
 
@@ -448,9 +429,9 @@ def test_an_update_whose_groups_are_not_all_stepped_ends_with_the_batch() -> Non
     multiplier = LRMultiplier.of(Hybrid([first, second]))
     multiplier.add(factor)
     first.step()
-    assert lrs_of(first) == [0.1 * 0.125]
+    assert lrs(first) == [0.1 * 0.125]
     multiplier.reset()
-    assert [*lrs_of(first), *lrs_of(second)] == [0.1 * 0.25, 0.02 * 0.25]
+    assert [*lrs(first), *lrs(second)] == [0.1 * 0.25, 0.02 * 0.25]
 
 
 class Joined(Hybrid):
@@ -472,10 +453,10 @@ def test_a_hybrid_without_a_list_of_its_own_is_loaded_in_parts() -> None:
     states[0]["param_groups"][1]["lr"] = 0.5
     for optimizer, state in zip((first, second), states, strict=True):
         optimizer.load_state_dict(state)
-    assert lrs_of(hybrid) == [lr * 0.25 for lr in (0.1, 0.5, 0.02)]
+    assert lrs(hybrid) == [lr * 0.25 for lr in (0.1, 0.5, 0.02)]
 
     hybrid.step()
     multiplier.reset()
-    assert lrs_of(hybrid) == [lr * 0.5 for lr in (0.1, 0.5, 0.02)]
+    assert lrs(hybrid) == [lr * 0.5 for lr in (0.1, 0.5, 0.02)]
     multiplier.remove(factor)
-    assert [*lrs_of(first), *lrs_of(second)] == [0.1, 0.5, 0.02]
+    assert [*lrs(first), *lrs(second)] == [0.1, 0.5, 0.02]

@@ -6,26 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
-from torch.optim import SGD, Optimizer
+from torch.optim import Optimizer
 
 from lr_toolkit import Horizon, ScheduledLR, ScheduleError
 from lr_toolkit.optim.updates import UpdateTracker, hookable_optimizers
+from tests.helpers.optimizers import parameter, sgd
 from tests.helpers.stepping_others import Hybrid, Sharp, Wrapper
 
-
-def weights() -> list[torch.nn.Parameter]:
-    """One weight with a gradient."""
-    weight = torch.nn.Parameter(torch.ones(1))
-    weight.grad = torch.ones(1)
-    return [weight]
-
-
 WAYS: dict[str, tuple[Callable[[], Optimizer], Callable[[Any], Callable[[], Any]]]] = {
-    "SAM's second step": (lambda: Sharp(weights()), lambda optimizer: optimizer.second_step),
-    "SAM's step": (lambda: Sharp(weights()), lambda optimizer: optimizer.step),
-    "a hybrid": (lambda: Hybrid([SGD(weights(), lr=1.0), SGD(weights(), lr=1.0)]), lambda optimizer: optimizer.step),
-    "a wrapper": (lambda: Wrapper(SGD(weights(), lr=1.0)), lambda optimizer: optimizer.step),
+    "SAM's second step": (lambda: Sharp([parameter()]), lambda optimizer: optimizer.second_step),
+    "SAM's step": (lambda: Sharp([parameter()]), lambda optimizer: optimizer.step),
+    "a hybrid": (lambda: Hybrid([sgd([1.0]), sgd([1.0])]), lambda optimizer: optimizer.step),
+    "a wrapper": (lambda: Wrapper(sgd([1.0])), lambda optimizer: optimizer.step),
 }
 
 
@@ -47,8 +39,8 @@ def test_a_schedule_moves_on_with_the_updates_of_the_optimizer_within(way: str) 
 
 def test_an_optimizer_steps_itself_and_no_stranger() -> None:
     """An optimizer in an attribute with other groups has updates of its own."""
-    plain, sharp = SGD(weights(), lr=1.0), Sharp(weights())
-    plain.other = SGD(weights(), lr=1.0)  # type: ignore[attr-defined]  # as any object, it can hold another
+    plain, sharp = sgd([1.0]), Sharp([parameter()])
+    plain.other = sgd([1.0])  # type: ignore[attr-defined]  # as any object, it can hold another
 
     assert hookable_optimizers(plain) == [plain]
     assert hookable_optimizers(sharp) == [sharp, sharp.base_optimizer]
@@ -58,7 +50,7 @@ def test_an_optimizer_steps_itself_and_no_stranger() -> None:
 @pytest.mark.parametrize("held", ["attributes", "list", "dict"])
 def test_optimizers_that_a_hybrid_steps_are_found(held: str) -> None:
     """In attributes, a list or a dict, if their groups are parts of the hybrid's."""
-    first, second, other = (SGD(weights(), lr=1.0) for _ in range(3))
+    first, second, other = (sgd([1.0]) for _ in range(3))
     hybrid = Hybrid([first, second], held)
     hybrid.other = [other]  # type: ignore[attr-defined]  # as any object, it can hold another
 
@@ -120,7 +112,7 @@ def test_a_step_that_raised_is_no_update_until_it_is_called_again() -> None:
 
 def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
     """Its schedule would never move."""
-    optimizer = Wrapper(SGD(weights(), lr=1.0))
+    optimizer = Wrapper(sgd([1.0]))
     del optimizer.optimizer
 
     before = dict(optimizer.param_groups[0])
