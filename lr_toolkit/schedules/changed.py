@@ -315,6 +315,8 @@ def describe_change(timeline: Timeline, configured: Timeline) -> str:
         >>> describe_change(stretched(plan, at=6, until=20), plan)
         'stretch: from update 6 on, what was left of linear() lasts until update 20'
     """
+    if isinstance(timeline, Rewarmed) and not timeline.of.change:
+        return "; ".join(filter(None, [timeline.change, describe_change(timeline.of, configured)]))
     if timeline.change or timeline == configured:
         return timeline.change
     return f"keep: the saved plan, {timeline.text} until {timeline.unit.replace('step', 'update')} {timeline.steps}, then its last LR"

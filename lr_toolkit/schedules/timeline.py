@@ -246,8 +246,7 @@ class ResolvedTimeline(Timeline):
         # A fraction finds its phase exactly; a curve takes an int or a float.
         if not isinstance(offset, (int, float)):
             offset = int(offset) if offset.denominator == 1 else float(offset)
-        factor: float = phase.curve(offset)
-        return factor
+        return float(phase.curve(offset))
 
     def factors(self, ks: NDArray[np.int64]) -> NDArray[np.float64]:
         factors = np.full(ks.shape, self._last)
