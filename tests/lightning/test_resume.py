@@ -50,12 +50,12 @@ class Unplugged(Exception):
 class Mortal(Net):
     """Saves a checkpoint after so many updates, and dies of it."""
 
-    def __init__(self, answer: Any, save: Path | None = None, at: int = -1) -> None:
+    def __init__(self, answer: Any, save: Path | None = None, update: int = -1) -> None:
         super().__init__(answer)
-        self.save, self.at = save, at
+        self.save, self.update = save, update
 
     def on_train_batch_end(self, *_: Any) -> None:
-        if self.save and self.trainer.global_step == self.at:
+        if self.save and self.trainer.global_step == self.update:
             self.trainer.save_checkpoint(self.save)
             raise Unplugged
 
@@ -66,10 +66,10 @@ def scheduled(schedule: str, **options: Any) -> Any:
 
 
 def leg(
-    answer: Any, *, begin: Path | None = None, save: Path | None = None, at: int = -1, **options: Any
+    answer: Any, *, begin: Path | None = None, save: Path | None = None, update: int = -1, **options: Any
 ) -> list[list[float]]:
     """The LRs of a run's updates, from a checkpoint or afresh, to its end or to the update at which it dies."""
-    net = Mortal(answer, save, at)
+    net = Mortal(answer, save, update)
     options = {"max_epochs": 2, **options}
     batches = loader(8)
     if save is None:
@@ -111,27 +111,29 @@ def test_an_interrupted_fit_follows_the_specified_sequence(seed: int, tmp_path: 
         save = tmp_path / f"{number}.ckpt" if end else None
         stop = end or epochs * per_epoch
         options = {"max_epochs": epochs, "accumulate_grad_batches": accumulate}
-        used += leg(scheduled(text, on_change=policy), begin=checkpoint, save=save, at=stop, **options)
+        used += leg(scheduled(text, on_change=policy), begin=checkpoint, save=save, update=stop, **options)
         expected += [route.lrs(Fraction(k)) for k in range(begin, stop)]
         checkpoint = save
 
     assert used == [pytest.approx(lrs, rel=1e-12, abs=1e-15) for lrs in expected]
 
 
-MIDDLES = [(accumulate, at) for accumulate in (1, 2, 3) for at in range(1, math.ceil(8 / accumulate))]
+MIDDLES = [(accumulate, update) for accumulate in (1, 2, 3) for update in range(1, math.ceil(8 / accumulate))]
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
-@pytest.mark.parametrize(("accumulate", "at"), MIDDLES)
-def test_resumed_at_any_update_of_an_epoch_it_is_exact(accumulate: int, at: int, interval: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("accumulate", "update"), MIDDLES)
+def test_resumed_at_any_update_of_an_epoch_it_is_exact(
+    accumulate: int, update: int, interval: Any, tmp_path: Path
+) -> None:
     """Interrupted at any update in mid-epoch, at step and at epoch interval, under accumulation: the very floats."""
     answer = scheduled("warmup('20%') >> cosine(end=0.1)", interval=interval)
     options = {"max_epochs": 5, "accumulate_grad_batches": accumulate}
-    at += math.ceil(8 / accumulate)
-    before = leg(answer, save=tmp_path / "cut.ckpt", at=at, **options)
+    update += math.ceil(8 / accumulate)
+    before = leg(answer, save=tmp_path / "cut.ckpt", update=update, **options)
 
     assert before + leg(answer, begin=tmp_path / "cut.ckpt", **options) == leg(answer, **options)
-    assert len(before) == at
+    assert len(before) == update
 
 
 # --- what Lightning does of its own -------------------------------------------------------------------------------------
@@ -140,9 +142,9 @@ def test_resumed_at_any_update_of_an_epoch_it_is_exact(accumulate: int, at: int,
 class Kept(Net):
     """Saves a checkpoint where a hook of that name comes in epoch ``at``."""
 
-    def __init__(self, answer: Any, path: Path | None = None, hook: str = "", at: int = 0) -> None:
+    def __init__(self, answer: Any, path: Path | None = None, hook: str = "", update: int = 0) -> None:
         super().__init__(answer)
-        self.path, self.at = path, at
+        self.path, self.update = path, update
         if hook:
             setattr(self, hook, self._keep)
 
@@ -150,14 +152,14 @@ class Kept(Net):
         """There is one."""
 
     def _keep(self, *_: Any) -> None:
-        if self.path and not self.trainer.sanity_checking and self.current_epoch == self.at:
+        if self.path and not self.trainer.sanity_checking and self.current_epoch == self.update:
             self.trainer.save_checkpoint(self.path)
 
 
 def test_accumulation_that_lightning_forgets_in_mid_epoch(tmp_path: Path) -> None:
     """In mid-epoch it does not tell ``GradientAccumulationScheduler``, and steps at every batch: the schedule ends with the run."""
     options = {"max_epochs": 3, "callbacks": [GradientAccumulationScheduler({0: 4})]}
-    leg(scheduled("linear()"), save=tmp_path / "cut.ckpt", at=3, **options)
+    leg(scheduled("linear()"), save=tmp_path / "cut.ckpt", update=3, **options)
     net = Net(scheduled("linear()"))
     made = trainer(max_epochs=3, callbacks=[GradientAccumulationScheduler({0: 4})])
     made.fit(net, loader(8), ckpt_path=tmp_path / "cut.ckpt", weights_only=True)
@@ -170,13 +172,13 @@ def test_accumulation_that_lightning_forgets_in_mid_epoch(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 @pytest.mark.parametrize(("before", "now"), [(6, 10), (10, 6), (12, 6), (8, 8)])
-@pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.parametrize("update", [0, 2])
 def test_a_validations_checkpoint_with_epochs_of_another_length(
-    before: int, now: int, at: int, interval: Any, tmp_path: Path
+    before: int, now: int, update: int, interval: Any, tmp_path: Path
 ) -> None:
     """From it Lightning goes on in the epoch that was over, by some batches or by one: the schedule ends with the run."""
     answer, path = scheduled("linear()", interval=interval), tmp_path / "val.ckpt"
-    trainer(max_epochs=4).fit(Kept(answer, path, "on_validation_end", at), loader(before), loader(2))
+    trainer(max_epochs=4).fit(Kept(answer, path, "on_validation_end", update), loader(before), loader(2))
     net, made = Kept(answer), trainer(max_epochs=4)
     made.fit(net, loader(now), loader(2), ckpt_path=path, weights_only=True)
     scheduler = made.lr_scheduler_configs[0].scheduler
@@ -206,12 +208,12 @@ def test_a_checkpoint_of_a_second_fit_goes_on_exactly(interval: Any, tmp_path: P
 class Cut(Net):
     """Dies in one of its hooks after so many updates, with a checkpoint."""
 
-    def __init__(self, answer: Any, hook: str, at: int) -> None:
+    def __init__(self, answer: Any, hook: str, update: int) -> None:
         super().__init__(answer)
-        self.hook, self.at = hook, at
+        self.hook, self.update = hook, update
 
     def _end(self, hook: str) -> None:
-        if (hook, self.trainer.global_step) == (self.hook, self.at):
+        if (hook, self.trainer.global_step) == (self.hook, self.update):
             self.trainer.save_checkpoint("cut.ckpt")
             raise Unplugged
 
@@ -240,17 +242,17 @@ def cut_runs(answer: Any, batches: int, accumulate: int, **options: Any) -> Iter
     """Runs of three epochs that die once at every moment at which a checkpoint is saved; how many updates each has taken."""
     per_epoch = math.ceil(batches / accumulate)
     ends = [per_epoch, 2 * per_epoch]
-    moments = [("batch", at) for at in range(1, 3 * per_epoch)] + [
-        (hook, at) for hook in ("validation", "epoch") for at in ends
+    moments = [("batch", update) for update in range(1, 3 * per_epoch)] + [
+        (hook, update) for hook in ("validation", "epoch") for update in ends
     ]
-    for hook, at in moments:
-        if at < options.get("max_steps", 10**9):
-            net = Cut(answer, hook, at)
+    for hook, update in moments:
+        if update < options.get("max_steps", 10**9):
+            net = Cut(answer, hook, update)
             with pytest.raises(Unplugged):
                 trainer(accumulate_grad_batches=accumulate, num_sanity_val_steps=0, **options).fit(
                     net, loader(batches), loader(1)
                 )
-            yield at
+            yield update
 
 
 # Batches of an epoch and accumulation, before and after: as other ranks, another batch size or accumulation give them.
@@ -269,17 +271,17 @@ def test_at_another_rate_the_run_ends_where_its_schedule_does(
     text = "warmup('25%') >> cosine(end=0.1)"
     answer = scheduled(text)
     old = 3 * math.ceil(before[0] / before[1])
-    for at in cut_runs(answer, *before, max_epochs=3):
+    for update in cut_runs(answer, *before, max_epochs=3):
         used, scheduler = resumed(answer, *now, max_epochs=3)
-        steps, places = old, [at + Fraction(i * (old - at), len(used)) for i in range(len(used))]
-        new = scheduled_factors(text, at + len(used))
-        if all(new(k) == pytest.approx(scheduled_factors(text, old)(k), rel=1e-12) for k in range(at)):
-            steps, places = at + len(used), [Fraction(at + i) for i in range(len(used))]
+        steps, places = old, [update + Fraction(i * (old - update), len(used)) for i in range(len(used))]
+        new = scheduled_factors(text, update + len(used))
+        if all(new(k) == pytest.approx(scheduled_factors(text, old)(k), rel=1e-12) for k in range(update)):
+            steps, places = update + len(used), [Fraction(update + i) for i in range(len(used))]
         factors = scheduled_factors(text, steps)
 
-        assert scheduler.horizon.steps == at + len(used), at
-        assert used == [pytest.approx([0.1 * factors(x), 0.02 * factors(x)]) for x in places], at
-        assert scheduler.get_last_lr() == pytest.approx([0.01, 0.002]), at
+        assert scheduler.horizon.steps == update + len(used), update
+        assert used == [pytest.approx([0.1 * factors(x), 0.02 * factors(x)]) for x in places], update
+        assert scheduler.get_last_lr() == pytest.approx([0.01, 0.002]), update
 
 
 @pytest.mark.parametrize(("before", "now"), RATES)
@@ -291,11 +293,11 @@ def test_at_another_rate_max_steps_is_what_it_was(
     answer = scheduled("warmup('25%') >> cosine(end=0.1)")
     steps = 2 * math.ceil(before[0] / before[1]) + 1
     factors = scheduled_factors("warmup('25%') >> cosine(end=0.1)", steps)
-    for at in cut_runs(answer, *before, max_steps=steps):
+    for update in cut_runs(answer, *before, max_steps=steps):
         used, scheduler = resumed(answer, *now, max_steps=steps)
 
         assert scheduler.horizon.steps == steps
-        assert used == [pytest.approx([0.1 * factors(k), 0.02 * factors(k)]) for k in range(at, steps)], at
+        assert used == [pytest.approx([0.1 * factors(k), 0.02 * factors(k)]) for k in range(update, steps)], update
 
 
 def scheduled_factors(text: str, steps: int) -> Any:
@@ -309,8 +311,8 @@ def test_two_changes_of_the_rate_and_none_after_them(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     answer = scheduled("cosine()")
 
-    def go(accumulate: int, at: int, epochs: int = 6) -> list[float]:
-        net = Cut(answer, "batch", at)
+    def go(accumulate: int, update: int, epochs: int = 6) -> list[float]:
+        net = Cut(answer, "batch", update)
         begin = Path("cut.ckpt") if Path("cut.ckpt").exists() else None
         made = trainer(accumulate_grad_batches=accumulate, max_epochs=epochs)
         with contextlib.suppress(Unplugged):
@@ -329,14 +331,14 @@ def test_two_changes_of_the_rate_and_none_after_them(tmp_path: Path, monkeypatch
         go(1, -1, epochs=8)
 
 
-@pytest.mark.parametrize("at", [8, 11])
-def test_a_schedule_in_epochs_stays_in_its_epochs(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("update", [8, 11])
+def test_a_schedule_in_epochs_stays_in_its_epochs(update: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Milestones at epochs are met where the epochs begin, whatever the rate was before and is now."""
     monkeypatch.chdir(tmp_path)
-    for limit in ({"max_epochs": 5}, {"max_steps": at + 14}):
+    for limit in ({"max_epochs": 5}, {"max_steps": update + 14}):
         answer = scheduled("multistep(['1 epoch', '2 epochs'], gamma=0.5)")
         with pytest.raises(Unplugged):
-            trainer(**limit).fit(Cut(answer, "batch", at), loader(8))
+            trainer(**limit).fit(Cut(answer, "batch", update), loader(8))
         net = Net(answer)
         trainer(accumulate_grad_batches=2, **limit).fit(net, loader(8), ckpt_path="cut.ckpt", weights_only=True)
 
@@ -349,8 +351,8 @@ def test_a_phase_in_steps_to_come_is_a_question_at_another_rate(
     """Twelve updates of a decay are not twelve others: the message has the run's true length, and a policy is followed."""
     monkeypatch.chdir(tmp_path)
     schedule = "warmup('25%') >> linear(over=8) >> hold()"
-    for at in cut_runs(scheduled(schedule), 8, 1, max_epochs=3):
-        if at == 10:
+    for update in cut_runs(scheduled(schedule), 8, 1, max_epochs=3):
+        if update == 10:
             break
     with pytest.raises(
         ScheduleError, match=r"(?s)steps=24, steps_per_epoch=8\).*steps=17, steps_per_epoch=\(8, 5, 4\)"
@@ -367,10 +369,10 @@ def test_epochs_that_are_counted_are_the_same_at_every_rate(tmp_path: Path, monk
     """With ``interval="epoch"`` a change of the rate is none; under ``max_steps`` the epochs that are left are counted anew."""
     monkeypatch.chdir(tmp_path)
     answer = scheduled("linear()", interval="epoch")
-    for at in cut_runs(answer, 8, 1, max_epochs=3):
+    for update in cut_runs(answer, 8, 1, max_epochs=3):
         used, _ = resumed(answer, 8, 2, max_epochs=3)
 
-        assert used[-1][0] == pytest.approx(0.1 / 3), at
+        assert used[-1][0] == pytest.approx(0.1 / 3), update
     list(cut_runs(answer, 8, 1, max_steps=24))
     used, scheduler = resumed(answer, 8, 4, max_steps=24)
 
@@ -387,8 +389,8 @@ def test_a_run_that_has_nothing_left_to_train_is_no_question(tmp_path: Path, mon
     }
     for interval in ("step", "epoch"):
         answer = scheduled("linear()", interval=interval)
-        for at in cut_runs(answer, 8, 1, max_epochs=3):
-            if at == 10:
+        for update in cut_runs(answer, 8, 1, max_epochs=3):
+            if update == 10:
                 break
         for limit in limits[interval]:
             used, scheduler = resumed(answer, 8, 1, **limit)
@@ -432,8 +434,8 @@ def test_of_two_limits_the_one_that_ends_the_run_says_what_it_has_kept(
     monkeypatch.chdir(tmp_path)
     in_steps, in_shares = scheduled("warmup('25%') >> linear(over=8) >> hold()"), scheduled("linear()")
     for answer in (in_steps, in_shares):
-        for at in cut_runs(answer, 8, 1, max_epochs=3, max_steps=1000):
-            if at == 10:
+        for update in cut_runs(answer, 8, 1, max_epochs=3, max_steps=1000):
+            if update == 10:
                 break
         if answer is in_steps:
             with pytest.raises(ScheduleError, match="The plan is not the one in the checkpoint"):
@@ -456,12 +458,12 @@ def test_an_update_that_an_exception_broke_off_is_still_to_come(
             self._end("training")
             return super().training_step(batch, batch_idx)
 
-    for at in range(1, 23):
+    for update in range(1, 23):
         with pytest.raises(Unplugged):
-            trainer(max_epochs=3).fit(Broken(answer, "training", at), loader(8))
+            trainer(max_epochs=3).fit(Broken(answer, "training", update), loader(8))
         used, scheduler = resumed(answer, 8, 3, max_epochs=3)
 
-        assert scheduler.horizon.steps == at + len(used), at
+        assert scheduler.horizon.steps == update + len(used), update
 
 
 # The skipped update that is tested; Lightning says so once in a process.
@@ -550,8 +552,8 @@ def test_what_was_skipped_moves_nothing(cut: int | None, tmp_path: Path) -> None
     answer = scheduled("linear()")
     gradients: list[bool] = []
 
-    def fit(save: Path | None, begin: Path | None, at: int) -> list[list[float]]:
-        net = Skipping(answer, save, at)
+    def fit(save: Path | None, begin: Path | None, update: int) -> list[list[float]]:
+        net = Skipping(answer, save, update)
 
         def real(optimizer: Optimizer, *_: Any) -> None:
             gradients.append(net.one.weight.grad is not None)
@@ -588,9 +590,9 @@ class Transfer(Mortal):
         return optimizer
 
 
-def finetuned(begin: Path | None = None, save: Path | None = None, at: int = -1) -> list[list[float]]:
+def finetuned(begin: Path | None = None, save: Path | None = None, update: int = -1) -> list[list[float]]:
     """The LRs of four epochs, with the backbone unfrozen at the second."""
-    net = Transfer(scheduled("cosine()"), save, at)
+    net = Transfer(scheduled("cosine()"), save, update)
     unfreeze = BackboneFinetuning(
         2, backbone_initial_lr=0.01, lambda_func=lambda epoch: 1.0, train_bn=False, should_align=False
     )
@@ -607,18 +609,18 @@ def test_an_unfrozen_backbone_follows_from_its_own_base() -> None:
     assert [len(lrs) for lrs in used] == [1] * 16 + [2] * 16
     assert [lrs[0] for lrs in used] == pytest.approx(0.1 * factors)
     # At the third epoch the callback writes its own LR, by hand: it holds for one update.
-    assert [lrs[1] for at, lrs in enumerate(used[16:]) if at != 8] == pytest.approx(
-        [0.01 * factor for at, factor in enumerate(factors[16:]) if at != 8]
+    assert [lrs[1] for update, lrs in enumerate(used[16:]) if update != 8] == pytest.approx(
+        [0.01 * factor for update, factor in enumerate(factors[16:]) if update != 8]
     )
     assert used[24][1] == 0.01
 
 
-@pytest.mark.parametrize("at", [5, 18, 23, 27])
-def test_a_resume_after_the_unfreezing_is_exact(at: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("update", [5, 18, 23, 27])
+def test_a_resume_after_the_unfreezing_is_exact(update: int, tmp_path: Path) -> None:
     """Interrupted before and after the group was added, all LRs are the uninterrupted run's."""
-    before = finetuned(save=tmp_path / "cut.ckpt", at=at)
+    before = finetuned(save=tmp_path / "cut.ckpt", update=update)
 
-    assert len(before) == at
+    assert len(before) == update
     assert before + finetuned(begin=tmp_path / "cut.ckpt") == finetuned()
 
 
@@ -680,7 +682,7 @@ def test_a_checkpoint_of_torchs_scheduler_is_refused_and_the_cure_works(tmp_path
     def torchs(net: Net, optimizer: Optimizer) -> Any:
         return [optimizer], [{"scheduler": CosineAnnealingLR(optimizer, 16), "interval": "step"}]
 
-    leg(torchs, save=tmp_path / "torch.ckpt", at=5)
+    leg(torchs, save=tmp_path / "torch.ckpt", update=5)
     with pytest.raises(
         ScheduleError,
         match=r"(?s)saved by another scheduler.*T_max.*step\(self\.trainer\.global_step\) in its on_train_start",
@@ -718,7 +720,7 @@ def test_there_is_a_lightning_checkpoint_of_this_version() -> None:
 
 def test_the_whole_checkpoint_is_read_safely(tmp_path: Path) -> None:
     """``torch.load(weights_only=True)`` reads what Lightning saved; the scheduler's part is below 2 kB and says the plan."""
-    leg(scheduled("warmup(3) >> cosine(end=0.1)"), save=tmp_path / "cut.ckpt", at=5)
+    leg(scheduled("warmup(3) >> cosine(end=0.1)"), save=tmp_path / "cut.ckpt", update=5)
     (state,) = torch.load(tmp_path / "cut.ckpt", weights_only=True)["lr_schedulers"]
 
     assert (state["class"], state["format"], state["last_epoch"]) == ("lr_toolkit.ScheduledLR", 2, 5)

@@ -68,9 +68,11 @@ def test_step_is_step_lr(every: int, gamma: float, base_lrs: list[float], n: int
 @given(st.data(), gammas, bases, st.integers(2, 60))
 def test_multistep_is_multistep_lr(data: st.DataObject, gamma: float, base_lrs: list[float], n: int) -> None:
     """``multistep(milestones, gamma=gamma)`` is ``MultiStepLR(milestones, gamma)``."""
-    at = sorted(data.draw(st.sets(st.integers(1, n - 1), min_size=1, max_size=5)))
+    milestones = sorted(data.draw(st.sets(st.integers(1, n - 1), min_size=1, max_size=5)))
 
-    assert_same(lambda o: lr_scheduler.MultiStepLR(o, at, gamma), multistep(at, gamma=gamma), base_lrs, n)
+    assert_same(
+        lambda o: lr_scheduler.MultiStepLR(o, milestones, gamma), multistep(milestones, gamma=gamma), base_lrs, n
+    )
 
 
 @given(st.floats(0.5, 1.1), bases, lengths)

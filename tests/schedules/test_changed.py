@@ -57,18 +57,18 @@ DIPPING = [
 def timelines(draw: st.DrawFn) -> Timeline:
     """A plan, or up to three changes, one on top of another; each begins after its warmup."""
     timeline: Timeline = plan(draw(st.sampled_from(FALLING)), draw(st.integers(30, 60)))
-    at = 5
+    update = 5
     for _ in range(draw(st.integers(0, 3))):
-        at = draw(st.integers(at, 28))
+        update = draw(st.integers(update, 28))
         kind = draw(st.sampled_from(["stretch", "continue", "rewarm"]))
         if kind == "stretch":
-            timeline = stretched(timeline, at, draw(st.integers(at + 1, 90)))
+            timeline = stretched(timeline, update, draw(st.integers(update + 1, 90)))
         elif kind == "rewarm":
-            timeline = Rewarmed(timeline, at, draw(st.integers(1, min(9, timeline.steps - at))))
+            timeline = Rewarmed(timeline, update, draw(st.integers(1, min(9, timeline.steps - update))))
         else:
-            target, value = plan(draw(st.sampled_from(FALLING)), draw(st.integers(30, 60))), lr(timeline, at)
-            assume(lr(target, 60) >= lr(target, at) or lr(target, 60) <= value)
-            timeline = continued(target, at, value, BASE)
+            target, value = plan(draw(st.sampled_from(FALLING)), draw(st.integers(30, 60))), lr(timeline, update)
+            assume(lr(target, 60) >= lr(target, update) or lr(target, 60) <= value)
+            timeline = continued(target, update, value, BASE)
         if timeline.steps <= 28:
             break
     return timeline
@@ -91,12 +91,12 @@ def test_after_its_end_a_timeline_holds_its_last_lr(timeline: Timeline) -> None:
 
 
 @given(st.integers(0, 59), st.integers(1, 200), st.floats(0, 1))
-def test_stretched_a_linear_decay_is_the_line_between_now_and_the_end(at: int, left: int, part: float) -> None:
+def test_stretched_a_linear_decay_is_the_line_between_now_and_the_end(update: int, left: int, part: float) -> None:
     """Stretched at update ``at``, a linear decay goes straight from its LR there to zero at the new end."""
-    timeline = stretched(plan("linear()", 60), at, at + left)
-    k = at + round(part * left)
+    timeline = stretched(plan("linear()", 60), update, update + left)
+    k = update + round(part * left)
 
-    assert timeline(k) == pytest.approx((60 - at) / 60 * (at + left - k) / left, rel=1e-12, abs=1e-15)
+    assert timeline(k) == pytest.approx((60 - update) / 60 * (update + left - k) / left, rel=1e-12, abs=1e-15)
 
 
 def test_stretched_to_twice_what_is_left_every_second_update_is_an_old_one() -> None:
@@ -119,26 +119,26 @@ def test_before_the_change_a_stretched_timeline_is_the_old_one() -> None:
 def test_a_stretch_of_a_stretch_is_one_stretch(first: int, second: int, left: int, text: str) -> None:
     """It has the LRs of the nested one from its beginning on, and keeps no stretch within."""
     old = stretched(plan(text, 60), first, first + 50)
-    at = min(first + second, first + 49)
-    new, nested = stretched(old, at, at + left), Stretched(old, at, Fraction(at), at + left)
+    update = min(first + second, first + 49)
+    new, nested = stretched(old, update, update + left), Stretched(old, update, Fraction(update), update + left)
 
     assert isinstance(new.of, ResolvedTimeline)
-    assert [new(k) for k in range(at, at + left + 3)] == [nested(k) for k in range(at, at + left + 3)]
+    assert [new(k) for k in range(update, update + left + 3)] == [nested(k) for k in range(update, update + left + 3)]
 
 
 def test_two_thousand_stretches_cost_no_more_than_one() -> None:
     """A run that changes its rate at each resume keeps a small state and exact LRs; the reference is one exact clock."""
     old = plan("warmup(500) >> cosine(end=0.1)", 100_000)
     timeline: Timeline = old
-    position, at = Fraction(0), 0
+    position, update = Fraction(0), 0
     for resume in range(2000):
         rate = Fraction(7, 3) if resume % 2 else Fraction(1, 2)
-        until = at + round((100_000 - position) / rate)
-        timeline = stretched(timeline, at, until)
-        position += 30 * (100_000 - position) / (until - at)
-        at += 30
+        until = update + round((100_000 - position) / rate)
+        timeline = stretched(timeline, update, until)
+        position += 30 * (100_000 - position) / (until - update)
+        update += 30
 
-        assert timeline(at) == pytest.approx(float(old.factor(position)), rel=1e-12)
+        assert timeline(update) == pytest.approx(float(old.factor(position)), rel=1e-12)
     assert isinstance(timeline, Stretched)
     assert isinstance(timeline.of, ResolvedTimeline)
     assert len(json.dumps(timeline.to_state())) < 300
@@ -146,15 +146,15 @@ def test_two_thousand_stretches_cost_no_more_than_one() -> None:
 
 
 @given(st.sampled_from(["cosine()", "linear(end=0.1)", "wsd(5, '20%')"]), st.integers(5, 59), st.floats(0.001, 1))
-def test_continued_the_decay_keeps_its_shape_and_its_end(text: str, at: int, start: float) -> None:
+def test_continued_the_decay_keeps_its_shape_and_its_end(text: str, update: int, start: float) -> None:
     """From the LR in use, the way to the plan's end is passed in the same proportions as in the plan."""
     target = plan(text, 60)
-    end, first = target(60), target(at)
+    end, first = target(60), target(update)
     assume(start >= end)
-    timeline = continued(target, at, start, 1.0)
-    ks = range(at, 61)
+    timeline = continued(target, update, start, 1.0)
+    ks = range(update, 61)
 
-    assert timeline(at) == pytest.approx(start, rel=1e-12)
+    assert timeline(update) == pytest.approx(start, rel=1e-12)
     assert timeline(60) == pytest.approx(end, abs=1e-15)
     assert [(timeline(k) - end) * (first - end) for k in ks] == pytest.approx(
         [(target(k) - end) * (start - end) for k in ks], rel=1e-9, abs=1e-12
@@ -176,18 +176,18 @@ def test_continued_in_the_plans_hold_it_waits_for_the_decay() -> None:
 
 
 @given(st.sampled_from([*FALLING, *DIPPING]), st.integers(5, 70), st.floats(0.001, 1))
-def test_continued_no_lr_leaves_the_way_from_start_to_end(text: str, at: int, start: float) -> None:
+def test_continued_no_lr_leaves_the_way_from_start_to_end(text: str, update: int, start: float) -> None:
     """Each LR lies between the one in use and the plan's last, or a plan that dips on its way or ends above is refused."""
     target = plan(text, 60)
-    end, first = target(60), target(at)
+    end, first = target(60), target(update)
     try:
-        timeline = continued(target, at, start, 1.0)
+        timeline = continued(target, update, start, 1.0)
     except ScheduleError:
         assert text in DIPPING or start < end < first
         return
     low = min(start, timeline(60))
 
-    assert all(low - 1e-12 <= timeline(k) <= start + 1e-12 for k in range(at, 99))
+    assert all(low - 1e-12 <= timeline(k) <= start + 1e-12 for k in range(update, 99))
 
 
 def test_a_plan_that_ends_above_the_lr_in_use_cannot_be_continued() -> None:
@@ -216,30 +216,32 @@ def test_a_plan_that_climbs_cannot_be_continued(text: str) -> None:
         continued(plan(text, 60), 20, 0.1, BASE)
 
 
-@pytest.mark.parametrize("at", [5, 20, 29])
-def test_a_function_that_turns_cannot_be_continued(at: int) -> None:
+@pytest.mark.parametrize("update", [5, 20, 29])
+def test_a_function_that_turns_cannot_be_continued(update: int) -> None:
     """A function of the user's is looked at inside of its phase too: one with restarts has no remaining decay."""
     restarts = custom(lambda i: 1 - i % 30 / 31).resolve(Horizon(60))
     with pytest.raises(ScheduleError, match="still climbs there"):
-        continued(restarts, at, 0.1, 1.0)
+        continued(restarts, update, 0.1, 1.0)
 
     assert continued(restarts, 30, 0.1, 1.0)(30) == 0.1
 
 
-@pytest.mark.parametrize(("at", "until"), [(60, 90), (70, 90), (30, 30), (30, 20)])
-def test_nothing_left_cannot_be_stretched(at: int, until: int) -> None:
+@pytest.mark.parametrize(("update", "until"), [(60, 90), (70, 90), (30, 30), (30, 20)])
+def test_nothing_left_cannot_be_stretched(update: int, until: int) -> None:
     """If the old plan or the new run is over there is nothing to stretch, and the message has both ends."""
     with pytest.raises(ScheduleError, match=rf"ends at 60(?s:.*){until}(?s:.*)Write on_change='replan'"):
-        stretched(plan("cosine()", 60), at, until)
+        stretched(plan("cosine()", 60), update, until)
 
 
 @given(st.integers(0, 40), st.integers(1, 20))
-def test_rewarmed_the_timeline_is_met_after_so_many_equal_steps(at: int, over: int) -> None:
+def test_rewarmed_the_timeline_is_met_after_so_many_equal_steps(update: int, over: int) -> None:
     """Over a constant LR the second warmup climbs by 1/(over + 1) per update, and no update has an LR of zero."""
-    timeline = Rewarmed(plan("hold()", 60), at, over)
+    timeline = Rewarmed(plan("hold()", 60), update, over)
 
-    assert [timeline(at + i) for i in range(over + 1)] == pytest.approx([(i + 1) / (over + 1) for i in range(over + 1)])
-    assert at == 0 or timeline(at - 1) == 1.0
+    assert [timeline(update + i) for i in range(over + 1)] == pytest.approx(
+        [(i + 1) / (over + 1) for i in range(over + 1)]
+    )
+    assert update == 0 or timeline(update - 1) == 1.0
 
 
 @given(timelines())

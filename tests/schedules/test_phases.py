@@ -33,17 +33,17 @@ def plan(text: str, steps: int) -> ResolvedTimeline:
 def timelines(draw: st.DrawFn, texts: Sequence[str] = PHASES, kinds: Sequence[str] = KINDS) -> Timeline:
     """A plan, or up to four changes, one on top of another."""
     timeline: Timeline = plan(draw(st.sampled_from(texts)), draw(st.integers(6, 40)))
-    at = 0
+    update = 0
     for kind in draw(st.lists(st.sampled_from(kinds), max_size=4)):
-        at = draw(st.integers(at, timeline.steps - 1))
+        update = draw(st.integers(update, timeline.steps - 1))
         if kind == "stretch":
-            timeline = stretched(timeline, at, at + draw(st.integers(1, 90)))
+            timeline = stretched(timeline, update, update + draw(st.integers(1, 90)))
         elif kind == "nested stretch":
-            timeline = Stretched(timeline, at, Fraction(at), at + draw(st.integers(1, 90)))
+            timeline = Stretched(timeline, update, Fraction(update), update + draw(st.integers(1, 90)))
         elif kind == "rewarm":
-            timeline = Rewarmed(timeline, at, draw(st.integers(1, min(9, timeline.steps - at))))
+            timeline = Rewarmed(timeline, update, draw(st.integers(1, min(9, timeline.steps - update))))
         else:
-            timeline = Continued(plan("linear()", at + draw(st.integers(1, 30))), at, 0.5)
+            timeline = Continued(plan("linear()", update + draw(st.integers(1, 30))), update, 0.5)
     return timeline
 
 

@@ -45,8 +45,8 @@ def is_due(
         last_row: the step of the last row, -1 before the first; also -1 if a group has joined since.
 
     Example:
-        >>> at = {"interval": "step", "every": 10, "phase_starts": {13}, "last_row": 0}
-        >>> [k for k in range(1, 25) if is_due(Position(k, 0, k), Position(k - 1, 0, k - 1), **at)]
+        >>> options = {"interval": "step", "every": 10, "phase_starts": {13}, "last_row": 0}
+        >>> [k for k in range(1, 25) if is_due(Position(k, 0, k), Position(k - 1, 0, k - 1), **options)]
         [9, 13, 19]
     """
     if last_row < 0 or (now.scheduler_step in phase_starts and now.scheduler_step != before.scheduler_step):
