@@ -14,9 +14,10 @@ import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules import Horizon, Schedule, hold, linear
+from lr_toolkit.schedules.placement import ResolvedPhase
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
 from lr_toolkit.schedules.same_history import same_history
-from lr_toolkit.schedules.timeline import ResolvedPhase, ResolvedTimeline
+from lr_toolkit.schedules.timeline import ResolvedTimeline
 
 __all__ = ["check_builder"]
 

@@ -176,7 +176,8 @@ class ScheduledLR(LRScheduler):
         """
         self._adopt_groups()
         if self._gains.observe(float(value), self.binding.bases):
-            self._follow(self.binding.with_gains(self._gains.values))
+            self.binding = self.binding.with_gains(self._gains.values)
+            self._writer.bind(self.binding)
             self._write()
 
     def rebase(self, new: float | Sequence[float]) -> None:
@@ -272,7 +273,7 @@ class ScheduledLR(LRScheduler):
         self.binding = binding
         self.base_lrs = list(binding.bases)
         for group, base in zip(self.optimizer.param_groups, binding.bases, strict=True):
-            group["initial_lr"] = base
+            _set_initial_lr(group, base)
         self._writer.bind(binding)
 
     def _checked_update(self, update: object) -> int:
@@ -430,6 +431,15 @@ def _base_of(group: dict[str, Any], index: int) -> float:
             "Write lr=1e-3 for the optimizer."
         )
     return base
+
+
+def _set_initial_lr(group: dict[str, Any], base: float) -> None:
+    """Write a base LR, in place if it is a tensor: a compiled optimizer would compile again for a value of another type."""
+    initial = group.get("initial_lr")
+    if isinstance(initial, Tensor):
+        initial.detach().fill_(base)
+    elif initial != base:
+        group["initial_lr"] = base
 
 
 def _remove(handles: Sequence[Any]) -> None:

@@ -7,7 +7,9 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
+
+import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.duration import Duration
@@ -16,6 +18,9 @@ from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shape import evenly_spread
 from lr_toolkit.schedules.shapes.warmup import Warmup
 from lr_toolkit.schedules.timeline import ExactPhase, ResolvedTimeline, Timeline
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Continued", "Rewarmed", "Stretched", "continued", "describe_change", "stretched", "timeline_from"]
 
@@ -219,9 +224,9 @@ def continued(plan: Timeline, at: int, value: float, base: float) -> Continued:
             f"on_change='continue' at update {at}: the LR in use, {value:.6g}, lies below {base * last:.6g}, at which the plan ends, "
             "so the way there is no decay. Write a lower end=, or on_change='replan'."
         )
+    later = plan.factors(_turns_after(plan, at))
     # A plan that dips below its end has to climb back to it.
-    later = [plan.factor(update) for update in _turns_after(plan, at)]
-    if any(factor > first * (1 + _TOLERANCE) or factor < last * (1 - _TOLERANCE) for factor in later):
+    if (later > first * (1 + _TOLERANCE)).any() or (later < last * (1 - _TOLERANCE)).any():
         raise ScheduleError(
             f"on_change='continue' at update {at}: {plan.text} still climbs there, so there is no remaining decay to run from "
             "the LR in use. Write on_change='replan'."
@@ -229,12 +234,12 @@ def continued(plan: Timeline, at: int, value: float, base: float) -> Continued:
     return Continued(plan, at, value / base if base else first)
 
 
-def _turns_after(plan: Timeline, at: int) -> set[int]:
+def _turns_after(plan: Timeline, at: int) -> NDArray[np.int64]:
     """Updates after ``at``, among them each at which the factor may be highest or lowest."""
     updates = {plan.steps, *(update for edge in plan.edges for update in (edge - 1, edge))}
     if not plan.is_monotone:
         updates |= {at + offset for offset in evenly_spread(plan.steps - at, _SAMPLES)}
-    return {update for update in updates if update > at}
+    return np.array([update for update in updates if update > at], np.int64)
 
 
 @final
@@ -310,6 +315,8 @@ def describe_change(timeline: Timeline, configured: Timeline) -> str:
         >>> describe_change(stretched(plan, at=6, until=20), plan)
         'stretch: from update 6 on, what was left of linear() lasts until update 20'
     """
+    if isinstance(timeline, Rewarmed) and not timeline.of.change:
+        return "; ".join(filter(None, [timeline.change, describe_change(timeline.of, configured)]))
     if timeline.change or timeline == configured:
         return timeline.change
     return f"keep: the saved plan, {timeline.text} until {timeline.unit.replace('step', 'update')} {timeline.steps}, then its last LR"

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from lr_toolkit.schedules.placement import ResolvedPhase
 from lr_toolkit.schedules.shape import evenly_spread
-from lr_toolkit.schedules.timeline import ResolvedPhase, ResolvedTimeline, Timeline
+from lr_toolkit.schedules.timeline import ResolvedTimeline, Timeline
 
 __all__ = ["only_hold_grew", "same_history"]
 
@@ -76,12 +77,12 @@ def _same_between(before: ResolvedTimeline, now: ResolvedTimeline, start: int, e
     def agree(ks: np.ndarray) -> bool:
         return np.allclose(before.factors(ks), now.factors(ks), rtol=_TOLERANCE, atol=0.0)
 
+    if _is_constant(before, start, end) and _is_constant(now, start, end):
+        return agree(np.array([start]))
     # Curves that differ do so nearly everywhere. A curve that is wrongly equal to another is found here too.
     if not agree(np.array([start + offset for offset in evenly_spread(end - start, _SAMPLES)], np.int64)):
         return False
     was, new = _phase_at(before, start), _phase_at(now, start)
     if was is not None and new is not None and was.start == new.start and was.curve == new.curve:
-        return True
-    if _is_constant(before, start, end) and _is_constant(now, start, end):
         return True
     return all(agree(np.arange(k, min(k + _CHUNK, end))) for k in range(start, end, _CHUNK))

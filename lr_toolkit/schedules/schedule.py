@@ -11,8 +11,8 @@ from lr_toolkit.schedules.duration import Duration
 from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
 from lr_toolkit.schedules.shape import Shape
-from lr_toolkit.schedules.text import call_text, evaluate
-from lr_toolkit.schedules.timeline import ResolvedTimeline, schedule_text
+from lr_toolkit.schedules.text import call_text, evaluate, schedule_text
+from lr_toolkit.schedules.timeline import ResolvedTimeline
 
 __all__ = ["Schedule", "ScheduleLike", "parse"]
 

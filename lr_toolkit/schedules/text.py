@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration
 
-__all__ = ["LONGEST", "argument_text", "call_fields", "call_text", "evaluate"]
+__all__ = ["LONGEST", "argument_text", "call_fields", "call_text", "evaluate", "schedule_text"]
 
 LONGEST = 20_000
 
@@ -45,6 +45,11 @@ def call_text(shape: Any, **instead: Any) -> str:
             keyword = "" if _is_positional(field, shape) else f"{field.name}="
             arguments.append(f"{keyword}{argument_text(value)}")
     return f"{shape.name}({', '.join(arguments)})"
+
+
+def schedule_text(shapes: Sequence[Any]) -> str:
+    """The builders' calls, joined by ``>>``."""
+    return " >> ".join(call_text(shape) for shape in shapes)
 
 
 def call_fields(shape: Any) -> list[Field[Any]]:

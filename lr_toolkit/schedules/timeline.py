@@ -6,24 +6,22 @@ import math
 import operator
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.duration import ENDLESS, decimal
-from lr_toolkit.schedules.horizon import Horizon, horizon_state, round_half_up
-from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
-from lr_toolkit.schedules.text import call_text
+from lr_toolkit.schedules.horizon import Horizon, horizon_state
+from lr_toolkit.schedules.placement import ResolvedPhase, check_horizon, place_phases
+from lr_toolkit.schedules.shape import Shape
+from lr_toolkit.schedules.text import call_text, schedule_text
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["ExactPhase", "Phase", "ResolvedPhase", "ResolvedTimeline", "Timeline", "schedule_text"]
+__all__ = ["ExactPhase", "Phase", "ResolvedTimeline", "Timeline"]
 
 
 @final
@@ -177,29 +175,6 @@ class Timeline(ABC):
 
 @final
 @dataclass(frozen=True, slots=True)
-class ResolvedPhase:
-    """A phase in its place: updates ``start`` to ``end - 1`` follow ``curve``."""
-
-    start: int
-    end: int
-    shape: Shape
-    curve: Curve
-
-    @property
-    def length(self) -> int:
-        """How many updates it has."""
-        return self.end - self.start
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it is meant to move the level and does not, such as a ``step`` whose interval is longer than its phase."""
-        if not (self.shape.moves and self.length and self.curve.is_monotone and not self.curve.edges):
-            return False
-        return bool(self.curve(0) == self.curve.end)
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class ResolvedTimeline(Timeline):
     """The phases of a schedule on a run of known length.
 
@@ -233,8 +208,8 @@ class ResolvedTimeline(Timeline):
     _last: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _check_horizon(self.shapes, self.horizon)
-        resolved_phases = _resolve(self.shapes, self.horizon, self.base)
+        check_horizon(self.shapes, self.horizon)
+        resolved_phases = place_phases(self.shapes, self.horizon, self.base)
         object.__setattr__(self, "resolved_phases", resolved_phases)
         object.__setattr__(self, "_ends", [phase.end for phase in resolved_phases])
         object.__setattr__(self, "_last", float(resolved_phases[-1].curve.end))
@@ -268,11 +243,10 @@ class ResolvedTimeline(Timeline):
             return self._last
         phase = self.resolved_phases[index]
         offset = k - phase.start
-        # A curve takes an int or a float. To ask isinstance for Fraction, an abstract class's heir, takes as long as the curve.
-        if type(offset) is Fraction:
+        # A fraction finds its phase exactly; a curve takes an int or a float.
+        if not isinstance(offset, (int, float)):
             offset = int(offset) if offset.denominator == 1 else float(offset)
-        factor: float = phase.curve(offset)
-        return factor
+        return float(phase.curve(offset))
 
     def factors(self, ks: NDArray[np.int64]) -> NDArray[np.float64]:
         factors = np.full(ks.shape, self._last)
@@ -307,75 +281,6 @@ class ResolvedTimeline(Timeline):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ResolvedTimeline, (self.shapes, self.horizon, self.base)  # the curves are made again
-
-
-def schedule_text(shapes: Sequence[Shape]) -> str:
-    """The builders' calls, joined by ``>>``."""
-    return " >> ".join(call_text(shape) for shape in shapes)
-
-
-def _check_horizon(shapes: Sequence[Shape], horizon: object) -> None:
-    if not isinstance(horizon, Horizon):
-        raise ScheduleError(
-            f"{schedule_text(shapes)} on horizon={shorten(horizon)}: the length of a run is a Horizon. Write Horizon(steps=1000)."
-        )
-    if max((horizon.steps, *(horizon.epoch_steps or ()))) >= ENDLESS:
-        raise ScheduleError(
-            f"{schedule_text(shapes)} on {shorten(horizon)}: is longer than any run or epoch, which has fewer than 10^11 "
-            "steps. Write the length of yours, for example Horizon(steps=1000, steps_per_epoch=100)."
-        )
-
-
-def _resolve(shapes: Sequence[Shape], horizon: Horizon, base: float | None) -> tuple[ResolvedPhase, ...]:
-    """The phases in their places, each bound at the level at which the phase before it ended."""
-    resolved_phases: list[ResolvedPhase] = []
-    level = 1.0
-    try:
-        positions = _positions(shapes, horizon)
-        for shape, (position, after) in zip(shapes, pairwise(positions), strict=True):
-            start, end = round_half_up(position), round_half_up(after)
-            context = PhaseContext(start, end - start, position, horizon, level, base)
-            curve = shape.relative_to(_example_base(shapes) if base is None else base).bind(context)
-            resolved_phases.append(ResolvedPhase(start, end, shape, curve))
-            level = float(curve.end)
-    except ScheduleError as error:
-        raise ScheduleError(f"{error} (In {schedule_text(shapes)} on {horizon!r}.)") from error.__cause__
-    return tuple(resolved_phases)
-
-
-def _example_base(shapes: Sequence[Shape]) -> float:
-    """A base value that places absolute levels; no round number, so that none of them equals a factor by chance."""
-    return math.pi * (1.0 + max((level for shape in shapes for level in shape.absolute_levels), default=0.0))
-
-
-def _positions(shapes: Sequence[Shape], horizon: Horizon) -> list[Fraction]:
-    """The exact beginnings of the phases, and the end of the last; the open phase takes what the others leave."""
-    opening = next((index for index, shape in enumerate(shapes) if shape.over is None), len(shapes))
-    before, after = [Fraction(0)], [Fraction(horizon.steps)]
-    for shape in shapes[:opening]:
-        if shape.over is not None:
-            before.append(horizon.after(before[-1], shape.over))
-    if opening == len(shapes):
-        if before[-1] > horizon.steps:
-            raise _too_long(horizon, before[-1])
-        return before
-    for shape in reversed(shapes[opening + 1 :]):
-        if shape.over is not None:
-            after.append(horizon.after(after[-1], shape.over, -1))
-    if round_half_up(after[-1]) <= round_half_up(before[-1]):
-        raise _too_long(horizon, before[-1] + horizon.steps - after[-1], call_text(shapes[opening]))
-    return before + after[::-1]
-
-
-def _too_long(horizon: Horizon, taken: Fraction, left_out: str = "") -> ScheduleError:
-    nothing = f" and leave nothing for {left_out}" if left_out else ""
-    steps = decimal(taken)
-    if taken > horizon.steps and steps == str(horizon.steps):  # the decimals do not show the difference
-        steps = f"more than {steps}"
-    return ScheduleError(
-        f"The schedule does not fit: its phases take {steps} steps{nothing}, and the run has {horizon.steps}. "
-        "Lengthen the run, or shorten a phase, for example to a share of the run: over='5%'."
-    )
 
 
 def _plain(base_lr: object) -> float:

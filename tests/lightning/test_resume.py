@@ -414,7 +414,7 @@ def test_a_schedule_that_fits_no_run_is_refused_without_advice_on_its_length(
     """A function that gives a negative factor is wrong on every horizon, from a checkpoint too."""
     monkeypatch.chdir(tmp_path)
     next(cut_runs(scheduled("linear()"), 8, 1, max_epochs=3))
-    with pytest.raises(ScheduleError, match=r"gave -\d+ for step") as caught:
+    with pytest.raises(ScheduleError, match=r"returned -\d+ for step") as caught:
         resumed(
             lambda net, optimizer: configure_optimizers(optimizer, custom(lambda i: 1 - i), net.trainer),
             8,
