@@ -71,7 +71,7 @@ class Row:
             f"{show_ratio(ratios[name])} of {name} ({show_seconds(self.others[name])})" for name in self.others
         )
         limits = ", ".join(
-            f"≤ {limit:.2g} of {name}: {'yes' if ratios[name] <= limit else '**no**'}"
+            f"≤ {limit:.3g} of {name}: {'yes' if ratios[name] <= limit else '**no**'}"
             for name, limit in self.limits.items()
         )
         return f"| {self.what} | {show_seconds(self.ours)} | {peers} | {limits} |"
