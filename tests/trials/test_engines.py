@@ -6,19 +6,21 @@ import copy
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import lightning as L
 import pytest
 import pytorch_warmup
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch.optim import SGD, Optimizer, swa_utils
 from torch.optim import lr_scheduler as torch_lr
 
-from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduledLR, ScheduleError, ScheduleWarning, configure_optimizers
-from tests.helpers.fits import Probe, fit
-from tests.helpers.optimizers import lrs, sgd, through_a_file
+from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduledLR, ScheduleError, configure_optimizers
+from tests.helpers.fits import Probe, Recorder, fit
+from tests.helpers.optimizers import sgd, through_a_file
 
 PLAN, RUN = "linear()", Horizon(10)
 LINEAR = [0.1 * (1 - k / 10) for k in range(10)]
@@ -240,8 +242,13 @@ class ZeRO:
         self.optimizer.step()
         self.optimizer.param_groups = original_param_groups
 
+    def zero_grad(self) -> None:
+        """The partitions have none between two steps."""
+
     def step(self, closure: Any = None) -> None:
         """One update of all groups."""
+        if closure is not None:
+            closure()
         for i, group in enumerate(self.optimizer.param_groups):
             for partition in group["params"]:
                 partition.grad = torch.ones_like(partition)
@@ -277,6 +284,53 @@ for kind, make in {"number": sgd, "tensor": tensor_sgd}.items():
             entry(f"ZeRO, {kind}, {groups} groups, {options}", LINEAR)(
                 lambda make=make, groups=groups, options=options: zero(make, groups, **options)
             )
+
+
+class ZeROStrategy(SingleDeviceStrategy):
+    """Puts the wrapper in the place of the optimizers, as Lightning's DeepSpeedStrategy does."""
+
+    def setup_optimizers(self, trainer: L.Trainer) -> None:
+        """Wrap them."""
+        super().setup_optimizers(trainer)
+        self.optimizers = [ZeRO(optimizer) for optimizer in self.optimizers]  # type: ignore[misc]  # as DeepSpeedStrategy
+
+
+def ours(net: Probe) -> Any:
+    """This package's scheduler."""
+    return configure_optimizers(net.sgd(), PLAN, net.trainer)
+
+
+def nobody(net: Probe) -> Any:
+    """No scheduler."""
+    return net.sgd()
+
+
+RAMP = [0.25, 0.5, 0.75, *[1.0] * 5]
+CONSTANT = [1.0] * 8
+DECAY = [1 - k / 8 for k in range(8)]
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize(
+    ("answer", "warms_up", "factors"),
+    [
+        (ours, False, DECAY),
+        (nobody, False, CONSTANT),
+        (nobody, True, RAMP),
+        (ours, True, [ramp * factor for ramp, factor in zip(RAMP, DECAY, strict=True)]),
+    ],
+)
+def test_zero_in_lightning(answer: Any, warms_up: bool, factors: list[float], groups: int) -> None:
+    """Every group uses its LR in each inner step, and the monitor has a row for each update with the LR of every group."""
+    net, recorder, monitor = Probe(answer, groups=groups), Recorder(), LRMonitor()
+    callbacks = [LRWarmup(3), monitor] if warms_up else [monitor]
+    fit(net, *callbacks, logger=recorder, log_every_n_steps=1, strategy=ZeROStrategy(torch.device("cpu")))
+
+    expected = [0.1 * factor for factor in factors]
+    assert [lr for _, (lr,) in net.used] == pytest.approx([lr for lr in expected for _ in range(groups)])
+    rows = [[row[name] for name in sorted(row) if name.startswith("lr/")] for _, row in recorder.lrs("lr/")]
+    assert rows == [pytest.approx([lr] * groups) for lr in expected]
+    assert monitor.findings == ()
 
 
 # --- calls of step() that do not match the updates --------------------------------------------------------------------
