@@ -257,7 +257,9 @@ class ZeRO:
                 partition.grad = None
 
 
-def zero(make: Callable[[list[float]], SGD], groups: int, *, needs_gradient: bool = False, load: bool = False) -> list[float]:
+def zero(
+    make: Callable[[list[float]], SGD], groups: int, *, needs_gradient: bool = False, load: bool = False
+) -> list[float]:
     """Ten updates by ZeRO."""
     optimizer = make([0.1] * groups)
     scheduler = ScheduledLR(optimizer, PLAN, RUN)
@@ -363,7 +365,11 @@ def _() -> list[float]:
     return loop(optimizer, ScheduledLR(optimizer, PLAN, RUN).step, 10)
 
 
-@entry("steps to a resume point before any update", LINEAR[:2], warning=r"scheduler.step\(\) came before .* call scheduler.step\(n\)")
+@entry(
+    "steps to a resume point before any update",
+    LINEAR[:2],
+    warning=r"scheduler.step\(\) came before .* call scheduler.step\(n\)",
+)
 def _() -> list[float]:
     optimizer = sgd([0.1])
     scheduler = ScheduledLR(optimizer, PLAN, RUN)
