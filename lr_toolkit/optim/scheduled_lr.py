@@ -166,7 +166,8 @@ class ScheduledLR(LRScheduler):
 
     def _warn_of_idle_step(self) -> None:
         """Warn once of a ``step()`` before any update, and once of a loop that calls it more often than ``optimizer.step()``."""
-        if self._step_count == 1:
+        # Lightning makes the call in the right order, even if a GradScaler skips the first update.
+        if self._step_count == 1 and not self.needs_gradient:
             self._step_count += 1
             warnings.warn(
                 "scheduler.step() came before any optimizer.step(), so the learning rate stays where it is. Call "
@@ -175,7 +176,7 @@ class ScheduledLR(LRScheduler):
                 UserWarning,
                 stacklevel=3,
             )
-        elif not self.needs_gradient:  # under Lightning, which steps even if there was no gradient
+        else:
             self._idle_steps.note(self.last_epoch)
 
     def _refuse_peers(self) -> None:
@@ -374,6 +375,7 @@ class ScheduledLR(LRScheduler):
         self._has_counted = False
         if self.needs_gradient and not self._probe.has_gradient(optimizer):
             self._step_count = max(self._step_count, 2)  # the order of the calls is right
+            self._idle_steps.forget()
             return
         self._updated = True
         # A CUDA graph replays this update without calling the hook: every step() counts until the next call.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["IdleSteps", "schedulers_on"]
 
 _UPDATES = 3  # in a row; a GradScaler does not skip every second update
-_CALLS = 8  # for one update
+_CALLS = 17  # for one update; a GradScaler of 65536 skips sixteen until it is at 1
 
 _schedulers: WeakKeyDictionary[Optimizer, WeakSet[ScheduledLR]] = WeakKeyDictionary()
 
@@ -37,6 +37,11 @@ class IdleSteps:
         self._calls = 0  # too many, in the updates in a row
         self._updates = 0
         self._has_warned = False
+
+    def forget(self) -> None:
+        """Note a call of ``optimizer.step()`` that was no update."""
+        self._calls = self._updates = 0
+        self._update = -1
 
     def note(self, update: int) -> None:
         """Note a call of ``step()`` at ``update`` that did not count."""
