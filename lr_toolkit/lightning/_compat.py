@@ -27,6 +27,7 @@ __all__ = [
     "saved_hyperparameters",
     "steps_schedulers_itself",
     "syncs_tensorboard",
+    "validated_metrics",
 ]
 
 
@@ -117,6 +118,12 @@ def epoch_metrics(trainer: Trainer) -> dict[str, Any]:
     """The metrics that were logged in the training epoch that ends, for callbacks. A value of the epoch replaces that of a step."""
     results = trainer.fit_loop._results
     return {**results.metrics(True)["callback"], **results.metrics(False)["callback"]}
+
+
+def validated_metrics(trainer: Trainer) -> set[str]:
+    """The names of what the last validation of a fit has logged for its epoch; the sanity validation keeps no metric."""
+    results = trainer.fit_loop.epoch_loop.val_loop._results
+    return {results._forked_name(metric, False)[1] for metric in results.values() if metric.meta.on_epoch}
 
 
 def logger_prefix(logger: Any) -> str:

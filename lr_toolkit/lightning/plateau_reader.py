@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from lr_toolkit.optim import ScheduledLR
 
-__all__ = ["attach_plateau", "gathered", "has_reader"]
+__all__ = ["attach_plateau", "gathered", "has_reader", "nearest_names"]
 
 
 def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
@@ -159,7 +160,7 @@ class _PlateauReader(Callback):
                 f"and {self._monitor!r} is not logged there. Leave out every= to read it when it is produced, or write "
                 f"self.log({self._monitor!r}, value) in training_step."
             )
-        near = get_close_matches(self._monitor, names, n=1)
+        near = nearest_names(self._monitor, names)
         fix = f"Did you mean monitor={near[0]!r}?" if near else f"Log it: self.log({self._monitor!r}, value)."
         if not trainer.enable_validation:
             fix = f"This run does not validate: give trainer.fit(...) a validation dataloader, or log it in training. {fix}"
@@ -183,6 +184,13 @@ class _PlateauReader(Callback):
         if mean is not None:
             self._readings += 1
             self.scheduler.observe(mean)
+
+
+def nearest_names(name: str, names: Collection[str], *, cutoff: float = 0.6) -> list[str]:
+    """The metrics that ``name`` may have meant: those that begin with it, as ``val_loss/dataloader_idx_0`` does, or a similar one."""
+    return sorted(known for known in names if known.startswith(f"{name}/")) or get_close_matches(
+        name, names, n=1, cutoff=cutoff
+    )
 
 
 def _mean_over_ranks(trainer: Trainer, value: Tensor | None) -> float | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -13,9 +16,15 @@ from torch.optim import Optimizer
 
 from lr_toolkit.optim.binding import Binding
 
-__all__ = ["GroupWriter", "send"]
+__all__ = ["GroupWriter", "Holding", "send"]
 
 Group: TypeAlias = "dict[str, Any]"
+
+_PRECISION = 1e-6  # of an LR that may have been a float32 tensor
+
+
+def _are_close(held: Any, value: float) -> bool:
+    return math.isclose(held, value, rel_tol=_PRECISION)
 
 
 def send(to: Tensor, values: Sequence[float]) -> None:
@@ -26,11 +35,32 @@ def send(to: Tensor, values: Sequence[float]) -> None:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Which groups hold a known value; of tensors their device knows it, and the host does not wait for it.
+
+    Attributes:
+        groups: the number of groups.
+        numbers: the groups with a number that hold a known one.
+        masks: the same for each block of tensors.
+    """
+
+    groups: int
+    numbers: frozenset[int]
+    masks: tuple[Tensor, ...]
+
+    def includes(self, index: int) -> bool:
+        """Whether a group held a known number, or has joined since."""
+        return index in self.numbers or index >= self.groups
+
+
+@final
 class GroupWriter:
     """Writes group[key] = level * factor to every group of an optimizer.
 
     A tensor in a group is rebound once, to a view of a buffer. From then on it is filled in place and keeps its identity, as
-    a captured CUDA graph and a compiled optimizer step need it.
+    a captured CUDA graph and a compiled optimizer step need it. If something else replaces the tensor, or the whole group, the
+    next write puts the view back.
     """
 
     def __init__(self, optimizer: Optimizer, binding: Binding) -> None:
@@ -68,11 +98,33 @@ class GroupWriter:
 
     def write(self, k: int) -> None:
         """Write the values of update ``k``."""
+        for block in self._blocks:
+            block.attach(self._optimizer.param_groups)
         timelines = self._binding.timelines
         if len(timelines) == 1:
             self._scale(timelines[0].factor(k))
         else:
             self._write_each(self._binding.values(k))
+
+    def holding(self, groups: Sequence[Group], *candidates: Sequence[float]) -> Holding:
+        """Which of ``groups`` hold what one of ``candidates`` has for them, within the precision of a tensor."""
+        key, count = self._binding.key, len(groups)
+        numbers = [
+            index
+            for index in self._numbers
+            if index < count and any(_are_close(groups[index][key], values[index]) for values in candidates)
+        ]
+        return Holding(count, frozenset(numbers), tuple(block.holding(count, candidates) for block in self._blocks))
+
+    def write_where(self, holding: Holding, k: int) -> None:
+        """Write the values of update ``k`` to the groups that ``holding`` includes."""
+        groups, values = self._optimizer.param_groups, self._binding.values(k)
+        for index in self._numbers:
+            if holding.includes(index):
+                groups[index][self._binding.key] = values[index]
+        for block, mask in zip_longest(self._blocks, holding.masks):
+            included = [holding.includes(index) for index in block.members]
+            block.send_where(torch.tensor(included) if mask is None else mask, values)
 
     def _scale(self, factor: float) -> None:
         """Write level * factor to every group."""
@@ -136,6 +188,23 @@ class _Block:
     def send(self, values: Sequence[float]) -> None:
         """Write a value to each group."""
         send(self.buffer, values)
+
+    def holding(self, count: int, candidates: Sequence[Sequence[float]]) -> Tensor:
+        """A mask of the groups that hold what one of ``candidates`` has for them, or that come behind ``count`` groups."""
+        tolerance = max(_PRECISION, 4 * torch.finfo(self.buffer.dtype).eps)
+        held, mask = self.buffer.to(self.levels.dtype), torch.empty_like(self.levels, dtype=torch.bool)
+        send(mask, [index >= count for index in self.members])
+        for values in candidates:
+            expected = torch.empty_like(self.levels)
+            send(expected, [values[index] if index < count else math.nan for index in self.members])
+            mask |= torch.isclose(held, expected, rtol=tolerance, atol=0.0)
+        return mask
+
+    def send_where(self, mask: Tensor, values: Sequence[float]) -> None:
+        """Write its value to each group of the mask."""
+        new = torch.empty_like(self.buffer)
+        send(new, [values[index] for index in self.members])
+        self.buffer.copy_(torch.where(mask.to(new.device, non_blocking=True), new, self.buffer))
 
 
 @final

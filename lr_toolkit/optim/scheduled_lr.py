@@ -19,7 +19,8 @@ from lr_toolkit.optim.group_writer import GroupWriter
 from lr_toolkit.optim.on_change import OnChange, RunLength, binding_after, check_fit, check_policy, check_state
 from lr_toolkit.optim.plateau.gains import Gains
 from lr_toolkit.optim.plateau.rule import MetricRule
-from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_state, upgraded
+from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_state, loaded_values, upgraded
+from lr_toolkit.optim.step_calls import IdleSteps, schedulers_on
 from lr_toolkit.optim.updates import GradientProbe, hookable_optimizers, is_captured, warn_of_constants
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.changed import describe_change
@@ -123,7 +124,11 @@ class ScheduledLR(LRScheduler):
         self.binding = self.configured
         """What is followed: what the code asks for, or what ``on_change`` made of it. Another value after each change."""
         self._updated = False
+        self._has_counted = False  # whether a step() has counted since the last update
         self._captured = False
+        self._has_peers = False  # whether another scheduler of this class was made for the optimizer
+        self._idle_steps = IdleSteps()
+        self._loaded: list[float] | None = None  # the LRs of a state that was loaded, until they are written
         super().__init__(optimizer, last_epoch)
         self._watch()
 
@@ -148,24 +153,39 @@ class ScheduledLR(LRScheduler):
                 "Capture optimizer.step() alone, and call scheduler.step() after each graph.replay()."
             )
         elif self._updated or self._captured:
+            if self._has_peers:
+                self._refuse_peers()
             self.last_epoch += 1
+            self._has_counted = True
         else:
-            self._warn_of_order()
+            self._warn_of_idle_step()
             return
         self._updated = False
         self._step_count += 1
         self._write()
 
-    def _warn_of_order(self) -> None:
-        """Warn once of a ``step()`` before any update."""
-        if self._step_count == 1:
+    def _warn_of_idle_step(self) -> None:
+        """Warn once of a ``step()`` before any update, and once of a loop that calls it more often than ``optimizer.step()``."""
+        # Lightning makes the call in the right order, even if a GradScaler skips the first update.
+        if self._step_count == 1 and not self.needs_gradient:
             self._step_count += 1
             warnings.warn(
                 "scheduler.step() came before any optimizer.step(), so the learning rate stays where it is. Call "
-                "optimizer.step() first (a GradScaler that skips the first updates does no harm); to look at a "
-                "schedule without training, use schedule.resolve(horizon).values(range(n)).",
+                "optimizer.step() first (a GradScaler that skips the first updates does no harm); to begin at a later update n, "
+                "call scheduler.step(n) once; to look at a schedule without training, use schedule.resolve(horizon).values(range(n)).",
                 UserWarning,
                 stacklevel=3,
+            )
+        else:
+            self._idle_steps.note(self.last_epoch)
+
+    def _refuse_peers(self) -> None:
+        """Refuse another scheduler of this class that has moved with the same update: the last one to step would win."""
+        if any(other._has_counted and other is not self for other in schedulers_on(self.optimizer)):
+            raise ScheduleError(
+                f"ScheduledLR: two schedulers drive one {type(self.optimizer).__name__} and move with each of its updates, so each "
+                "writes its learning rate over that of the other. Keep one scheduler for each optimizer: warmup('500 steps') >> "
+                "cosine() runs one phase after the other. Do not call step() of a scheduler that another one replaces."
             )
 
     def observe(self, value: float | Tensor) -> None:
@@ -243,6 +263,7 @@ class ScheduledLR(LRScheduler):
     def _write(self) -> None:
         self._adopt_groups()
         self._writer.write(self.last_epoch)
+        self._loaded = None
 
     def _adopt_groups(self) -> None:
         """Take in groups that were added since, and the groups of a state that the optimizer has loaded.
@@ -304,6 +325,12 @@ class ScheduledLR(LRScheduler):
         """Register hooks that tell this scheduler of each update, as long as it lives."""
         me = weakref.ref(self)  # the optimizer must not keep a scheduler alive that its owner has dropped
 
+        peers = schedulers_on(self.optimizer)
+        peers.add(self)
+        if len(peers) > 1:
+            for peer in peers:
+                peer._has_peers = True
+
         def before(*_: Any) -> None:
             scheduler = me()
             if scheduler is not None:
@@ -325,8 +352,10 @@ class ScheduledLR(LRScheduler):
     def _before_update(self) -> None:
         """Write the LRs of groups that have joined since the last step, or were loaded."""
         groups = self.optimizer.param_groups
+        if groups is self._groups and len(groups) == self._count:
+            return
         # DeepSpeed leaves only some of the groups for a while within a step; that is no change of groups.
-        if len(groups) < self._count or (groups is self._groups and len(groups) == self._count):
+        if len(groups) < self._count or (len(groups) == self._count and all(map(operator.is_, groups, self._groups))):
             return
         if is_captured():
             raise ScheduleError(
@@ -334,12 +363,20 @@ class ScheduledLR(LRScheduler):
                 "learning rates are not written yet. Take one update before the capture, or call "
                 "scheduler.load_state_dict(state)."
             )
-        self._write()
+        # Another LR than ours stays: SWALR, a dampening or the first part of a SequentialLR may be in charge.
+        known = self._count
+        holding = self._writer.holding(self._groups[:known], self.planned(self.last_epoch))
+        self._adopt_groups()
+        if self._loaded is not None:  # the optimizer's state was loaded after that of this scheduler
+            holding = self._writer.holding(groups[:known], self._loaded, self.planned(self.last_epoch))
+        self._writer.write_where(holding, self.last_epoch)
 
     def _after_update(self, optimizer: Optimizer) -> None:
         """Note that an update happened, if it did."""
+        self._has_counted = False
         if self.needs_gradient and not self._probe.has_gradient(optimizer):
             self._step_count = max(self._step_count, 2)  # the order of the calls is right
+            self._idle_steps.forget()
             return
         self._updated = True
         # A CUDA graph replays this update without calling the hook: every step() counts until the next call.
@@ -376,6 +413,9 @@ class ScheduledLR(LRScheduler):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a ``state_dict``: same counter, same gains; the LRs are computed and written.
 
+        An LR that neither this scheduler nor the saved one has written stays until the next ``step()``, as with torch's
+        schedulers: something else is in charge (SWALR, a dampening, the first part of a SequentialLR).
+
         If the schedule, the horizon or a base LR is not what it was, ``on_change`` decides; by default that is an error that
         lists the LRs under each policy. A new plan that has the same LRs on all updates already taken, or whose open ``hold``
         around this update is longer, is followed without a decision. Gains that a rule has moved stay even if there is no
@@ -400,13 +440,16 @@ class ScheduledLR(LRScheduler):
         binding = binding_after(
             state, configured, on_change=self.on_change, rewarm=self.rewarm, unchanged_unit=unchanged_unit
         )
+        loaded = loaded_values(state)
+        holding = self._writer.holding(self._groups, loaded, self.planned(self.last_epoch))
         self.timeline, self.horizon, self.configured = timeline, timeline.horizon, configured
         self.last_epoch = state["last_epoch"]
         self._gains.load(state, binding.gains)
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.
         self._follow(binding)
         self._updated = state.get("updated", False)
-        self._write()
+        self._writer.write_where(holding, self.last_epoch)
+        self._loaded = loaded
 
 
 def _bound(make: Any, *arguments: Any) -> Binding:
@@ -425,6 +468,11 @@ def _base_of(group: dict[str, Any], index: int) -> float:
         base = float(value)
     except (TypeError, ValueError):
         base = math.nan
+    if value is None and "relative_step" in group:
+        raise ScheduleError(
+            "ScheduledLR: the lr of this Adafactor is None, so it computes its own and no schedule can act on it. Write "
+            "Adafactor(parameters, lr=1e-3, relative_step=False, warmup_init=False)."
+        )
     if not 0.0 <= base < math.inf:
         raise ScheduleError(
             f"ScheduledLR: the lr of parameter group {index} is {shorten(value)}, and a base LR is a finite number, zero or more. "

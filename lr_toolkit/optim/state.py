@@ -34,6 +34,7 @@ __all__ = [
     "followed_from",
     "followed_state",
     "group_count",
+    "loaded_values",
     "upgraded",
 ]
 
@@ -192,3 +193,9 @@ def group_count(state: Mapping[str, Any]) -> int:
     """How many parameter groups a state is of."""
     bases: Sequence[float] = state["followed"]["lr"]["bases"]
     return len(bases)
+
+
+def loaded_values(state: Mapping[str, Any]) -> list[float]:
+    """The LR of each group that the scheduler of a state had written last."""
+    followed = state["followed"]["lr"]
+    return [value * gain for value, gain in zip(followed["values"], followed["gains"], strict=True)]

@@ -159,7 +159,7 @@ class _Reader:
             raise self._foreign(node, _NO_FUNCTION)
         if name not in self._builders:
             known = sorted(set(self._builders) - set(self._without_text))
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(name, known, n=1, cutoff=0.75)  # inverse_sqrt is not one_minus_sqrt
             hint = f"Did you mean {near[0]}(...)? " if near else ""
             raise self._foreign(node.func, f"{hint}The builders are {', '.join(known)}.")
         names = [keyword.arg for keyword in node.keywords]

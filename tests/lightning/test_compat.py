@@ -91,9 +91,9 @@ class Reader(L.Callback):
 
 
 def answer_in_a_fit(ask: Callable[[L.Trainer], Any]) -> Any:
-    """The answer of ``ask`` in the middle of a real fit of three batches."""
+    """The answer of ``ask`` in the middle of a real fit of three batches, after a sanity validation."""
     reader = Reader(ask)
-    fit(Probe(lambda net: net.sgd()), reader, batches=3, log_every_n_steps=2)
+    fit(Probe(lambda net: net.sgd()), reader, batches=3, log_every_n_steps=2, validate=True)
     return reader.answer
 
 
@@ -145,6 +145,7 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
         lambda trainer: [_compat.steps_schedulers_itself(module) for module in (trainer.lightning_module, Stepping())],
         [False, True],
     ),
+    "validated_metrics": (lambda trainer: sorted(_compat.validated_metrics(trainer)), ["val_loss"]),
 }
 
 

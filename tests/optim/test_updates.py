@@ -22,6 +22,7 @@ WAYS: dict[str, tuple[Callable[[], Optimizer], Callable[[Any], Callable[[], Any]
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.filterwarnings("ignore:LR531")  # of the second step(), which is tested here
 def test_a_schedule_moves_on_with_the_updates_of_the_optimizer_within(way: str) -> None:
     """Each update counts once; a second step of the scheduler after it does not count."""
     make, step_of = WAYS[way]

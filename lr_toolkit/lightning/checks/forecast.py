@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.lightning._compat import callbacks_of, steps_schedulers_itself
+from lr_toolkit.lightning.checks.source import steps_schedulers
+from lr_toolkit.lightning.warmup.conflicts import schedulers_of
 from lr_toolkit.lightning.warmup.warmup import LRWarmup
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.multiplier import LRMultiplier
@@ -135,6 +137,8 @@ def _unscaled(
     if len(configs) == len(ours) == 1:
         return _closed_form(ours[0], layout, points)
     if not module.automatic_optimization and configs:
+        return Forecast.none("the module steps its scheduler itself")
+    if schedulers_of(optimizer, trainer, module) and steps_schedulers(module, callbacks_of(trainer)):
         return Forecast.none("the module steps its scheduler itself")
     if steps_schedulers_itself(module):
         return Forecast.none("the module has its own lr_scheduler_step")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lr_toolkit.lightning._compat import callbacks_of, is_a
 from lr_toolkit.lightning.checks.finding import Finding, check
+from lr_toolkit.lightning.checks.source import writes_lr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,6 @@ _WRITERS = {
     ),
     "LearningRateFinder": "writes the LR that it suggests over the schedule's. Give the suggestion to the optimizer as its lr",
 }
-_PACKAGES = ("lightning", "lr_toolkit", "pytorch_lightning")
 
 
 @final
@@ -111,10 +111,10 @@ def _causes(trainer: Trainer, scheduler: ScheduledLR) -> tuple[str, ...]:
         for name, text in _WRITERS.items():
             if is_a(callback, name):
                 return (f"{type(callback).__name__} {text}",)
-    of_user = [type(callback) for callback in callbacks if type(callback).__module__.split(".")[0] not in _PACKAGES]
-    names = f" ({', '.join(kind.__name__ for kind in of_user)})" if of_user else ""
+    writers = [type(owner).__name__ for owner in (trainer.lightning_module, *callbacks) if writes_lr(owner)]
+    writer = " and ".join(writers) if writers else "a callback or hook"
     return (
-        f"a callback{names} or hook writes group['lr'] (scheduler.rebase(lr) changes the plan instead)",
+        f"{writer} writes group['lr'] (scheduler.rebase(lr) changes the plan instead)",
         "a second scheduler holds this optimizer",
         "scheduler.step() was called before optimizer.step(), or more than once for an update",
     )

@@ -6,13 +6,13 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
+from lr_toolkit.lightning.plateau_reader import nearest_names
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
 
@@ -178,7 +178,7 @@ def unknown_metric(info: RunInfo) -> Iterator[str]:
     for monitor in [*(config.monitor for config in _plateaus(info)), *ours]:
         if not info.validated or monitor in info.validated:
             continue
-        near = get_close_matches(monitor, info.validated, n=1, cutoff=0.8)
+        near = nearest_names(monitor, info.validated, cutoff=0.8)
         if near:
             yield (
                 f"The plateau watches {monitor!r}, which validation did not produce. Did you mean monitor={near[0]!r}?"

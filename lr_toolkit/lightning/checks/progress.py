@@ -29,6 +29,7 @@ class RunProgress:
         trainer: the Trainer.
         layout: how the run was going to be divided when it began.
         is_manual: whether the module optimizes by itself.
+        has_steps: whether code of the module or of a callback has a call of a scheduler's ``step()``.
         epochs: the epochs that it has trained since it began, or was resumed.
         batches: the batches of these epochs.
         has_ended: whether training is over.
@@ -37,6 +38,7 @@ class RunProgress:
     trainer: Trainer
     layout: RunLayout
     is_manual: bool
+    has_steps: bool
     epochs: int
     batches: int
     has_ended: bool
@@ -50,12 +52,14 @@ class SchedulerProgress:
     Args:
         config: Lightning's configuration of the scheduler.
         is_stepped_by_module: whether the module steps it: under manual optimization, or in its own ``lr_scheduler_step``.
+        is_stepped_twice: whether code of the module or a callback may step it, beside Lightning.
         steps: how often it was stepped; 0 if it is not counted.
         updates: the updates of its optimizer; 0 if they are not counted, or the optimizer hides them.
     """
 
     config: Any
     is_stepped_by_module: bool
+    is_stepped_twice: bool
     steps: int
     updates: int
 
@@ -102,12 +106,16 @@ class StepCounter:
     Args:
         config: Lightning's configuration of the scheduler.
         is_stepped_by_module: as for ``SchedulerProgress``.
+        is_stepped_twice: as for ``SchedulerProgress``.
         updates: the counter of its optimizer; ``None`` if nothing needs to be counted.
     """
 
-    def __init__(self, config: Any, *, is_stepped_by_module: bool, updates: UpdateCounter | None) -> None:
+    def __init__(
+        self, config: Any, *, is_stepped_by_module: bool, is_stepped_twice: bool, updates: UpdateCounter | None
+    ) -> None:
         self.config = config
         self._is_stepped_by_module = is_stepped_by_module
+        self._is_stepped_twice = is_stepped_twice
         self._updates = updates
         self._first_step = steps_of(config.scheduler) or 0
         self._first_update = updates.count if updates else 0
@@ -119,7 +127,7 @@ class StepCounter:
         if self._updates is not None:
             steps = (steps_of(self.config.scheduler) or 0) - self._first_step
             updates = self._updates.count - self._first_update
-        return SchedulerProgress(self.config, self._is_stepped_by_module, steps, updates)
+        return SchedulerProgress(self.config, self._is_stepped_by_module, self._is_stepped_twice, steps, updates)
 
 
 def steps_of(scheduler: Any) -> int | None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from lr_toolkit.lightning._compat import is_trial
+from lr_toolkit.lightning._compat import callbacks_of, is_trial
 from lr_toolkit.lightning.checks.forecast import Forecast, forecast
+from lr_toolkit.lightning.checks.source import steps_schedulers
 from lr_toolkit.lightning.run_layout import RunLayout, run_layout_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class RunInfo:
     def is_automatic(self) -> bool:
         """Whether Lightning steps the schedulers; under manual optimization the module does."""
         return bool(self.module.automatic_optimization)
+
+    @property
+    def is_stepped_by_lightning(self) -> bool:
+        """Whether Lightning alone steps the schedulers, so that their steps can be counted beforehand."""
+        return self.is_automatic and not steps_schedulers(self.module, callbacks_of(self.trainer))
 
     @property
     def configs(self) -> list[Any]:

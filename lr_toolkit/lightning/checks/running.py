@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
 from lr_toolkit.lightning._compat import is_trial
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.progress import RunProgress, SchedulerProgress
@@ -25,11 +27,45 @@ def never_stepped(run: RunProgress, scheduler: SchedulerProgress) -> str:
         return ""
     reason = "the module has its own lr_scheduler_step. Call scheduler.step() in it"
     if run.is_manual:
-        many = len(run.trainer.lr_scheduler_configs) > 1
-        call = "for scheduler in self.lr_schedulers(): scheduler.step()" if many else "self.lr_schedulers().step()"
-        reason = f"under manual optimization Lightning steps no scheduler. Call {call} after optimizer.step()"
+        reason = f"under manual optimization Lightning steps no scheduler. Call {_call(run, scheduler)}"
     stepped = f"stepped {plural(scheduler.steps, 'time')}" if scheduler.steps else "never stepped"
-    return f"{scheduler.name} was {stepped} in {plural(scheduler.updates, 'update')} of its optimizer: {reason}."
+    return (
+        f"{scheduler.name} was {stepped} in {plural(scheduler.updates, 'update')} of its optimizer{_place(run, scheduler)}: "
+        f"{reason}."
+    )
+
+
+def _place(run: RunProgress, scheduler: SchedulerProgress) -> str:
+    """Which optimizer a scheduler drives, if there are several."""
+    optimizer, optimizers = scheduler.config.scheduler.optimizer, run.trainer.optimizers
+    if len(optimizers) == 1:
+        return ""
+    index = next((index for index, each in enumerate(optimizers) if each is optimizer), None)
+    return (
+        f" ({type(optimizer).__name__})"
+        if index is None
+        else f" ({type(optimizer).__name__}, self.optimizers()[{index}])"
+    )
+
+
+def _call(run: RunProgress, scheduler: SchedulerProgress) -> str:
+    """The call that steps a scheduler under manual optimization, and its place."""
+    configs = run.trainer.lr_scheduler_configs
+    index = next(index for index, config in enumerate(configs) if config is scheduler.config)
+    call = f"self.lr_schedulers(){f'[{index}]' if len(configs) > 1 else ''}.step("
+    if isinstance(scheduler.config.scheduler, ReduceLROnPlateau):
+        metric = scheduler.config.monitor or "val_loss"
+        return f"{call}self.trainer.callback_metrics[{metric!r}]) in on_train_epoch_end"
+    return f"{call}) " + ("after optimizer.step()" if _counts_updates(run, scheduler) else "in on_train_epoch_end")
+
+
+def _counts_updates(run: RunProgress, scheduler: SchedulerProgress) -> bool:
+    """Whether a scheduler is meant to be stepped after each update: by what it says, or by its length."""
+    if scheduler.ours is not None:
+        return scheduler.ours.horizon.unit == "step"
+    length, epochs = length_of(scheduler.config.scheduler), run.layout.epochs or math.inf
+    is_as_long = length and epochs < length.steps and 0.5 < length.steps / max(run.layout.updates, 1) <= 2
+    return bool(scheduler.config.interval == "step" or is_as_long)
 
 
 def _lags_behind(run: RunProgress, scheduler: SchedulerProgress) -> bool:
@@ -45,14 +81,29 @@ def _lags_behind(run: RunProgress, scheduler: SchedulerProgress) -> bool:
 
 def _is_due(run: RunProgress, scheduler: SchedulerProgress) -> bool:
     """Whether a scheduler of torch, which may be meant for every few epochs, should have been stepped by now."""
-    epochs = run.layout.epochs or math.inf
-    length = length_of(scheduler.config.scheduler)
-    counts_updates = length and epochs < length.steps and 0.5 < length.steps / max(run.layout.updates, 1) <= 2
-    if scheduler.config.interval == "step" or counts_updates:
+    if _counts_updates(run, scheduler):
         return True
     if run.has_ended:
         return not is_trial(run.trainer) and bool(run.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch)
-    return bool(run.epochs >= max(epochs / 2, scheduler.config.frequency))
+    if not run.has_steps:
+        return run.epochs >= 1  # nothing in the module will ever step it
+    return bool(run.epochs >= max((run.layout.epochs or math.inf) / 2, scheduler.config.frequency))
+
+
+@check("LR241", "Lightning steps the scheduler, and so does the module", when="during training")
+def stepped_twice(run: RunProgress, scheduler: SchedulerProgress) -> str:
+    """Report a scheduler of torch that the module steps in a hook, although Lightning steps it, too."""
+    config, steps, updates = scheduler.config, scheduler.steps, scheduler.updates
+    if not scheduler.is_stepped_twice or scheduler.ours is not None or not updates:
+        return ""
+    of_lightning = updates if config.interval == "step" else run.epochs // max(config.frequency, 1)
+    if not of_lightning or steps < 1.5 * of_lightning:
+        return ""
+    return (
+        f"{scheduler.name} was stepped {plural(steps, 'time')} in {plural(updates, 'update')} of its optimizer: Lightning steps it "
+        f"(interval={config.interval!r}), and a hook of the module or a callback does so, too. Remove that step(), and return "
+        "{'scheduler': ..., 'interval': 'step'}; or keep it, and return the optimizer without the scheduler."
+    )
 
 
 @check("LR502", "Lightning steps the scheduler although no update happened", when="during training")
@@ -62,7 +113,12 @@ def stepped_without_update(_: RunProgress, scheduler: SchedulerProgress) -> str:
     One skipped update in a hundred is not reported: a ``GradScaler`` finds its scale in this way.
     """
     steps, updates = scheduler.steps, scheduler.updates
-    if scheduler.is_stepped_by_module or not updates or (steps - updates) * 100 <= updates:
+    if (
+        scheduler.is_stepped_by_module
+        or scheduler.is_stepped_twice
+        or not updates
+        or (steps - updates) * 100 <= updates
+    ):
         return ""
     return (
         f"{scheduler.name} was stepped {plural(steps, 'time')} in {plural(updates, 'update')} of its optimizer: Lightning steps it "

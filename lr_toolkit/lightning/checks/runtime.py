@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning._compat import has_whole_gradients, steps_schedulers_itself
+from lr_toolkit.lightning._compat import callbacks_of, has_whole_gradients, steps_schedulers_itself
 from lr_toolkit.lightning.checks.finding import Finding, When, checks_for
 from lr_toolkit.lightning.checks.progress import RunProgress, StepCounter, UpdateCounter, steps_of
+from lr_toolkit.lightning.checks.source import steps_schedulers
 from lr_toolkit.lightning.run_layout import run_layout_of
 from lr_toolkit.optim import ScheduledLR
 
@@ -38,6 +39,7 @@ class RuntimeChecks:
         self._first_batch = _batches(trainer)
         self._reported: set[tuple[str, int]] = set()
         self._updates: dict[int, UpdateCounter] = {}
+        self._has_steps = steps_schedulers(module, callbacks_of(trainer))
         is_hooked = steps_schedulers_itself(module)
         self._counters = [
             self._counter(trainer, config, self._is_manual or (is_hooked and not config.reduce_on_plateau))
@@ -48,13 +50,18 @@ class RuntimeChecks:
         scheduler, updates = config.scheduler, None
         is_per_update = config.interval == "step" and config.frequency == 1 and not config.reduce_on_plateau
         # Ours counts updates itself, so what Lightning steps does not need to be counted again.
-        is_counted = is_stepped_by_module or (is_per_update and not isinstance(scheduler, ScheduledLR))
+        is_stepped_twice = self._has_steps and not (is_stepped_by_module or config.reduce_on_plateau)
+        is_counted = (
+            is_stepped_by_module or is_stepped_twice or (is_per_update and not isinstance(scheduler, ScheduledLR))
+        )
         if is_counted and steps_of(scheduler) is not None:
             key = id(scheduler.optimizer)
             if key not in self._updates:
                 self._updates[key] = UpdateCounter(scheduler.optimizer, needs_gradient=has_whole_gradients(trainer))
             updates = self._updates[key]
-        return StepCounter(config, is_stepped_by_module=is_stepped_by_module, updates=updates)
+        return StepCounter(
+            config, is_stepped_by_module=is_stepped_by_module, is_stepped_twice=is_stepped_twice, updates=updates
+        )
 
     def check(self, trainer: Trainer, *, ended: bool = False) -> list[Finding]:
         """Report what has shown since the last call.
@@ -66,7 +73,7 @@ class RuntimeChecks:
             ScheduleError: with ``strict``, for a schedule of this package that is not stepped.
         """
         epochs, batches = trainer.current_epoch - self._first_epoch, _batches(trainer) - self._first_batch
-        run = RunProgress(trainer, self._layout, self._is_manual, epochs, batches, has_ended=ended)
+        run = RunProgress(trainer, self._layout, self._is_manual, self._has_steps, epochs, batches, has_ended=ended)
         findings = []
         for index, counter in enumerate(self._counters):
             scheduler = counter.progress

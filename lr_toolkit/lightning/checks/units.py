@@ -19,7 +19,7 @@ from lr_toolkit.schedules.text import call_text
 @final
 @dataclass(frozen=True, slots=True)
 class _Stepped:
-    """A scheduler that Lightning is going to step ``steps`` times; of a ``ChainedScheduler``, one of its parts."""
+    """A scheduler that Lightning is going to step until ``steps`` in all; of a ``ChainedScheduler``, one of its parts."""
 
     scheduler: Any
     interval: str
@@ -32,8 +32,8 @@ class _Stepped:
 
 
 def _configs(info: RunInfo) -> Iterator[tuple[Any, int]]:
-    """The configs whose steps are known beforehand, with the number of steps; none in a trial or under manual optimization."""
-    if info.is_trial or not info.is_automatic or not info.layout.updates:
+    """The configs whose steps are known beforehand, with the number of steps; none in a trial, or if the module steps too."""
+    if info.is_trial or not info.is_stepped_by_lightning or not info.layout.updates:
         return
     for config in info.configs:
         needs_epochs = config.interval == "epoch" or config.frequency != 1
@@ -47,7 +47,13 @@ def _stepped(info: RunInfo) -> Iterator[_Stepped]:
         if steps and not _restarts(info, config, steps):
             is_chain = isinstance(config.scheduler, torch_lr.ChainedScheduler)
             for scheduler in config.scheduler._schedulers if is_chain else (config.scheduler,):
-                yield _Stepped(scheduler, config.interval, config.frequency, steps)
+                yield _Stepped(scheduler, config.interval, config.frequency, steps + _taken(info, scheduler))
+
+
+def _taken(info: RunInfo, scheduler: Any) -> int:
+    """The steps of a scheduler in earlier fits; those of a resumed run are among the steps of the run."""
+    taken = getattr(scheduler, "last_epoch", 0)
+    return max(taken, 0) if isinstance(taken, int) and not info.layout.start else 0
 
 
 def _restarts(info: RunInfo, config: Any, steps: int) -> bool:
@@ -243,6 +249,8 @@ def long_horizon(info: RunInfo) -> Iterator[str]:
         if not isinstance(scheduler, ScheduledLR) or scheduler.run_length is not None:
             continue
         given = scheduler.horizon
+        if len(set(given.epoch_steps or ())) > 1 and given.epochs == info.layout.epochs:
+            continue  # epochs of several lengths, of which the Trainer knows the first alone
         if (given.unit, 1) == (stepped.interval, stepped.frequency) and given.steps > 2 * stepped.steps:
             yield (
                 f"ScheduledLR was given horizon=Horizon(steps={given.steps}), and gets {plural(stepped.steps, 'step')} in this "

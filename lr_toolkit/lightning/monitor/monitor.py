@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
+from lr_toolkit.lightning._compat import validated_metrics
 from lr_toolkit.lightning.monitor.monitored_run import MonitoredRun
 from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
@@ -171,7 +172,7 @@ class LRMonitor(Callback):
 
     @override
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._pending = (self._pending or PendingRun()).with_validated(trainer.callback_metrics)
+        self._pending = (self._pending or PendingRun()).with_validated(validated_metrics(trainer))
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

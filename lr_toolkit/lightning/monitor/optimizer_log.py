@@ -75,6 +75,8 @@ class OptimizerLog:
         if latest is None or latest is self.update:
             return False
         self.update, self.step = latest, step
+        if len(latest.groups) > len(self.optimizer.param_groups):
+            self.recorder.drop_groups()
         if latest.bindings != self._bindings:
             self._bindings, self.phase_starts = latest.bindings, _phase_starts(latest.scheduler)
         may_be_due = step >= self._next_log_step or latest.scheduler_step in self.phase_starts

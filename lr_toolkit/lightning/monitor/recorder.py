@@ -114,6 +114,7 @@ class UpdateRecorder:
         self.latest: Update | None = None
         self.scheduler = scheduler
         self.groups: Groups = tuple(optimizer.param_groups)
+        self._source = optimizer.param_groups
         self._readers: dict[str, Callable[[dict[str, Any]], Any]] = {}
         if momentum:
             self._readers["momentum"] = momentum_of
@@ -135,23 +136,36 @@ class UpdateRecorder:
 
     def record(self, *_: Any) -> None:
         """Record what the optimizer's groups hold now as its latest update; also a hook after its ``step``."""
-        optimizer, scheduler = self.optimizer, self.scheduler
-        found = [group["lr"] for group in optimizer.param_groups]
+        scheduler, groups = self.scheduler, self._present_groups()
+        found = [group["lr"] for group in groups]
         lrs: Values = found
         if set(map(type, found)) != {float}:
             if is_captured():  # nothing has been updated, and no copy of ours may get into the graph
                 self._warn_of_replays()
                 return
             lrs = _copies(found)
-        if not are_same(self.groups, optimizer.param_groups):
-            self.groups = tuple(optimizer.param_groups)
+        if not are_same(self.groups, groups):
+            self.groups = tuple(groups)
         others = self._others() if self._has_others else {}
         if scheduler is None:
             self.latest = Update(self.groups, lrs, others)
             return
-        multiplier = LRMultiplier.around(optimizer)
+        multiplier = LRMultiplier.around(self.optimizer)
         factors = multiplier.factors if multiplier else None
         self.latest = Update(self.groups, lrs, others, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
+
+    def drop_groups(self) -> None:
+        """Take the list of groups that there is between two updates as a whole one: groups may have left it."""
+        self._source = self.optimizer.param_groups
+
+    def _present_groups(self) -> Sequence[dict[str, Any]]:
+        """The optimizer's groups; all of them if DeepSpeed leaves only some in the list for a while within an update."""
+        present = self.optimizer.param_groups
+        if present is not self._source:
+            if len(present) < len(self.groups) and set(map(id, self.groups)).issuperset(map(id, present)):
+                return self.groups
+            self._source = present
+        return present
 
     def close(self) -> None:
         """Record no further updates."""

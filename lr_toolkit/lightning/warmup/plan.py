@@ -53,10 +53,19 @@ def plan_ramps(spec: RampSpec, trainer: Trainer, saved: Mapping[str, Any] | None
 
 
 def chosen_optimizers(spec: RampSpec, optimizers: Sequence[Optimizer]) -> list[Optimizer]:
-    """Those of a Trainer's optimizers that are warmed up; an index beyond them is left out."""
+    """Those of a Trainer's optimizers that are warmed up; an index beyond them is left out.
+
+    DeepSpeed puts a wrapper around each, which is no torch optimizer and has it in ``optimizer``.
+    """
+    optimizers = list(map(_without_wrapper, optimizers))
     if spec.optimizers is None:
         return list(optimizers)
     return [optimizers[index] for index in spec.optimizers if index < len(optimizers)]
+
+
+def _without_wrapper(optimizer: Any) -> Any:
+    held = getattr(optimizer, "optimizer", None)
+    return held if isinstance(held, Optimizer) and not isinstance(optimizer, Optimizer) else optimizer
 
 
 def _checked_optimizers(spec: RampSpec, trainer: Trainer) -> list[Optimizer]:

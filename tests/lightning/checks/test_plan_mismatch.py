@@ -62,7 +62,7 @@ class Hand(Callback):
     ("callback", "text"),
     [
         (BackboneFinetuning(1), "Likely causes: BackboneFinetuning writes the LR of the backbone's group.*Write a BaseFinetuning"),
-        (Hand(), r"Likely causes: a callback \(Hand\) or hook writes group\['lr'\]"),
+        (Hand(), r"Likely causes: Hand writes group\['lr'\]"),
     ],
 )  # fmt: skip
 def test_the_callback_is_named(callback: Callback, text: str) -> None:

@@ -519,8 +519,8 @@ def test_a_plateau_that_the_helper_feeds() -> None:
     assert monitor.findings == ()
 
 
-def test_several_schedulers_are_stepped_in_a_loop() -> None:
-    """With several schedulers ``self.lr_schedulers()`` is a list, and the fix steps each of them."""
+def test_each_of_several_schedulers_is_named() -> None:
+    """With several schedulers ``self.lr_schedulers()`` is a list: each finding names the optimizer, and the call by its index."""
 
     class Two(Manual):
         def training_step(self, batch: Any, batch_idx: int) -> None:
@@ -534,12 +534,13 @@ def test_several_schedulers_are_stepped_in_a_loop() -> None:
         return optimizers, [configure_optimizers(each, "cosine()", net.trainer)["lr_scheduler"] for each in optimizers]
 
     monitor = LRMonitor()
-    with pytest.warns(
-        ScheduleWarning, match=r"never stepped.*Call for scheduler in self\.lr_schedulers\(\): scheduler\.step\(\)"
-    ):
+    with pytest.warns(ScheduleWarning, match="never stepped"):
         fit(Two(answer), monitor, max_epochs=2)
 
-    assert codes(monitor) == ["LR501"]  # the same text for both
+    assert codes(monitor) == ["LR501", "LR501"]
+    for index, finding in enumerate(monitor.findings):
+        assert f"(SGD, self.optimizers()[{index}])" in finding.text
+        assert f"Call self.lr_schedulers()[{index}].step() after optimizer.step()" in finding.text
 
 
 # --- ranks ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,66 @@
+"""Notices calls of ``scheduler.step()`` that do not match the updates: too many of them, or of two schedulers at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+from weakref import WeakKeyDictionary, WeakSet
+
+from torch.optim import Optimizer
+
+from lr_toolkit.errors import warn
+
+if TYPE_CHECKING:
+    from lr_toolkit.optim.scheduled_lr import ScheduledLR
+
+__all__ = ["IdleSteps", "schedulers_on"]
+
+_UPDATES = 3  # in a row; a GradScaler does not skip every second update
+_CALLS = 17  # for one update; a GradScaler of 65536 skips sixteen until it is at 1
+
+_schedulers: WeakKeyDictionary[Optimizer, WeakSet[ScheduledLR]] = WeakKeyDictionary()
+
+
+def schedulers_on(optimizer: Optimizer) -> WeakSet[ScheduledLR]:
+    """The schedulers of this package that were made for ``optimizer`` and are alive; a new one adds itself."""
+    return _schedulers.setdefault(optimizer, WeakSet())
+
+
+@final
+class IdleSteps:
+    """Warns once of a loop that calls ``scheduler.step()`` more often than ``optimizer.step()``.
+
+    Such calls are noticed after each of several updates in a row, or many times after one update.
+    """
+
+    def __init__(self) -> None:
+        self._update = -1  # the latest one with a call too many
+        self._calls = 0  # too many, in the updates in a row
+        self._updates = 0
+        self._has_warned = False
+
+    def forget(self) -> None:
+        """Note a call of ``optimizer.step()`` that was no update."""
+        self._calls = self._updates = 0
+        self._update = -1
+
+    def note(self, update: int) -> None:
+        """Note a call of ``step()`` at ``update`` that did not count."""
+        if update not in (self._update, self._update + 1):
+            self._calls = self._updates = 0
+        self._updates += update != self._update
+        self._update = update
+        self._calls += 1
+        if not self._has_warned and (self._updates > _UPDATES or self._calls >= _CALLS * self._updates):
+            self._has_warned = True
+            self._warn()
+
+    def _warn(self) -> None:
+        warn(
+            "LR531",
+            "scheduler.step() is called several times for each optimizer.step(), and counts once: the schedule moves with the "
+            "updates, and its horizon is their number. Call it only after an optimizer.step(). Under accelerate, whose wrapper calls "
+            "it once for each process, do not prepare the scheduler: write if accelerator.sync_gradients: scheduler.step(), and make "
+            "the horizon of the prepared dataloader, Horizon(epochs * len(dataloader)). To begin at a later update n, call "
+            "scheduler.step(n) once.",
+            stacklevel=5,
+        )

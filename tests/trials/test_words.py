@@ -1,0 +1,520 @@
+"""What the package says of a run: one table, with the findings that are right; each line to write is pasted, and its run is quiet."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback
+from torch.optim import SGD, Optimizer
+from torch.optim import lr_scheduler as torch_lr
+from torch.utils.data import DataLoader
+
+from lr_toolkit import (
+    Horizon,
+    LRMonitor,
+    LRWarmup,
+    ReduceOnPlateau,
+    Schedule,
+    ScheduledLR,
+    ScheduleError,
+    ScheduleWarning,
+    configure_optimizers,
+    cosine,
+    hold,
+)
+from tests.helpers import runs
+from tests.helpers.fits import Probe, data, fit
+
+Run = Callable[[LRMonitor], Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A situation.
+
+    Args:
+        run: the run, with the monitor as a callback.
+        finds: what each finding says, in order.
+        raises: the error of Lightning, of torch or of this package that is right.
+        error: what that error says.
+    """
+
+    run: Run
+    finds: tuple[str, ...] = ()
+    raises: type[Exception] | None = None
+    error: str = ""
+
+
+ENTRIES: dict[str, Entry] = {}
+
+
+def entry(name: str, *finds: str, raises: type[Exception] | None = None, error: str = "") -> Any:
+    """Enter the decorated function into the table."""
+
+    def enter(run: Run) -> Run:
+        ENTRIES[name] = Entry(run, finds, raises, error)
+        return run
+
+    return enter
+
+
+def returns(make: Callable[[Optimizer], Any], *, net: type[Probe] = Probe, **options: Any) -> Run:
+    """A fit whose module returns what ``make`` gives: 3 epochs of 8 batches."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd()
+        return {"optimizer": optimizer, "lr_scheduler": make(optimizer)}
+
+    return lambda monitor: fit(net(answer), monitor, **({"max_epochs": 3} | options))
+
+
+# --- a length that is not known ---------------------------------------------------------------------------------------
+
+
+def then_a_lambda(optimizer: Optimizer) -> Any:
+    """A warmup, then a function whose length nobody knows."""
+    parts = [torch_lr.LinearLR(optimizer, 0.1, 1.0, 3), torch_lr.LambdaLR(optimizer, lambda k: 0.95**k)]
+    return {"scheduler": torch_lr.SequentialLR(optimizer, parts, [3]), "interval": "step"}
+
+
+entry("a SequentialLR that ends in a LambdaLR")(returns(then_a_lambda))
+
+
+# --- manual optimization ----------------------------------------------------------------------------------------------
+
+
+class Manual(Probe):
+    """Optimizes by hand, and steps no scheduler."""
+
+    def __init__(self, answer: Any, **options: Any) -> None:
+        super().__init__(answer, **options)
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Step each optimizer."""
+        optimizers = self.optimizers()
+        for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
+            optimizer.zero_grad()
+            self.manual_backward(super().training_step(batch, batch_idx))
+            optimizer.step()
+        self.after_updates()
+
+    def after_updates(self) -> None:
+        """Nothing, here."""
+
+
+class PerUpdate(Manual):
+    """The line to write for a scheduler that counts updates."""
+
+    def after_updates(self) -> None:
+        """Step it."""
+        self.lr_schedulers().step()
+
+
+class PerEpoch(Manual):
+    """The line to write for a scheduler that counts epochs."""
+
+    def on_train_epoch_end(self) -> None:
+        """Step it."""
+        self.lr_schedulers().step()
+
+
+class PerMetric(Manual):
+    """The line to write for a plateau."""
+
+    def on_train_epoch_end(self) -> None:
+        """Step it."""
+        self.lr_schedulers().step(self.trainer.callback_metrics["val_loss"])
+
+
+class EveryTenth(Manual):
+    """Steps its scheduler every ten epochs, as Lightning's documentation does."""
+
+    def on_train_epoch_end(self) -> None:
+        """Step it."""
+        if (self.current_epoch + 1) % 10 == 0:
+            self.lr_schedulers().step()
+
+
+def per_update(optimizer: Optimizer) -> Any:
+    """torch's cosine over the updates."""
+    return {"scheduler": torch_lr.CosineAnnealingLR(optimizer, 96), "interval": "step"}
+
+
+def per_epoch(optimizer: Optimizer) -> Any:
+    """A decay per epoch, in Lightning's default dict."""
+    return torch_lr.ExponentialLR(optimizer, 0.9)
+
+
+def per_metric(optimizer: Optimizer) -> Any:
+    """torch's plateau."""
+    return {"scheduler": torch_lr.ReduceLROnPlateau(optimizer, patience=99)}
+
+
+NEVER = "was never stepped in 8 updates of its optimizer: under manual optimization Lightning steps no scheduler. Call "
+STEPS = {
+    "update": (per_update, PerUpdate, r"self.lr_schedulers\(\).step\(\) after optimizer.step\(\)\."),
+    "epoch": (per_epoch, PerEpoch, r"self.lr_schedulers\(\).step\(\) in on_train_epoch_end\."),
+    "metric": (
+        per_metric,
+        PerMetric,
+        r"self.lr_schedulers\(\).step\(self.trainer.callback_metrics\['val_loss'\]\) in on_train_epoch_end\.",
+    ),
+}
+
+for kind, (make, right, call) in STEPS.items():
+    entry(f"never stepped, counts each {kind}", f"LR501: \\w+ {NEVER}{call}")(
+        returns(make, net=Manual, max_epochs=12, validate=True)
+    )
+    entry(f"stepped as the message says, counts each {kind}")(returns(make, net=right, max_epochs=12, validate=True))
+entry("stepped every ten epochs")(returns(per_epoch, net=EveryTenth, max_epochs=22))
+
+
+@entry(
+    "one of two schedulers is never stepped",
+    r"LR501: ExponentialLR was never stepped in 8 updates of its optimizer \(Adam, self.optimizers\(\)\[1\]\): .*"
+    r"Call self.lr_schedulers\(\)\[1\].step\(\) in on_train_epoch_end\.",
+)
+def _(monitor: LRMonitor) -> None:
+    class First(Manual):
+        def on_train_epoch_end(self) -> None:
+            self.lr_schedulers()[0].step()
+
+    def answer(net: Probe) -> Any:
+        optimizers = [SGD(net.parameters(), lr=0.1), torch.optim.Adam(net.parameters(), lr=0.1)]
+        return optimizers, [torch_lr.ExponentialLR(optimizer, 0.9) for optimizer in optimizers]
+
+    fit(First(answer), monitor, max_epochs=2)
+
+
+# --- stepped twice ----------------------------------------------------------------------------------------------------
+
+
+class StepsInHook(Probe):
+    """Steps its scheduler after each update."""
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """As in the examples of many projects."""
+        super().optimizer_step(*args, **kwargs)
+        scheduler: Any = self.lr_schedulers() or self.scheduler
+        scheduler.step()
+
+
+class ReadsInHook(Probe):
+    """Logs the LR of its scheduler."""
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """A reader."""
+        self.log("read", self.lr_schedulers().get_last_lr()[0])
+
+
+def cosine_per_epoch(optimizer: Optimizer) -> Any:
+    """torch's cosine over the updates, in Lightning's default dict."""
+    return torch_lr.CosineAnnealingLR(optimizer, 24)
+
+
+def cosine_per_update(optimizer: Optimizer) -> Any:
+    """The same, stepped by Lightning after each update."""
+    return {"scheduler": cosine_per_epoch(optimizer), "interval": "step"}
+
+
+def ours_per_epoch(optimizer: Optimizer) -> Any:
+    """Ours in a dict of the module's own; a step that follows no update does not count."""
+    return ScheduledLR(optimizer, cosine(), Horizon(24))
+
+
+TWICE = (
+    r"LR241: CosineAnnealingLR was stepped {} times in 8 updates of its optimizer: Lightning steps it \(interval='{}'\)"
+)
+
+entry("a hook steps, and Lightning each epoch", TWICE.format(9, "epoch"))(returns(cosine_per_epoch, net=StepsInHook))
+entry("a hook steps, and Lightning each update", TWICE.format(16, "step"))(returns(cosine_per_update, net=StepsInHook))
+entry("Lightning alone steps")(returns(cosine_per_update))
+entry("a hook steps ours")(returns(ours_per_epoch, net=StepsInHook))
+entry("a hook reads", r"LR202: CosineAnnealingLR has T_max=24, and gets 3 steps")(
+    returns(cosine_per_epoch, net=ReadsInHook)
+)
+
+
+@entry("a hook steps a scheduler that is not returned")
+def _(monitor: LRMonitor) -> None:
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd()
+        net.scheduler = cosine_per_epoch(optimizer)
+        return optimizer
+
+    class Alone(StepsInHook):
+        def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+            Probe.optimizer_step(self, *args, **kwargs)
+            self.scheduler.step()
+
+    fit(Alone(answer), monitor, max_epochs=3)
+
+
+# --- who wrote the LR -------------------------------------------------------------------------------------------------
+
+
+class Reads(Callback):
+    """A recorder."""
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        """Read."""
+        self.last = {"lr": trainer.optimizers[0].param_groups[0]["lr"]}
+
+
+class Writes(Callback):
+    """Halves the LR for one update."""
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Write."""
+        if trainer.global_step == 3:
+            trainer.optimizers[0].param_groups[0]["lr"] *= 0.5
+
+
+def scheduled(lr: Any, *callbacks: Callback, **options: Any) -> Run:
+    """A fit with a schedule of ours."""
+
+    def answer(net: Probe) -> Any:
+        return configure_optimizers(net.sgd(lr=lr), cosine(), net.trainer)
+
+    return lambda monitor: fit(Probe(answer), monitor, *callbacks, log_every_n_steps=1, **options)
+
+
+entry("a callback writes and one reads", r"LR601: Update 3 .*Likely causes: Writes writes group\['lr'\]")(
+    scheduled(0.1, Reads(), Writes())
+)
+entry("a callback replaces a tensor", r"LR601: Update 3 .*Likely causes: Writes writes group\['lr'\]")(
+    scheduled(torch.tensor(0.1), Reads(), Writes())
+)
+
+
+# --- a metric that is not there ---------------------------------------------------------------------------------------
+
+
+class TwoLoaders(Probe):
+    """Two validation loaders, so each name has the number of the loader."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """A loss with a name that resembles the metric's."""
+        self.log("train_loss", torch.ones(()))
+        return super().training_step(batch, batch_idx)
+
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """A metric of each loader."""
+        self.log("val_loss", torch.ones(()))
+
+
+def watched(make: Callable[[Probe, Optimizer], Any], **options: Any) -> Run:
+    """A fit with two validation loaders."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd()
+        return {"optimizer": optimizer, "lr_scheduler": make(net, optimizer)}
+
+    def run(monitor: LRMonitor) -> None:
+        trainer = runs.trainer(**({"max_epochs": 2, "callbacks": [monitor], "limit_val_batches": 1} | options))
+        trainer.fit(TwoLoaders(answer), data(4), [data(1), data(1)])
+
+    return run
+
+
+def ours(monitor: str) -> Callable[[Probe, Optimizer], Any]:
+    """Our plateau."""
+    rule = ReduceOnPlateau(monitor=monitor, patience=99)
+    return lambda net, optimizer: configure_optimizers(optimizer, hold(), net.trainer, plateau=rule)["lr_scheduler"]
+
+
+def torchs(monitor: str) -> Callable[[Probe, Optimizer], Any]:
+    """torch's plateau."""
+    return lambda net, optimizer: {
+        "scheduler": torch_lr.ReduceLROnPlateau(optimizer, patience=99),
+        "monitor": monitor,
+    }
+
+
+MISSING = r"LR402: The plateau watches 'val_loss', .*Did you mean monitor='val_loss/dataloader_idx_0'\?"
+NAMED = r"no such metric was logged .*Did you mean monitor='val_loss/dataloader_idx_0'\?"
+
+entry("two loaders, our plateau, seen by the sanity validation", MISSING, raises=ScheduleError, error=NAMED)(
+    watched(ours("val_loss"), num_sanity_val_steps=1)
+)
+entry("two loaders, our plateau", raises=ScheduleError, error=NAMED)(watched(ours("val_loss"), num_sanity_val_steps=0))
+entry("two loaders, torch's plateau", MISSING, raises=MisconfigurationException)(
+    watched(torchs("val_loss"), num_sanity_val_steps=1)
+)
+for number in (0, 1):
+    for watch in (ours, torchs):
+        entry(f"two loaders, the name that was found, {watch.__name__}, {number}")(
+            watched(watch(f"val_loss/dataloader_idx_{number}"), num_sanity_val_steps=1)
+        )
+
+
+# --- horizons that differ from the Trainer's --------------------------------------------------------------------------
+
+
+class Growing(Probe):
+    """Epochs of 5, 10, 20 and 20 batches."""
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """The loader of this epoch."""
+        return data([5, 10, 20, 20][self.trainer.current_epoch])
+
+
+@entry("a horizon with the length of each epoch")
+def _(monitor: LRMonitor) -> None:
+    def answer(net: Probe) -> Any:
+        return configure_optimizers(net.sgd(), cosine(), net.trainer, horizon=Horizon(55, [5, 10, 20, 20]))
+
+    net = Growing(answer)
+    runs.trainer(max_epochs=4, reload_dataloaders_every_n_epochs=1, callbacks=[monitor]).fit(net)
+    assert [lrs for _, lrs in net.used] == [
+        pytest.approx(lrs)
+        for lrs in map(ScheduledLR(SGD(net.parameters(), lr=0.1), cosine(), Horizon(55)).planned, range(55))
+    ]
+
+
+@entry("several fits that keep optimizer and schedule")
+def _(monitor: LRMonitor) -> None:
+    kept: list[Any] = []
+
+    def answer(net: Probe) -> Any:
+        if not kept:
+            optimizer = net.sgd()
+            scheduler = torch_lr.CosineAnnealingLR(optimizer, 16)
+            kept.append([optimizer])
+            kept.append([{"scheduler": scheduler, "interval": "step"}])
+        return tuple(kept)
+
+    net = Probe(answer)
+    for number in range(2):
+        fit(net, monitor if number else LRMonitor())
+
+
+@entry("a fit after the schedule has ended", r"LR203: CosineAnnealingLR has T_max=8, and gets 24 steps")
+def _(monitor: LRMonitor) -> None:
+    kept: list[Any] = []
+
+    def answer(net: Probe) -> Any:
+        if not kept:
+            optimizer = net.sgd()
+            kept.append([optimizer])
+            kept.append([{"scheduler": torch_lr.CosineAnnealingLR(optimizer, 8), "interval": "step"}])
+        return tuple(kept)
+
+    net = Probe(answer)
+    for number in range(3):
+        fit(net, monitor if number == 2 else LRMonitor())
+
+
+# --- other words ------------------------------------------------------------------------------------------------------
+
+
+@entry("a builder that is not there", raises=ScheduleError, error=r"cannot read 'inverse_sqrt'. The builders are")
+def _(_: LRMonitor) -> None:
+    Schedule.parse("inverse_sqrt()")
+
+
+@entry("a builder with a slip", raises=ScheduleError, error=r"Did you mean one_minus_sqrt\(\.\.\.\)\?")
+def _(_: LRMonitor) -> None:
+    Schedule.parse("one_minus_sqr()")
+
+
+def to_zero(updates: int) -> Callable[[Optimizer], Any]:
+    """At 0 from that update on."""
+    return lambda optimizer: {
+        "scheduler": torch_lr.LambdaLR(optimizer, lambda k: max(1 - k / updates, 0)),
+        "interval": "step",
+    }
+
+
+for dead, finds in {12: ("LR302: From update 12 of 24 on",), 13: (), 11: ("LR302: From update 11 of 24 on",)}.items():
+    entry(f"{24 - dead} of 24 updates at 0", *finds)(returns(to_zero(dead)))
+
+
+@entry("a freeze of a group")
+def _(monitor: LRMonitor) -> None:
+    def answer(net: Probe) -> Any:
+        return configure_optimizers(net.sgd(), "warmup(4) >> cosine()", net.trainer)
+
+    fit(Probe(answer, groups=2), LRWarmup(4, 0.0, "constant", groups=[1]), monitor)
+
+
+@entry(
+    "Adafactor without an lr",
+    raises=ScheduleError,
+    error=r"Write Adafactor\(parameters, lr=1e-3, relative_step=False, warmup_init=False\)",
+)
+def _(_: LRMonitor) -> None:
+    from transformers.optimization import Adafactor
+
+    ScheduledLR(Adafactor([torch.nn.Parameter(torch.zeros(1))]), cosine(), Horizon(8))
+
+
+class StepsAhead(Probe):
+    """Steps its scheduler to a resume point."""
+
+    def on_train_start(self) -> None:
+        """Twenty times, without an update."""
+        for _ in range(20):
+            self.lr_schedulers().step()
+
+
+class JumpsAhead(Probe):
+    """The line to write."""
+
+    def on_train_start(self) -> None:
+        """Once."""
+        self.lr_schedulers().step(20)
+
+
+@entry("steps to a resume point", r"LR531: .* To begin at a later update n, call scheduler.step\(n\) once")
+def _(monitor: LRMonitor) -> None:
+    fit(StepsAhead(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer, horizon=Horizon(28))), monitor)
+
+
+@entry("a step to a resume point")
+def _(monitor: LRMonitor) -> None:
+    net = JumpsAhead(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer, horizon=Horizon(28)))
+    fit(net, monitor)
+    planned = ScheduledLR(SGD(net.parameters(), lr=0.1), cosine(), Horizon(28)).planned
+    assert [lrs for _, lrs in net.used] == [pytest.approx(planned(k)) for k in range(20, 28)]
+
+
+@entry("Adafactor with the lr that the message names")
+def _(monitor: LRMonitor) -> None:
+    from transformers.optimization import Adafactor
+
+    def answer(net: Probe) -> Any:
+        optimizer = Adafactor(net.parameters(), lr=1e-3, relative_step=False, warmup_init=False)
+        return configure_optimizers(optimizer, cosine(), net.trainer)
+
+    fit(Probe(answer), monitor)
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_words_are_right(name: str) -> None:
+    """Each situation of the table has exactly its findings, and no other warning."""
+    entry, monitor = ENTRIES[name], LRMonitor()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if entry.raises:
+            with pytest.raises(entry.raises, match=entry.error or None):
+                entry.run(monitor)
+        else:
+            entry.run(monitor)
+    said = [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
+
+    assert [text for text in said if not text.startswith("LR531")] == [str(finding) for finding in monitor.findings]
+    assert len(said) == len(entry.finds)
+    for text, expected in zip(said, entry.finds, strict=True):
+        assert re.match(expected, text)
