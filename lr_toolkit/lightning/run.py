@@ -77,10 +77,16 @@ class TrainerRunLength:
     ``horizon_of`` takes the whole run to be as it is now. If devices, accumulation or the batch size changed since a checkpoint,
     the past epochs had another length, which the saved horizon tells. Ask ``horizon_after`` when the scheduler's state is loaded:
     by then Lightning has restored the progress of its loops, which it has not in ``configure_optimizers``.
+
+    Args:
+        trainer: the Trainer.
+        horizon: the horizon of its scheduler.
+        is_cut: whether the run is the beginning of ``horizon`` alone. Such a run goes on with the saved horizon.
     """
 
-    def __init__(self, trainer: Trainer, horizon: Horizon) -> None:
+    def __init__(self, trainer: Trainer, horizon: Horizon, *, is_cut: bool = False) -> None:
         self._trainer = trainer
+        self._is_cut = is_cut
         if horizon.unit == "epoch" and _may_resume(trainer):
             _set_up_dataloader(trainer)
         facts = _facts_at_fit_start(trainer)
@@ -108,7 +114,7 @@ class TrainerRunLength:
     def horizon_after(self, record: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
         """The horizon of the resumed run, ``taken`` steps into the horizon ``saved`` of the run of ``record``."""
         facts = read_run_facts(self._trainer)
-        if record == self.record and not facts.is_off_plan:
+        if self._is_cut or (record == self.record and not facts.is_off_plan):
             return saved
         return horizon_with_past(facts, saved, taken, behind=record.get("behind", 0))
 

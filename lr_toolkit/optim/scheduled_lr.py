@@ -87,6 +87,8 @@ class ScheduledLR(LRScheduler):
 
     needs_gradient: bool = False
     """Count an update only if some parameter has a gradient: Lightning steps the optimizer even without one."""
+    is_cut: bool = False
+    """The run is the beginning of the horizon on purpose, as in a trial."""
     run_length: RunLength | None = None
     """Reports how long the run is, including after a resume; the helpers make it of the Trainer."""
 

@@ -21,7 +21,9 @@ __all__ = ["Continued", "Rewarmed", "Stretched", "continued", "describe_change",
 
 _TOLERANCE = 1e-9
 _SAMPLES = 10_000  # updates at which a plan of unknown form is evaluated
-_FINEST = 10**9  # the largest denominator of a position: without a limit it grows with each stretch, and so does the cost
+_FINEST = (
+    10**9
+)  # the largest denominator of a position: without a limit it grows with each stretch, and so does the cost
 
 
 class _Changed(Timeline):

@@ -145,6 +145,7 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
         lambda trainer: [_compat.steps_schedulers_itself(module) for module in (trainer.lightning_module, Stepping())],
         [False, True],
     ),
+    "trial_cause": (_compat.trial_cause, ""),
 }
 
 

@@ -11,6 +11,7 @@ def noticed_elsewhere(*_: object) -> str:
 
 
 for _code, _title in (
+    ("LR261", "A schedule that is longer than the run is cut"),
     ("LR511", "The updates of an optimizer cannot be noticed"),
     ("LR701", "LRWarmup multiplies a schedule that warms up by itself"),
     ("LR702", "The learning rate was written to directly during a warmup ramp"),

@@ -8,6 +8,7 @@ from typing import Any, final
 
 from torch.optim import lr_scheduler as torch_lr
 
+from lr_toolkit.lightning._compat import trial_cause
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.checks.scheduler_length import SchedulerLength, length_of
@@ -238,9 +239,9 @@ def idle_stairs(info: RunInfo) -> Iterator[str]:
 @check("LR222", "horizon= is more than twice as long as the run")
 def long_horizon(info: RunInfo) -> Iterator[str]:
     """Report a ``horizon=`` of which less than half is run; a shorter one may be meant to leave the LR at its floor."""
-    for stepped in _stepped(info):
+    for stepped in _stepped(info) if not trial_cause(info.trainer) else ():
         scheduler = stepped.scheduler
-        if not isinstance(scheduler, ScheduledLR) or scheduler.run_length is not None:
+        if not isinstance(scheduler, ScheduledLR) or scheduler.run_length is not None or scheduler.is_cut:
             continue
         given = scheduler.horizon
         if (given.unit, 1) == (stepped.interval, stepped.frequency) and given.steps > 2 * stepped.steps:
