@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, final
 
@@ -72,7 +73,7 @@ class MetricRule(Immutable, ABC):
                 raise ScheduleError(f"{kind}({name}={value!r}): must {what}. Write {kind}(..., {name}={example}).")
         # Plain numbers, whatever was given: NumPy's could not be read back from a checkpoint that is read safely.
         for name, value in arguments.items():
-            if isinstance(value, (list, tuple)):
+            if _is_list(value):
                 self._set(**{name: tuple(map(float, value))})
             elif isinstance(value, float):
                 self._set(**{name: float(value)})
@@ -140,7 +141,12 @@ def is_number(value: object) -> bool:
 
 def is_bound(value: Any) -> bool:
     """Whether it is an LR, or one for each parameter group."""
-    return all(map(is_number, value)) and bool(value) if isinstance(value, (list, tuple)) else is_number(value)
+    return all(map(is_number, value)) and len(value) > 0 if _is_list(value) else is_number(value)
+
+
+def _is_list(value: object) -> bool:
+    """Whether it is a list, a tuple, or a list of a configuration library."""
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def is_count(value: object) -> bool:
