@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 
+from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.lightning._compat import has_whole_gradients, trial_cause
 from lr_toolkit.lightning.plateau_reader import attach_plateau
 from lr_toolkit.lightning.run import TrainerRunLength, horizon_of
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
+from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -22,6 +24,14 @@ __all__ = ["TooLong", "configure_optimizers", "scheduler_config"]
 TooLong: TypeAlias = Literal["error", "cut"]
 
 
+_ANSWERS = {
+    **HORIZON_ANSWERS,
+    "frequency": "Leave it out, because durations say it better: step('5 epochs') drops every 5 epochs.",
+    "monitor": "Write plateau=ReduceOnPlateau(monitor={}).",
+}
+
+
+@answer_arguments("scheduler_config", "scheduler_config(optimizer, schedule, self.trainer)", _ANSWERS)
 def scheduler_config(
     optimizer: Optimizer,
     schedule: ScheduleLike,
@@ -111,6 +121,7 @@ def scheduler_config(
     return config
 
 
+@answer_arguments("configure_optimizers", "configure_optimizers(optimizer, schedule, self.trainer)", _ANSWERS)
 def configure_optimizers(
     optimizer: Optimizer,
     schedule: ScheduleLike,

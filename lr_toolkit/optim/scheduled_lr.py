@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.optim.binding import Binding
+from lr_toolkit.optim.binding import Binding, GroupError
 from lr_toolkit.optim.group_writer import GroupWriter
 from lr_toolkit.optim.on_change import OnChange, RunLength, binding_after, check_fit, check_policy, check_state
 from lr_toolkit.optim.plateau.gains import Gains
@@ -23,7 +24,7 @@ from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_sta
 from lr_toolkit.optim.updates import GradientProbe, hookable_optimizers, is_captured, warn_of_constants
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.changed import describe_change
-from lr_toolkit.schedules.horizon import horizon_from
+from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, horizon_from
 from lr_toolkit.schedules.timeline import Phase
 
 __all__ = ["ScheduledLR"]
@@ -92,6 +93,7 @@ class ScheduledLR(LRScheduler):
     run_length: RunLength | None = None
     """Reports how long the run is, including after a resume; the helpers make it of the Trainer."""
 
+    @answer_arguments("ScheduledLR", "ScheduledLR(optimizer, schedule, Horizon(steps=1000))", HORIZON_ANSWERS)
     def __init__(
         self,
         optimizer: Optimizer,
@@ -120,7 +122,8 @@ class ScheduledLR(LRScheduler):
         self._gains = Gains(plateau, len(bases))
         self._gains.check_groups(len(bases))
         self.timeline = self.schedule.resolve(horizon)
-        self.configured = _bound(Binding.of, "lr", bases, self._gains.values, [self.timeline] * len(bases))
+        names = [group.get("name") for group in optimizer.param_groups]
+        self.configured = _bound(Binding.of, "lr", bases, self._gains.values, [self.timeline] * len(bases), names=names)
         """What the code asks for."""
         self.binding = self.configured
         """What is followed: what the code asks for, or what ``on_change`` made of it. Another value after each change."""
@@ -410,10 +413,13 @@ class ScheduledLR(LRScheduler):
         self._write()
 
 
-def _bound(make: Any, *arguments: Any) -> Binding:
-    """A binding, or the error that says whose it would have been."""
+def _bound(make: Any, *arguments: Any, names: Sequence[object] = ()) -> Binding:
+    """A binding, or the error that names the group."""
     try:
         binding: Binding = make(*arguments)
+    except GroupError as error:
+        named = GroupError(error.reason, error.group, names[error.group] if names else None)
+        raise ScheduleError(f"ScheduledLR: {named}") from error.__cause__
     except ScheduleError as error:
         raise ScheduleError(f"ScheduledLR: {error}") from error.__cause__
     return binding
@@ -428,8 +434,8 @@ def _base_of(group: dict[str, Any], index: int) -> float:
         base = math.nan
     if not 0.0 <= base < math.inf:
         raise ScheduleError(
-            f"ScheduledLR: the lr of parameter group {index} is {shorten(value)}, and a base LR is a finite number, zero or more. "
-            "Write lr=1e-3 for the optimizer."
+            f"ScheduledLR: the lr of parameter group {group.get('name', index)!r} is {shorten(value)}, and a base LR is a finite number, "
+            "zero or more. Write lr=1e-3 for the optimizer."
         )
     return base
 

@@ -16,7 +16,6 @@ import yaml
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from omegaconf import OmegaConf
 from torch.optim import SGD, Optimizer
-from torch.utils.data import DataLoader, TensorDataset
 
 import lr_toolkit
 from lr_toolkit import (
@@ -299,3 +298,165 @@ def test_a_schedule_in_a_config_is_its_text() -> None:
     config_of_run = fitted(Hyper(**config))
 
     assert config_of_run.scheduler.schedule == Schedule.parse(config.schedule)
+
+
+# --- messages that end in a line to write -------------------------------------------------------------------------------
+
+
+def sgd() -> Optimizer:
+    """An optimizer of one group."""
+    return SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+
+
+def follow(schedule: Any) -> ScheduledLR:
+    """A scheduler of a hundred updates."""
+    return ScheduledLR(sgd(), schedule, Horizon(100, 10))
+
+
+def decay(update: int) -> float:
+    """A user's function."""
+    return 0.9**update
+
+
+# A wrong call, and the line of the message that is pasted in its place.
+TORCH: dict[str, tuple[Callable[[Optimizer], Any], str]] = {
+    "CosineAnnealingLR": (lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 10), "cosine()"),
+    "OneCycleLR": (lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.1, 10), "warmup('30%') >> cosine()"),
+    "StepLR": (lambda o: torch.optim.lr_scheduler.StepLR(o, 3), "step('30%')"),
+    "MultiStepLR": (lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [3]), "multistep(at=['50%', '75%'])"),
+    "ExponentialLR": (lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.9), "exponential(0.95)"),
+    "LinearLR": (torch.optim.lr_scheduler.LinearLR, "linear()"),
+    "PolynomialLR": (torch.optim.lr_scheduler.PolynomialLR, "polynomial(2.0)"),
+    "LambdaLR": (lambda o: torch.optim.lr_scheduler.LambdaLR(o, decay), "custom(lambda i: 0.95**i)"),
+    "a class": (lambda _: torch.optim.lr_scheduler.CosineAnnealingLR, "cosine()"),
+    "an unknown one": (lambda o: torch.optim.lr_scheduler.CyclicLR(o, 0.1, 1), "\"warmup('5%') >> cosine(end=0.1)\""),
+}
+NO_SCHEDULE: dict[str, tuple[Any, str]] = {
+    **{name: (make(sgd()), line) for name, (make, line) in TORCH.items()},
+    "a lambda": (lambda i: 0.9**i, "custom(lambda i: 0.95**i)"),
+    "a function": (decay, "custom(decay)"),
+    "a list": ([warmup(2), cosine()], "warmup(2) >> cosine()"),
+    "a list of texts": (["warmup(2)", "cosine()"], "warmup(2) >> cosine()"),
+    "no quotes": ("warmup(5%) >> cosine()", "\"warmup('5%') >> cosine()\""),
+    "no quotes, epochs": ("warmup(3 epochs) >> cosine()", "\"warmup('3 epochs') >> cosine()\""),
+    "no quotes by name": ("warmup(5) >> cosine(over=10%)", "\"warmup(5) >> cosine(over='10%')\""),
+    "no parentheses": ("cosine", '"cosine()"'),
+    "no parentheses, joined": ("warmup(5) >> cosine", '"warmup(5) >> cosine()"'),
+    "one >": ("warmup(5) > cosine()", '"warmup(5) >> cosine()"'),
+    "a comma": ("warmup(5), cosine()", '"warmup(5) >> cosine()"'),
+    "a plus": ("warmup(5) + cosine()", '"warmup(5) >> cosine()"'),
+    "an arrow": ("warmup(5%) -> hold", "\"warmup('5%') >> hold()\""),
+}
+
+
+@pytest.mark.parametrize("name", NO_SCHEDULE)
+def test_what_is_no_schedule_is_answered_with_the_schedule(name: str) -> None:
+    """The last sentence is a line to write; pasted, it gives a scheduler."""
+    wrong, line = NO_SCHEDULE[name]
+    with pytest.raises(ScheduleError) as refused:
+        follow(wrong)
+
+    assert str(refused.value).endswith(f"Write {line}.")
+    names = {key: getattr(lr_toolkit, key) for key in lr_toolkit.__all__}
+    with schedule_warnings() as found:
+        follow(eval(line, names | {"decay": decay}))
+    assert found == []
+
+
+def test_a_dict_of_schedules_is_answered() -> None:
+    """Groups differ in their base LRs."""
+    with pytest.raises(ScheduleError, match=r"One schedule drives all parameter groups.*'lr': 1e-4"):
+        follow({"body": warmup(2), "head": cosine()})
+
+
+DURATIONS = {
+    "500 updates": "500 steps",
+    "500 iterations": "500 steps",
+    "500 batches": "500 steps",
+    "1_000 steps": "1000 steps",
+    "1,000 steps": "1000 steps",
+    "2k": "2000 steps",
+    "5 percent": "5%",
+    "7.131229999999999%": "7.1312%",
+    "2.3333333333 epochs": "2.3333 epochs",
+}
+
+
+@pytest.mark.parametrize("text", DURATIONS)
+def test_another_spelling_of_a_duration_is_answered(text: str) -> None:
+    """The message has the spelling that is read, rounded to four decimals."""
+    with pytest.raises(ScheduleError, match=re.escape(f"Did you mean over={DURATIONS[text]!r}?")):
+        warmup(text)
+
+    assert str(Duration(DURATIONS[text])) == DURATIONS[text]
+
+
+@pytest.mark.parametrize("text", ["1,5 epochs", "5 apples", "soon", "__", "0 updates"])
+def test_a_doubtful_duration_gets_no_guess(text: str) -> None:
+    """A comma may be a decimal point."""
+    with pytest.raises(ScheduleError) as refused:
+        warmup(text)
+
+    assert "Did you mean" not in str(refused.value)
+
+
+ARGUMENTS: dict[str, tuple[Callable[[], Any], str]] = {
+    "Horizon(epochs=)": (lambda: Horizon(epochs=10), "Horizon(steps=10, unit='epoch')"),
+    "Horizon(total_steps=)": (lambda: Horizon(total_steps=10), "steps=10"),
+    "Horizon()": (Horizon, "Horizon(steps=1000, steps_per_epoch=100)"),
+    "ReduceOnPlateau(verbose=)": (lambda: ReduceOnPlateau(verbose=True), "Leave it out"),
+    "ReduceOnPlateau(optimizer)": (lambda: ReduceOnPlateau(sgd(), "min"), "Leave out the optimizer"),
+    "ReduceOnPlateau(metric=)": (lambda: ReduceOnPlateau(metric="val_loss"), "monitor='val_loss'"),
+    "GreedyLR(window_size=)": (lambda: GreedyLR(window_size=50), "smooth=50"),
+    "ScheduledLR(5)": (lambda: ScheduledLR(sgd(), cosine(), 5), "Horizon(steps=5)"),
+    "ScheduledLR(total_steps=)": (lambda: ScheduledLR(sgd(), cosine(), total_steps=5), "horizon=Horizon(steps=5)"),
+    "ScheduledLR()": (lambda: ScheduledLR(sgd(), cosine()), "ScheduledLR(optimizer, schedule, Horizon(steps=1000))"),
+    "LRMonitor(plot=)": (lambda: LRMonitor(plot="lr.png"), "save_plot='lr.png'"),
+    "LRMonitor(logging_intervall=)": (lambda: LRMonitor(logging_intervall="step"), "logging_interval='step'"),
+    "LRWarmup(warmup_steps=)": (lambda: LRWarmup(warmup_steps=5), "LRWarmup(5)"),
+    "the helper's interval": (lambda: configure_optimizers(sgd(), cosine(), intervall="epoch"), "interval='epoch'"),
+    "the helper's monitor": (
+        lambda: configure_optimizers(sgd(), cosine(), monitor="val_loss"),
+        "plateau=ReduceOnPlateau(monitor='val_loss')",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_an_unknown_argument_is_answered(name: str) -> None:
+    """The arguments of other libraries, misspelled ones and missing ones."""
+    call, line = ARGUMENTS[name]
+    with pytest.raises(ScheduleError, match=re.escape(line)):
+        call()
+
+
+MISSING = {
+    "onecycle": "warmup('30%') >> cosine()",
+    "OneCycleLR": "warmup('30%') >> cosine()",
+    "CosineAnnealingLR": "cosine()",
+    "ReduceLROnPlateau": "hold(), with plateau=ReduceOnPlateau(monitor='val_loss')",
+    "LearningRateMonitor": "LRMonitor()",
+    "ReduceOnPlatau": "ReduceOnPlateau",
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_missing_name_is_answered(name: str) -> None:
+    """``lr_toolkit.onecycle`` names the equivalent; the error stays an AttributeError."""
+    with pytest.raises(AttributeError, match=re.escape(f"has no attribute {name!r}. Write {MISSING[name]}")):
+        getattr(lr_toolkit, name)
+
+
+def test_epochs_are_called_epochs() -> None:
+    """A horizon in epochs has no steps in its messages."""
+    with pytest.raises(ScheduleError, match=r"take 95 epochs and leave nothing for cosine\(\), and the run has 90"):
+        (warmup("95 epochs") >> cosine()).resolve(Horizon(90, unit="epoch"))
+
+
+def test_a_group_is_called_by_its_name() -> None:
+    """A message about a group has its name if it has one, and its number otherwise."""
+    weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
+    for group, shown in ({"name": "head"}, "'head'"), ({}, "1"):
+        optimizer = SGD([{"params": weights[:1]}, {"params": weights[1:], "lr": 1e-6, **group}], lr=0.1)
+        with pytest.raises(ScheduleError, match=rf"\(In parameter group {shown}\.\)"):
+            ScheduledLR(optimizer, cosine(end_lr=1e-5), Horizon(5))
