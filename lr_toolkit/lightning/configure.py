@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TooLong", "configure_optimizers", "scheduler_config"]
 
+# Lightning sets this number of epochs if neither max_epochs nor max_steps is given.
+_UNSET_EPOCHS = 1000
+
 TooLong: TypeAlias = Literal["error", "cut"]
 
 
@@ -187,7 +190,16 @@ def _length(trainer: Trainer | None, interval: Literal["step", "epoch"], horizon
                 "scheduler_config(trainer=None): the Trainer tells the length of the run. Write self.trainer, or "
                 "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
             )
-        return horizon_of(trainer, interval)
+        run = horizon_of(trainer, interval)
+        if trainer.max_epochs == _UNSET_EPOCHS and trainer.max_steps == -1:
+            warn(
+                "LR262",
+                "The run has 1000 epochs, which is also what Lightning sets if neither max_epochs nor max_steps is given. Write the "
+                "number that is meant: Trainer(max_epochs=10). If 1000 are meant, silence this finding: "
+                "warnings.filterwarnings('ignore', 'LR262').",
+                stacklevel=4,
+            )
+        return run
     if not isinstance(horizon, Horizon):
         raise ScheduleError(
             f"scheduler_config(horizon={horizon!r}): must be a Horizon. Write Horizon(steps=10_000, steps_per_epoch=500)."

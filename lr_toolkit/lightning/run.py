@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainerRunLength", "horizon_from_here", "horizon_of", "read_run_facts"]
 
-# Lightning sets this number of epochs if neither max_epochs nor max_steps is given.
-_UNSET_EPOCHS = 1000
-
 
 def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") -> Horizon:
     """The length of a Trainer's run: its optimizer updates, and the updates of each epoch.
@@ -39,8 +36,8 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
         interval: ``"epoch"`` for a horizon in epochs, for a scheduler that is stepped once per epoch.
 
     Raises:
-        ScheduleError: if the length cannot be known: a dataset without length and no ``max_steps``, training without end, only
-            ``max_time``, or no limit at all, for which Lightning sets 1000 epochs. Pass ``horizon=`` then.
+        ScheduleError: if the length cannot be known: a dataset without length and no ``max_steps``, training without end, or
+            only ``max_time``. Pass ``horizon=`` then.
 
     Example:
         >>> from lr_toolkit import horizon_of
@@ -207,8 +204,6 @@ def _refuse_unknown_limits(facts: RunFacts, interval: str) -> None:
     reason = ""
     if facts.max_epochs == 0 or facts.max_steps == 0:
         reason = "it takes no update at all (max_epochs=0 or max_steps=0)"
-    elif facts.max_epochs == _UNSET_EPOCHS and facts.max_steps == -1:
-        reason = "max_epochs is not set, or 1000, which is what Lightning puts in its place"
     elif facts.max_epochs == -1 and facts.max_steps == -1:
         reason = "it trains without end (max_epochs=-1, or only max_time)"
     if reason:

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.arguments import answer_arguments
-from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.optim.binding import Binding, GroupError
 from lr_toolkit.optim.group_writer import GroupWriter
 from lr_toolkit.optim.on_change import OnChange, RunLength, binding_after, check_fit, check_policy, check_state
@@ -27,7 +27,12 @@ from lr_toolkit.schedules.changed import describe_change
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, horizon_from
 from lr_toolkit.schedules.timeline import Phase
 
-__all__ = ["ScheduledLR"]
+__all__ = ["BASE_OF_ZERO", "ScheduledLR"]
+
+BASE_OF_ZERO = (
+    "The base LR of each group of {} is 0, and every schedule multiplies it, so nothing is trained. Write it for the optimizer, for "
+    "example lr=3e-4."
+)
 
 
 @final
@@ -88,6 +93,8 @@ class ScheduledLR(LRScheduler):
 
     needs_gradient: bool = False
     """Count an update only if some parameter has a gradient: Lightning steps the optimizer even without one."""
+    warns_of_no_reading: bool = True
+    """Warn at the end of the schedule if the rule for a metric was given no reading; off if another part of the package does."""
     is_cut: bool = False
     """The run is the beginning of the horizon on purpose, as in a trial."""
     run_length: RunLength | None = None
@@ -119,6 +126,8 @@ class ScheduledLR(LRScheduler):
         _check_start(last_epoch, optimizer)
         hookable_optimizers(optimizer)  # or an error, before anything is written
         bases = [_base_of(group, index) for index, group in enumerate(optimizer.param_groups)]
+        if bases and not any(bases):
+            warn("LR264", BASE_OF_ZERO.format(type(optimizer).__name__), stacklevel=3)
         self._gains = Gains(plateau, len(bases))
         self._gains.check_groups(len(bases))
         self.timeline = self.schedule.resolve(horizon)
@@ -160,6 +169,18 @@ class ScheduledLR(LRScheduler):
         self._updated = False
         self._step_count += 1
         self._write()
+        if self.last_epoch == self.horizon.steps and self.plateau is not None:
+            self._warn_of_no_reading(self.plateau)
+
+    def _warn_of_no_reading(self, rule: MetricRule) -> None:
+        """Warn at the end of the schedule if nobody has handed over a value of the metric."""
+        if self.warns_of_no_reading and not self.was_observed:
+            warn(
+                "LR265",
+                f"{type(rule).__name__}(monitor={rule.monitor!r}) was given no reading in the whole run, so it never moved the learning "
+                "rate. Hand over each value of the metric: scheduler.observe(val_loss).",
+                stacklevel=3,
+            )
 
     def _warn_of_order(self) -> None:
         """Warn once of a ``step()`` before any update."""

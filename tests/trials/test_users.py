@@ -36,7 +36,7 @@ from lr_toolkit import (
     multistep,
     warmup,
 )
-from tests.helpers.runs import BASES, Net, loader, trainer
+from tests.helpers.runs import BASES, Net, loader, stream, trainer
 
 PLATEAU = ReduceOnPlateau(monitor="val_loss", patience=3)
 
@@ -460,3 +460,144 @@ def test_a_group_is_called_by_its_name() -> None:
         optimizer = SGD([{"params": weights[:1]}, {"params": weights[1:], "lr": 1e-6, **group}], lr=0.1)
         with pytest.raises(ScheduleError, match=rf"\(In parameter group {shown}\.\)"):
             ScheduledLR(optimizer, cosine(end_lr=1e-5), Horizon(5))
+
+
+# --- the length of the run ----------------------------------------------------------------------------------------------
+
+
+def watched(net: Net, data: Any = None, **options: Any) -> tuple[LRMonitor, list[str]]:
+    """The monitor of a fit of eight batches an epoch, and the warnings about schedules."""
+    monitor = LRMonitor(table=True)
+    with schedule_warnings() as found:
+        trainer(callbacks=[monitor], **({"max_epochs": 2, "log_every_n_steps": 1} | options)).fit(
+            net, loader(8) if data is None else data
+        )
+    return monitor, found
+
+
+def helped(schedule: Any = "cosine()", *, base: float | None = None, **options: Any) -> Net:
+    """A module with the helper, with other base LRs if ``base`` is given."""
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        if base is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = base
+        return configure_optimizers(optimizer, schedule, net.trainer, **options)
+
+    return Net(answer)
+
+
+def test_a_horizon_by_hand_is_followed_by_the_monitor_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """A stream without a length: the table, the forecast and the planned curve are those of ``horizon=``."""
+    monitor, found = watched(helped(horizon=Horizon(10)), stream(5))
+    shown = capsys.readouterr().out
+
+    assert found == []
+    assert "10 updates" in shown
+    assert "not known" not in shown
+    assert "?" not in shown
+    updates, lrs = monitor.planned["lr/pg1"]
+    assert (updates[0], updates[-1]) == (0, 9)
+    assert list(lrs) == monitor.lrs["lr/pg1"]
+
+
+@pytest.mark.parametrize(
+    ("horizon", "code"), [(Horizon(800), "LR222"), (Horizon(5), "LR263"), (Horizon(16), ""), (Horizon(12), "")]
+)
+def test_a_horizon_of_another_length_is_reported(horizon: Horizon, code: str) -> None:
+    """One that is twice as long and one that is half as long as the run; with a floor too."""
+    _, found = watched(helped("cosine(end=0.1)", horizon=horizon))
+
+    assert [message[:5] for message in found] == ([code] if code else [])
+
+
+def test_a_thousand_epochs_pass_with_a_finding() -> None:
+    """They are followed as they are, and the finding says how to silence it."""
+
+    def short(net: Net, optimizer: Optimizer) -> Any:
+        net.on_train_epoch_end = lambda: setattr(net.trainer, "should_stop", True)  # type: ignore[method-assign]
+        return configure_optimizers(optimizer, cosine(), net.trainer)
+
+    net = Net(short)
+    with pytest.warns(ScheduleWarning, match=r"^LR262: The run has 1000 epochs.*Trainer\(max_epochs=10\)"):
+        config = fitted(net, max_epochs=1000)
+    assert config.scheduler.horizon == Horizon(5000, 5)
+    with schedule_warnings() as found:
+        warnings.filterwarnings("ignore", "LR262")
+        fitted(Net(short), max_epochs=1000)
+    assert found == []
+
+
+@pytest.mark.parametrize(("interval", "frequency"), [("epoch", 1), ("step", 2)])
+def test_the_table_shows_the_unit_in_which_the_scheduler_is_stepped(interval: str, frequency: int) -> None:
+    """A ``ScheduledLR`` per update that is stepped otherwise: plan, fact and finding agree."""
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        scheduler = ScheduledLR(optimizer, cosine(), Horizon(24, 8))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": interval, "frequency": frequency},
+        }
+
+    monitor, found = watched(Net(answer), max_epochs=3)
+
+    assert {message[:5] for message in found} >= {"LR206"}
+    planned = dict(zip(*monitor.planned["lr/pg1"], strict=True))
+    assert planned[23] > 0.05  # a whole cosine would be at 0.0004
+    assert monitor.lrs["lr/pg1"] == pytest.approx([planned[step] for step in monitor.history["step"]])
+
+
+def test_the_note_about_the_logs_is_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    """The README's first example is greeted with a note, not with a mark of danger."""
+    net = helped("warmup(5) >> cosine()")
+    _, found = watched(net, log_every_n_steps=10)
+    shown = capsys.readouterr().out
+
+    assert found == []
+    assert "note: The warmup of 5 updates shows in the logs as its first point" in shown
+    assert "!" not in shown
+
+
+# --- runs that train nothing --------------------------------------------------------------------------------------------
+
+
+def test_a_base_of_zero_is_reported() -> None:
+    """By a scheduler of ours alone, in Lightning and in a plain loop; by the monitor for one of torch."""
+    _, found = watched(helped(base=0.0))
+    assert [message[:42] for message in found] == ["LR264: The base LR of each group of SGD is"]
+    with pytest.warns(ScheduleWarning, match=r"^LR264: .*lr=3e-4"):
+        ScheduledLR(SGD([torch.nn.Parameter(torch.ones(1))], lr=0.0), cosine(), Horizon(5))
+
+    def torchs(net: Net, optimizer: Optimizer) -> Any:
+        for group in optimizer.param_groups:
+            group["lr"] = 0.0
+        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1)]
+
+    _, found = watched(Net(torchs))
+    assert [message[:5] for message in found] == ["LR264"]
+
+
+@pytest.mark.parametrize("bases", [[0.0, 0.1], [0.1, 0.1]])
+def test_a_frozen_group_is_fine(bases: list[float]) -> None:
+    """A group at 0 beside others is meant."""
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": base} for base in bases]
+    with schedule_warnings() as found:
+        ScheduledLR(SGD(groups), cosine(), Horizon(5))
+
+    assert found == []
+
+
+@pytest.mark.parametrize("observed", [True, False])
+def test_a_plateau_that_nobody_feeds_is_reported(observed: bool) -> None:
+    """In a plain loop, once, at the end of the schedule."""
+    optimizer = sgd()
+    scheduler = ScheduledLR(optimizer, hold(), Horizon(5), plateau=PLATEAU)
+    with schedule_warnings() as found:
+        for _ in range(8):
+            optimizer.step()
+            scheduler.step()
+            if observed:
+                scheduler.observe(1.0)
+
+    assert [message[:5] for message in found] == ([] if observed else ["LR265"])
+    assert observed or found[0].endswith("scheduler.observe(val_loss).")

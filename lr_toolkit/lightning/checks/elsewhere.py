@@ -12,6 +12,8 @@ def noticed_elsewhere(*_: object) -> str:
 
 for _code, _title in (
     ("LR261", "A schedule that is longer than the run is cut"),
+    ("LR262", "The run has 1000 epochs, which may be Lightning's default"),
+    ("LR265", "Nothing hands the metric to the plateau of a plain loop"),
     ("LR511", "The updates of an optimizer cannot be noticed"),
     ("LR701", "LRWarmup multiplies a schedule that warms up by itself"),
     ("LR702", "The learning rate was written to directly during a warmup ramp"),
