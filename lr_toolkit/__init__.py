@@ -70,10 +70,24 @@ def __getattr__(name: str) -> Any:
 
         return version("lr_toolkit")
     if name not in _SUBPACKAGES and (name.startswith("_") or name not in _schedule_names()):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_hint(name)}")
     value = getattr(import_module(f"{__name__}.{_SUBPACKAGES.get(name, 'schedules')}"), name)
     globals()[name] = value
     return value
+
+
+def _hint(name: str) -> str:
+    """What to write in place of a name that is missing; nothing for a private name, which tools look for."""
+    if name.startswith("_"):
+        return ""
+    from difflib import get_close_matches
+
+    other_names = import_module(f"{__name__}.schedules.other_names")
+    equivalent: str = other_names.equivalent_of(name)
+    near = get_close_matches(name, __getattr__("__all__"), n=1, cutoff=0.75)
+    if equivalent or near:
+        return f". Write {equivalent or near[0]}"
+    return ""
 
 
 def __dir__() -> list[str]:

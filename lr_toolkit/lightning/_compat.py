@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lightning.fabric.utilities.data import sized_len
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "steps_schedulers_itself",
     "syncs_tensorboard",
     "validated_metrics",
+    "trial_cause",
 ]
 
 
@@ -66,6 +68,27 @@ def is_trial(trainer: Trainer) -> bool:
     """Whether ``fast_dev_run`` cuts the run to a few batches, so that its length is not the one that is planned for."""
     cut: bool | int = trainer.fast_dev_run  # type: ignore[attr-defined]  # Lightning's debugging setup sets it
     return bool(cut)
+
+
+def trial_cause(trainer: Trainer) -> str:
+    """The Trainer's argument that cuts the run to a few batches on purpose; empty for a real run.
+
+    ``limit_train_batches`` cuts a dataloader of known length that is longer. Another dataloader gets its length from it.
+    """
+    if is_trial(trainer):
+        return "fast_dev_run"
+    if trainer.overfit_batches:  # type: ignore[attr-defined]  # Lightning's debugging setup sets it
+        return "overfit_batches"
+    combined: Any = trainer.fit_loop._combined_loader
+    if combined is None:  # a resumed run sets it up later
+        return (
+            "limit_train_batches"
+            if isinstance(trainer.limit_train_batches, float) and trainer.limit_train_batches < 1
+            else ""
+        )
+    lengths = [sized_len(loader) for loader in combined.flattened]
+    limits = zip(lengths, combined.limits or [], strict=False)
+    return "limit_train_batches" if any(length is not None and limit < length for length, limit in limits) else ""
 
 
 # --- the loops --------------------------------------------------------------------------------------------------------

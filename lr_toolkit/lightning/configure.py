@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 
-from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.lightning._compat import has_whole_gradients, is_trial
+from lr_toolkit.arguments import answer_arguments
+from lr_toolkit.errors import ScheduleError, shorten, warn
+from lr_toolkit.lightning._compat import has_whole_gradients, trial_cause
 from lr_toolkit.lightning.plateau_reader import attach_plateau
 from lr_toolkit.lightning.run import TrainerRunLength, horizon_of
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
+from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch.optim import Optimizer
 
-__all__ = ["configure_optimizers", "scheduler_config"]
+__all__ = ["TooLong", "configure_optimizers", "scheduler_config"]
+
+# Lightning sets this number of epochs if neither max_epochs nor max_steps is given.
+_UNSET_EPOCHS = 1000
+
+TooLong: TypeAlias = Literal["error", "cut"]
 
 
+_ANSWERS = {
+    **HORIZON_ANSWERS,
+    "frequency": "Leave it out, because durations say it better: step('5 epochs') drops every 5 epochs.",
+    "monitor": "Write plateau=ReduceOnPlateau(monitor={}).",
+}
+
+
+@answer_arguments("scheduler_config", "scheduler_config(optimizer, schedule, self.trainer)", _ANSWERS)
 def scheduler_config(
     optimizer: Optimizer,
     schedule: ScheduleLike,
@@ -32,6 +46,7 @@ def scheduler_config(
     horizon: Horizon | None = None,
     on_change: OnChange = "error",
     rewarm: DurationLike | None = None,
+    too_long: TooLong = "error",
 ) -> LRSchedulerConfigType:
     """Lightning's ``lr_scheduler`` dict for a schedule, with every key set.
 
@@ -53,13 +68,18 @@ def scheduler_config(
             ``"stretch"`` or ``"continue"``, as for ``ScheduledLR``. Resuming with a different number of devices, batch size or
             accumulation needs no decision: the rest of the schedule is rescaled to the remaining updates.
         rewarm: the length of a second warmup after such a change.
+        too_long: what to do with a schedule that is longer than the run: ``"error"`` refuses it, ``"cut"`` trains on its
+            beginning, with a warning. A trial always cuts it: ``fast_dev_run``, ``overfit_batches``, or a
+            ``limit_train_batches`` that cuts a dataloader of known length.
 
     Returns:
         ``{"scheduler", "interval", "frequency", "monitor", "strict", "name"}``; ``monitor`` is the plateau's.
 
     Raises:
-        ScheduleError: if the schedule does not fit the run, or the run's length cannot be known. ``fast_dev_run`` cuts the run
-            on purpose; the schedule is then cut too, with a warning.
+        ScheduleError: if the schedule does not fit the run, or the run's length cannot be known.
+
+    Warns:
+        ScheduleWarning: LR261, if the schedule is cut.
 
     Example:
         >>> import lightning as L
@@ -76,13 +96,21 @@ def scheduler_config(
     """
     if interval not in ("step", "epoch"):
         raise ScheduleError(f"scheduler_config(interval={interval!r}): write interval='step' or interval='epoch'.")
+    if too_long not in ("error", "cut"):
+        raise ScheduleError(
+            f"scheduler_config(too_long={shorten(too_long)}): write too_long='error' or too_long='cut'."
+        )
     schedule = Schedule.parse(schedule)
     if interval == "epoch":
         _refuse_updates(schedule, plateau, rewarm)
-    length = _length(schedule, trainer, interval, horizon)
+    run = _length(trainer, interval, horizon)
+    length = _fitting(
+        schedule, run, trainer, "too_long='cut'" if too_long == "cut" else "", is_given=horizon is not None
+    )
     scheduler = ScheduledLR(optimizer, schedule, length, plateau=plateau, on_change=on_change, rewarm=rewarm)
+    scheduler.is_cut = length != run
     if horizon is None and trainer is not None:
-        scheduler.run_length = TrainerRunLength(trainer, length)
+        scheduler.run_length = TrainerRunLength(trainer, length, is_cut=scheduler.is_cut)
     # Lightning steps the optimizer even if training_step returned None. A sharded optimizer may hold no gradient on some rank,
     # and all ranks must count alike.
     scheduler.needs_gradient = has_whole_gradients(trainer)
@@ -96,6 +124,7 @@ def scheduler_config(
     return config
 
 
+@answer_arguments("configure_optimizers", "configure_optimizers(optimizer, schedule, self.trainer)", _ANSWERS)
 def configure_optimizers(
     optimizer: Optimizer,
     schedule: ScheduleLike,
@@ -107,6 +136,7 @@ def configure_optimizers(
     horizon: Horizon | None = None,
     on_change: OnChange = "error",
     rewarm: DurationLike | None = None,
+    too_long: TooLong = "error",
 ) -> OptimizerLRSchedulerConfig:
     """The return value of ``LightningModule.configure_optimizers``: the optimizer and its ``scheduler_config``.
 
@@ -120,6 +150,7 @@ def configure_optimizers(
         horizon: the length of the run, in place of the Trainer's.
         on_change: how to go on from a checkpoint that was saved under another plan.
         rewarm: the length of a second warmup after such a change.
+        too_long: ``"error"`` refuses a schedule that is longer than the run, ``"cut"`` trains on its beginning.
 
     Returns:
         ``{"optimizer": optimizer, "lr_scheduler": scheduler_config(...)}``.
@@ -146,13 +177,12 @@ def configure_optimizers(
         horizon=horizon,
         on_change=on_change,
         rewarm=rewarm,
+        too_long=too_long,
     )
     return {"optimizer": optimizer, "lr_scheduler": config}
 
 
-def _length(
-    schedule: Schedule, trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None
-) -> Horizon:
+def _length(trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None) -> Horizon:
     """The horizon that was passed, if it has the unit of the scheduler, or the Trainer's."""
     if horizon is None:
         if trainer is None:
@@ -160,7 +190,16 @@ def _length(
                 "scheduler_config(trainer=None): the Trainer tells the length of the run. Write self.trainer, or "
                 "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
             )
-        return _fitting(schedule, horizon_of(trainer, interval), trainer)
+        run = horizon_of(trainer, interval)
+        if trainer.max_epochs == _UNSET_EPOCHS and trainer.max_steps == -1:
+            warn(
+                "LR262",
+                "The run has 1000 epochs, which is also what Lightning sets if neither max_epochs nor max_steps is given. Write the "
+                "number that is meant: Trainer(max_epochs=10). If 1000 are meant, silence this finding: "
+                "warnings.filterwarnings('ignore', 'LR262').",
+                stacklevel=4,
+            )
+        return run
     if not isinstance(horizon, Horizon):
         raise ScheduleError(
             f"scheduler_config(horizon={horizon!r}): must be a Horizon. Write Horizon(steps=10_000, steps_per_epoch=500)."
@@ -194,24 +233,48 @@ def _refuse_steps(given: str, *durations: Duration) -> None:
             )
 
 
-def _fitting(schedule: Schedule, horizon: Horizon, trainer: Trainer) -> Horizon:
-    """``horizon``, or under ``fast_dev_run`` one that is long enough for the schedule, of which only the beginning is run."""
+def _fitting(schedule: Schedule, run: Horizon, trainer: Trainer | None, cause: str, *, is_given: bool) -> Horizon:
+    """``run``, or a longer horizon that the schedule fits, of which the run is the beginning, if there is a cause to cut it.
+
+    Args:
+        schedule: the schedule.
+        run: the length of the run.
+        trainer: cuts the schedule in a trial.
+        cause: the argument that asks to cut; empty to refuse a schedule that is too long.
+        is_given: whether the user gave the length of the run, so that a trial does not excuse it.
+    """
     try:
-        schedule.resolve(horizon)
+        schedule.resolve(run)
     except ScheduleError as misfit:
-        longer = _long_enough(schedule, horizon)
+        longer = _long_enough(schedule, run)
         if longer is None:
             raise
-        if is_trial(trainer):
-            warnings.warn(f"fast_dev_run cuts the schedule: {misfit}", UserWarning, stacklevel=5)
+        if trainer is not None and not is_given:
+            cause = cause or trial_cause(trainer)
+        if cause:
+            warn("LR261", _describe_cut(schedule, run, longer, cause), stacklevel=5)
             return longer
-        if trainer.ckpt_path is None or horizon.unit == "epoch":
-            raise
-        raise ScheduleError(
-            f"{misfit} If the checkpoint's run took more updates in an epoch, the run is longer than that: give its length with "
-            "horizon=Horizon(steps=..., steps_per_epoch=[...])."
-        ) from None
-    return horizon
+        advice = "To train on the beginning of the schedule, write too_long='cut'."
+        if trainer is not None and trainer.ckpt_path is not None and run.unit == "step" and not is_given:
+            advice += (
+                " If the checkpoint's run took more updates in an epoch, the run is longer than that: give its length with "
+                "horizon=Horizon(steps=..., steps_per_epoch=[...])."
+            )
+        raise ScheduleError(f"{misfit} {advice}") from None
+    return run
+
+
+def _describe_cut(schedule: Schedule, run: Horizon, longer: Horizon, cause: str) -> str:
+    """What a run that is shorter than its schedule trains on, and what it leaves out."""
+    unit = "update" if run.unit == "step" else "epoch"
+    phases = schedule.resolve(longer).phases
+    reached = ", ".join(phase.text for phase in phases if phase.start < run.steps)
+    left_out = ", ".join(phase.text for phase in phases if phase.start >= run.steps)
+    return (
+        f"{cause} cuts the schedule {schedule!r}, which is longer than this run of {run.steps} {unit}{'s' * (run.steps > 1)}: "
+        f"the run trains on the beginning of {reached}{f' and does not reach {left_out}' if left_out else ''}. To follow the curve of "
+        "a long run, pass its length: horizon=Horizon(steps=10_000, steps_per_epoch=500)."
+    )
 
 
 def _long_enough(schedule: Schedule, horizon: Horizon) -> Horizon | None:

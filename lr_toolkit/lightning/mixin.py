@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning._compat import saved_hyperparameters
-from lr_toolkit.lightning.configure import configure_optimizers
+from lr_toolkit.lightning.configure import TooLong, configure_optimizers
 from lr_toolkit.optim import MetricRule, OnChange
-from lr_toolkit.schedules import DurationLike, Horizon, Schedule, ScheduleLike
+from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 
 if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
     from torch.optim import Optimizer
 
-__all__ = ["ScheduleMixin", "find_schedule"]
+__all__ = ["ScheduleMixin", "find_schedule", "find_setting"]
 
 
 class ScheduleMixin:
     """Gives a LightningModule its ``configure_optimizers``: write ``schedule`` and ``build_optimizer``.
 
-    A plain class. Put it before ``LightningModule`` (of ``lightning`` or ``pytorch_lightning``) in the list of bases. The
-    schedule is taken from the instance's attribute, the hyperparameter ``schedule`` or the class's attribute, in this order.
-    Hyperparameters keep a schedule as its text, so that checkpoints load with ``weights_only=True`` and loggers show it. The
-    other settings are attributes only: write ``self.plateau = plateau`` in ``__init__`` if one is an argument.
+    A plain class. Put it before ``LightningModule`` (of ``lightning`` or ``pytorch_lightning``) in the list of bases. Each
+    setting below is taken from the instance's attribute, a property, the hyperparameter of that name or the class's attribute,
+    in this order. A hyperparameter of another type, such as a forecast's ``horizon=24``, is the module's own. Hyperparameters
+    keep a schedule as its text, so that checkpoints load with ``weights_only=True`` and loggers show it.
 
     Attributes:
         schedule: a ``Schedule`` or its text.
@@ -34,9 +39,11 @@ class ScheduleMixin:
         horizon: the length of the run, in place of the Trainer's.
         on_change: how to go on from a checkpoint that was saved under another plan, as for ``ScheduledLR``.
         rewarm: the length of a second warmup after such a change.
+        too_long: ``"error"`` refuses a schedule that is longer than the run, ``"cut"`` trains on its beginning.
 
     Raises:
-        ScheduleError: if the mixin stands after ``LightningModule``, or if there is no schedule or optimizer.
+        ScheduleError: if the mixin stands after ``LightningModule``, if there is no schedule or optimizer, or if a setting is
+            misspelled.
 
     Example:
         >>> import lightning as L
@@ -55,6 +62,7 @@ class ScheduleMixin:
     horizon: Horizon | None = None
     on_change: OnChange = "error"
     rewarm: DurationLike | None = None
+    too_long: TooLong = "error"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -80,12 +88,8 @@ class ScheduleMixin:
         return configure_optimizers(
             self.build_optimizer(),
             find_schedule(self),
-            self.trainer,  # type: ignore[attr-defined]  # LightningModule's, which comes after this class
-            interval=self.interval,
-            plateau=self.plateau,
-            horizon=self.horizon,
-            on_change=self.on_change,
-            rewarm=self.rewarm,
+            _trainer_of(self),
+            **{name: find_setting(self, name) for name in _SETTINGS if name != "schedule"},
         )
 
     def save_hyperparameters(self, *args: Any, frame: Any = None, **kwargs: Any) -> None:
@@ -101,23 +105,100 @@ class ScheduleMixin:
             kept.update({key: repr(value) for key, value in schedules.items()})
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """How the values of a setting are told from values that a module keeps under the same name, or a similar one.
+
+    Attributes:
+        accepts: whether a hyperparameter of this name is meant for the mixin; a wrong value is refused later.
+        is_value: whether a value under a similar name is meant for the mixin.
+    """
+
+    accepts: Callable[[Any], bool]
+    is_value: Callable[[Any], bool]
+
+
+def _is(*types: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, types) and not isinstance(value, bool)
+
+
+def _choice(*choices: str) -> _Setting:
+    return _Setting(_is(str), lambda value: isinstance(value, str) and value in choices)
+
+
+def _is_schedule(value: Any) -> bool:
+    try:
+        return isinstance(value, (str, Schedule)) and bool(Schedule.parse(value))
+    except ScheduleError:
+        return False
+
+
+_SETTINGS: Mapping[str, _Setting] = {
+    "schedule": _Setting(lambda _: True, _is_schedule),
+    "interval": _choice("step", "epoch"),
+    "plateau": _Setting(lambda value: not isinstance(value, (bool, int, float)), _is(MetricRule)),
+    "horizon": _Setting(_is(Horizon), _is(Horizon)),
+    "on_change": _choice(*get_args(OnChange)),
+    "rewarm": _Setting(_is(str, int, Duration), _is(str, int, Duration)),
+    "too_long": _choice(*get_args(TooLong)),
+}
+
+
 def find_schedule(module: ScheduleMixin) -> ScheduleLike:
-    """The schedule of a module: its own attribute, its hyperparameter, or its class's attribute.
+    """The schedule of a module.
 
     Raises:
-        ScheduleError: if it has none.
+        ScheduleError: if it has none, or a setting is misspelled.
     """
-    own = module.__dict__.get("schedule")
-    if own is not None:
-        return own  # type: ignore[no-any-return]  # Schedule.parse checks it
-    hyperparameter: Any = getattr(module, "hparams", {}).get("schedule")
-    if hyperparameter is not None:
-        return hyperparameter  # type: ignore[no-any-return]  # as above
-    # Asked of the instance, because the class may define it as a property.
-    found: Any = getattr(module, "schedule", None)
+    found = find_setting(module, "schedule")
     if found is None:
         raise ScheduleError(
             f"{type(module).__name__} has no schedule. Write schedule = warmup('5%') >> cosine() in the class, or "
             "self.schedule = ... in its __init__."
         )
-    return found  # type: ignore[no-any-return]  # as above
+    return found  # type: ignore[no-any-return]  # Schedule.parse checks it
+
+
+def find_setting(module: ScheduleMixin, name: str) -> Any:
+    """A setting of a module: its own attribute, its property, its hyperparameter, or its class's attribute.
+
+    Raises:
+        ScheduleError: if the module does not set it, and has a value for it under a similar name.
+    """
+    setting = _SETTINGS[name]
+    own = vars(module).get(name)
+    if own is not None or (name in vars(module) and name != "schedule"):
+        return own
+    in_class = inspect.getattr_static(type(module), name, None)
+    hyperparameter = _hyperparameters(module).get(name)
+    if hyperparameter is not None and setting.accepts(hyperparameter) and not hasattr(in_class, "__get__"):
+        return hyperparameter
+    if in_class is inspect.getattr_static(ScheduleMixin, name, None):
+        _refuse_similar_name(module, name, setting)
+    return getattr(module, name, None)  # asked of the instance, because the class may define it as a property
+
+
+def _refuse_similar_name(module: ScheduleMixin, name: str, setting: _Setting) -> None:
+    """Refuse a value for this setting under a misspelled name, which nothing would follow."""
+    classes = (kind for kind in type(module).__mro__ if issubclass(kind, ScheduleMixin) and kind is not ScheduleMixin)
+    sources = [vars(module), _hyperparameters(module), *map(vars, classes)]
+    values: dict[str, Any] = dict(chain.from_iterable(source.items() for source in reversed(sources)))
+    for near in get_close_matches(name, values.keys() - _SETTINGS.keys(), cutoff=0.8):
+        if setting.is_value(values[near]):
+            raise ScheduleError(
+                f"{type(module).__name__}.{near} = {shorten(values[near])}: ScheduleMixin has no setting {near!r}, so nothing would "
+                f"follow it. Write {name} = {shorten(values[near])}."
+            )
+
+
+def _hyperparameters(module: Any) -> Mapping[str, Any]:
+    return getattr(module, "hparams", {})
+
+
+def _trainer_of(module: Any) -> Trainer | None:
+    """The Trainer of a LightningModule; ``None`` if it has none. A module with ``horizon`` needs none."""
+    try:
+        return module.trainer  # type: ignore[no-any-return]  # LightningModule's, which comes after this class
+    except RuntimeError:
+        return None

@@ -29,6 +29,7 @@ def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
         raise ScheduleError(
             "plateau=ReduceOnPlateau(...) needs the Trainer that produces its metric: pass self.trainer."
         )
+    scheduler.warns_of_no_reading = False  # the reader does
     callbacks: list[Callback] = callbacks_of(trainer)
     checkpoints = (index for index, callback in enumerate(callbacks) if is_a(callback, "Checkpoint"))
     callbacks.insert(next(checkpoints, len(callbacks)), _PlateauReader(scheduler))

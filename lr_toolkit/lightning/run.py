@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainerRunLength", "horizon_from_here", "horizon_of", "read_run_facts"]
 
-# Lightning sets this number of epochs if neither max_epochs nor max_steps is given.
-_UNSET_EPOCHS = 1000
-
 
 def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") -> Horizon:
     """The length of a Trainer's run: its optimizer updates, and the updates of each epoch.
@@ -39,8 +36,8 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
         interval: ``"epoch"`` for a horizon in epochs, for a scheduler that is stepped once per epoch.
 
     Raises:
-        ScheduleError: if the length cannot be known: a dataset without length and no ``max_steps``, training without end, only
-            ``max_time``, or no limit at all, for which Lightning sets 1000 epochs. Pass ``horizon=`` then.
+        ScheduleError: if the length cannot be known: a dataset without length and no ``max_steps``, training without end, or
+            only ``max_time``. Pass ``horizon=`` then.
 
     Example:
         >>> from lr_toolkit import horizon_of
@@ -77,10 +74,16 @@ class TrainerRunLength:
     ``horizon_of`` takes the whole run to be as it is now. If devices, accumulation or the batch size changed since a checkpoint,
     the past epochs had another length, which the saved horizon tells. Ask ``horizon_after`` when the scheduler's state is loaded:
     by then Lightning has restored the progress of its loops, which it has not in ``configure_optimizers``.
+
+    Args:
+        trainer: the Trainer.
+        horizon: the horizon of its scheduler.
+        is_cut: whether the run is the beginning of ``horizon`` alone. Such a run goes on with the saved horizon.
     """
 
-    def __init__(self, trainer: Trainer, horizon: Horizon) -> None:
+    def __init__(self, trainer: Trainer, horizon: Horizon, *, is_cut: bool = False) -> None:
         self._trainer = trainer
+        self._is_cut = is_cut
         if horizon.unit == "epoch" and _may_resume(trainer):
             _set_up_dataloader(trainer)
         facts = _facts_at_fit_start(trainer)
@@ -108,7 +111,7 @@ class TrainerRunLength:
     def horizon_after(self, record: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
         """The horizon of the resumed run, ``taken`` steps into the horizon ``saved`` of the run of ``record``."""
         facts = read_run_facts(self._trainer)
-        if record == self.record and not facts.is_off_plan:
+        if self._is_cut or (record == self.record and not facts.is_off_plan):
             return saved
         return horizon_with_past(facts, saved, taken, behind=record.get("behind", 0))
 
@@ -201,8 +204,6 @@ def _refuse_unknown_limits(facts: RunFacts, interval: str) -> None:
     reason = ""
     if facts.max_epochs == 0 or facts.max_steps == 0:
         reason = "it takes no update at all (max_epochs=0 or max_steps=0)"
-    elif facts.max_epochs == _UNSET_EPOCHS and facts.max_steps == -1:
-        reason = "max_epochs is not set, or 1000, which is what Lightning puts in its place"
     elif facts.max_epochs == -1 and facts.max_steps == -1:
         reason = "it trains without end (max_epochs=-1, or only max_time)"
     if reason:

@@ -122,11 +122,19 @@ def run_layout_of(trainer: Trainer) -> RunLayout:
     try:
         horizon = horizon_of(trainer)
     except ScheduleError as error:
-        unknown = str(error)
+        horizon, unknown = _given_horizon(trainer), str(error)
     start, before = _start(trainer)
     if start:
         horizon, start = _resumed(trainer, horizon, start)
     return RunLayout(horizon, unknown, trainer.num_training_batches, _accumulations(trainer), start, before)
+
+
+def _given_horizon(trainer: Trainer) -> Horizon | None:
+    """The ``horizon=`` that the user gave to a scheduler of ours, because the Trainer does not know the length of the run."""
+    horizons = [
+        config.scheduler.horizon for config in trainer.lr_scheduler_configs if isinstance(config.scheduler, ScheduledLR)
+    ]
+    return next((horizon for horizon in horizons if horizon.unit == "step"), None)
 
 
 def _accumulations(trainer: Trainer) -> tuple[int, ...]:

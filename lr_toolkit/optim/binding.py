@@ -9,9 +9,24 @@ from typing import Any, TypeAlias, final
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.timeline import Timeline
 
-__all__ = ["Binding", "distinct"]
+__all__ = ["Binding", "GroupError", "distinct"]
 
 GroupTimelines: TypeAlias = "Sequence[Timeline]"
+
+
+class GroupError(ScheduleError):
+    """A level that does not fit the base value of a group.
+
+    Args:
+        reason: why.
+        group: the position of the group.
+        name: its name, if it has one.
+    """
+
+    def __init__(self, reason: str, group: int, name: object = None) -> None:
+        super().__init__(f"{reason} (In parameter group {group if name is None else repr(name)}.)")
+        self.reason = reason
+        self.group = group
 
 
 @final
@@ -91,7 +106,7 @@ def _relative(timeline: Timeline, bases: Sequence[float], group: int) -> Timelin
     try:
         return timeline.relative_to(bases[group])
     except ScheduleError as error:
-        raise ScheduleError(f"{error} (In parameter group {group}.)") from error.__cause__
+        raise GroupError(str(error), group) from error.__cause__
 
 
 def distinct(values: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:

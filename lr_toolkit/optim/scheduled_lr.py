@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.optim.binding import Binding
+from lr_toolkit.arguments import answer_arguments
+from lr_toolkit.errors import ScheduleError, shorten, warn
+from lr_toolkit.optim.binding import Binding, GroupError
 from lr_toolkit.optim.group_writer import GroupWriter
 from lr_toolkit.optim.on_change import OnChange, RunLength, binding_after, check_fit, check_policy, check_state
 from lr_toolkit.optim.plateau.gains import Gains
@@ -24,10 +25,15 @@ from lr_toolkit.optim.step_calls import IdleSteps, schedulers_on
 from lr_toolkit.optim.updates import GradientProbe, hookable_optimizers, is_captured, warn_of_constants
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.changed import describe_change
-from lr_toolkit.schedules.horizon import horizon_from
+from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, horizon_from
 from lr_toolkit.schedules.timeline import Phase
 
-__all__ = ["ScheduledLR"]
+__all__ = ["BASE_OF_ZERO", "ScheduledLR"]
+
+BASE_OF_ZERO = (
+    "The base LR of each group of {} is 0, and every schedule multiplies it, so nothing is trained. Write it for the optimizer, for "
+    "example lr=3e-4."
+)
 
 
 @final
@@ -88,9 +94,14 @@ class ScheduledLR(LRScheduler):
 
     needs_gradient: bool = False
     """Count an update only if some parameter has a gradient: Lightning steps the optimizer even without one."""
+    warns_of_no_reading: bool = True
+    """Warn at the end of the schedule if the rule for a metric was given no reading; off if another part of the package does."""
+    is_cut: bool = False
+    """The run is the beginning of the horizon on purpose, as in a trial."""
     run_length: RunLength | None = None
     """Reports how long the run is, including after a resume; the helpers make it of the Trainer."""
 
+    @answer_arguments("ScheduledLR", "ScheduledLR(optimizer, schedule, Horizon(steps=1000))", HORIZON_ANSWERS)
     def __init__(
         self,
         optimizer: Optimizer,
@@ -116,10 +127,13 @@ class ScheduledLR(LRScheduler):
         _check_start(last_epoch, optimizer)
         hookable_optimizers(optimizer)  # or an error, before anything is written
         bases = [_base_of(group, index) for index, group in enumerate(optimizer.param_groups)]
+        if bases and not any(bases):
+            warn("LR264", BASE_OF_ZERO.format(type(optimizer).__name__), stacklevel=3)
         self._gains = Gains(plateau, len(bases))
         self._gains.check_groups(len(bases))
         self.timeline = self.schedule.resolve(horizon)
-        self.configured = _bound(Binding.of, "lr", bases, self._gains.values, [self.timeline] * len(bases))
+        names = [group.get("name") for group in optimizer.param_groups]
+        self.configured = _bound(Binding.of, "lr", bases, self._gains.values, [self.timeline] * len(bases), names=names)
         """What the code asks for."""
         self.binding = self.configured
         """What is followed: what the code asks for, or what ``on_change`` made of it. Another value after each change."""
@@ -163,6 +177,18 @@ class ScheduledLR(LRScheduler):
         self._updated = False
         self._step_count += 1
         self._write()
+        if self.last_epoch == self.horizon.steps and self.plateau is not None:
+            self._warn_of_no_reading(self.plateau)
+
+    def _warn_of_no_reading(self, rule: MetricRule) -> None:
+        """Warn at the end of the schedule if nobody has handed over a value of the metric."""
+        if self.warns_of_no_reading and not self.was_observed:
+            warn(
+                "LR265",
+                f"{type(rule).__name__}(monitor={rule.monitor!r}) was given no reading in the whole run, so it never moved the learning "
+                "rate. Hand over each value of the metric: scheduler.observe(val_loss).",
+                stacklevel=3,
+            )
 
     def _warn_of_idle_step(self) -> None:
         """Warn once of a ``step()`` before any update, and once of a loop that calls it more often than ``optimizer.step()``."""
@@ -452,10 +478,13 @@ class ScheduledLR(LRScheduler):
         self._loaded = loaded
 
 
-def _bound(make: Any, *arguments: Any) -> Binding:
-    """A binding, or the error that says whose it would have been."""
+def _bound(make: Any, *arguments: Any, names: Sequence[object] = ()) -> Binding:
+    """A binding, or the error that names the group."""
     try:
         binding: Binding = make(*arguments)
+    except GroupError as error:
+        named = GroupError(error.reason, error.group, names[error.group] if names else None)
+        raise ScheduleError(f"ScheduledLR: {named}") from error.__cause__
     except ScheduleError as error:
         raise ScheduleError(f"ScheduledLR: {error}") from error.__cause__
     return binding
@@ -475,8 +504,8 @@ def _base_of(group: dict[str, Any], index: int) -> float:
         )
     if not 0.0 <= base < math.inf:
         raise ScheduleError(
-            f"ScheduledLR: the lr of parameter group {index} is {shorten(value)}, and a base LR is a finite number, zero or more. "
-            "Write lr=1e-3 for the optimizer."
+            f"ScheduledLR: the lr of parameter group {group.get('name', index)!r} is {shorten(value)}, and a base LR is a finite number, "
+            "zero or more. Write lr=1e-3 for the optimizer."
         )
     return base
 

@@ -58,25 +58,25 @@ class Table:
 @final
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A title, lines of facts, tables, and warnings.
+    """A title, lines of facts, tables, and notes.
 
     Args:
         title: the first line.
         facts: lines below it.
         tables: below the facts, in order.
-        warnings: at the end, each with a ``!`` in front.
+        notes: at the end, each with ``note:`` in front.
 
     Example:
-        >>> print(Report("LR: cosine()", ("60 updates",), warnings=("too short",)).text())
+        >>> print(Report("LR: cosine()", ("60 updates",), notes=("one epoch",)).text())
         LR: cosine()
           60 updates
-          ! too short
+          note: one epoch
     """
 
     title: str
     facts: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def text(self, width: int = 80) -> str:
         """The report as plain text, ``width`` characters wide."""
@@ -84,9 +84,9 @@ class Report:
         lines += [_wrap(fact, width, "  ") for fact in self.facts]
         for table in self.tables:
             lines += ["", textwrap.indent(table.text(width - 2), "  ")]
-        if self.warnings and self.tables:
+        if self.notes and self.tables:
             lines.append("")
-        lines += [_wrap(f"! {warning}", width, "  ", "    ") for warning in self.warnings]
+        lines += [_wrap(f"note: {note}", width, "  ", "    ") for note in self.notes]
         return "\n".join(lines)
 
     def show(self, width: int = 80) -> None:
@@ -99,8 +99,7 @@ class Report:
             return
         console = Console(width=width, highlight=False)
         shown = Text(self.text(width))
-        # Bold and red are readable on every background; blue is not on black, and dim is not in a pale theme.
-        shown.highlight_regex(r"(?m)^\s+! .*(\n    .*)*", "bold red")
+        # Bold is readable on every background; blue is not on black, and dim is not in a pale theme.
         shown.highlight_words([table.text(width - 2).splitlines()[0].strip() for table in self.tables], "bold")
         shown.highlight_regex(r"^[^\n]*", "bold")
         console.print(shown, end="\n\n")

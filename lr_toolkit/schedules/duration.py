@@ -127,8 +127,10 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
 
     def refused(why: str, share: str = "5", steps: int = 500, epochs: int = 3) -> ScheduleError:
         shown = (name if "{}" in name else f"{name}={{}}").format
+        near = _meant(value) if isinstance(value, str) else ""
+        hint = f"Did you mean {shown(repr(near))}? " if near else ""
         return ScheduleError(
-            f"{call}({shown(shorten(value))}): {why}. Write {shown(repr(share + '%'))} for a share of the run, "
+            f"{call}({shown(shorten(value))}): {why}. {hint}Write {shown(repr(share + '%'))} for a share of the run, "
             f"{shown(steps)} or {shown(repr(f'{steps} steps'))} for updates, {shown(repr(f'{epochs} epochs'))} for epochs."
         )
 
@@ -149,18 +151,59 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
             amount, unit = Fraction(operator.index(value)), "steps"  # type: ignore[arg-type]  # index() is the test
         except TypeError:
             raise refused("is not a duration") from None
-    refusals = {
-        "is not a duration": isinstance(value, bool),
+    for why, applies in _refusals(amount, unit, is_flag=isinstance(value, bool)).items():
+        if applies:
+            raise refused(why)
+    return amount, unit
+
+
+def _refusals(amount: Fraction, unit: Unit, *, is_flag: bool) -> dict[str, bool]:
+    """For each reason to refuse an amount whether it applies."""
+    return {
+        "is not a duration": is_flag,
         "must be more than zero": amount <= 0,
         "a step cannot be divided": unit == "steps" and amount.denominator > 1,
         "is more than the whole run": unit == "%" and amount > 100,
         "is longer than any run": amount >= ENDLESS,
         "has more than four decimals": 10_000 % amount.denominator > 0,
     }
-    for why, applies in refusals.items():
-        if applies:
-            raise refused(why)
-    return amount, unit
+
+
+# What a step is called elsewhere. With accumulation several batches or iterations make an update.
+_ELSEWHERE: dict[str, Unit] = {
+    "batches": "steps",
+    "it": "steps",
+    "iter": "steps",
+    "iteration": "steps",
+    "iterations": "steps",
+    "iters": "steps",
+    "percent": "%",
+    "st": "steps",
+    "update": "steps",
+    "updates": "steps",
+    "ep": "epochs",
+}
+_LOOSE_TEXT = re.compile(r"\s*(\d{1,3}(?:,\d{3}){1,10}|[\d_]{1,40}(?:\.\d{0,40})?)(k?)\s*([a-z%]*)\s*", re.ASCII)
+
+
+def _meant(text: str) -> str:
+    """The duration that a text in another spelling likely means; empty if there is none.
+
+    Example:
+        >>> _meant("1_000 updates"), _meant("2k"), _meant("7.131229999999999%"), _meant("soon")
+        ('1000 steps', '2000 steps', '7.1312%', '')
+    """
+    match = _LOOSE_TEXT.fullmatch(text.lower())
+    unit = (_UNITS.get(match[3]) or _ELSEWHERE.get(match[3])) if match else None
+    digits = re.sub("[_,]", "", match[1]).removesuffix(".") if match else ""
+    if match is None or unit is None or not digits[:1].isdigit():
+        return ""
+    amount = decimal(Fraction(digits) * (1000 if match[2] else 1))
+    meant = f"{amount}%" if unit == "%" else f"{amount} {unit}"
+    try:
+        return str(Duration(meant)) if meant != text else ""
+    except ScheduleError:
+        return ""
 
 
 def decimal(value: float | Fraction) -> str:

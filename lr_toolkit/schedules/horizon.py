@@ -12,11 +12,31 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
 from lr_toolkit.schedules.duration import Duration
 
-__all__ = ["Horizon", "horizon_from", "horizon_state", "round_half_up"]
+__all__ = ["HORIZON_ANSWERS", "Horizon", "horizon_from", "horizon_state", "round_half_up"]
+
+
+_IN_EPOCHS = "Write Horizon(steps={0}, unit='epoch') for a scheduler that is stepped once per epoch, or \
+Horizon(steps={0} * 100, steps_per_epoch=100) for epochs of 100 updates."
+_ANSWERS = {
+    "T_max": "Write steps={}.",
+    "epochs": _IN_EPOCHS,
+    "max_epochs": _IN_EPOCHS,
+    "max_steps": "Write steps={}.",
+    "num_training_steps": "Write steps={}.",
+    "total_steps": "Write steps={}.",
+    "updates": "Write steps={}.",
+}
+
+
+HORIZON_ANSWERS = dict.fromkeys(
+    ("T_max", "num_training_steps", "steps", "total_steps"), "Write horizon=Horizon(steps={})."
+)
+"""What a function with an argument ``horizon`` answers to the names of other libraries."""
 
 
 class Horizon(Immutable):
@@ -49,6 +69,7 @@ class Horizon(Immutable):
     steps_per_epoch: int | tuple[int, ...] | None
     unit: Literal["step", "epoch"]
 
+    @answer_arguments("Horizon", "Horizon(steps=1000, steps_per_epoch=100)", _ANSWERS)
     def __init__(
         self,
         steps: int,

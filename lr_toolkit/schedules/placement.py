@@ -45,7 +45,8 @@ def check_horizon(shapes: Sequence[Shape], horizon: object) -> None:
     """Refuse anything but a horizon of a possible length."""
     if not isinstance(horizon, Horizon):
         raise ScheduleError(
-            f"{schedule_text(shapes)} on horizon={shorten(horizon)}: the length of a run is a Horizon. Write Horizon(steps=1000)."
+            f"{schedule_text(shapes)} on horizon={shorten(horizon)}: the length of a run is a Horizon. Write "
+            f"Horizon(steps={horizon if type(horizon) is int and 0 < horizon < ENDLESS else 1000})."
         )
     if max((horizon.steps, *(horizon.epoch_steps or ()))) >= ENDLESS:
         raise ScheduleError(
@@ -110,6 +111,6 @@ def _too_long(horizon: Horizon, taken: Fraction, left_out: str = "") -> Schedule
     if taken > horizon.steps and steps == str(horizon.steps):  # the decimals do not show the difference
         steps = f"more than {steps}"
     return ScheduleError(
-        f"The schedule does not fit: its phases take {steps} steps{nothing}, and the run has {horizon.steps}. "
+        f"The schedule does not fit: its phases take {steps} {horizon.unit}s{nothing}, and the run has {horizon.steps}. "
         "Lengthen the run, or shorten a phase, for example to a share of the run: over='5%'."
     )

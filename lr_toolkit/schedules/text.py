@@ -10,6 +10,8 @@ from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration
+from lr_toolkit.schedules.other_names import equivalent_of
+from lr_toolkit.schedules.text_repair import repaired
 
 __all__ = ["LONGEST", "argument_text", "call_fields", "call_text", "evaluate", "schedule_text"]
 
@@ -116,6 +118,18 @@ def evaluate(text: str, builders: Mapping[str, Callable[..., Any]], without_text
     lines = text.removeprefix("\ufeff").replace("\r", "\n").split("\n")
     text = " ".join(line.partition("#")[0].removesuffix("\\") for line in lines).strip()
     try:
+        return _evaluate(text, builders, without_text)
+    except ScheduleError as error:
+        callable_names = sorted(set(builders) - set(without_text))
+        meant = repaired(text, callable_names, lambda other: _evaluate(other, builders, without_text))
+        if not meant or meant == text:
+            raise
+        raise ScheduleError(f'{str(error).split(". ", 1)[0]}. Write "{meant}".') from None
+
+
+def _evaluate(text: str, builders: Mapping[str, Callable[..., Any]], without_text: Collection[str]) -> list[Any]:
+    """The values of the calls in a text without comments."""
+    try:
         root = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         fix = _NO_FUNCTION if "custom(" in text else f"Write calls joined by >>, such as {_EXAMPLE}."
@@ -132,14 +146,31 @@ def evaluate(text: str, builders: Mapping[str, Callable[..., Any]], without_text
     return values
 
 
-def _no_schedule(given: object, builders: Mapping[str, Callable[..., Any]]) -> ScheduleError:
+def _no_schedule(given: Any, builders: Mapping[str, Callable[..., Any]]) -> ScheduleError:
+    return ScheduleError(f"Schedule.parse({shorten(given)}): is no schedule. {_instead_of(given, builders)}")
+
+
+def _instead_of(given: Any, builders: Mapping[str, Callable[..., Any]]) -> str:
+    """What to write in place of a value that is no schedule."""
     called, kind = getattr(given, "__name__", None), type(given).__name__
-    fix = f"Write a schedule, or its text: {_EXAMPLE}."
     if called in builders:
-        fix = f"Write {called}(), with its arguments."
-    elif kind in ("ReduceOnPlateau", "GreedyLR"):  # by name, because schedules are below them in the order of imports
-        fix = f"A rule for a metric stands beside it: configure_optimizers(optimizer, schedule, trainer, plateau={kind}(...))."
-    return ScheduleError(f"Schedule.parse({shorten(given)}): is no schedule; phases are joined by >>. {fix}")
+        return f"Write {called}(), with its arguments."
+    if kind in ("ReduceOnPlateau", "GreedyLR"):  # by name, because schedules are below them in the order of imports
+        return f"A rule for a metric stands beside it: configure_optimizers(optimizer, schedule, trainer, plateau={kind}(...))."
+    if hasattr(given, "get_last_lr"):  # a scheduler of torch, or its class
+        name = str(called or kind)
+        return f"{name} is called otherwise here. Write {equivalent_of(name) or _EXAMPLE}."
+    if isinstance(given, Mapping):
+        return (
+            f"One schedule drives all parameter groups, each from its own base LR. Write a schedule, or its text: {_EXAMPLE}, and the "
+            "LRs of the groups in the optimizer: [{'params': ..., 'lr': 1e-4}, {'params': ..., 'lr': 1e-3}]."
+        )
+    if isinstance(given, (list, tuple)) and given:
+        return f"Phases are joined by >>. Write {' >> '.join(part if isinstance(part, str) else repr(part) for part in given)}."
+    if callable(given):
+        function = str(called) if str(called).isidentifier() else "lambda i: 0.95**i"
+        return f"A function of the update is a custom phase. Write custom({function})."
+    return f"Phases are joined by >>. Write a schedule, or its text: {_EXAMPLE}."
 
 
 class _Reader:

@@ -146,6 +146,7 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
         [False, True],
     ),
     "validated_metrics": (lambda trainer: sorted(_compat.validated_metrics(trainer)), ["val_loss"]),
+    "trial_cause": (_compat.trial_cause, ""),
 }
 
 

@@ -24,6 +24,7 @@ from lr_toolkit import (
     ScheduledLR,
     ScheduleError,
     ScheduleMixin,
+    ScheduleWarning,
     configure_optimizers,
     cosine,
     custom,
@@ -362,7 +363,7 @@ def test_the_callbacks_work_with_pytorch_lightning_too(capsys: pytest.CaptureFix
 def test_fast_dev_run_cuts_the_schedule(text: str, factors: list[float]) -> None:
     """``fast_dev_run`` cuts a run on purpose. A schedule that does not fit is cut too, with a warning."""
     net = helper(text)
-    with pytest.warns(UserWarning, match="fast_dev_run cuts the schedule: "):
+    with pytest.warns(ScheduleWarning, match="^LR261: fast_dev_run cuts the schedule "):
         trainer(fast_dev_run=True).fit(net, loader(4))
 
     assert [lrs[0] for lrs in net.lrs] == [0.1 * factor for factor in factors]

@@ -66,14 +66,6 @@ REFUSED: dict[str, tuple[Run, str]] = {
         Run({"max_time": {"seconds": 1}}, lambda: loader(4), None, 0),
         r"without end \(max_epochs=-1, or only max_time\).*horizon=",
     ),
-    "max_epochs unset": (
-        Run({}, lambda: loader(4), None, 0),
-        r"max_epochs is not set, or 1000.*max_epochs=10.*horizon=Horizon.*ScheduleMixin's class",
-    ),
-    "1000 epochs": (
-        Run({"max_epochs": 1000}, lambda: loader(4), None, 0),
-        r"max_epochs is not set, or 1000.*max_epochs=10.*horizon=Horizon.*ScheduleMixin's class",
-    ),
     "no batches": (Run({"max_epochs": 2}, lambda: loader(0), None, 0), r"no training batches.*limit_train_batches"),
     "limit_train_batches=0": (Run({"max_epochs": 2, "limit_train_batches": 0}, lambda: loader(4), None, 0), r"above 0"),
     "max_epochs=0": (Run({"max_epochs": 0}, lambda: loader(4), None, 0), r"max_epochs"),

@@ -75,7 +75,7 @@ def test_joining_takes_text_on_either_side(a: Schedule, b: Schedule) -> None:
         (GreedyLR(monitor="val_loss", max_lr=0.1), "plateau=GreedyLR(...)"),
         (5, "warmup('5%') >> cosine(end=0.1)"),
         (None, "warmup('5%') >> cosine(end=0.1)"),
-        (["cosine()"], "warmup('5%') >> cosine(end=0.1)"),
+        (["hold(5)", cosine()], "Write hold(5) >> cosine()."),
         (b"cosine()", "warmup('5%') >> cosine(end=0.1)"),
     ],
 )
@@ -334,7 +334,7 @@ def test_hostile_text_is_refused(text: str) -> None:
     assert "LR_TOOLKIT_OWNED" not in os.environ
 
 
-@pytest.mark.parametrize("value", [None, 5, 0.5, True, b"cosine()", ["cosine()"], {"cosine": 1}, cosine, Horizon(5)])
+@pytest.mark.parametrize("value", [None, 5, 0.5, True, b"cosine()", ["cosine()"], [], {"cosine": 1}, cosine, Horizon(5)])
 def test_only_text_is_read(value: Any) -> None:
     """Anything but a schedule or a string is refused, with a text that is possible."""
     with pytest.raises(ScheduleError, match=r"is no schedule.*Write (cosine\(\)|a schedule, or its text)"):

@@ -10,6 +10,7 @@ import numpy as np
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.optim.scheduled_lr import BASE_OF_ZERO
 from lr_toolkit.preview.report import plural
 
 
@@ -66,3 +67,19 @@ def will_raise(info: RunInfo) -> Iterator[str]:
                 f"The scheduler is going to raise {forecast.error.rstrip('.')}. Give it the length of this run, "
                 f"{plural(info.layout.updates, 'update')}."
             )
+
+
+@check("LR264", "The base LR is 0")
+def base_of_zero(info: RunInfo) -> Iterator[str]:
+    """Report an optimizer whose schedulers multiply a base LR of 0. A ``ScheduledLR`` warns of it itself."""
+    for optimizer in info.optimizers:
+        schedulers = [config.scheduler for config in info.configs_of(optimizer)]
+        if schedulers and not any(isinstance(scheduler, ScheduledLR) or _moves(scheduler) for scheduler in schedulers):
+            yield BASE_OF_ZERO.format(type(optimizer).__name__)
+
+
+def _moves(scheduler: Any) -> bool:
+    """Whether a scheduler has a base LR other than 0, or writes LRs that do not come from it."""
+    bases = getattr(scheduler, "base_lrs", None)
+    lrs = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
+    return bases is None or any(float(base) > 0 for base in bases) or any(lr > 0 for lr in lrs)

@@ -11,6 +11,9 @@ def noticed_elsewhere(*_: object) -> str:
 
 
 for _code, _title in (
+    ("LR261", "A schedule that is longer than the run is cut"),
+    ("LR262", "The run has 1000 epochs, which may be Lightning's default"),
+    ("LR265", "Nothing hands the metric to the plateau of a plain loop"),
     ("LR511", "The updates of an optimizer cannot be noticed"),
     ("LR531", "scheduler.step() is called more often than optimizer.step()"),
     ("LR701", "LRWarmup multiplies a schedule that warms up by itself"),

@@ -135,7 +135,7 @@ def _unscaled(
     configs = [config for config in trainer.lr_scheduler_configs if config.scheduler.optimizer is optimizer]
     ours = [config.scheduler for config in configs if isinstance(config.scheduler, ScheduledLR)]
     if len(configs) == len(ours) == 1:
-        return _closed_form(ours[0], layout, points)
+        return _closed_form(ours[0], _Cadence.of(configs[0], module), layout, points)
     if not module.automatic_optimization and configs:
         return Forecast.none("the module steps its scheduler itself")
     if schedulers_of(optimizer, trainer, module) and steps_schedulers(module, callbacks_of(trainer)):
@@ -147,21 +147,43 @@ def _unscaled(
     return _stepped(trainer, module, optimizer, configs, layout)
 
 
-def _closed_form(scheduler: ScheduledLR, layout: RunLayout, points: NDArray[np.int64]) -> Forecast:
+@final
+@dataclass(frozen=True, slots=True)
+class _Cadence:
+    """How often a scheduler is stepped: every ``frequency`` batches that update, or epochs."""
+
+    interval: str
+    frequency: int
+
+    @classmethod
+    def of(cls, config: Any, module: LightningModule) -> _Cadence:
+        """The cadence in the config; under manual optimization a scheduler is taken to be stepped in its own unit."""
+        if module.automatic_optimization:
+            return cls(config.interval, config.frequency)
+        return cls(config.scheduler.horizon.unit, 1)
+
+    def steps_before(self, updates: NDArray[np.int64], layout: RunLayout) -> NDArray[np.int64]:
+        """The scheduler's steps before each of the updates."""
+        if self.interval == "epoch":
+            return (np.searchsorted(layout.starts(), updates, side="right") - 1) // max(self.frequency, 1)
+        if self.frequency == 1:
+            return updates
+        is_step = [self.frequency > 0 and batch % self.frequency == 0 for _, batch, _ in layout.ends()]
+        return np.concatenate([[0], np.cumsum(is_step)])[updates]
+
+
+def _closed_form(scheduler: ScheduledLR, cadence: _Cadence, layout: RunLayout, points: NDArray[np.int64]) -> Forecast:
     """The plan at the edges of its phases, at points between them, and at the given points."""
     steps = layout.updates
     even = np.linspace(layout.start, steps - 1, min(steps, _POINTS)).round().astype(np.int64)
-    points = np.union1d(even, points)
-    if scheduler.horizon.unit == "epoch":
+    if cadence.interval == "epoch":
         starts = layout.starts()
-        updates = np.union1d(points, starts[starts >= layout.start])
-        counts = np.searchsorted(starts, updates, side="right") - 1
+        edges = starts[starts >= layout.start]
     else:
-        edges = {0, steps - 1}
-        for phase in scheduler.phases:
-            edges |= {phase.start, phase.end - 1, phase.end}
-        ahead = [edge for edge in edges if layout.start <= edge < steps]
-        updates = counts = np.union1d(points, np.array(ahead, np.int64))
+        edges = np.array([edge for phase in scheduler.phases for edge in (phase.start, phase.end - 1, phase.end)])
+        edges = np.append(edges[(layout.start <= edges) & (edges < steps)], [layout.start, steps - 1])
+    updates = np.union1d(np.union1d(even, points), edges).astype(np.int64)
+    counts = cadence.steps_before(updates, layout)
     return Forecast(updates, np.array([scheduler.planned(int(k)) for k in counts]))
 
 

@@ -10,7 +10,7 @@ from torch.optim import lr_scheduler as torch_lr
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
-from lr_toolkit.lightning.mixin import ScheduleMixin, find_schedule
+from lr_toolkit.lightning.mixin import ScheduleMixin, find_schedule, find_setting
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.schedules import Schedule
 
@@ -61,15 +61,15 @@ def ignored_attribute(info: RunInfo) -> Iterator[str]:
     if not isinstance(module, ScheduleMixin) or hook is ScheduleMixin.configure_optimizers:
         return
     try:
-        schedule = Schedule.parse(find_schedule(module))
+        schedule, plateau = Schedule.parse(find_schedule(module)), find_setting(module, "plateau")
     except ScheduleError:  # the module has none
         return
     ours = [config.scheduler for config in info.configs if isinstance(config.scheduler, ScheduledLR)]
     is_followed = {
         "schedule": any(set(schedule.phases) <= set(scheduler.schedule.phases) for scheduler in ours),
-        "plateau": module.plateau is None or any(scheduler.plateau == module.plateau for scheduler in ours),
+        "plateau": plateau is None or any(scheduler.plateau == plateau for scheduler in ours),
     }
-    for name, value in (("schedule", schedule), ("plateau", module.plateau)):
+    for name, value in (("schedule", schedule), ("plateau", plateau)):
         if not is_followed[name] and _depth(module, name) <= _depth(module, "configure_optimizers"):
             yield (
                 f"{type(module).__name__}.{name} is {value!r}, and nothing follows it: the module defines "

@@ -199,6 +199,7 @@ def unread_metric(run: RunProgress, scheduler: SchedulerProgress) -> str:
         return ""
     if plateau.monitor not in trainer.callback_metrics or not (run.has_ended or trainer.current_epoch):
         return ""
+    ours.warns_of_no_reading = False  # this finding says it
     return (
         f"{type(plateau).__name__}(monitor={plateau.monitor!r}) was given no reading: Lightning hands metrics to torch's plateaus "
         "alone. Write scheduler_config(optimizer, schedule, self.trainer, plateau=...), which reads its metric, or hand over each "

@@ -8,7 +8,9 @@ from typing import Any, final
 
 from torch.optim import lr_scheduler as torch_lr
 
+from lr_toolkit.lightning._compat import trial_cause
 from lr_toolkit.lightning.checks.finding import check
+from lr_toolkit.lightning.checks.progress import RunProgress, SchedulerProgress
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.checks.scheduler_length import SchedulerLength, length_of
 from lr_toolkit.optim import ScheduledLR
@@ -243,10 +245,10 @@ def idle_stairs(info: RunInfo) -> Iterator[str]:
 
 @check("LR222", "horizon= is more than twice as long as the run")
 def long_horizon(info: RunInfo) -> Iterator[str]:
-    """Report a ``horizon=`` of which less than half is run; a shorter one may be meant to leave the LR at its floor."""
-    for stepped in _stepped(info):
+    """Report a ``horizon=`` of which less than half is run."""
+    for stepped in _stepped(info) if not trial_cause(info.trainer) else ():
         scheduler = stepped.scheduler
-        if not isinstance(scheduler, ScheduledLR) or scheduler.run_length is not None:
+        if not isinstance(scheduler, ScheduledLR) or scheduler.run_length is not None or scheduler.is_cut:
             continue
         given = scheduler.horizon
         if len(set(given.epoch_steps or ())) > 1 and given.epochs == info.layout.epochs:
@@ -257,3 +259,17 @@ def long_horizon(info: RunInfo) -> Iterator[str]:
                 f"run, so only {stepped.steps / given.steps:.0%} of it is run. Leave out horizon=, and pass self.trainer, which "
                 "knows the length of the run."
             )
+
+
+@check("LR263", "The run is more than twice as long as horizon=", when="during training")
+def short_horizon(_: RunProgress, scheduler: SchedulerProgress) -> str:
+    """Report a ``horizon=`` that ended long ago; before training it is not known how many updates a module takes."""
+    ours = scheduler.ours
+    if ours is None or ours.run_length is not None or ours.last_epoch <= 2 * ours.horizon.steps:
+        return ""
+    given = ours.horizon.steps
+    return (
+        f"ScheduledLR was given horizon=Horizon(steps={given}), and has taken {plural(ours.last_epoch, 'step')}: from step {given} on "
+        "the LR stays where it is. Leave out horizon=, and pass self.trainer, which knows the length of the run; if the LR is meant "
+        f"to stay, write the length of the decay: cosine(end=0.1, over={given})."
+    )

@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.lightning._compat import validated_metrics
+from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.lightning.monitor.monitored_run import MonitoredRun
 from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.checks.finding import Finding
 
 __all__ = ["LRMonitor"]
+
+
+_ANSWERS = {
+    "log_every_n_steps": "Write Trainer(log_every_n_steps={}), which the monitor follows.",
+    "plot": "Write save_plot={}.",
+}
 
 
 @final
@@ -79,6 +86,7 @@ class LRMonitor(Callback):
         begins at update 49, and writes a row for every batch under accumulation.
     """
 
+    @answer_arguments("LRMonitor", "LRMonitor()", _ANSWERS)
     def __init__(
         self,
         logging_interval: Literal["step", "epoch"] | None = None,

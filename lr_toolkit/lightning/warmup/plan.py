@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError, warn
-from lr_toolkit.lightning._compat import is_trial
+from lr_toolkit.lightning._compat import trial_cause
 from lr_toolkit.lightning.run import horizon_of
 from lr_toolkit.lightning.warmup.conflicts import refuse_weight_averaging
 from lr_toolkit.lightning.warmup.optimizer_ramp import OptimizerRamp
@@ -129,7 +129,7 @@ def _check_length(spec: RampSpec, trainer: Trainer, horizon: Horizon | None, len
         return
     unit = "updates" if spec.counts_updates else "epochs"
     misfit = f"{spec!r}: the ramp takes {length} {unit} and the run has {horizon.steps}"
-    if not is_trial(trainer):
+    if not trial_cause(trainer):
         raise ScheduleError(f"{misfit}. Write a shorter one, for example over='5%', or a longer run.")
     warn("LR705", f"{misfit}. A trial run such as fast_dev_run cuts the ramp.")
 

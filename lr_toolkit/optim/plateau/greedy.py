@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from lr_toolkit.optim.plateau.rule import MetricRule, MetricRuleState, bound_of, is_bound, is_count, is_number
+from lr_toolkit.arguments import answer_arguments
+from lr_toolkit.optim.plateau.rule import ANSWERS, MetricRule, MetricRuleState, bound_of, is_bound, is_count, is_number
 
 __all__ = ["GreedyLR"]
 
@@ -64,6 +65,7 @@ class GreedyLR(MetricRule):
     max_lr: float | tuple[float, ...] | None
     warmup: int
 
+    @answer_arguments("GreedyLR", "GreedyLR(monitor='val_loss', max_lr=1e-2)", ANSWERS)
     def __init__(
         self,
         monitor: str = "",

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from lr_toolkit.optim.plateau.rule import MetricRule, MetricRuleState
+from lr_toolkit.arguments import answer_arguments
+from lr_toolkit.optim.plateau.rule import ANSWERS, MetricRule, MetricRuleState
 
 __all__ = ["ReduceOnPlateau"]
 
@@ -52,6 +53,7 @@ class ReduceOnPlateau(MetricRule):
 
     __slots__ = ()
 
+    @answer_arguments("ReduceOnPlateau", "ReduceOnPlateau(monitor='val_loss', patience=5)", ANSWERS)
     def __init__(
         self,
         monitor: str = "",

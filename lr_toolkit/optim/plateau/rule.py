@@ -5,13 +5,25 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, final
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
 
-__all__ = ["MetricRule", "MetricRuleState", "bound_of", "is_bound", "is_count", "is_number"]
+__all__ = ["ANSWERS", "MetricRule", "MetricRuleState", "bound_of", "is_bound", "is_count", "is_number"]
+
+
+_HELPER = "the helper has it: configure_optimizers(optimizer, hold(), self.trainer, plateau=ReduceOnPlateau(monitor='val_loss'))"
+ANSWERS = {
+    "metric": "Write monitor={}.",
+    "metrics": "Write monitor={}.",
+    "optimizer": f"Leave out the optimizer, because {_HELPER}.",
+    "verbose": "Leave it out: LRMonitor logs each change of the learning rate.",
+    "window_size": "Write smooth={}.",
+}
+"""What to write in place of the arguments of torch's and transformers' rules."""
 
 
 @final
@@ -69,10 +81,14 @@ class MetricRule(Immutable, ABC):
         for name, (is_good, what, example) in self._checks().items():
             if not is_good:
                 value = getattr(self, name)
-                raise ScheduleError(f"{kind}({name}={value!r}): must {what}. Write {kind}(..., {name}={example}).")
+                if hasattr(value, "param_groups"):
+                    raise ScheduleError(f"{kind}({type(value).__name__}): {ANSWERS['optimizer']}")
+                raise ScheduleError(
+                    f"{kind}({name}={shorten(value)}): must {what}. Write {kind}(..., {name}={example})."
+                )
         # Plain numbers, whatever was given: NumPy's could not be read back from a checkpoint that is read safely.
         for name, value in arguments.items():
-            if isinstance(value, (list, tuple)):
+            if _is_list(value):
                 self._set(**{name: tuple(map(float, value))})
             elif isinstance(value, float):
                 self._set(**{name: float(value)})
@@ -140,7 +156,12 @@ def is_number(value: object) -> bool:
 
 def is_bound(value: Any) -> bool:
     """Whether it is an LR, or one for each parameter group."""
-    return all(map(is_number, value)) and bool(value) if isinstance(value, (list, tuple)) else is_number(value)
+    return all(map(is_number, value)) and len(value) > 0 if _is_list(value) else is_number(value)
+
+
+def _is_list(value: object) -> bool:
+    """Whether it is a list, a tuple, or a list of a configuration library."""
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def is_count(value: object) -> bool:

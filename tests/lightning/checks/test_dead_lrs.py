@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from torch.optim import lr_scheduler as torch_lr
 
-from lr_toolkit import LRMonitor
+from lr_toolkit import LRMonitor, ScheduleWarning
 from tests.helpers.fits import Probe, fit
 from tests.helpers.twins import Twin, epoch, one_cycle, run, step
 
@@ -72,16 +72,17 @@ def test_the_right_twin_is_quiet(name: str) -> None:
 
 
 def test_a_base_lr_of_zero_is_not_the_schedulers_mistake() -> None:
-    """If the optimizer itself was given 0, the schedule is not to blame."""
+    """If the optimizer itself was given 0, the finding says that, and nothing about the schedule."""
 
     def answer(net: Probe) -> Any:
         optimizer = net.sgd(lr=0.0)
         return [optimizer], [{"scheduler": torch_lr.ExponentialLR(optimizer, 0.9), "interval": "step"}]
 
     monitor = LRMonitor()
-    fit(Probe(answer), monitor)
+    with pytest.warns(ScheduleWarning, match="^LR264: The base LR of each group of SGD is 0"):
+        fit(Probe(answer), monitor)
 
-    assert monitor.findings == ()
+    assert [finding.code for finding in monitor.findings] == ["LR264"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,603 @@
+"""What new users write and see: settings as hyperparameters, misspelled names, messages that end in a line to write, and the trackers."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+import yaml
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from omegaconf import OmegaConf
+from torch.optim import SGD, Optimizer
+
+import lr_toolkit
+from lr_toolkit import (
+    Duration,
+    GreedyLR,
+    Horizon,
+    LRMonitor,
+    LRWarmup,
+    ReduceOnPlateau,
+    Schedule,
+    ScheduledLR,
+    ScheduleError,
+    ScheduleMixin,
+    ScheduleWarning,
+    configure_optimizers,
+    cosine,
+    hold,
+    multistep,
+    warmup,
+)
+from tests.helpers.runs import BASES, Net, loader, stream, trainer
+
+PLATEAU = ReduceOnPlateau(monitor="val_loss", patience=3)
+
+
+@contextmanager
+def schedule_warnings() -> Iterator[list[str]]:
+    """The warnings about schedules in the block."""
+    found: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield found
+    found += [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
+
+
+class Base(ScheduleMixin, Net):
+    """A module with the mixin and the recording optimizer."""
+
+    schedule: Any = "cosine()"
+
+    def __init__(self) -> None:
+        super().__init__(lambda *_: pytest.fail("the mixin answers"))
+
+    def build_optimizer(self) -> Optimizer:
+        """The optimizer."""
+        return self.optimizer()
+
+    def validation_step(self, *_: Any) -> None:
+        """A metric that never improves."""
+        self.log("val_loss", torch.ones(()))
+
+
+class Hyper(Base):
+    """A module that keeps its arguments as hyperparameters, as templates do."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.hparams.update(settings)
+
+
+def fitted(net: L.LightningModule, **options: Any) -> Any:
+    """The scheduler after a fit of five batches an epoch."""
+    made = trainer(**({"max_epochs": 2} | options))
+    made.fit(net, loader(5), loader(1) if isinstance(net, Base) else None)
+    return made.lr_scheduler_configs[0]
+
+
+# --- the settings of the mixin ----------------------------------------------------------------------------------------
+
+
+SETTINGS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+    "schedule": (warmup(2) >> hold(), lambda config: config.scheduler.schedule),
+    "interval": ("epoch", lambda config: config.interval),
+    "plateau": (PLATEAU, lambda config: config.scheduler.plateau),
+    "horizon": (Horizon(30, 5), lambda config: config.scheduler.horizon),
+    "on_change": ("replan", lambda config: config.scheduler.on_change),
+    "too_long": ("cut", lambda config: config.scheduler.is_cut and "cut"),
+}
+
+
+@pytest.mark.parametrize("source", ["class", "instance", "hyperparameter", "property"])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_each_setting_is_followed_from_each_source(name: str, source: str) -> None:
+    """A setting is an attribute of the class or the instance, a property, or a hyperparameter."""
+    value, followed = SETTINGS[name]
+    others = {"schedule": "warmup(99) >> cosine()"} if name == "too_long" else {}
+    if source == "class":
+        net: Base = type("InClass", (Base,), {name: value, **others})()
+    elif source == "property":
+        net = type("Computed", (Hyper,), {name: property(lambda self: value), **others})(**{name: None})
+    elif source == "instance":
+        net = Base()
+        vars(net).update({name: value, **others})
+    else:
+        net = Hyper(**{name: value, **others})
+    with schedule_warnings():
+        config = fitted(net)
+
+    assert followed(config) == value
+
+
+def test_rewarm_is_a_hyperparameter_too() -> None:
+    """``rewarm`` and ``on_change`` reach the scheduler together."""
+    scheduler = fitted(Hyper(on_change="replan", rewarm="2 steps")).scheduler
+
+    assert (scheduler.on_change, scheduler.rewarm) == ("replan", Duration(2))
+
+
+def test_save_hyperparameters_of_a_template_is_followed(tmp_path: Path) -> None:
+    """Arguments with defaults, ``save_hyperparameters()`` and nothing else; the same after ``load_from_checkpoint``."""
+
+    class Template(Base):
+        def __init__(self, schedule: Any = "hold()", plateau: Any = None, interval: str = "step") -> None:
+            super().__init__()
+            self.save_hyperparameters()
+
+    config = fitted(Template(schedule="cosine(end=0.5)", plateau=PLATEAU, interval="epoch"))
+    made = trainer(max_epochs=1)
+    made.fit(Template(plateau=PLATEAU, interval="epoch"), loader(2), loader(1))
+    made.save_checkpoint(tmp_path / "last.ckpt")
+    again = fitted(Template.load_from_checkpoint(tmp_path / "last.ckpt"))
+
+    assert (repr(config.scheduler.schedule), config.interval, config.scheduler.plateau) == (
+        "cosine(end=0.5)",
+        "epoch",
+        PLATEAU,
+    )
+    assert (repr(again.scheduler.schedule), again.interval, again.scheduler.plateau) == ("hold()", "epoch", PLATEAU)
+
+
+OWN = {"horizon": 24, "plateau": 5, "interval": 10, "rewarm": 0.5, "on_change": True, "horizons": [1, 2]}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_hyperparameter_of_another_kind_is_the_modules_own(name: str) -> None:
+    """A forecast's ``horizon=24`` is no length of the run; such a program trains as before, in silence."""
+    with schedule_warnings() as found:
+        config = fitted(Hyper(**{name: OWN[name]}))
+
+    assert found == []
+    assert config.scheduler.horizon == Horizon(10, 5)
+
+
+def test_the_instance_decides() -> None:
+    """An attribute of the instance, ``None`` too, comes before a hyperparameter."""
+
+    class Switch(Hyper):
+        def __init__(self) -> None:
+            super().__init__(plateau=PLATEAU)
+            self.plateau = None
+
+    assert fitted(Switch()).scheduler.plateau is None
+
+
+MISSPELLED: dict[str, tuple[Any, str]] = {
+    "plateu": (PLATEAU, "plateau = ReduceOnPlateau(monitor='val_loss', patience=3)"),
+    "platau": (GreedyLR(monitor="val_loss", max_lr=0.1), "plateau = GreedyLR(monitor='val_loss', max_lr=0.1)"),
+    "intervall": ("epoch", "interval = 'epoch'"),
+    "horizont": (Horizon(10, 5), "horizon = Horizon(steps=10, steps_per_epoch=5)"),
+    "onchange": ("replan", "on_change = 'replan'"),
+    "rewarn": (500, "rewarm = 500"),
+    "toolong": ("cut", "too_long = 'cut'"),
+}
+
+
+@pytest.mark.parametrize("source", ["class", "instance", "hyperparameter"])
+@pytest.mark.parametrize("name", MISSPELLED)
+def test_a_misspelled_setting_is_refused(name: str, source: str) -> None:
+    """Nothing would follow it; the message has the right name and the value."""
+    value, line = MISSPELLED[name]
+    net: Base = Hyper(**{name: value}) if source == "hyperparameter" else Base()
+    if source == "class":
+        net = type("Wrong", (Base,), {name: value})()
+    if source == "instance":
+        vars(net)[name] = value
+    with pytest.raises(ScheduleError, match=re.escape(f".{name} = ")) as refused:
+        fitted(net)
+
+    assert f"has no setting {name!r}" in str(refused.value)
+    assert str(refused.value).endswith(f"Write {line}.")
+
+
+def test_a_misspelled_schedule_is_refused() -> None:
+    """The module has no schedule, but has it under a similar name."""
+
+    class Wrong(Base):
+        schedule = None
+        schedul = warmup(2) >> cosine()
+
+    with pytest.raises(ScheduleError, match=re.escape("Write schedule = warmup(2) >> cosine().")):
+        fitted(Wrong())
+
+
+SIMILAR = {
+    "schedule2": "linear()",
+    "schedules": [warmup(2)],
+    "intervals": [1, 2],
+    "horizons": torch.ones(3),
+    "plateaus": {"a": PLATEAU},
+    "base_schedule": warmup(2) >> cosine(),
+}
+
+
+@pytest.mark.parametrize("name", SIMILAR)
+def test_a_similar_name_of_the_modules_own_is_fine(name: str) -> None:
+    """Another kind of value, or a name beside the setting itself, is no mistake."""
+    net = Base()
+    vars(net)[name] = SIMILAR[name]
+    with schedule_warnings() as found:
+        fitted(net)
+
+    assert found == []
+
+
+def test_a_mixin_with_a_horizon_needs_no_trainer() -> None:
+    """``configure_optimizers()`` of a module with ``horizon`` works without a Trainer, for a look at the curve."""
+
+    class Alone(Base):
+        horizon = Horizon(4)
+
+    config = Alone().configure_optimizers()
+
+    assert config["lr_scheduler"]["scheduler"].planned(2) == pytest.approx([base * 0.5 for base in BASES])
+    with pytest.raises(ScheduleError, match="the Trainer tells the length of the run"):
+        Base().configure_optimizers()
+
+
+# --- configuration libraries ------------------------------------------------------------------------------------------
+
+
+VALUES = {
+    "schedule": warmup("20%") >> cosine(end=0.1),
+    "plateau": ReduceOnPlateau(monitor="val_loss", min_lr=[1e-5, 1e-6]),
+    "length": Duration("5%"),
+    "horizon": Horizon(10, [4, 4, 2]),
+}
+
+
+@pytest.mark.parametrize("logger", [CSVLogger, TensorBoardLogger])
+@pytest.mark.parametrize("name", VALUES)
+def test_hyperparameters_are_logged_beside_omegaconf(name: str, logger: Any, tmp_path: Path) -> None:
+    """With OmegaConf installed, each value among the hyperparameters is written as its text, and the run trains."""
+
+    class Keeps(Net):
+        def __init__(self, **kept: Any) -> None:
+            super().__init__(lambda net, optimizer: configure_optimizers(optimizer, cosine(), net.trainer))
+            self.save_hyperparameters()
+            self.hparams.update(kept)
+
+    net = Keeps()
+    net.save_hyperparameters({name: VALUES[name]})
+    fitted(net, logger=logger(tmp_path, name="", version=""), log_every_n_steps=1)
+
+    assert yaml.safe_load((tmp_path / "hparams.yaml").read_text("utf-8"))[name] == str(VALUES[name])
+
+
+CONFIG: Any = OmegaConf.create(
+    {"lrs": [1e-5, 1e-6], "at": ["30%", "60%"], "lengths": [4, 4, 2], "names": ["one"], "codes": ["LR203"]}
+)
+LISTS: dict[str, Callable[[Any], Any]] = {
+    "min_lr": lambda config: ReduceOnPlateau(monitor="loss", min_lr=config["lrs"]),
+    "max_lr": lambda config: GreedyLR(monitor="loss", max_lr=config["lrs"]),
+    "at": lambda config: multistep(at=config["at"]),
+    "steps_per_epoch": lambda config: Horizon(10, config["lengths"]),
+    "groups": lambda config: repr(LRWarmup(5, groups=config["names"])),
+    "ignore": lambda config: LRMonitor(ignore=config["codes"]).settings.ignore,
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_a_config_is_a_list(name: str) -> None:
+    """OmegaConf's ``ListConfig`` is accepted wherever a list is, and means the same."""
+    assert LISTS[name](CONFIG) == LISTS[name](OmegaConf.to_container(CONFIG))
+
+
+def test_a_schedule_in_a_config_is_its_text() -> None:
+    """Hydra hands over text, which is read."""
+    config: Any = OmegaConf.create({"schedule": "warmup('20%') >> cosine(end=0.1)", "interval": "step"})
+    config_of_run = fitted(Hyper(**config))
+
+    assert config_of_run.scheduler.schedule == Schedule.parse(config.schedule)
+
+
+# --- messages that end in a line to write -------------------------------------------------------------------------------
+
+
+def sgd() -> Optimizer:
+    """An optimizer of one group."""
+    return SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+
+
+def follow(schedule: Any) -> ScheduledLR:
+    """A scheduler of a hundred updates."""
+    return ScheduledLR(sgd(), schedule, Horizon(100, 10))
+
+
+def decay(update: int) -> float:
+    """A user's function."""
+    return 0.9**update
+
+
+# A wrong call, and the line of the message that is pasted in its place.
+TORCH: dict[str, tuple[Callable[[Optimizer], Any], str]] = {
+    "CosineAnnealingLR": (lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 10), "cosine()"),
+    "OneCycleLR": (lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.1, 10), "warmup('30%') >> cosine()"),
+    "StepLR": (lambda o: torch.optim.lr_scheduler.StepLR(o, 3), "step('30%')"),
+    "MultiStepLR": (lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [3]), "multistep(at=['50%', '75%'])"),
+    "ExponentialLR": (lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.9), "exponential(0.95)"),
+    "LinearLR": (torch.optim.lr_scheduler.LinearLR, "linear()"),
+    "PolynomialLR": (torch.optim.lr_scheduler.PolynomialLR, "polynomial(2.0)"),
+    "LambdaLR": (lambda o: torch.optim.lr_scheduler.LambdaLR(o, decay), "custom(lambda i: 0.95**i)"),
+    "a class": (lambda _: torch.optim.lr_scheduler.CosineAnnealingLR, "cosine()"),
+    "an unknown one": (lambda o: torch.optim.lr_scheduler.CyclicLR(o, 0.1, 1), "\"warmup('5%') >> cosine(end=0.1)\""),
+}
+NO_SCHEDULE: dict[str, tuple[Any, str]] = {
+    **{name: (make(sgd()), line) for name, (make, line) in TORCH.items()},
+    "a lambda": (lambda i: 0.9**i, "custom(lambda i: 0.95**i)"),
+    "a function": (decay, "custom(decay)"),
+    "a list": ([warmup(2), cosine()], "warmup(2) >> cosine()"),
+    "a list of texts": (["warmup(2)", "cosine()"], "warmup(2) >> cosine()"),
+    "no quotes": ("warmup(5%) >> cosine()", "\"warmup('5%') >> cosine()\""),
+    "no quotes, epochs": ("warmup(3 epochs) >> cosine()", "\"warmup('3 epochs') >> cosine()\""),
+    "no quotes by name": ("warmup(5) >> cosine(over=10%)", "\"warmup(5) >> cosine(over='10%')\""),
+    "no parentheses": ("cosine", '"cosine()"'),
+    "no parentheses, joined": ("warmup(5) >> cosine", '"warmup(5) >> cosine()"'),
+    "one >": ("warmup(5) > cosine()", '"warmup(5) >> cosine()"'),
+    "a comma": ("warmup(5), cosine()", '"warmup(5) >> cosine()"'),
+    "a plus": ("warmup(5) + cosine()", '"warmup(5) >> cosine()"'),
+    "an arrow": ("warmup(5%) -> hold", "\"warmup('5%') >> hold()\""),
+}
+
+
+@pytest.mark.parametrize("name", NO_SCHEDULE)
+def test_what_is_no_schedule_is_answered_with_the_schedule(name: str) -> None:
+    """The last sentence is a line to write; pasted, it gives a scheduler."""
+    wrong, line = NO_SCHEDULE[name]
+    with pytest.raises(ScheduleError) as refused:
+        follow(wrong)
+
+    assert str(refused.value).endswith(f"Write {line}.")
+    names = {key: getattr(lr_toolkit, key) for key in lr_toolkit.__all__}
+    with schedule_warnings() as found:
+        follow(eval(line, names | {"decay": decay}))
+    assert found == []
+
+
+def test_a_dict_of_schedules_is_answered() -> None:
+    """Groups differ in their base LRs."""
+    with pytest.raises(ScheduleError, match=r"One schedule drives all parameter groups.*'lr': 1e-4"):
+        follow({"body": warmup(2), "head": cosine()})
+
+
+DURATIONS = {
+    "500 updates": "500 steps",
+    "500 iterations": "500 steps",
+    "500 batches": "500 steps",
+    "1_000 steps": "1000 steps",
+    "1,000 steps": "1000 steps",
+    "2k": "2000 steps",
+    "5 percent": "5%",
+    "7.131229999999999%": "7.1312%",
+    "2.3333333333 epochs": "2.3333 epochs",
+}
+
+
+@pytest.mark.parametrize("text", DURATIONS)
+def test_another_spelling_of_a_duration_is_answered(text: str) -> None:
+    """The message has the spelling that is read, rounded to four decimals."""
+    with pytest.raises(ScheduleError, match=re.escape(f"Did you mean over={DURATIONS[text]!r}?")):
+        warmup(text)
+
+    assert str(Duration(DURATIONS[text])) == DURATIONS[text]
+
+
+@pytest.mark.parametrize("text", ["1,5 epochs", "5 apples", "soon", "__", "0 updates"])
+def test_a_doubtful_duration_gets_no_guess(text: str) -> None:
+    """A comma may be a decimal point."""
+    with pytest.raises(ScheduleError) as refused:
+        warmup(text)
+
+    assert "Did you mean" not in str(refused.value)
+
+
+ARGUMENTS: dict[str, tuple[Callable[[], Any], str]] = {
+    "Horizon(epochs=)": (lambda: Horizon(epochs=10), "Horizon(steps=10, unit='epoch')"),
+    "Horizon(total_steps=)": (lambda: Horizon(total_steps=10), "steps=10"),
+    "Horizon()": (Horizon, "Horizon(steps=1000, steps_per_epoch=100)"),
+    "ReduceOnPlateau(verbose=)": (lambda: ReduceOnPlateau(verbose=True), "Leave it out"),
+    "ReduceOnPlateau(optimizer)": (lambda: ReduceOnPlateau(sgd(), "min"), "Leave out the optimizer"),
+    "ReduceOnPlateau(metric=)": (lambda: ReduceOnPlateau(metric="val_loss"), "monitor='val_loss'"),
+    "GreedyLR(window_size=)": (lambda: GreedyLR(window_size=50), "smooth=50"),
+    "ScheduledLR(5)": (lambda: ScheduledLR(sgd(), cosine(), 5), "Horizon(steps=5)"),
+    "ScheduledLR(total_steps=)": (lambda: ScheduledLR(sgd(), cosine(), total_steps=5), "horizon=Horizon(steps=5)"),
+    "ScheduledLR()": (lambda: ScheduledLR(sgd(), cosine()), "ScheduledLR(optimizer, schedule, Horizon(steps=1000))"),
+    "LRMonitor(plot=)": (lambda: LRMonitor(plot="lr.png"), "save_plot='lr.png'"),
+    "LRMonitor(logging_intervall=)": (lambda: LRMonitor(logging_intervall="step"), "logging_interval='step'"),
+    "LRWarmup(warmup_steps=)": (lambda: LRWarmup(warmup_steps=5), "LRWarmup(5)"),
+    "the helper's interval": (lambda: configure_optimizers(sgd(), cosine(), intervall="epoch"), "interval='epoch'"),
+    "the helper's monitor": (
+        lambda: configure_optimizers(sgd(), cosine(), monitor="val_loss"),
+        "plateau=ReduceOnPlateau(monitor='val_loss')",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_an_unknown_argument_is_answered(name: str) -> None:
+    """The arguments of other libraries, misspelled ones and missing ones."""
+    call, line = ARGUMENTS[name]
+    with pytest.raises(ScheduleError, match=re.escape(line)):
+        call()
+
+
+MISSING = {
+    "onecycle": "warmup('30%') >> cosine()",
+    "OneCycleLR": "warmup('30%') >> cosine()",
+    "CosineAnnealingLR": "cosine()",
+    "ReduceLROnPlateau": "hold(), with plateau=ReduceOnPlateau(monitor='val_loss')",
+    "LearningRateMonitor": "LRMonitor()",
+    "ReduceOnPlatau": "ReduceOnPlateau",
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_missing_name_is_answered(name: str) -> None:
+    """``lr_toolkit.onecycle`` names the equivalent; the error stays an AttributeError."""
+    with pytest.raises(AttributeError, match=re.escape(f"has no attribute {name!r}. Write {MISSING[name]}")):
+        getattr(lr_toolkit, name)
+
+
+def test_epochs_are_called_epochs() -> None:
+    """A horizon in epochs has no steps in its messages."""
+    with pytest.raises(ScheduleError, match=r"take 95 epochs and leave nothing for cosine\(\), and the run has 90"):
+        (warmup("95 epochs") >> cosine()).resolve(Horizon(90, unit="epoch"))
+
+
+def test_a_group_is_called_by_its_name() -> None:
+    """A message about a group has its name if it has one, and its number otherwise."""
+    weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
+    for group, shown in ({"name": "head"}, "'head'"), ({}, "1"):
+        optimizer = SGD([{"params": weights[:1]}, {"params": weights[1:], "lr": 1e-6, **group}], lr=0.1)
+        with pytest.raises(ScheduleError, match=rf"\(In parameter group {shown}\.\)"):
+            ScheduledLR(optimizer, cosine(end_lr=1e-5), Horizon(5))
+
+
+# --- the length of the run ----------------------------------------------------------------------------------------------
+
+
+def watched(net: Net, data: Any = None, **options: Any) -> tuple[LRMonitor, list[str]]:
+    """The monitor of a fit of eight batches an epoch, and the warnings about schedules."""
+    monitor = LRMonitor(table=True)
+    with schedule_warnings() as found:
+        trainer(callbacks=[monitor], **({"max_epochs": 2, "log_every_n_steps": 1} | options)).fit(
+            net, loader(8) if data is None else data
+        )
+    return monitor, found
+
+
+def helped(schedule: Any = "cosine()", *, base: float | None = None, **options: Any) -> Net:
+    """A module with the helper, with other base LRs if ``base`` is given."""
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        if base is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = base
+        return configure_optimizers(optimizer, schedule, net.trainer, **options)
+
+    return Net(answer)
+
+
+def test_a_horizon_by_hand_is_followed_by_the_monitor_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """A stream without a length: the table, the forecast and the planned curve are those of ``horizon=``."""
+    monitor, found = watched(helped(horizon=Horizon(10)), stream(5))
+    shown = capsys.readouterr().out
+
+    assert found == []
+    assert "10 updates" in shown
+    assert "not known" not in shown
+    assert "?" not in shown
+    updates, lrs = monitor.planned["lr/pg1"]
+    assert (updates[0], updates[-1]) == (0, 9)
+    assert list(lrs) == monitor.lrs["lr/pg1"]
+
+
+@pytest.mark.parametrize(
+    ("horizon", "code"), [(Horizon(800), "LR222"), (Horizon(5), "LR263"), (Horizon(16), ""), (Horizon(12), "")]
+)
+def test_a_horizon_of_another_length_is_reported(horizon: Horizon, code: str) -> None:
+    """One that is twice as long and one that is half as long as the run; with a floor too."""
+    _, found = watched(helped("cosine(end=0.1)", horizon=horizon))
+
+    assert [message[:5] for message in found] == ([code] if code else [])
+
+
+def test_a_thousand_epochs_pass_with_a_finding() -> None:
+    """They are followed as they are, and the finding says how to silence it."""
+
+    def short(net: Net, optimizer: Optimizer) -> Any:
+        net.on_train_epoch_end = lambda: setattr(net.trainer, "should_stop", True)  # type: ignore[method-assign]
+        return configure_optimizers(optimizer, cosine(), net.trainer)
+
+    net = Net(short)
+    with pytest.warns(ScheduleWarning, match=r"^LR262: The run has 1000 epochs.*Trainer\(max_epochs=10\)"):
+        config = fitted(net, max_epochs=1000)
+    assert config.scheduler.horizon == Horizon(5000, 5)
+    with schedule_warnings() as found:
+        warnings.filterwarnings("ignore", "LR262")
+        fitted(Net(short), max_epochs=1000)
+    assert found == []
+
+
+@pytest.mark.parametrize(("interval", "frequency"), [("epoch", 1), ("step", 2)])
+def test_the_table_shows_the_unit_in_which_the_scheduler_is_stepped(interval: str, frequency: int) -> None:
+    """A ``ScheduledLR`` per update that is stepped otherwise: plan, fact and finding agree."""
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        scheduler = ScheduledLR(optimizer, cosine(), Horizon(24, 8))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": interval, "frequency": frequency},
+        }
+
+    monitor, found = watched(Net(answer), max_epochs=3)
+
+    assert {message[:5] for message in found} >= {"LR206"}
+    planned = dict(zip(*monitor.planned["lr/pg1"], strict=True))
+    assert planned[23] > 0.05  # a whole cosine would be at 0.0004
+    assert monitor.lrs["lr/pg1"] == pytest.approx([planned[step] for step in monitor.history["step"]])
+
+
+def test_the_note_about_the_logs_is_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    """The README's first example is greeted with a note, not with a mark of danger."""
+    net = helped("warmup(5) >> cosine()")
+    _, found = watched(net, log_every_n_steps=10)
+    shown = capsys.readouterr().out
+
+    assert found == []
+    assert "note: The warmup of 5 updates shows in the logs as its first point" in shown
+    assert "!" not in shown
+
+
+# --- runs that train nothing --------------------------------------------------------------------------------------------
+
+
+def test_a_base_of_zero_is_reported() -> None:
+    """By a scheduler of ours alone, in Lightning and in a plain loop; by the monitor for one of torch."""
+    _, found = watched(helped(base=0.0))
+    assert [message[:42] for message in found] == ["LR264: The base LR of each group of SGD is"]
+    with pytest.warns(ScheduleWarning, match=r"^LR264: .*lr=3e-4"):
+        ScheduledLR(SGD([torch.nn.Parameter(torch.ones(1))], lr=0.0), cosine(), Horizon(5))
+
+    def torchs(net: Net, optimizer: Optimizer) -> Any:
+        for group in optimizer.param_groups:
+            group["lr"] = 0.0
+        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1)]
+
+    _, found = watched(Net(torchs))
+    assert [message[:5] for message in found] == ["LR264"]
+
+
+@pytest.mark.parametrize("bases", [[0.0, 0.1], [0.1, 0.1]])
+def test_a_frozen_group_is_fine(bases: list[float]) -> None:
+    """A group at 0 beside others is meant."""
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": base} for base in bases]
+    with schedule_warnings() as found:
+        ScheduledLR(SGD(groups), cosine(), Horizon(5))
+
+    assert found == []
+
+
+@pytest.mark.parametrize("observed", [True, False])
+def test_a_plateau_that_nobody_feeds_is_reported(observed: bool) -> None:
+    """In a plain loop, once, at the end of the schedule."""
+    optimizer = sgd()
+    scheduler = ScheduledLR(optimizer, hold(), Horizon(5), plateau=PLATEAU)
+    with schedule_warnings() as found:
+        for _ in range(8):
+            optimizer.step()
+            scheduler.step()
+            if observed:
+                scheduler.observe(1.0)
+
+    assert [message[:5] for message in found] == ([] if observed else ["LR265"])
+    assert observed or found[0].endswith("scheduler.observe(val_loss).")
