@@ -90,7 +90,9 @@ def test_the_public_names_are_sorted() -> None:
 
 def test_type_checkers_see_every_public_name() -> None:
     """The names imported for type checkers are those of ``__all__``, each from the module that defines it."""
-    seen = imported_names(lr_toolkit) | imported_names(lr_toolkit.schedules) | imported_names(lr_toolkit.schedules.shapes)
+    seen = (
+        imported_names(lr_toolkit) | imported_names(lr_toolkit.schedules) | imported_names(lr_toolkit.schedules.shapes)
+    )
     aliases = {"DurationLike", "ScheduleLike"}  # of types: public in schedules/ alone
 
     assert sorted(seen.keys() - aliases) == lr_toolkit.__all__
