@@ -9,13 +9,18 @@ import itertools
 import json
 import math
 import time
+import zipfile
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from lr_toolkit import Horizon, ScheduledLR
+from lr_toolkit import Horizon, LRMonitor, LRWarmup, Schedule, ScheduledLR, ScheduleError, ScheduleWarning
+from lr_toolkit.lightning.monitor.history import History
+from tests.helpers.fits import Probe, fit
 from tests.helpers.optimizers import sgd
 
 # --- a run that changes its rate at every resume ------------------------------------------------------------------------------
@@ -117,3 +122,111 @@ def test_a_second_warmup_takes_the_place_of_one_that_is_not_over() -> None:
 
     assert second.planned(104) == [pytest.approx(0.5)]
     assert [third.planned(k)[0] for k in (104, 108, 113)] == pytest.approx([0.1, 0.5, 1.0])
+
+
+# --- the history of the monitor -----------------------------------------------------------------------------------------------
+
+
+def test_a_long_history_is_thinned_and_keeps_what_must_stay() -> None:
+    """Of 300,000 rows of two kinds 5,000 to 20,000 of each are left, evenly spaced, with each row to keep, also after a resume."""
+    history = History()
+    for step in range(150_000):
+        history.add(step, 0, {"lr/a": float(step)}, keep=step % 30_001 == 7)
+        if step % 3 == 0:
+            history.add(step, 0, {"lr/b": float(step)})
+        if step == 70_000:
+            history = History.from_state(history.state(), history.numbers())
+    steps, values = history.series("lr/a")
+    others, _ = history.series("lr/b")
+
+    assert steps == values
+    assert all(kept in steps for kept in range(7, 150_000, 30_001))
+    assert 5_000 <= len(steps) <= 20_010
+    assert 5_000 <= len(others) <= 20_010
+    assert max(later - step for step, later in itertools.pairwise(steps)) <= 32
+    assert steps[0] == 0
+    assert steps[-1] == 149_999
+
+
+def test_a_short_history_is_kept_whole() -> None:
+    """Nothing is thinned below 20,000 rows."""
+    history = History()
+    for step in range(19_999):
+        history.add(step, 0, {"lr/a": 0.1})
+
+    assert history.columns()["step"] == list(range(19_999))
+
+
+def checkpointed(folder: Path, *callbacks: Any, **options: Any) -> dict[str, Any]:
+    """A checkpoint after one epoch of a run with these callbacks."""
+    trainer = fit(Probe(lambda net: net.sgd()), *callbacks, **options)
+    trainer.save_checkpoint(folder / "saved.ckpt")
+    content: dict[str, Any] = torch.load(folder / "saved.ckpt", weights_only=True)
+    return content
+
+
+HISTORIES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "no epochs": lambda state: state["history"].pop("epoch"),
+    "columns of different lengths": lambda state: state["history"].update({"lr/optimizer": torch.zeros(99)}),
+    "a column that is a list": lambda state: state["history"].update(step=[1, 2]),
+    "steps that are floats": lambda state: state["history"].update(step=torch.zeros(len(state["history"]["step"]))),
+    "no history": lambda state: state.pop("history"),
+    "no tracks": lambda state: state.pop("tracks"),
+    "a track without a step": lambda state: state["tracks"][0].pop("step"),
+    "a track that counts in text": lambda state: state["tracks"][0].update(epoch="one"),
+    "labels that are numbers": lambda state: state.update(labels={1: 2}),
+    "numbers of other rows": lambda state: state.update(numbers=torch.zeros(99, dtype=torch.int64)),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_damaged_history_does_not_stop_a_resume(name: str, tmp_path: Path) -> None:
+    """It is dropped with a finding, and the run goes on as without the monitor."""
+    content = checkpointed(tmp_path, LRMonitor(), batches=4)
+    HISTORIES[name](content["callbacks"][LRMonitor().state_key])
+    torch.save(content, tmp_path / "damaged.ckpt")
+    monitor, net = LRMonitor(), Probe(lambda net: net.sgd())
+    with pytest.warns(ScheduleWarning, match="LR591: The history that LRMonitor kept in the checkpoint is damaged"):
+        fit(net, monitor, batches=4, max_epochs=2, log_every_n_steps=1, ckpt_path=tmp_path / "damaged.ckpt")
+
+    assert [x for x, _ in net.used] == [4, 5, 6, 7]
+    assert monitor.history["step"] == [4, 5, 6, 7]
+    assert [finding.code for finding in monitor.findings] == ["LR591"]
+
+
+def test_a_state_that_is_nothing_at_all_does_not_stop_a_resume(tmp_path: Path) -> None:
+    """A text or a list in the place of the monitor's state is dropped with a finding."""
+    content = checkpointed(tmp_path, LRMonitor(), batches=4)
+    content["callbacks"][LRMonitor().state_key] = ["junk"]
+    torch.save(content, tmp_path / "damaged.ckpt")
+    with pytest.warns(ScheduleWarning, match="LR591"):
+        fit(Probe(lambda net: net.sgd()), LRMonitor(), batches=4, max_epochs=2, ckpt_path=tmp_path / "damaged.ckpt")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{}, {"format": 1}, {"format": 1, "ramp": "LRWarmup(3)", "began": 0, "taken": ["x"]}, {"format": None}, []],
+)
+def test_a_damaged_ramp_is_refused(damage: Any) -> None:
+    """Where the ramp stood is not known, so the message says how to go on without it."""
+    with pytest.raises(ScheduleError, match=r"the state is damaged.*leave out LRWarmup"):
+        LRWarmup(3).load_state_dict(damage)
+
+
+# --- hyperparameters --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_builder_does_not_keep_the_weights_from_loading(tmp_path: Path) -> None:
+    """``torch.load`` gives the text in its place, and the error comes where the schedule is used, with the builders there are."""
+    torch.save({"weights": torch.ones(2), "schedule": Schedule.parse("cosine(end=0.25)")}, tmp_path / "new.ckpt")
+    content = zipfile.ZipFile(tmp_path / "new.ckpt")
+    with zipfile.ZipFile(tmp_path / "old.ckpt", "w") as old:
+        for item in content.infolist():
+            old.writestr(item, content.read(item).replace(b"cosine(end=0.25)", b"zosine(end=0.25)"))
+    loaded = torch.load(tmp_path / "old.ckpt", weights_only=True)
+
+    assert loaded["weights"].tolist() == [1.0, 1.0]
+    assert loaded["schedule"] == "zosine(end=0.25)"
+    with pytest.raises(ScheduleError, match=r"'zosine'.*Did you mean cosine\(\.\.\.\)\?"):
+        ScheduledLR(sgd([0.1]), loaded["schedule"], Horizon(10))
+    assert torch.load(tmp_path / "new.ckpt", weights_only=True)["schedule"] == Schedule.parse("cosine(end=0.25)")

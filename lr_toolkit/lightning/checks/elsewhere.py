@@ -12,6 +12,7 @@ def noticed_elsewhere(*_: object) -> str:
 
 for _code, _title in (
     ("LR511", "The updates of an optimizer cannot be noticed"),
+    ("LR591", "The history of LRMonitor in the checkpoint is damaged"),
     ("LR701", "LRWarmup multiplies a schedule that warms up by itself"),
     ("LR702", "The learning rate was written to directly during a warmup ramp"),
     ("LR703", "A warmup ramp does not move in the replays of a CUDA graph"),

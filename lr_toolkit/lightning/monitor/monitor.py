@@ -133,9 +133,10 @@ class LRMonitor(Callback):
 
     @property
     def history(self) -> dict[str, list[int] | list[float]]:
-        """Every row that was logged in the latest fit, as columns: ``step``, ``epoch``, then the series (NaN: not logged).
+        """The rows that were logged in the latest fit, as columns: ``step``, ``epoch``, then the series (NaN: not logged).
 
-        The history is kept in the checkpoint, eight bytes per value: a resumed fit goes on with it.
+        The history is kept in the checkpoint, eight bytes per value: a resumed fit goes on with it. A long one is thinned: the first
+        update of each phase stays, and about 10,000 other rows, evenly spaced.
 
         ``pandas.DataFrame(monitor.history)`` shows it in a notebook.
         """
