@@ -20,6 +20,8 @@ from lr_toolkit.schedules.timeline import ResolvedTimeline
 
 __all__ = ["OnChange", "RunLength", "binding_after", "check_fit", "check_policy", "check_state"]
 
+_ROUNDING = 2.0**-24  # of a number that is stored in 32 bits
+
 OnChange: TypeAlias = Literal["error", "replan", "keep", "stretch", "continue"]
 
 
@@ -115,6 +117,7 @@ def binding_after(
     """
     followed = state["followed"][configured.key]
     update = state["last_epoch"]
+    configured = _with_exact_bases(configured, state["configured"][configured.key]["bases"])
     configured = configured.with_gains(followed["gains"])
     saved = followed_from(followed, update, configured)
     if saved is not None:
@@ -134,6 +137,16 @@ def binding_after(
         return binding.with_timelines([rewarmed(timeline, update, over) for timeline in binding.group_timelines])
     _report(followed, binding, update, on_change)
     return binding
+
+
+def _with_exact_bases(configured: Binding, saved: list[float]) -> Binding:
+    """``configured`` with the saved base values if they differ by rounding alone.
+
+    The same LR may be a float in one run and a tensor of 32 bits in the other.
+    """
+    pairs = zip(saved, configured.bases, strict=True)
+    is_rounded = all(math.isclose(before, now, rel_tol=_ROUNDING) for before, now in pairs)
+    return configured.rebased(saved) if is_rounded and tuple(saved) != configured.bases else configured
 
 
 def _needs_no_decision(saved: Binding, configured: Binding, update: int) -> bool:

@@ -18,10 +18,20 @@ from typing import Any
 import pytest
 import torch
 
-from lr_toolkit import Horizon, LRMonitor, LRWarmup, Schedule, ScheduledLR, ScheduleError, ScheduleWarning
+from lr_toolkit import (
+    Horizon,
+    LRMonitor,
+    LRWarmup,
+    ReduceOnPlateau,
+    Schedule,
+    ScheduledLR,
+    ScheduleError,
+    ScheduleWarning,
+    configure_optimizers,
+)
 from lr_toolkit.lightning.monitor.history import History
 from tests.helpers.fits import Probe, fit
-from tests.helpers.optimizers import sgd
+from tests.helpers.optimizers import lrs, optimizer_of, sgd
 
 # --- a run that changes its rate at every resume ------------------------------------------------------------------------------
 
@@ -230,3 +240,60 @@ def test_an_unknown_builder_does_not_keep_the_weights_from_loading(tmp_path: Pat
     with pytest.raises(ScheduleError, match=r"'zosine'.*Did you mean cosine\(\.\.\.\)\?"):
         ScheduledLR(sgd([0.1]), loaded["schedule"], Horizon(10))
     assert torch.load(tmp_path / "new.ckpt", weights_only=True)["schedule"] == Schedule.parse("cosine(end=0.25)")
+
+
+# --- resumes that need no decision ------------------------------------------------------------------------------------------------
+
+KINDS: dict[str, Callable[[float], Any]] = {
+    "float": float,
+    "float32 tensor": torch.tensor,
+    "float64 tensor": lambda lr: torch.tensor(lr, dtype=torch.float64),
+}
+
+
+@pytest.mark.parametrize("before", KINDS)
+@pytest.mark.parametrize("now", KINDS)
+@pytest.mark.parametrize("text", ["cosine(end=0.1)", "cosine(end_lr=0.001)"])
+def test_a_base_lr_that_is_rounded_is_no_change(before: str, now: str, text: str) -> None:
+    """A float LR that became a tensor of 32 bits, or the other way round, goes on as it was: 0.10000000149 is 0.1."""
+
+    def scheduler(kind: str) -> ScheduledLR:
+        return ScheduledLR(optimizer_of([KINDS[kind](0.1), KINDS[kind](0.03)]), text, Horizon(20))
+
+    first, second = scheduler(before), scheduler(now)
+    first.step(7)
+    optimizer_state, state = first.optimizer.state_dict(), first.state_dict()
+    second.optimizer.load_state_dict(optimizer_state)
+    second.load_state_dict(json.loads(json.dumps(state)))
+
+    assert second.planned(12) == first.planned(12)
+    assert lrs(second.optimizer) == pytest.approx(first.planned(7), rel=1e-7)
+
+
+def test_a_base_lr_that_is_another_is_a_change() -> None:
+    """A difference that 32 bits can hold needs a decision."""
+    first, second = (ScheduledLR(sgd([lr]), "cosine()", Horizon(20)) for lr in (0.1, 0.1000001))
+    first.step(7)
+    with pytest.raises(ScheduleError, match=r"base lr 0\.1"):
+        second.load_state_dict(first.state_dict())
+
+
+def test_a_plateau_waits_for_a_metric_of_a_later_validation() -> None:
+    """A metric that is first logged in the third epoch is read from then on, with one finding before."""
+
+    class Late(Probe):
+        def validation_step(self, batch: Any, batch_idx: int) -> None:
+            """Log the metric from the third epoch on."""
+            if self.current_epoch >= 2:
+                self.log("fid", float(self.current_epoch))
+
+        def configure_optimizers(self) -> Any:
+            rule = ReduceOnPlateau(monitor="fid", patience=0, factor=0.5)
+            return configure_optimizers(self.sgd(), "hold()", self.trainer, plateau=rule)
+
+    net = Late(lambda net: None)
+    with pytest.warns(ScheduleWarning, match="LR407: .*monitor='fid'.*waits for it") as caught:
+        fit(net, batches=2, max_epochs=6, validate=True)
+
+    assert len([warning for warning in caught if "LR407" in str(warning.message)]) == 1
+    assert [lr for _, (lr,) in net.used[::2]] == [0.1, 0.1, 0.1, 0.1, 0.05, 0.025]

@@ -11,6 +11,7 @@ def noticed_elsewhere(*_: object) -> str:
 
 
 for _code, _title in (
+    ("LR407", "The metric of a plateau was not logged in the first epoch"),
     ("LR511", "The updates of an optimizer cannot be noticed"),
     ("LR591", "The history of LRMonitor in the checkpoint is damaged"),
     ("LR701", "LRWarmup multiplies a schedule that warms up by itself"),
