@@ -5,18 +5,24 @@ Entries are grouped by topic. Each runs a real scheduler or Trainer; the expecte
 
 from __future__ import annotations
 
+import copy
+import gc
 import itertools
 import json
 import math
+import pickle
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 
 from lr_toolkit import (
     Horizon,
@@ -297,3 +303,112 @@ def test_a_plateau_waits_for_a_metric_of_a_later_validation() -> None:
 
     assert len([warning for warning in caught if "LR407" in str(warning.message)]) == 1
     assert [lr for _, (lr,) in net.used[::2]] == [0.1, 0.1, 0.1, 0.1, 0.05, 0.025]
+
+
+# --- pictures -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_goes_where_checkpoints_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``~`` is the home folder, an address with a protocol is written through fsspec, and no local folder has its name."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for place in ("~/pictures/lr.png", "memory://bucket/run/lr.svg", "plain/lr.png"):
+        fit(Probe(lambda net: net.sgd()), LRMonitor(save_plot=place), batches=3)
+
+    assert (tmp_path / "home" / "pictures" / "lr.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in fsspec.filesystem("memory").cat("/bucket/run/lr.svg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "plain"]
+
+
+# --- hooks and copies -----------------------------------------------------------------------------------------------------------------
+
+
+def hooks_of(optimizer: torch.optim.Optimizer) -> int:
+    """How many hooks an optimizer has."""
+    names = (
+        "step_pre",
+        "step_post",
+        "state_dict_pre",
+        "state_dict_post",
+        "load_state_dict_pre",
+        "load_state_dict_post",
+    )
+    return sum(len(getattr(optimizer, f"_optimizer_{name}_hooks")) for name in names)
+
+
+def test_dead_schedulers_leave_no_hooks() -> None:
+    """After 2,000 schedulers that were dropped an optimizer has the hooks of the last one alone."""
+    optimizer = sgd([0.1])
+    ScheduledLR(optimizer, "cosine()", Horizon(10))
+    gc.collect()
+    before = hooks_of(optimizer)
+    for _ in range(2000):
+        scheduler = ScheduledLR(optimizer, "cosine()", Horizon(10))
+    gc.collect()
+
+    assert before == 0
+    assert hooks_of(optimizer) == 2
+    assert scheduler.last_epoch == 0
+
+
+@pytest.mark.parametrize("ends", ["well", "with an error"])
+def test_callbacks_leave_no_hooks(ends: str) -> None:
+    """After a fit, or its failure, and after a callback that was dropped in mid-fit, the optimizer has no hook of ours."""
+
+    class Fails(Callback):
+        def on_train_batch_end(self, trainer: Any, net: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            """Fail at the third batch."""
+            if ends == "with an error" and batch_idx == 2:
+                raise RuntimeError("out of memory")
+
+    optimizer = sgd([0.1])
+    for _ in range(20):
+        net = Probe(lambda net: net.watched(optimizer))
+        optimizer.param_groups[0]["params"] = list(net.weights)
+        with pytest.raises(RuntimeError, match="out of memory") if ends == "with an error" else nullcontext():
+            fit(net, LRMonitor(), LRWarmup(50, horizon=Horizon(100)), Fails(), batches=4)
+        assert lrs(optimizer) == [0.1]
+    net = None
+    gc.collect()
+
+    assert hooks_of(optimizer) == 20  # those of the probes, which a dead module leaves
+
+
+PICKLED: dict[str, Callable[[Any], Any]] = {
+    "the monitor": lambda trainer: trainer.callbacks[0],
+    "the warmup": lambda trainer: trainer.callbacks[1],
+    "the scheduler": lambda trainer: trainer.lr_scheduler_configs[0].scheduler,
+    "the optimizer": lambda trainer: trainer.optimizers[0],
+}
+
+
+@pytest.mark.parametrize("copied", [lambda value: pickle.loads(pickle.dumps(value)), copy.deepcopy])
+@pytest.mark.parametrize("name", PICKLED)
+def test_what_belongs_to_a_run_is_copied_in_mid_fit(name: str, copied: Callable[[Any], Any]) -> None:
+    """The copy is of its own, and the run goes on with the LRs that it has without the copy."""
+    copies = []
+
+    class Copies(Callback):
+        def on_train_batch_end(self, trainer: Any, net: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            """Copy it, and use the copy."""
+            if batch_idx == 2:
+                copies.append(copied(PICKLED[name](trainer)))
+
+    def run(*callbacks: Callback) -> Probe:
+        net = Probe(lambda net: configure_optimizers(Silent(net.parameters(), lr=0.1), "cosine()", net.trainer))
+        callbacks = (LRMonitor(), LRWarmup(6), *callbacks)
+        made = fit(net, *callbacks, batches=8, log_every_n_steps=1)
+        net.used = [(0, [lr]) for lr in made.callbacks[0].lrs["lr/optimizer"]]
+        return net
+
+    assert run(Copies()).used == run().used
+    assert len(copies) == 1
+    if name == "the scheduler":
+        copies[0].optimizer.param_groups[0]["params"][0].grad = torch.ones(1)
+        copies[0].optimizer.step()
+        copies[0].step()
+        assert copies[0].last_epoch == 4
+
+
+class Silent(torch.optim.SGD):
+    """An optimizer without hooks of the tests, which pickle cannot copy."""

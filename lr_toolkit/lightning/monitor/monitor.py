@@ -244,7 +244,6 @@ class LRMonitor(Callback):
         self._pending = (self._pending or PendingRun()).with_saved(saved)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A running fit stays with this callback, and "log" is the module's method, which Lightning attaches.
+        # A running fit stays with this callback, and so do the module's methods that Lightning attaches.
         state = {**vars(self), "_run": None, "_ended": self._result}
-        state.pop("log", None)
-        return state
+        return {name: value for name, value in state.items() if name not in ("log", "log_dict")}
