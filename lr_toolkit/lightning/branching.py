@@ -14,6 +14,7 @@ from typing import Any, Literal, final
 import torch
 
 from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.optim.on_change import check_state
 from lr_toolkit.optim.state import CLASS, configured_from, followed_from, upgraded
 from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
 from lr_toolkit.schedules.horizon import horizon_from, round_half_up
@@ -141,7 +142,7 @@ def _no_checkpoint(name: str) -> ScheduleError:
 def _scheduler_state(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """The state of this package's scheduler in a checkpoint."""
     all_states = content.get("lr_schedulers") or ()
-    states = [upgraded(state) for state in all_states if state.get("class") == CLASS]
+    states = [_checked(state) for state in all_states if isinstance(state, Mapping) and state.get("class") == CLASS]
     if not states:
         raise ScheduleError(
             "branch: the checkpoint holds no scheduler of lr_toolkit, so the LR to decay from is not known. Branch from a "
@@ -159,6 +160,14 @@ def _scheduler_state(content: Mapping[str, Any]) -> Mapping[str, Any]:
             "one_minus_sqrt(), with interval='epoch' and on_change='continue', and a larger Trainer(max_epochs=...)."
         )
     return states[0]
+
+
+def _checked(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A scheduler's state in the current format; a state that is written by hand may hold the counter and the horizon alone."""
+    if "format" in state:
+        check_state(state, "step")
+        return upgraded(state)
+    return state
 
 
 def _check_lr(state: Mapping[str, Any], begin: int, end: float) -> None:

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.lightning._compat import callback_metrics_logged_so_far, callbacks_of, epoch_metrics, is_a
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class _PlateauReader(Callback):
         self._readings = 0
         self._read_at = -1
         self._expected = False
+        self._has_warned = False
 
     @property
     def _every(self) -> int | None:
@@ -163,12 +164,28 @@ class _PlateauReader(Callback):
             )
         near = nearest_names(self._monitor, names)
         fix = f"Did you mean monitor={near[0]!r}?" if near else f"Log it: self.log({self._monitor!r}, value)."
+        if not near and not self._every and trainer.enable_validation:
+            self._warn_of_missing(trainer, names)
+            return
         if not trainer.enable_validation:
             fix = f"This run does not validate: give trainer.fit(...) a validation dataloader, or log it in training. {fix}"
         raise ScheduleError(
             f"{self._kind}(monitor={self._monitor!r}): no such metric was logged by the end of the first epoch in which it "
             f"could be. The metrics are {', '.join(names) or 'none'}. {fix}"
         )
+
+    def _warn_of_missing(self, trainer: Trainer, names: list[str]) -> None:
+        """Warn once of a metric that resembles none of those that were logged: a later validation may bring it."""
+        if self._has_warned:
+            return
+        self._has_warned = True
+        if trainer.is_global_zero:
+            warn(
+                "LR407",
+                f"{self._kind}(monitor={self._monitor!r}): no such metric was logged by the end of the first epoch in which it "
+                f"could be, so the plateau waits for it. The metrics are {', '.join(names) or 'none'}. If none of the later "
+                f"validations brings it, write self.log({self._monitor!r}, value) in validation_step.",
+            )
 
     def _known(self, trainer: Trainer) -> Tensor | None:
         metrics: dict[str, Tensor] = trainer.callback_metrics

@@ -13,12 +13,14 @@ from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.plan_changed import counted_unit, most_changed, plan_changed_error
 from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_from, group_count
 from lr_toolkit.schedules import Duration, Horizon
-from lr_toolkit.schedules.changed import Rewarmed, continued, stretched
+from lr_toolkit.schedules.changed import continued, rewarmed, stretched
 from lr_toolkit.schedules.horizon import round_half_up
 from lr_toolkit.schedules.same_history import only_hold_grew, same_history
 from lr_toolkit.schedules.timeline import ResolvedTimeline
 
 __all__ = ["OnChange", "RunLength", "binding_after", "check_fit", "check_policy", "check_state"]
+
+_ROUNDING = 2.0**-24  # of a number that is stored in 32 bits
 
 OnChange: TypeAlias = Literal["error", "replan", "keep", "stretch", "continue"]
 
@@ -52,25 +54,30 @@ def check_policy(on_change: str, rewarm: Duration | None) -> None:
         )
 
 
-def check_state(state: Mapping[str, Any], unit: str) -> None:
-    """Refuse a state that another class saved, or a newer version.
+def check_state(state: object, unit: str) -> None:
+    """Refuse what is no state, or was saved by another class or a newer version.
 
     Args:
         state: the state as it was loaded, of any format.
         unit: what the scheduler counts.
     """
+    if not isinstance(state, Mapping):
+        raise ScheduleError(
+            f"ScheduledLR.load_state_dict({shorten(state)}): must be what scheduler.state_dict() returned."
+        )
     if state.get("class") != CLASS:
-        keys = ", ".join(sorted(map(str, state))) or "nothing"
-        counter = state.get("last_epoch", 0)
+        keys = ", ".join(sorted(map(str, state)))[:300] or "nothing"
+        counter = shorten(state.get("last_epoch", 0))
         raise ScheduleError(
             f"ScheduledLR.load_state_dict: this state was saved by another scheduler (it holds {keys}). Build the scheduler "
             f"that saved it, or let this one begin at its count: scheduler.step({counter}) instead of loading, if it "
             f"counted {counted_unit(unit)}s too. In Lightning: checkpoint['lr_schedulers'] = [] in the module's on_load_checkpoint, "
             f"and self.lr_schedulers().step(self.trainer.{'current_epoch' if unit == 'epoch' else 'global_step'}) in its on_train_start."
         )
-    if state["format"] > FORMAT:
+    saved = state.get("format")
+    if type(saved) is not int or not 1 <= saved <= FORMAT:
         raise ScheduleError(
-            f"ScheduledLR.load_state_dict: the state has format {state['format']}, and this version reads up to {FORMAT}. "
+            f"ScheduledLR.load_state_dict: the state has format {shorten(saved)}, and this version reads up to {FORMAT}. "
             "Install the version of lr_toolkit that saved it, or a newer one: pip install -U lr_toolkit."
         )
 
@@ -110,6 +117,7 @@ def binding_after(
     """
     followed = state["followed"][configured.key]
     update = state["last_epoch"]
+    configured = _with_exact_bases(configured, state["configured"][configured.key]["bases"])
     configured = configured.with_gains(followed["gains"])
     saved = followed_from(followed, update, configured)
     if saved is not None:
@@ -126,9 +134,19 @@ def binding_after(
     binding = policies[on_change]()
     if rewarm is not None:
         over = _rewarm_length(rewarm, update, configured)
-        return binding.with_timelines([Rewarmed(timeline, update, over) for timeline in binding.group_timelines])
+        return binding.with_timelines([rewarmed(timeline, update, over) for timeline in binding.group_timelines])
     _report(followed, binding, update, on_change)
     return binding
+
+
+def _with_exact_bases(configured: Binding, saved: list[float]) -> Binding:
+    """``configured`` with the saved base values if they differ by rounding alone.
+
+    The same LR may be a float in one run and a tensor of 32 bits in the other.
+    """
+    pairs = zip(saved, configured.bases, strict=True)
+    is_rounded = all(math.isclose(before, now, rel_tol=_ROUNDING) for before, now in pairs)
+    return configured.rebased(saved) if is_rounded and tuple(saved) != configured.bases else configured
 
 
 def _needs_no_decision(saved: Binding, configured: Binding, update: int) -> bool:

@@ -21,6 +21,7 @@ import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.binding import Binding, distinct
+from lr_toolkit.optim.state_check import check_format_1, check_format_2
 from lr_toolkit.schedules.changed import Stretched, timeline_from
 from lr_toolkit.schedules.horizon import horizon_from, horizon_state
 from lr_toolkit.schedules.schedule import Schedule
@@ -103,9 +104,14 @@ def upgraded(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
     In format 1 each phase began at the base LR. If a text means something else now, that a phase begins at the level reached,
     the state gets the text that means what it meant, and ``"renamed"`` maps the old text to it.
+
+    Raises:
+        ScheduleError: if a part of the state is missing, or cannot have been saved by this package.
     """
-    if state.get("format", FORMAT) >= FORMAT:
+    if state["format"] >= FORMAT:
+        check_format_2(state)
         return state
+    check_format_1(state)
     configured, route = state["asked"], state["route"]
     renamed = {text: meant for text in _texts(configured, route) if (meant := _as_meant(text, configured)) != text}
     groups = len(state["base_lrs"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import pairwise
 from math import isnan, nan
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from sys import float_info
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
@@ -110,11 +110,15 @@ def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) 
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Write a picture in the format of the ending of ``path``; missing folders are created."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target)
-    return target
+    """Write a picture in the format of the ending of ``path``, and return the path; missing folders are created.
+
+    Like the checkpoints of Lightning, it is written through fsspec: ``~`` is the home folder, and ``s3://`` a bucket.
+    """
+    import fsspec
+
+    with fsspec.open(str(path), "wb") as file:
+        figure.savefig(file, format=PurePosixPath(path).suffix[1:])
+    return Path(path)
 
 
 def _different(lines: Sequence[Line]) -> list[Line]:

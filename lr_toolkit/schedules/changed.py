@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -22,13 +22,23 @@ from lr_toolkit.schedules.timeline import ExactPhase, ResolvedTimeline, Timeline
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Continued", "Rewarmed", "Stretched", "continued", "describe_change", "stretched", "timeline_from"]
+__all__ = [
+    "Continued",
+    "Rewarmed",
+    "Stretched",
+    "continued",
+    "describe_change",
+    "rewarmed",
+    "stretched",
+    "timeline_from",
+    "without_past",
+]
 
 _TOLERANCE = 1e-9
 _SAMPLES = 10_000  # updates at which a plan of unknown form is evaluated
-_FINEST = (
-    10**9
-)  # the largest denominator of a position: without a limit it grows with each stretch, and so does the cost
+# The largest denominator of a position: without a limit it grows with each stretch, and so does the cost. An update that falls
+# on the beginning of a phase has a smaller one, so it is kept exactly.
+_FINEST = 10**15
 
 
 class _Changed(Timeline):
@@ -64,6 +74,10 @@ class _Changed(Timeline):
     def _around(self, of: Timeline) -> Timeline:
         """The same change, made to another timeline."""
 
+    @abstractmethod
+    def without_past(self, at: Fraction, *, ramps: bool) -> Timeline:
+        """This timeline without the changes that have no effect from update ``at`` on; ``ramps`` to leave out second warmups."""
+
     @property
     def _update(self) -> str:
         return self.unit.replace("step", "update")
@@ -84,6 +98,10 @@ class Stretched(_Changed):
     at: int
     position: Fraction
     until: int
+    _rate: Fraction = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_rate", (self.of.steps - self.position) / (self.until - self.at))
 
     @property
     def steps(self) -> int:
@@ -92,12 +110,9 @@ class Stretched(_Changed):
     def position_of(self, k: float | Fraction) -> Fraction:
         """The place of update ``k`` in the other timeline."""
         if k > self.at:
-            return self.position + (Fraction(k) - self.at) * self._rate
+            offset = k - self.at if isinstance(k, int) else Fraction(k) - self.at
+            return self.position + offset * self._rate
         return Fraction(k) * self.position / self.at if self.at else Fraction(0)
-
-    @property
-    def _rate(self) -> Fraction:
-        return (self.of.steps - self.position) / (self.until - self.at)
 
     def factor(self, k: float | Fraction) -> float:
         return self.of.factor(self.position_of(k))
@@ -124,6 +139,10 @@ class Stretched(_Changed):
     def _around(self, of: Timeline) -> Timeline:
         return replace(self, of=of)
 
+    def without_past(self, at: Fraction, *, ramps: bool) -> Timeline:
+        of = without_past(self.of, self.position_of(at), ramps=ramps)
+        return self if of is self.of else _merged(of, self.at, self.position, self.until)
+
     def to_state(self) -> dict[str, Any]:
         position = [self.position.numerator, self.position.denominator]
         return {"kind": "stretched", "of": self.of.to_state(), "at": self.at, "position": position, "until": self.until}
@@ -132,7 +151,8 @@ class Stretched(_Changed):
 def stretched(timeline: Timeline, at: int, until: int) -> Stretched:
     """What is left of a timeline at update ``at``, spread over the updates from there to ``until``.
 
-    A stretch of a stretch is one stretch, so a run that is resumed often stays as fast as it was.
+    A stretch of a stretch is one stretch, and a second warmup that is over is left out, so a run that is resumed often stays as fast
+    as it was.
 
     Raises:
         ScheduleError: if nothing is left of the timeline, or of the run.
@@ -148,10 +168,34 @@ def stretched(timeline: Timeline, at: int, until: int) -> Stretched:
             f"on_change='stretch' at update {at}: the saved plan ends at {timeline.steps} and the new one at {until}, so there "
             "is nothing to stretch. Write on_change='replan', or leave it out to see the LRs under each policy."
         )
-    if isinstance(timeline, Stretched) and at >= timeline.at:
-        position = timeline.position_of(at).limit_denominator(_FINEST)
-        return Stretched(timeline.of, at, position, until)
-    return Stretched(timeline, at, Fraction(at), until)
+    return _merged(without_past(timeline, at), at, Fraction(at), until)
+
+
+def _merged(of: Timeline, at: int, position: Fraction, until: int) -> Stretched:
+    """``Stretched``, and if ``of`` is stretched too, both as one stretch of what is within."""
+    if not (isinstance(of, Stretched) and position >= of.at):
+        return Stretched(of, at, position, until)
+    exact = Stretched(of.of, at, of.position_of(position), until)
+    short = replace(exact, position=exact.position.limit_denominator(_FINEST))
+    # No phase may begin an update earlier or later for it.
+    return short if short.phases == exact.phases else exact
+
+
+def without_past(timeline: Timeline, at: int | Fraction, *, ramps: bool = False) -> Timeline:
+    """A timeline without the changes that have no effect from update ``at`` on, so that it stays small however often it is changed.
+
+    Args:
+        timeline: the timeline, whose factors before ``at`` may become others.
+        at: the update that comes next.
+        ramps: leave out second warmups too that are not over, because another one begins.
+
+    Example:
+        >>> from lr_toolkit import Horizon, linear
+        >>> plan = linear().resolve(Horizon(10))
+        >>> without_past(Rewarmed(plan, at=2, over=3), 5) == plan
+        True
+    """
+    return timeline.without_past(Fraction(at), ramps=ramps) if isinstance(timeline, _Changed) else timeline
 
 
 @final
@@ -191,6 +235,9 @@ class Continued(_Changed):
 
     def _around(self, of: Timeline) -> Timeline:
         return replace(self, of=of)
+
+    def without_past(self, at: Fraction, *, ramps: bool) -> Timeline:
+        return self  # the factor that the plan had where it was continued goes on to count
 
     def to_state(self) -> dict[str, Any]:
         return {"kind": "continued", "of": self.of.to_state(), "at": self.at, "start": self.start}
@@ -274,8 +321,26 @@ class Rewarmed(_Changed):
     def _around(self, of: Timeline) -> Timeline:
         return replace(self, of=of)
 
+    def without_past(self, at: Fraction, *, ramps: bool) -> Timeline:
+        of = without_past(self.of, at, ramps=ramps)
+        if ramps or at >= self.at + self.over:
+            return of
+        return self if of is self.of else replace(self, of=of)
+
     def to_state(self) -> dict[str, Any]:
         return {"kind": "rewarmed", "of": self.of.to_state(), "at": self.at, "over": self.over}
+
+
+def rewarmed(timeline: Timeline, at: int, over: int) -> Rewarmed:
+    """A timeline that warms up again from update ``at`` on; a second warmup that is not over yet gives way to this one.
+
+    Example:
+        >>> from lr_toolkit import Horizon, hold
+        >>> plan = hold().resolve(Horizon(10))
+        >>> rewarmed(rewarmed(plan, at=2, over=3), at=4, over=3) == rewarmed(plan, at=4, over=3)
+        True
+    """
+    return Rewarmed(without_past(timeline, at, ramps=True), at, over)
 
 
 def _phases_from(phases: list[ExactPhase], at: Fraction) -> list[ExactPhase]:

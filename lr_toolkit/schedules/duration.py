@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+import string
 from fractions import Fraction
 from typing import ClassVar, Literal, TypeAlias
 
@@ -22,7 +23,10 @@ _UNITS: dict[str, Unit] = {
     "epochs": "epochs",
     "%": "%",
 }
-_TEXT = re.compile(r"\s*(-?\d{1,40}(?:\.\d{1,40})?)\s*([a-z%]*)\s*", re.ASCII)
+_LONGEST = (
+    100  # characters; an expression that skips spaces in several places would take a time that grows with their square
+)
+_TEXT = re.compile(r"(-?\d{1,40}(?:\.\d{1,40})?)\s*([a-z%]*)", re.ASCII)
 # No run is so long. Below it, floats of four decimals are distinct, and exact milestones fit into int64.
 ENDLESS = 10**11
 
@@ -142,7 +146,7 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
             raise refused("a bare float has no unit", share, int(value), int(value))
         raise refused("a bare float has no unit", share)
     if isinstance(value, str):
-        match = _TEXT.fullmatch(value.lower())
+        match = _TEXT.fullmatch(value.strip(string.whitespace).lower()) if len(value) <= _LONGEST else None
         if match is None or match[2] not in _UNITS:
             raise refused("is not a duration")
         amount, unit = Fraction(match[1]), _UNITS[match[2]]

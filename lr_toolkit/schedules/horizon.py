@@ -17,7 +17,9 @@ from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
 from lr_toolkit.schedules.duration import Duration
 
-__all__ = ["HORIZON_ANSWERS", "Horizon", "horizon_from", "horizon_state", "round_half_up"]
+__all__ = ["HORIZON_ANSWERS", "MOST_EPOCHS", "Horizon", "horizon_from", "horizon_state", "round_half_up"]
+
+MOST_EPOCHS = 10**6  # epochs of different lengths that a state may list
 
 
 _IN_EPOCHS = "Write Horizon(steps={0}, unit='epoch') for a scheduler that is stepped once per epoch, or \
@@ -155,10 +157,21 @@ def horizon_state(horizon: Horizon) -> dict[str, Any]:
 
 
 def horizon_from(state: Mapping[str, Any]) -> Horizon:
-    """The horizon that ``horizon_state`` described; other keys are ignored."""
+    """The horizon that ``horizon_state`` described; other keys are ignored.
+
+    Raises:
+        ScheduleError: if no run has this length; a few numbers must not become a list that fills the memory.
+    """
     lengths = state["steps_per_epoch"]
     if isinstance(lengths, list) and isinstance(lengths[0], list):
-        lengths = [length for length, times in lengths for _ in range(times)]
+        *runs, (last, _) = lengths  # the last length is used for all epochs that follow
+        epochs = sum(times for _, times in runs)
+        if epochs > MOST_EPOCHS:
+            raise ScheduleError(
+                f"A horizon with steps_per_epoch={shorten(lengths)} lists the lengths of {epochs} epochs, and at most {MOST_EPOCHS} "
+                "are read. The checkpoint is damaged: load another one."
+            )
+        lengths = [length for length, times in runs for _ in range(times)] + [last]
     return Horizon(state["steps"], lengths, state["unit"])
 
 

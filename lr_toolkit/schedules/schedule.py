@@ -140,9 +140,16 @@ class Schedule(Immutable):
 ScheduleLike: TypeAlias = Schedule | str
 
 
-def parse(text: str) -> Schedule:
-    """``Schedule.parse`` as a plain function, which a pickle can name."""
-    return Schedule.parse(text)
+def parse(text: str) -> Schedule | str:
+    """``Schedule.parse`` as a plain function, which a pickle can name.
+
+    A text that cannot be read is returned as it is: a builder of another version, or a function that is not registered yet, must not
+    keep ``torch.load`` from the weights. Where the schedule is used, the error names the builder.
+    """
+    try:
+        return Schedule.parse(text)
+    except ScheduleError:
+        return text
 
 
 def _with_length(call: str) -> str:

@@ -13,7 +13,16 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Stochast
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lr_toolkit import GreedyLR, Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, configure_optimizers
+from lr_toolkit import (
+    GreedyLR,
+    Horizon,
+    ReduceOnPlateau,
+    Schedule,
+    ScheduledLR,
+    ScheduleError,
+    ScheduleWarning,
+    configure_optimizers,
+)
 from tests.helpers.runs import BASES, Net, loader, trainer
 
 # The metric of each validation in turn: ties, improvements and rises.
@@ -371,13 +380,6 @@ MISSING: dict[str, tuple[str, Callable[[Callable[..., Any]], Net], dict[str, Any
         4,
         r"monitor='val_los'.*The metrics are val_loss\. Did you mean monitor='val_loss'\?",
     ),
-    "not logged": (
-        "accuracy",
-        Validated,
-        {},
-        4,
-        r"monitor='accuracy'.*The metrics are val_loss.*self.log\('accuracy', value\)",
-    ),
     "nothing logged": (
         "val_loss",
         Net,
@@ -399,6 +401,16 @@ def test_a_metric_that_never_comes_is_an_error(name: str) -> None:
         trainer(max_epochs=6, **options).fit(net, *data)
 
     assert len(net.used) == updates
+
+
+def test_a_metric_that_resembles_none_is_awaited() -> None:
+    """A later validation may bring it, so a warning says what is missing, and the run goes on under the schedule."""
+    net = Validated(reacts(monitor="accuracy"))
+    message = r"LR407: .*monitor='accuracy'.*The metrics are val_loss.*self.log\('accuracy', value\)"
+    with pytest.warns(UserWarning, match="never read"), pytest.warns(ScheduleWarning, match=message):
+        trainer(max_epochs=6).fit(net, loader(4), loader(2))
+
+    assert len(net.used) == 24
 
 
 def test_every_with_a_metric_of_validation_is_an_error_that_says_so() -> None:

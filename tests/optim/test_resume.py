@@ -61,6 +61,12 @@ class Reference:
     lrs: Callable[[Fraction], list[float]]
     end: int
     plan: tuple[str, int, list[float]] | None = None
+    without_ramps: Callable[[Fraction], list[float]] | None = None
+
+    @property
+    def unscaled(self) -> Callable[[Fraction], list[float]]:
+        """The LRs without second warmups."""
+        return self.without_ramps or self.lrs
 
 
 def planned(text: str, steps: int, bases: list[float]) -> Reference:
@@ -98,9 +104,11 @@ def after(old: Reference, new: Reference, update: int, policy: str, rewarm: int 
         followed = continued(old, new, update)
     if followed is None or rewarm is None:
         return followed
-    unscaled = followed.lrs
+    unscaled = followed.unscaled  # a warmup that is not over gives way to the new one
     return Reference(
-        lambda x: [lr * float(min((x - update + 1) / (rewarm + 1), 1)) for lr in unscaled(x)], followed.end
+        lambda x: [lr * float(min((x - update + 1) / (rewarm + 1), 1)) for lr in unscaled(x)],
+        followed.end,
+        without_ramps=unscaled,
     )
 
 
@@ -108,7 +116,11 @@ def stretched(old: Reference, update: int, end: int) -> Reference | None:
     """The rest of the old plan, spread over the updates that are left."""
     if not update < min(old.end, end):
         return None
-    return Reference(lambda x: old.lrs(update + (x - update) * (old.end - update) / (end - update)), end)
+
+    def place(x: Fraction) -> Fraction:
+        return update + (x - update) * (old.end - update) / (end - update)
+
+    return Reference(lambda x: old.lrs(place(x)), end, without_ramps=lambda x: old.unscaled(place(x)))
 
 
 def continued(old: Reference, new: Reference, update: int) -> Reference | None:
@@ -437,7 +449,7 @@ def test_the_message_names_a_function_that_changed_if_the_texts_are_equal() -> N
     ("old", "new", "parts"),
     [
         ([0.1, 0.1, 0.2], [0.1, 0.2, 0.2], ["base lr 0.1, 0.1, 0.2", "base lr 0.1, 0.2, 0.2"]),
-        ([0.1], [0.10000000149], ["base lr 0.1\n", "base lr 0.10000000149\n"]),
+        ([0.1], [0.10000003], ["base lr 0.1\n", "base lr 0.10000003\n"]),
     ],
 )
 def test_base_lrs_are_shown_in_full_if_their_short_forms_are_equal(

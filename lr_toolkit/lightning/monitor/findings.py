@@ -123,6 +123,14 @@ class RunFindings:
         )
         self._report(Finding("LR511", text))
 
+    def report_damaged_history(self) -> None:
+        """Report a state of the monitor that cannot be read."""
+        text = (
+            "The history that LRMonitor kept in the checkpoint is damaged, so it begins anew here. The run itself is not affected, "
+            "and what the loggers have of it stays. Load an undamaged checkpoint to go on with the old history."
+        )
+        self._report(Finding("LR591", text))
+
     def close(self) -> None:
         """Check nothing from now on."""
         if self._runtime is not None:

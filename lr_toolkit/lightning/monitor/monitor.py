@@ -142,9 +142,10 @@ class LRMonitor(Callback):
 
     @property
     def history(self) -> dict[str, list[int] | list[float]]:
-        """Every row that was logged in the latest fit, as columns: ``step``, ``epoch``, then the series (NaN: not logged).
+        """The rows that were logged in the latest fit, as columns: ``step``, ``epoch``, then the series (NaN: not logged).
 
-        The history is kept in the checkpoint, eight bytes per value: a resumed fit goes on with it.
+        The history is kept in the checkpoint, eight bytes per value: a resumed fit goes on with it. A long one is thinned: the first
+        update of each phase stays, and about 10,000 other rows, evenly spaced.
 
         ``pandas.DataFrame(monitor.history)`` shows it in a notebook.
         """
@@ -252,7 +253,6 @@ class LRMonitor(Callback):
         self._pending = (self._pending or PendingRun()).with_saved(saved)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A running fit stays with this callback, and "log" is the module's method, which Lightning attaches.
+        # A running fit stays with this callback, and so do the module's methods that Lightning attaches.
         state = {**vars(self), "_run": None, "_ended": self._result}
-        state.pop("log", None)
-        return state
+        return {name: value for name, value in state.items() if name not in ("log", "log_dict")}

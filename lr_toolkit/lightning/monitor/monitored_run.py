@@ -51,7 +51,7 @@ class MonitoredRun:
         self._trainer = trainer
         self._module = module
         self._settings = settings
-        self._validated = pending.validated
+        self._pending = pending
         self._history = resumed.history
         self._is_stable = settings.names == "stable"
         self._rows = RowWriter(trainer, self._history, to_metrics=self._is_stable and are_read_in_epochs(trainer))
@@ -76,6 +76,8 @@ class MonitoredRun:
         if self._settings.progress_bar:
             self._bar = BarEntry(self._trainer, self._highest_lr)
         self._report_unobserved()
+        if self._pending.is_damaged:
+            self._findings.report_damaged_history()
         if self._trainer.is_global_zero:
             self._report_plan()
         self._findings.watch()
@@ -162,7 +164,7 @@ class MonitoredRun:
     def _report_plan(self) -> None:
         """Show the plan, log it, and warn of what would spoil the run."""
         trainer, settings, series = self._trainer, self._settings, self._logs.series
-        run_info = RunInfo.of(trainer, self._module, self._logs.optimizers, self._validated)
+        run_info = RunInfo.of(trainer, self._module, self._logs.optimizers, self._pending.validated)
         reports = start_report(run_info, series, notes_of(run_info))
         if is_shown(trainer, settings.table):
             for report in reports:
@@ -200,7 +202,7 @@ class MonitoredRun:
             # Another LR than the planned one is mostly written as an epoch begins; no device is waited for to see it.
             if due or self._settings.strict or (starts_epoch and log.is_on_host):
                 checked.append(log)
-        self._rows.write(row, logs[0].step, epoch, in_batch=True)
+        self._rows.write(row, logs[0].step, epoch, in_batch=True, keep=any(log.starts_phase for log in logs))
         for log in checked:
             self._findings.check_update(log)
 
@@ -213,7 +215,7 @@ class MonitoredRun:
         for log in self._logs:
             rows.setdefault((log.step, log.epoch), {}).update(log.row(log.take_left()))
         for (step, epoch), row in sorted(rows.items()):
-            self._rows.write(row, step, epoch, in_batch=False)
+            self._rows.write(row, step, epoch, in_batch=False, keep=True)
         self._next_lrs = self._logs.next_lrs()
 
     def _summary(self) -> RunSummary | None:

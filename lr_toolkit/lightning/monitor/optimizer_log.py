@@ -117,6 +117,11 @@ class OptimizerLog:
         return intervals
 
     @property
+    def starts_phase(self) -> bool:
+        """Whether a phase of the schedule begins with the taken update."""
+        return self.update is not None and self.update.scheduler_step in self.phase_starts
+
+    @property
     def is_on_host(self) -> bool:
         """Whether the LRs of the taken update can be read without waiting for a device."""
         return self.update is not None and self.update.is_on_host

@@ -31,11 +31,19 @@ class RowWriter:
         self._history = history
         self._to_metrics = to_metrics
 
-    def write(self, row: Mapping[str, float], step: int, epoch: int, *, in_batch: bool) -> None:
-        """Write a row at ``step``, if it has a value; ``in_batch`` if a training batch is ending."""
+    def write(self, row: Mapping[str, float], step: int, epoch: int, *, in_batch: bool, keep: bool) -> None:
+        """Write a row at ``step``, if it has a value.
+
+        Args:
+            row: the values by name.
+            step: the place on the x axis.
+            epoch: the epoch.
+            in_batch: whether a training batch is ending.
+            keep: whether the history keeps the row, however long it becomes.
+        """
         if not row:
             return
         log_row(self._trainer, tuple(row), list(row.values()), step, in_batch=in_batch)
-        self._history.add(step, epoch, row)
+        self._history.add(step, epoch, row, keep=keep)
         if self._to_metrics:
             put_metrics(self._trainer, row)

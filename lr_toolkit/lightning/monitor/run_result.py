@@ -67,6 +67,7 @@ class RunResult:
         return {
             "format": _FORMAT,
             "history": self.history.state(),
+            "numbers": self.history.numbers(),
             "tracks": [dict(position) for position in self.positions],
             "labels": dict(self.renamed),
         }
@@ -74,7 +75,7 @@ class RunResult:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> RunResult:
         """What the fit that saved ``state`` had left until then."""
-        history = History.from_state(state["history"])
+        history = History.from_state(state["history"], state.get("numbers"))
         return cls(history, renamed=state.get("labels", {}), positions=tuple(state["tracks"]))
 
 
@@ -86,18 +87,23 @@ class PendingRun:
     Attributes:
         validated: the metrics that the sanity validation produced.
         saved: the state that a checkpoint has brought, if it can be read.
+        is_damaged: whether it brought one that cannot be read.
     """
 
     validated: frozenset[str] = frozenset()
     saved: Mapping[str, Any] | None = None
+    is_damaged: bool = False
 
     def with_validated(self, metrics: Iterable[str]) -> PendingRun:
         """The same after the sanity validation."""
         return replace(self, validated=frozenset(metrics))
 
-    def with_saved(self, state: Mapping[str, Any] | None) -> PendingRun:
-        """The same after a checkpoint was loaded; a state of another format is left out."""
-        return replace(self, saved=state if state and state.get("format") == _FORMAT else None)
+    def with_saved(self, state: Any) -> PendingRun:
+        """The same after a checkpoint was loaded; a state of another format, or a damaged one, is left out."""
+        if not state or (isinstance(state, Mapping) and state.get("format") != _FORMAT):
+            return replace(self, saved=None)
+        is_whole = _is_whole(state)
+        return replace(self, saved=state if is_whole else None, is_damaged=not is_whole)
 
     def state(self) -> Mapping[str, Any]:
         """What a checkpoint that is saved now holds: what the last one brought, and nothing of an earlier fit."""
@@ -109,3 +115,24 @@ class PendingRun:
         if saved and all(track["step"] <= step for track in saved["tracks"]):
             return RunResult.from_state(saved)
         return RunResult()
+
+
+def _is_whole(state: Any) -> bool:
+    """Whether ``RunResult.from_state`` can read a state."""
+    if not isinstance(state, Mapping) or not History.is_state(state.get("history"), state.get("numbers")):
+        return False
+    tracks, labels = state.get("tracks"), state.get("labels", {})
+    return (
+        isinstance(tracks, (list, tuple))
+        and all(map(_is_position, tracks))
+        and isinstance(labels, Mapping)
+        and all(isinstance(label, str) for pair in labels.items() for label in pair)
+    )
+
+
+def _is_position(track: Any) -> bool:
+    """Whether an optimizer can go on from this."""
+    if not isinstance(track, Mapping) or not isinstance(track.get("logged"), Mapping):
+        return False
+    numbers = [*(track.get(name) for name in ("step", "epoch", "counted")), *track["logged"].values()]
+    return all(type(number) is int for number in numbers)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
-from lr_toolkit.errors import ScheduleError, warn
+from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.lightning.warmup.foreign_arguments import answer_foreign_arguments
 from lr_toolkit.lightning.warmup.ramp_spec import RampSpec
 from lr_toolkit.lightning.warmup.warmup_run import WarmupRun
@@ -197,6 +197,11 @@ class LRWarmup(Callback):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if not _is_state(state_dict):
+            raise ScheduleError(
+                f"LRWarmup.load_state_dict: the state is damaged: {shorten(state_dict)}. Load an undamaged checkpoint; or leave out "
+                "LRWarmup, and the run goes on with the LR without the ramp."
+            )
         if state_dict["format"] > _FORMAT:
             raise ScheduleError(
                 f"LRWarmup.load_state_dict: the state has format {state_dict['format']}, and this version reads up to {_FORMAT}. "
@@ -209,3 +214,15 @@ class LRWarmup(Callback):
                 "saved call to go on as before.",
             )
         self._state = state_dict if state_dict["taken"] else None
+
+
+def _is_state(state: object) -> bool:
+    """Whether ``state_dict`` can have returned this; that of a newer version has a larger format, whatever else it holds."""
+    if not isinstance(state, Mapping) or type(state.get("format")) is not int:
+        return False
+    if state["format"] > _FORMAT:
+        return True
+    began, taken = state.get("began"), state.get("taken")
+    if not isinstance(taken, list) or not isinstance(state.get("ramp"), str):
+        return False
+    return all(type(count) is int and count >= 0 for count in (began, *taken))
