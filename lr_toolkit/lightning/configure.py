@@ -10,7 +10,9 @@ from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLR
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning._compat import has_whole_gradients, is_trial
 from lr_toolkit.lightning.plateau_reader import attach_plateau
-from lr_toolkit.lightning.run import TrainerRunLength, horizon_of
+from lr_toolkit.lightning.run import horizon_of, takes_no_update
+from lr_toolkit.lightning.run_follower import follow_run
+from lr_toolkit.lightning.run_length import TrainerRunLength
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 
@@ -93,6 +95,8 @@ def scheduler_config(
         config |= {"monitor": plateau.monitor if plateau else None, "strict": True}
     if plateau is not None:
         attach_plateau(trainer, scheduler)
+    if trainer is not None:
+        follow_run(trainer, scheduler)
     return config
 
 
@@ -160,6 +164,8 @@ def _length(
                 "scheduler_config(trainer=None): the Trainer tells the length of the run. Write self.trainer, or "
                 "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
             )
+        if takes_no_update(trainer):
+            return _any_length(schedule, interval)
         return _fitting(schedule, horizon_of(trainer, interval), trainer)
     if not isinstance(horizon, Horizon):
         raise ScheduleError(
@@ -212,6 +218,12 @@ def _fitting(schedule: Schedule, horizon: Horizon, trainer: Trainer) -> Horizon:
             "horizon=Horizon(steps=..., steps_per_epoch=[...])."
         ) from None
     return horizon
+
+
+def _any_length(schedule: Schedule, interval: Literal["step", "epoch"]) -> Horizon:
+    """A horizon that the schedule fits, for a run that takes no update."""
+    shortest = Horizon(1, unit="epoch") if interval == "epoch" else Horizon(1, 1)
+    return _long_enough(schedule, shortest) or shortest
 
 
 def _long_enough(schedule: Schedule, horizon: Horizon) -> Horizon | None:

@@ -12,6 +12,9 @@ def noticed_elsewhere(*_: object) -> str:
 
 for _code, _title in (
     ("LR511", "The updates of an optimizer cannot be noticed"),
+    ("LR521", "An epoch has fewer batches than its dataloader promised"),
+    ("LR522", "The run gets longer after its schedule has ended"),
+    ("LR523", "A schedule begins at a checkpoint in the middle of a run"),
     ("LR701", "LRWarmup multiplies a schedule that warms up by itself"),
     ("LR702", "The learning rate was written to directly during a warmup ramp"),
     ("LR703", "A warmup ramp does not move in the replays of a CUDA graph"),
