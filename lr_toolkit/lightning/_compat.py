@@ -20,6 +20,8 @@ __all__ = [
     "has_whole_gradients",
     "is_a",
     "is_about_to_log",
+    "is_in_epoch",
+    "is_loader_exhausted",
     "is_trial",
     "logger_prefix",
     "logging_cadence",
@@ -28,8 +30,8 @@ __all__ = [
     "saved_hyperparameters",
     "steps_schedulers_itself",
     "syncs_tensorboard",
-    "validated_metrics",
     "trial_cause",
+    "validated_metrics",
 ]
 
 
@@ -107,6 +109,20 @@ def has_dataloader(trainer: Trainer) -> bool:
 def forget_dataloader(trainer: Trainer) -> None:
     """Let Lightning set up the training dataloader again, which restores the position of a resumable one (Lightning #20550)."""
     trainer.fit_loop._combined_loader = None
+
+
+def is_in_epoch(trainer: Trainer) -> bool:
+    """Whether this fit has begun an epoch that has not ended. The progress alone may be left from a fit that was interrupted."""
+    epochs: Any = trainer.fit_loop.epoch_progress.current
+    fetcher = trainer.fit_loop._data_fetcher
+    begun = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+    return fetcher is not None and epochs.started > epochs.processed and fetcher.fetched >= begun > 0
+
+
+def is_loader_exhausted(trainer: Trainer) -> bool:
+    """Whether the epoch that ends has had all batches of its dataloader: the module may leave an epoch early."""
+    fetcher = trainer.fit_loop._data_fetcher
+    return not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch or fetcher is None or fetcher.done
 
 
 # --- metrics and loggers ----------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.lightning._compat import has_whole_gradients, trial_cause
 from lr_toolkit.lightning.plateau_reader import attach_plateau
-from lr_toolkit.lightning.run import TrainerRunLength, horizon_of
+from lr_toolkit.lightning.run import horizon_of, takes_no_update
+from lr_toolkit.lightning.run_follower import follow_run
+from lr_toolkit.lightning.run_length import TrainerRunLength
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
@@ -103,7 +105,7 @@ def scheduler_config(
     schedule = Schedule.parse(schedule)
     if interval == "epoch":
         _refuse_updates(schedule, plateau, rewarm)
-    run = _length(trainer, interval, horizon)
+    run = _length(schedule, trainer, interval, horizon)
     length = _fitting(
         schedule, run, trainer, "too_long='cut'" if too_long == "cut" else "", is_given=horizon is not None
     )
@@ -121,6 +123,8 @@ def scheduler_config(
         config |= {"monitor": plateau.monitor if plateau else None, "strict": True}
     if plateau is not None:
         attach_plateau(trainer, scheduler)
+    if trainer is not None:
+        follow_run(trainer, scheduler)
     return config
 
 
@@ -182,7 +186,9 @@ def configure_optimizers(
     return {"optimizer": optimizer, "lr_scheduler": config}
 
 
-def _length(trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None) -> Horizon:
+def _length(
+    schedule: Schedule, trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None
+) -> Horizon:
     """The horizon that was passed, if it has the unit of the scheduler, or the Trainer's."""
     if horizon is None:
         if trainer is None:
@@ -190,6 +196,8 @@ def _length(trainer: Trainer | None, interval: Literal["step", "epoch"], horizon
                 "scheduler_config(trainer=None): the Trainer tells the length of the run. Write self.trainer, or "
                 "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
             )
+        if takes_no_update(trainer):
+            return _any_length(schedule, interval)
         run = horizon_of(trainer, interval)
         if trainer.max_epochs == _UNSET_EPOCHS and trainer.max_steps == -1:
             warn(
@@ -275,6 +283,12 @@ def _describe_cut(schedule: Schedule, run: Horizon, longer: Horizon, cause: str)
         f"the run trains on the beginning of {reached}{f' and does not reach {left_out}' if left_out else ''}. To follow the curve of "
         "a long run, pass its length: horizon=Horizon(steps=10_000, steps_per_epoch=500)."
     )
+
+
+def _any_length(schedule: Schedule, interval: Literal["step", "epoch"]) -> Horizon:
+    """A horizon that the schedule fits, for a run that takes no update."""
+    shortest = Horizon(1, unit="epoch") if interval == "epoch" else Horizon(1, 1)
+    return _long_enough(schedule, shortest) or shortest
 
 
 def _long_enough(schedule: Schedule, horizon: Horizon) -> Horizon | None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.lightning._compat import callbacks_of, forget_dataloader, has_dataloader, is_trial
-from lr_toolkit.lightning.run_facts import RunFacts, horizon_ahead, horizon_with_even_past, horizon_with_past
+from lr_toolkit.lightning._compat import callbacks_of, forget_dataloader, has_dataloader, is_in_epoch, is_trial
+from lr_toolkit.lightning.run_facts import RunFacts, horizon_ahead, horizon_with_even_past
 from lr_toolkit.schedules import Horizon
-from lr_toolkit.schedules.horizon import horizon_from, horizon_state
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
-__all__ = ["TrainerRunLength", "horizon_from_here", "horizon_of", "read_run_facts"]
+__all__ = [
+    "facts_at_fit_start",
+    "horizon_from_here",
+    "horizon_of",
+    "may_resume",
+    "read_run_facts",
+    "set_up_dataloader",
+    "takes_no_update",
+]
 
 
 def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") -> Horizon:
@@ -54,9 +60,15 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
         )
     _refuse_unknown_limits(read_run_facts(trainer), interval)
     if interval == "step" or trainer.max_steps != -1:
-        _set_up_dataloader(trainer)
+        set_up_dataloader(trainer)
         _refuse_unknown_batches(read_run_facts(trainer), interval)
-    return horizon_ahead(_facts_at_fit_start(trainer), in_epochs=interval == "epoch")
+    return horizon_ahead(facts_at_fit_start(trainer), in_epochs=interval == "epoch")
+
+
+def takes_no_update(trainer: Trainer) -> bool:
+    """Whether a limit of 0 lets the Trainer take no update at all, which Lightning allows."""
+    limit: float = trainer.limit_train_batches
+    return 0 in (trainer.max_epochs, trainer.max_steps, limit)
 
 
 def horizon_from_here(trainer: Trainer, whole: Horizon, taken: int) -> Horizon:
@@ -65,55 +77,6 @@ def horizon_from_here(trainer: Trainer, whole: Horizon, taken: int) -> Horizon:
     ``whole`` is the horizon of a run that always goes at today's rate.
     """
     return horizon_with_even_past(read_run_facts(trainer), whole, taken)
-
-
-@final
-class TrainerRunLength:
-    """Reports the length of a Trainer's run, including after a resume.
-
-    ``horizon_of`` takes the whole run to be as it is now. If devices, accumulation or the batch size changed since a checkpoint,
-    the past epochs had another length, which the saved horizon tells. Ask ``horizon_after`` when the scheduler's state is loaded:
-    by then Lightning has restored the progress of its loops, which it has not in ``configure_optimizers``.
-
-    Args:
-        trainer: the Trainer.
-        horizon: the horizon of its scheduler.
-        is_cut: whether the run is the beginning of ``horizon`` alone. Such a run goes on with the saved horizon.
-    """
-
-    def __init__(self, trainer: Trainer, horizon: Horizon, *, is_cut: bool = False) -> None:
-        self._trainer = trainer
-        self._is_cut = is_cut
-        if horizon.unit == "epoch" and _may_resume(trainer):
-            _set_up_dataloader(trainer)
-        facts = _facts_at_fit_start(trainer)
-        self._batches = facts.batches
-        self._record = {
-            **horizon_state(horizon),
-            "accumulate": [list(change) for change in facts.accumulation],
-            "max_epochs": facts.max_epochs,
-            "max_steps": facts.max_steps,
-            "behind": facts.epoch,
-        }
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """The facts from which the length of the whole run follows, as plain data for a checkpoint."""
-        if math.isinf(self._batches):  # a horizon in epochs did not need the dataloader
-            self._batches = self._trainer.fit_loop.max_batches
-        return {**self._record, "batches": None if math.isinf(self._batches) else self._batches}
-
-    def unchanged_unit(self, record: Mapping[str, Any]) -> Literal["steps", "epochs"] | None:
-        """The unit in which this run is as long as the one of ``record``; ``None`` if its length differs."""
-        limit = _limit(self.record)
-        return limit[0] if limit == _limit(record) else None
-
-    def horizon_after(self, record: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
-        """The horizon of the resumed run, ``taken`` steps into the horizon ``saved`` of the run of ``record``."""
-        facts = read_run_facts(self._trainer)
-        if self._is_cut or (record == self.record and not facts.is_off_plan):
-            return saved
-        return horizon_with_past(facts, saved, taken, behind=record.get("behind", 0))
 
 
 # --- reading a Trainer --------------------------------------------------------------------------------------------------
@@ -140,14 +103,18 @@ def read_run_facts(trainer: Trainer) -> RunFacts:
     )
 
 
-def _facts_at_fit_start(trainer: Trainer) -> RunFacts:
-    """The facts about a fit that is about to begin: it goes on from the whole epochs of an earlier fit of this Trainer.
+def facts_at_fit_start(trainer: Trainer) -> RunFacts:
+    """The facts about a run that a new scheduler is made for: what is left of an epoch in progress, and the epochs after it.
 
-    A checkpoint restores its own progress, and that of the scheduler, so that the scheduler is made for the whole run; so is one
-    for which nothing is left to train.
+    At the beginning of a fit these are the epochs after those of an earlier fit of this Trainer. A checkpoint restores its own
+    progress, and that of the scheduler, so that the scheduler is made for the whole run; so is one for which nothing is left to
+    train.
     """
     epochs: Any = trainer.fit_loop.epoch_progress.current
-    facts = replace(read_run_facts(trainer), epoch=epochs.processed, batch=0)
+    facts = read_run_facts(trainer)
+    if is_in_epoch(trainer):
+        return facts
+    facts = replace(facts, epoch=epochs.processed, batch=0)
     return facts.from_start() if facts.is_over or trainer.ckpt_path is not None else facts
 
 
@@ -175,12 +142,12 @@ def _accumulation(trainer: Trainer) -> tuple[tuple[int, int], ...]:
     return tuple(sorted(changes.items()))
 
 
-def _may_resume(trainer: Trainer) -> bool:
+def may_resume(trainer: Trainer) -> bool:
     """Whether there is a checkpoint. Sharded strategies ask for the optimizers before that is known."""
     return trainer.ckpt_path is not None or trainer.strategy.restore_checkpoint_after_setup
 
 
-def _set_up_dataloader(trainer: Trainer) -> None:
+def set_up_dataloader(trainer: Trainer) -> None:
     """Let Lightning set up the training dataloader, which tells the batches of an epoch."""
     if has_dataloader(trainer):
         return
@@ -190,7 +157,7 @@ def _set_up_dataloader(trainer: Trainer) -> None:
             "horizon_of(trainer): the trainer has no training data yet. Call it in configure_optimizers, with "
             "self.trainer, and with limit_train_batches above 0."
         )
-    if _may_resume(trainer):
+    if may_resume(trainer):
         # Lightning restores the state of a resumable dataloader only if it sets it up itself, after the checkpoint was read. A
         # dataloader that is already there would start over (Lightning #20550).
         forget_dataloader(trainer)
@@ -237,10 +204,3 @@ def _by_hand(interval: str) -> str:
         f"give it yourself: horizon=Horizon({horizon}) is an argument of configure_optimizers(...), and an attribute of a "
         "ScheduleMixin's class."
     )
-
-
-def _limit(record: Mapping[str, Any]) -> tuple[Literal["steps", "epochs"], int]:
-    """The limit that ends the run of ``record``. A Trainer may have two."""
-    if record["max_steps"] == -1 or horizon_from(record).epochs == record["max_epochs"]:
-        return "epochs", record["max_epochs"]
-    return "steps", record["max_steps"]

@@ -5,12 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import final
 
 from lr_toolkit.schedules import Horizon
+from lr_toolkit.schedules.horizon import round_half_up
 
-__all__ = ["RunFacts", "UpdatesAhead", "horizon_ahead", "horizon_with_even_past", "horizon_with_past"]
+__all__ = [
+    "Pace",
+    "RunFacts",
+    "UpdatesAhead",
+    "horizon_ahead",
+    "horizon_on_the_way",
+    "horizon_with_even_past",
+    "horizon_with_past",
+]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The updates of one optimizer under manual optimization, measured in a stretch of the run.
+
+    Attributes:
+        per_batch: its updates per batch.
+        share: its share of the updates that the Trainer counts, which are those of all optimizers.
+    """
+
+    per_batch: Fraction
+    share: Fraction
 
 
 @final
@@ -29,6 +53,7 @@ class RunFacts:
         batch: the batches of that epoch that are done.
         updates: the optimizer updates that are done, as the Trainer counts them.
         current_accumulation: batches per update now. It is in force in an epoch that is in progress.
+        pace: the updates of one optimizer as they were measured, if the module itself decides when it takes them.
     """
 
     max_epochs: int
@@ -41,6 +66,7 @@ class RunFacts:
     batch: int
     updates: int
     current_accumulation: int
+    pace: Pace | None = None
 
     @property
     def is_over(self) -> bool:
@@ -66,6 +92,9 @@ class RunFacts:
 
     def updates_in(self, epoch: int) -> int:
         """The updates of ``epoch`` that are ahead. The last, shorter accumulation of an epoch counts."""
+        if self.pace is not None:
+            done = self.batch if epoch == self.epoch else 0
+            return max(round_half_up(self.pace.per_batch * (int(self.batches) - done)), 1)
         if epoch != self.epoch or self.batch == 0:
             return max(self._updates_after(self.batches, self.planned_accumulation(epoch)), 1)
         done = self.batch // self.current_accumulation
@@ -73,7 +102,7 @@ class RunFacts:
 
     def ahead(self) -> UpdatesAhead:
         """The updates and epochs from here to the first limit. The work does not grow with the number of epochs."""
-        limit = math.inf if self.max_steps == -1 else self.max_steps - self.updates
+        limit = self.updates_to_limit
         runs: list[tuple[int, int]] = []
         updates = 0
         for length, epochs in self._equal_epochs():
@@ -84,6 +113,14 @@ class RunFacts:
             updates += length * begun
         lengths = [length for length, epochs in runs[:-1] for _ in range(epochs)] + [runs[-1][0]]
         return UpdatesAhead(int(min(updates, limit)), sum(epochs for _, epochs in runs), tuple(lengths))
+
+    @property
+    def updates_to_limit(self) -> float:
+        """The updates from here to ``max_steps``, ``inf`` without this limit."""
+        if self.max_steps == -1:
+            return math.inf
+        left = self.max_steps - self.updates
+        return left if self.pace is None else max(round_half_up(self.pace.share * left), 1)
 
     def _updates_after(self, batches: float, accumulation: int) -> int:
         return math.ceil(batches / accumulation) if self.ends_with_update else int(batches // accumulation)
@@ -118,7 +155,7 @@ def horizon_ahead(facts: RunFacts, *, in_epochs: bool) -> Horizon:
     if in_epochs and facts.max_steps == -1:
         return Horizon(facts.max_epochs - facts.epoch, unit="epoch")
     if math.isinf(facts.batches):
-        return Horizon(facts.max_steps - facts.updates)
+        return Horizon(int(facts.updates_to_limit))
     ahead = facts.ahead()
     return Horizon(ahead.epochs, unit="epoch") if in_epochs else Horizon(ahead.updates, ahead.lengths)
 
@@ -140,11 +177,34 @@ def horizon_with_past(facts: RunFacts, saved: Horizon, taken: int, *, behind: in
     if saved.unit == "epoch":
         return _epochs_with_past(facts, taken, behind)
     if math.isinf(facts.batches):
-        return Horizon(taken + facts.max_steps - facts.updates)
+        return Horizon(taken + int(facts.updates_to_limit))
     ahead = facts.ahead()
     known = saved.epoch_steps or ahead.lengths[-1:]
     past = [known[min(epoch, len(known) - 1)] for epoch in range(facts.epoch - behind)]
     return _joined(past, taken, ahead)
+
+
+def horizon_on_the_way(facts: RunFacts, known: Horizon, taken: int, *, behind: int = 0) -> Horizon:
+    """The horizon of a run whose length changes while it goes on: ``horizon_with_past``, with the last epoch as long as it was.
+
+    Args:
+        facts: the run as it is now.
+        known: its horizon up to now, in which an epoch that has ended may have been longer or shorter than it turned out.
+        taken: the scheduler's steps up to here.
+        behind: the epochs of an earlier fit that the scheduler did not count.
+    """
+    horizon = horizon_with_past(facts, known, taken, behind=behind)
+    past = facts.epoch - behind
+    if horizon is known or horizon.unit == "epoch" or horizon.epoch_steps is None or not past:
+        return horizon
+    lengths = horizon.epoch_steps
+    whole = [lengths[min(epoch, len(lengths) - 1)] for epoch in range(past + 1)]
+    begun = sum(whole[:past])  # where the epoch in progress begins by that horizon
+    if facts.batch or begun == taken:
+        return horizon
+    # The difference is in the epoch that has just ended.
+    last = max(whole[past - 1] + taken - begun, 1)
+    return Horizon(horizon.steps, [*whole[: past - 1], last, *facts.ahead().lengths])
 
 
 def horizon_with_even_past(facts: RunFacts, whole: Horizon, taken: int) -> Horizon:

@@ -13,16 +13,25 @@ from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.plan_changed import counted_unit, most_changed, plan_changed_error
 from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_from, group_count
 from lr_toolkit.schedules import Duration, Horizon
-from lr_toolkit.schedules.changed import continued, rewarmed, stretched
+from lr_toolkit.schedules.changed import continued, restarted, rewarmed, stretched
 from lr_toolkit.schedules.horizon import round_half_up
 from lr_toolkit.schedules.same_history import only_hold_grew, same_history
 from lr_toolkit.schedules.timeline import ResolvedTimeline
 
-__all__ = ["OnChange", "RunLength", "binding_after", "check_fit", "check_policy", "check_state"]
+__all__ = [
+    "OnChange",
+    "RunLength",
+    "binding_after",
+    "binding_over",
+    "check_fit",
+    "check_policy",
+    "check_state",
+    "spread",
+]
 
 _ROUNDING = 2.0**-24  # of a number that is stored in 32 bits
 
-OnChange: TypeAlias = Literal["error", "replan", "keep", "stretch", "continue"]
+OnChange: TypeAlias = Literal["error", "replan", "keep", "stretch", "continue", "restart"]
 
 
 class RunLength(Protocol):
@@ -37,6 +46,13 @@ class RunLength(Protocol):
 
     def horizon_after(self, record: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
         """The horizon of the resumed run, ``taken`` steps into the horizon ``saved`` that the checkpoint recorded."""
+
+    def adopt(self, record: Mapping[str, Any]) -> Horizon | None:
+        """Go on from a state that was loaded, with what its ``record`` knows of the run.
+
+        Returns:
+            The horizon of the run, if its length had changed since it began, and the code makes the same run.
+        """
 
 
 _log = logging.getLogger("lr_toolkit")
@@ -149,6 +165,31 @@ def _with_exact_bases(configured: Binding, saved: list[float]) -> Binding:
     return configured.rebased(saved) if is_rounded and tuple(saved) != configured.bases else configured
 
 
+def binding_over(followed: Binding, new: Binding, update: int, on_change: OnChange = "error") -> Binding:
+    """What to follow if the length of the run changes on the way, and ``new`` is the plan of the code on the new length.
+
+    Before the first update, and in the two cases that need no decision, that is ``new``. Otherwise ``on_change`` decides, and what
+    is left of ``followed`` is spread over the updates that are left if it does not, or cannot be followed.
+    """
+    new = new.with_gains(followed.gains)
+    if not update or _needs_no_decision(followed, new, update):
+        return new
+    if on_change in ("replan", "keep", "continue"):
+        values = followed.with_gains([1.0] * len(followed.bases)).values(update)
+        try:
+            return _policies(followed, new, update, values)[on_change]()
+        except ScheduleError as error:
+            _log.warning("%s What is left of the schedule is spread over the updates that are left.", error)
+    return spread(followed, update, new.timelines[0].steps)
+
+
+def spread(followed: Binding, update: int, until: int) -> Binding:
+    """What is left of the followed timelines, over the updates up to ``until``; unchanged if nothing is left."""
+    if not update < min(until, followed.timelines[0].steps):
+        return followed
+    return followed.with_timelines([stretched(timeline, update, until) for timeline in followed.group_timelines])
+
+
 def _needs_no_decision(saved: Binding, configured: Binding, update: int) -> bool:
     """Whether all groups have the same past, or all are inside of an open hold that has grown."""
     if update and saved.bases != configured.bases:
@@ -165,6 +206,8 @@ def _keeps_its_units(state: Mapping[str, Any], configured: Binding, update: int,
     saved, now = state["configured"][configured.key], configured_state(configured)
     if any(saved[key] != now[key] for key in ("schedules", "which", "bases")):
         return False
+    if unchanged_unit == "steps":
+        return True  # the saved timelines plan each update that is left, however the epochs divide them
     phases = [phase for timeline in configured.timelines for phase in timeline.phases if phase.end > update]
     units = {unit for phase in phases for unit in phase.shape.units}
     return units <= {unchanged_unit, "%"}
@@ -173,10 +216,10 @@ def _keeps_its_units(state: Mapping[str, Any], configured: Binding, update: int,
 def _at_another_rate(saved: Binding, configured: Binding, update: int) -> Binding:
     """What is left of the saved timelines, over the updates that are left."""
     before, now = saved.timelines[0].steps, configured.timelines[0].steps
-    if not update < min(before, now):
-        return saved
-    _log.info("The updates that are left, %d to %d, take what was left until %d.", update, now, before)
-    return saved.with_timelines([stretched(timeline, update, now) for timeline in saved.group_timelines])
+    binding = spread(saved, update, now)
+    if binding is not saved:
+        _log.info("The updates that are left, %d to %d, take what was left until %d.", update, now, before)
+    return binding
 
 
 def _refuse_other_meaning(state: Mapping[str, Any], configured: Binding, on_change: str) -> None:
@@ -211,7 +254,11 @@ def _policies(
         groups = zip(configured.group_timelines, values, configured.bases, strict=True)
         return configured.with_timelines([continued(timeline, update, value, base) for timeline, value, base in groups])
 
-    return {"replan": lambda: configured, "keep": keep, "stretch": stretch, "continue": go_on}
+    def restart() -> Binding:
+        plans = [timeline for timeline in configured.group_timelines if isinstance(timeline, ResolvedTimeline)]
+        return configured.with_timelines([restarted(plan, update) for plan in plans])
+
+    return {"replan": lambda: configured, "keep": keep, "stretch": stretch, "continue": go_on, "restart": restart}
 
 
 def _rewarm_length(rewarm: Duration, update: int, configured: Binding) -> int:

@@ -18,6 +18,7 @@ _MEANINGS = {
     "keep": "the saved plan, then its last LR",
     "stretch": "the saved plan over what is left",
     "continue": "from here, the new plan's decay",
+    "restart": "the new plan from its beginning",
 }
 
 

@@ -7,7 +7,7 @@ import operator
 import warnings
 import weakref
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Literal, final
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -17,16 +17,25 @@ from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.optim.binding import Binding, GroupError
 from lr_toolkit.optim.group_writer import GroupWriter
-from lr_toolkit.optim.on_change import OnChange, RunLength, binding_after, check_fit, check_policy, check_state
+from lr_toolkit.optim.on_change import (
+    OnChange,
+    RunLength,
+    binding_after,
+    binding_over,
+    check_fit,
+    check_policy,
+    check_state,
+    spread,
+)
 from lr_toolkit.optim.plateau.gains import Gains
 from lr_toolkit.optim.plateau.rule import MetricRule
 from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_state, loaded_values, upgraded
 from lr_toolkit.optim.step_calls import IdleSteps, schedulers_on
-from lr_toolkit.optim.updates import GradientProbe, hookable_optimizers, is_captured, warn_of_constants
+from lr_toolkit.optim.updates import GradientProbe, UpdateTracker, hookable_optimizers, is_captured, warn_of_constants
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.changed import describe_change
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, horizon_from
-from lr_toolkit.schedules.timeline import Phase
+from lr_toolkit.schedules.timeline import Phase, ResolvedTimeline
 
 __all__ = ["BASE_OF_ZERO", "ScheduledLR"]
 
@@ -62,8 +71,9 @@ class ScheduledLR(LRScheduler):
         on_change: how to go on if a checkpoint was saved under another plan (schedule, horizon or base LR):
             ``"error"`` (default) lists the LRs under each of the others; ``"replan"`` follows the new plan at the same
             update, ``"keep"`` the saved plan to its end and then its last LR, ``"stretch"`` spreads what is left of the saved
-            plan over the updates that are left, ``"continue"`` runs the new plan's remaining decay from the LR in use. The LR is
-            continuous under the last two. None of them acts if nothing has changed, if the new plan has the same LRs as the
+            plan over the updates that are left, ``"continue"`` runs the new plan's remaining decay from the LR in use,
+            ``"restart"`` runs the new plan from its beginning over the updates that are left. The LR is continuous under
+            ``"stretch"`` and ``"continue"``. None of them acts if nothing has changed, if the new plan has the same LRs as the
             saved one on every update already taken, or if its open ``hold`` around this update is longer.
         rewarm: how long to warm up again if the plan has changed, in front of any of these policies.
 
@@ -100,6 +110,10 @@ class ScheduledLR(LRScheduler):
     """The run is the beginning of the horizon on purpose, as in a trial."""
     run_length: RunLength | None = None
     """Reports how long the run is, including after a resume; the helpers make it of the Trainer."""
+    moves_with: Literal["step", "update", "epoch"] = "step"
+    """What moves this scheduler on. ``"step"``: each ``step()``. ``"update"``: each update of its optimizer, by itself.
+    ``"epoch"``: each epoch, at whose end its owner calls ``advance()``. In the last two a ``step()`` without a number does nothing.
+    """
 
     @answer_arguments("ScheduledLR", "ScheduledLR(optimizer, schedule, Horizon(steps=1000))", HORIZON_ANSWERS)
     def __init__(
@@ -159,6 +173,12 @@ class ScheduledLR(LRScheduler):
 
     def step(self, epoch: int | None = None) -> None:
         """Move on by one update, if the optimizer took one since the last call; ``epoch`` jumps to that update."""
+        if epoch is None and self.moves_with != "step":
+            return
+        self.advance(epoch)
+
+    def advance(self, epoch: int | None = None) -> None:
+        """Do what ``step()`` does, whatever this scheduler moves with."""
         if epoch is not None:
             self.last_epoch = self._checked_update(epoch)
         elif self._captured and is_captured():
@@ -249,6 +269,68 @@ class ScheduledLR(LRScheduler):
         self._follow(_bound(self.binding.rebased, bases))
         self._write()
 
+    def recalculate(self, horizon: Horizon) -> bool:
+        """Go on over another length of the run, from the update to come.
+
+        Before the first update the schedule is resolved anew. Later the plan on the new horizon is followed if it has the same
+        LRs on all updates already taken, or if its open ``hold`` around this update is longer or shorter. Otherwise
+        ``on_change`` decides; under ``"error"`` what is left of the schedule is spread over the updates that are left, so the LR
+        is continuous and the schedule ends with the run. A state that is saved later goes on in a scheduler that is built as this
+        one was.
+
+        Args:
+            horizon: the length of the whole run, including the updates already taken.
+
+        Returns:
+            Whether something else is followed now.
+
+        Raises:
+            ScheduleError: if the horizon counts in another unit, or if no update was taken yet and the schedule does not fit it.
+
+        Example:
+            >>> import torch
+            >>> from lr_toolkit import Horizon, linear
+            >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+            >>> scheduler = ScheduledLR(optimizer, linear(), Horizon(steps=4))
+            >>> for _ in range(2):
+            ...     optimizer.step()
+            ...     scheduler.step()
+            >>> scheduler.recalculate(Horizon(steps=10))
+            True
+            >>> [round(scheduler.planned(k)[0], 4) for k in (2, 6, 10)]
+            [0.5, 0.25, 0.0]
+        """
+        if horizon.unit != self.horizon.unit:
+            raise ScheduleError(
+                f"recalculate({horizon!r}): this scheduler counts {self.horizon.unit}s. Write Horizon(steps={horizon.steps}, "
+                f"unit={self.horizon.unit!r})."
+            )
+        self._adopt_groups()
+        update, before = self.last_epoch, self.binding
+        timeline = self._resolved(horizon)
+        if timeline is None:
+            binding = spread(before, update, horizon.steps)
+        else:
+            plan = _bound(self.configured.with_timelines, [timeline] * len(self.configured.bases))
+            binding = binding_over(before, plan, update, self.on_change)
+            if binding.timelines == plan.timelines:  # nothing is left of the plan up to here
+                self.timeline, self.configured = timeline, plan
+        self.horizon = horizon
+        if binding == before:
+            return False
+        self._follow(binding)
+        self._write()
+        return True
+
+    def _resolved(self, horizon: Horizon) -> ResolvedTimeline | None:
+        """The schedule on ``horizon``; ``None`` if it does not fit after the first update, where it may be spread."""
+        try:
+            return self.schedule.resolve(horizon)
+        except ScheduleError:
+            if not self.last_epoch:
+                raise
+            return None
+
     @property
     def bindings(self) -> tuple[Binding, ...]:
         """What is followed, one binding for each key of the parameter groups that is driven."""
@@ -263,6 +345,11 @@ class ScheduledLR(LRScheduler):
     def change(self) -> str:
         """How the run goes on that does not follow the plan of its code, in words; nothing if it does."""
         return describe_change(self.binding.timelines[0], self.configured.timelines[0])
+
+    @property
+    def has_update(self) -> bool:
+        """Whether the optimizer took an update since this scheduler moved last."""
+        return self._updated
 
     @property
     def plateau(self) -> MetricRule | None:
@@ -368,6 +455,7 @@ class ScheduledLR(LRScheduler):
                 scheduler._after_update(optimizer)
 
         self._probe = GradientProbe()
+        self._tracker = UpdateTracker()
         handles = [
             handle
             for optimizer in hookable_optimizers(self.optimizer)
@@ -377,6 +465,8 @@ class ScheduledLR(LRScheduler):
 
     def _before_update(self) -> None:
         """Write the LRs of groups that have joined since the last step, or were loaded."""
+        if self.moves_with == "update":
+            self._tracker.begin()
         groups = self.optimizer.param_groups
         if groups is self._groups and len(groups) == self._count:
             return
@@ -398,21 +488,27 @@ class ScheduledLR(LRScheduler):
         self._writer.write_where(holding, self.last_epoch)
 
     def _after_update(self, optimizer: Optimizer) -> None:
-        """Note that an update happened, if it did."""
+        """Note that an update happened, if it did, and move on with it if nobody calls ``step()``."""
         self._has_counted = False
         if self.needs_gradient and not self._probe.has_gradient(optimizer):
             self._step_count = max(self._step_count, 2)  # the order of the calls is right
             self._idle_steps.forget()
-            return
-        self._updated = True
-        # A CUDA graph replays this update without calling the hook: every step() counts until the next call.
-        self._captured = is_captured()
-        if self._captured:
-            warn_of_constants(optimizer)
+        else:
+            self._updated = True
+            # A CUDA graph replays this update without calling the hook: every step() counts until the next call.
+            self._captured = is_captured()
+            if self._captured:
+                warn_of_constants(optimizer)
+        if self.moves_with == "update" and self._tracker.end(optimizer.param_groups, self._groups) and self._updated:
+            self.advance()
+
+    def discard_unfinished_update(self) -> None:
+        """Forget a step of the optimizer that raised; to be called between two batches if this scheduler moves with updates."""
+        self._tracker.reset()
 
     def __getstate__(self) -> dict[str, Any]:
         # The length of the run is reported by a Trainer, which is not this scheduler's to copy.
-        left_out = {"run_length": None, "_groups": None, "_probe": None}
+        left_out = {"run_length": None, "_groups": None, "_probe": None, "_tracker": None}
         return {**self.__dict__, **left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -476,6 +572,8 @@ class ScheduledLR(LRScheduler):
         self._updated = state.get("updated", False)
         self._writer.write_where(holding, self.last_epoch)
         self._loaded = loaded
+        if self.run_length is not None and "run" in state:
+            self.horizon = self.run_length.adopt(state["run"]) or self.horizon
 
 
 def _bound(make: Any, *arguments: Any, names: Sequence[object] = ()) -> Binding:

@@ -1,4 +1,4 @@
-"""What a run follows after a change of its plan: a stretched or continued timeline, or a second warmup."""
+"""What a run follows after a change of its plan: a stretched, continued or restarted timeline, or a second warmup."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.duration import Duration
-from lr_toolkit.schedules.horizon import horizon_from
+from lr_toolkit.schedules.horizon import Horizon, horizon_from
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shape import evenly_spread
 from lr_toolkit.schedules.shapes.warmup import Warmup
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Continued",
+    "Restarted",
     "Rewarmed",
     "Stretched",
     "continued",
     "describe_change",
+    "restarted",
     "rewarmed",
     "stretched",
     "timeline_from",
@@ -291,6 +294,74 @@ def _turns_after(plan: Timeline, at: int) -> NDArray[np.int64]:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Restarted(_Changed):
+    """A timeline that begins at update ``at``: factor(k) = of(k - at). Before it the first factor holds."""
+
+    of: Timeline
+    at: int
+
+    @property
+    def steps(self) -> int:
+        return self.at + self.of.steps
+
+    def factor(self, k: float | Fraction) -> float:
+        return self.of.factor(max(k - self.at, 0))
+
+    @property
+    def exact_phases(self) -> list[ExactPhase]:
+        return [(shape, start + self.at, end + self.at) for shape, start, end in self.of.exact_phases]
+
+    @property
+    def edges(self) -> list[int]:
+        return sorted({0, *(edge + self.at for edge in self.of.edges)})
+
+    @property
+    def change(self) -> str:
+        return f"restart: from {self._update} {self.at} on, {self.text} from its beginning until {self._update} {self.steps}"
+
+    def _around(self, of: Timeline) -> Timeline:
+        return replace(self, of=of)
+
+    def without_past(self, at: Fraction, *, ramps: bool) -> Timeline:
+        return replace(self, of=without_past(self.of, max(at - self.at, Fraction(0)), ramps=ramps))
+
+    def to_state(self) -> dict[str, Any]:
+        return {"kind": "restarted", "of": self.of.to_state(), "at": self.at}
+
+
+def restarted(plan: ResolvedTimeline, at: int) -> Restarted:
+    """A plan from its beginning, over the updates from ``at`` to its end.
+
+    Raises:
+        ScheduleError: if nothing is left of the run, or if the schedule does not fit what is left.
+
+    Example:
+        >>> from lr_toolkit import Horizon, linear
+        >>> timeline = restarted(linear().resolve(Horizon(10)), at=6)
+        >>> timeline(6), timeline(8), timeline(10)
+        (1.0, 0.5, 0.0)
+    """
+    if at >= plan.steps:
+        raise ScheduleError(
+            f"on_change='restart' at update {at}: the run ends at {plan.steps}, so nothing is left of it. Write on_change='replan'."
+        )
+    try:
+        return Restarted(ResolvedTimeline(plan.shapes, _left(plan.horizon, at)), at)
+    except ScheduleError as misfit:
+        raise ScheduleError(f"on_change='restart' at update {at}: {misfit}") from None
+
+
+def _left(horizon: Horizon, taken: int) -> Horizon:
+    """What is left of a horizon after ``taken`` steps."""
+    if horizon.unit == "epoch" or horizon.epoch_steps is None:
+        return Horizon(horizon.steps - taken, unit=horizon.unit)
+    ends = list(accumulate(horizon.epoch_steps))
+    lengths = [end - max(start, taken) for start, end in pairwise([0, *ends]) if end > taken]
+    return Horizon(horizon.steps - taken, lengths or horizon.epoch_steps[-1:])
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Rewarmed(_Changed):
     """A timeline with a second warmup: the first ``over`` updates from ``at`` on climb by 1 / (over + 1) of it each."""
 
@@ -366,6 +437,8 @@ def timeline_from(state: Mapping[str, Any], configured: ResolvedTimeline | None 
         return Stretched(of, state["at"], Fraction(*state["position"]), state["until"])
     if state["kind"] == "continued":
         return Continued(of, state["at"], state["start"])
+    if state["kind"] == "restarted":
+        return Restarted(of, state["at"])
     return Rewarmed(of, state["at"], state["over"])
 
 

@@ -133,6 +133,8 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
     "has_whole_gradients": (_compat.has_whole_gradients, True),
     "is_a": (lambda trainer: [_compat.is_a(trainer, name) for name in ("Trainer", "Callback")], [True, False]),
     "is_about_to_log": (_compat.is_about_to_log, True),
+    "is_in_epoch": (_compat.is_in_epoch, True),
+    "is_loader_exhausted": (_compat.is_loader_exhausted, True),
     "is_trial": (_compat.is_trial, False),
     "logging_cadence": (_compat.logging_cadence, 2),
     "logs_this_batch": (_compat.logs_this_batch, True),

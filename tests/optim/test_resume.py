@@ -316,6 +316,8 @@ class Case:
     cont: tuple[float, ...] | None
     base: float = 1.0
     update: int = 60
+    restart: float | None = 1.0
+    """The first LR of the new plan; ``None`` if it does not fit what is left."""
 
     def policies(self) -> dict[str, tuple[float, ...] | None]:
         """The LRs under each policy; ``None`` if it is not possible."""
@@ -329,7 +331,7 @@ CASES = {
     "shorter": Case(("linear()", 200), ("linear()", 100),
         (0.4, 0.2, 0.0), (0.7, 0.6, 0.25), (0.7, 0.35, 0.0), (0.7, 0.35, 0.0)),
     "shorter than the updates taken": Case(("linear()", 100), ("linear()", 50),
-        (0.0, 0.0, 0.0), (0.4, 0.2, 0.0), None, (0.4, 0.4, 0.4)),
+        (0.0, 0.0, 0.0), (0.4, 0.2, 0.0), None, (0.4, 0.4, 0.4), restart=None),
     "finished, then longer": Case(("linear(end=0.1)", 60), ("linear()", 200),
         (0.7, 0.6, 0.25), (0.1, 0.1, 0.1), None, (0.1, 0.6 / 7, 0.25 / 7)),
     "finished at zero, then longer": Case(("linear()", 60), ("linear()", 200),
@@ -337,19 +339,19 @@ CASES = {
     "another shape": Case(("linear()", 100), ("polynomial(2.0)", 100),
         (0.16, 0.04, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.1, 0.0)),
     "half the base LR": Case(("linear()", 100), ("linear()", 100),
-        (0.2, 0.1, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), base=0.5),
+        (0.2, 0.1, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), base=0.5, restart=0.5),
     "a floor": Case(("linear()", 100), ("linear(end=0.2)", 100),
         (0.52, 0.36, 0.2), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.3, 0.2)),
     "a cooldown after a hold": Case(("warmup('20%') >> hold()", 100), ("hold(60) >> linear(over=40)", 100),
-        (1.0, 0.5, 0.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.5, 0.0)),
+        (1.0, 0.5, 0.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 0.5, 0.0), restart=None),
     "a cooldown in the middle": Case(("linear()", 100), ("hold(60) >> linear(over=40)", 100),
-        (1.0, 0.5, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0)),
+        (1.0, 0.5, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), (0.4, 0.2, 0.0), restart=None),
     "a plan that still climbs": Case(("hold()", 100), ("warmup(80) >> hold()", 100),
-        (61 / 81, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), None),
+        (61 / 81, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), None, restart=None),
     "wsd with all in percent, in its cooldown": Case(("wsd('10%', '50%', shape='linear')", 100), ("wsd('10%', '50%', shape='linear')", 200),
-        (1.0, 1.0, 0.5), (0.8, 0.4, 0.0), (0.8, 0.8 * 120 / 140, 0.8 * 50 / 140), (0.8, 0.8, 0.4)),
+        (1.0, 1.0, 0.5), (0.8, 0.4, 0.0), (0.8, 0.8 * 120 / 140, 0.8 * 50 / 140), (0.8, 0.8, 0.4), restart=1 / 15),
     "another function": Case((custom(lambda i: 0.25), 100), (LAMBDA, 100),
-        (0.5, 0.5, 0.5), None, None, (0.25, 0.25, 0.25)),
+        (0.5, 0.5, 0.5), None, None, (0.25, 0.25, 0.25), restart=0.5),
     # No decision is needed: the same past, or a hold that has grown.
     "a constant gets a cooldown": Case(("hold()", 100), ("hold() >> linear(over=50)", 200), *[(1.0, 1.0, 1.0)] * 4),
     "wsd with its warmup in steps": Case(
@@ -400,6 +402,7 @@ def test_without_a_policy_only_a_change_that_needs_a_decision_is_an_error(name: 
         resumed(case)
     rows = dict(re.findall(r"  on_change='(\w+)' +(\S+)", str(caught.value)))
 
+    assert rows.pop("restart") == ("not" if case.restart is None else f"{case.restart:.4g}")
     assert rows == {
         policy: "not" if expected is None else f"{expected[0]:.4g}" for policy, expected in case.policies().items()
     }
@@ -415,6 +418,7 @@ Update 60 comes next; its LR was to be 0.0345492. How shall it go on?
   on_change='keep'      0.03455    0.03306    0          0          the saved plan, then its last LR
   on_change='stretch'   0.03455    0.03412    0.009549   2.014e-06  the saved plan over what is left
   on_change='continue'  0.03455    0.03427    0.01188    2.684e-06  from here, the new plan's decay
+  on_change='restart'   0.1        0.09999    0.05       1.259e-05  the new plan from its beginning
 Write one of them: on_change='continue' is an argument of configure_optimizers(...) and of
 ScheduledLR(...), and an attribute of a ScheduleMixin's class. With rewarm='10 steps' beside it the
 LR warms up again first."""

@@ -130,23 +130,6 @@ def stepped_without_update(_: RunProgress, scheduler: SchedulerProgress) -> str:
 # --- the length of the run --------------------------------------------------------------------------------------------
 
 
-@check("LR504", "An epoch has another length than the schedule was made for", when="during training")
-def other_epoch_length(run: RunProgress, scheduler: SchedulerProgress) -> str:
-    """Report a dataloader that was reloaded with another length, if the number of epochs ends the run."""
-    trainer, ours = run.trainer, scheduler.ours
-    planned = ours.run_length.record.get("batches") if ours and ours.run_length else None
-    batches = trainer.fit_loop.max_batches
-    if ours is None or planned is None or run.has_ended or is_trial(trainer):
-        return ""
-    if batches == planned or trainer.max_steps != -1:
-        return ""
-    return (
-        f"Epoch {trainer.current_epoch} has {count(int(batches))} batches, and the schedule was made for epochs of "
-        f"{count(planned)}: it ends at update {count(ours.horizon.steps)}, wherever the run does. Say how many updates each epoch "
-        "has: horizon=Horizon(steps=..., steps_per_epoch=[...]) in configure_optimizers(...)."
-    )
-
-
 @check("LR505", "max_epochs ends the run before the schedule, which was made for max_steps", when="during training")
 def ended_early(run: RunProgress, scheduler: SchedulerProgress) -> str:
     """Report a run that ``max_epochs`` has ended before ``max_steps``, because the dataloader has no length."""

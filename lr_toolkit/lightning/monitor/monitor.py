@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, final
 from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
-from lr_toolkit.lightning._compat import validated_metrics
 from lr_toolkit.arguments import answer_arguments
+from lr_toolkit.lightning._compat import validated_metrics
 from lr_toolkit.lightning.monitor.monitored_run import MonitoredRun
 from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult

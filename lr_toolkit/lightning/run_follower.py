@@ -1,0 +1,215 @@
+"""Follows a Trainer's run: recalculates schedules if its length changes, and moves them on if nothing else does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch.callbacks import Callback
+from typing_extensions import override
+
+from lr_toolkit.errors import warn
+from lr_toolkit.lightning._compat import callbacks_of, is_a, is_loader_exhausted, is_trial, steps_schedulers_itself
+from lr_toolkit.lightning.run_length import TrainerRunLength
+
+if TYPE_CHECKING:
+    from lightning.pytorch import LightningModule, Trainer
+
+    from lr_toolkit.optim import ScheduledLR
+    from lr_toolkit.schedules import Horizon
+
+__all__ = ["follow_run"]
+
+_log = logging.getLogger("lr_toolkit")
+_READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint")  # callbacks that read what this one may change
+
+
+def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:
+    """Keep ``scheduler`` in step with the run of ``trainer`` until its next fit."""
+    if not trainer.lightning_module.automatic_optimization:
+        scheduler.moves_with = "epoch" if scheduler.horizon.unit == "epoch" else "update"
+    callbacks: list[Any] = list(callbacks_of(trainer))
+    follower = next((callback for callback in callbacks if isinstance(callback, _RunFollower)), None)
+    if follower is None:
+        follower = _RunFollower()
+        readers = (index for index, each in enumerate(callbacks) if any(is_a(each, name) for name in _READERS))
+        callbacks.insert(next(readers, len(callbacks)), follower)
+        # The list is replaced, because Lightning may be iterating over it: an optimizer may be made in the middle of a run.
+        trainer.callbacks = callbacks  # type: ignore[attr-defined]  # its callback connector sets it
+    follower.add(scheduler)
+
+
+class _RunFollower(Callback):
+    """Looks at the run at the beginning of each batch, and acts if a fact that decides its length has changed.
+
+    That is the moment at which all other callbacks, and the module, have done what they do at the beginning of an epoch.
+    Nothing is asked of other ranks: the facts are the same on all of them.
+    """
+
+    def __init__(self) -> None:
+        self._schedulers: list[ScheduledLR] = []
+        self._facts: tuple[Any, ...] | None = None  # as they were seen last
+        self._is_whole_epoch = True  # the epoch in progress was not resumed in its middle
+        self._reported: set[str] = set()
+
+    def add(self, scheduler: ScheduledLR) -> None:
+        """Follow the run with this scheduler, too."""
+        self._schedulers.append(scheduler)
+        self._facts = None
+
+    # --- what Lightning calls ---
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        # A follower is created after this hook of its own fit. So this is a later fit, which has one of its own.
+        others = [callback for callback in callbacks_of(trainer) if callback is not self]
+        trainer.callbacks = others  # type: ignore[attr-defined]  # its callback connector sets it
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._facts = None
+        if trainer.ckpt_path is None:
+            self._look(trainer)
+        self._is_whole_epoch = not trainer.ckpt_path or not _batches_done(trainer)
+
+    @override
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._is_whole_epoch = True
+        self._facts = None
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        loop = trainer.fit_loop
+        facts = (trainer.accumulate_grad_batches, loop.max_epochs, loop.max_steps, loop.max_batches)
+        if facts != self._facts or not pl_module.automatic_optimization:
+            if not pl_module.automatic_optimization:
+                self._measure(trainer, begins_epoch=self._facts is None)
+            self._look(trainer)
+            self._facts = facts
+
+    @override
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not _is_complete(trainer):
+            return
+        is_ours_to_step = not (pl_module.automatic_optimization and steps_schedulers_itself(pl_module))
+        for scheduler, length in self._followed(trainer):
+            if length is not None and self._is_whole_epoch and is_loader_exhausted(trainer):
+                length.measure_epoch()
+            # Lightning steps a scheduler at the batch that it takes for the last of the epoch, which may never come, and none
+            # under manual optimization. A scheduler that was stepped since its last update does not move.
+            if scheduler.horizon.unit == "epoch" and scheduler.has_update and is_ours_to_step:
+                scheduler.advance()
+
+    # --- what it does ---
+
+    def _followed(self, trainer: Trainer) -> Iterator[tuple[ScheduledLR, TrainerRunLength | None]]:
+        """The schedulers that are still in use, and what knows the length of the run, if it is the Trainer's."""
+        configured = {id(config.scheduler) for config in trainer.lr_scheduler_configs}
+        for scheduler in self._schedulers:
+            if id(scheduler) in configured:
+                length = scheduler.run_length
+                yield scheduler, length if isinstance(length, TrainerRunLength) else None
+
+    def _measure(self, trainer: Trainer, *, begins_epoch: bool) -> None:
+        """Measure the updates per batch under manual optimization: when an epoch begins, and in the first one ever more seldom."""
+        for scheduler, length in self._followed(trainer):
+            scheduler.discard_unfinished_update()
+            if length is None:
+                continue
+            batches = length.batches_measured
+            is_first_epoch = not begins_epoch and batches == _batches_done(trainer)
+            if begins_epoch or (is_first_epoch and batches & (batches - 1) == 0):
+                length.measure_pace(scheduler.last_epoch, begins_epoch=begins_epoch)
+
+    def _look(self, trainer: Trainer) -> None:
+        """Recalculate the schedules if the run has another length now."""
+        if is_trial(trainer):
+            return
+        for scheduler, length in self._followed(trainer):
+            if length is None:
+                continue
+            if _is_fresh(trainer, scheduler, length):
+                self._begin_here(trainer, scheduler, length)
+                continue
+            known, taken = scheduler.horizon, scheduler.last_epoch
+            horizon = length.horizon_now(known, taken)
+            if horizon.steps != known.steps or (not taken and horizon != known):
+                has_changed = scheduler.recalculate(horizon)
+                self._report(trainer, scheduler, length, known, has_changed=has_changed)
+
+    def _begin_here(self, trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength) -> None:
+        """Spread a schedule that begins in the middle of a run over what is left of the run."""
+        whole = scheduler.horizon
+        scheduler.recalculate(length.horizon_from_here())
+        unit = _counted(scheduler)
+        text = (
+            f"The checkpoint goes on at update {trainer.global_step} of the run, and holds no state of the schedule, which was made "
+            f"for {whole.steps} {unit}s: it runs from its beginning over the {scheduler.horizon.steps} {unit}s that are left."
+        )
+        if scheduler.on_change == "restart":
+            self._log(trainer, text)
+        elif trainer.is_global_zero:
+            step = "current_epoch" if unit == "epoch" else "global_step"
+            warn(
+                "LR523",
+                f"{text} If that is meant, write on_change='restart', an argument of configure_optimizers(...) and an attribute of a "
+                "ScheduleMixin's class. To go on in the middle of the schedule, write "
+                f"self.lr_schedulers().step(self.trainer.{step}) in the module's on_train_start.",
+            )
+
+    def _report(
+        self, trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength, before: Horizon, *, has_changed: bool
+    ) -> None:
+        """Say from which length to which the run has changed, and what becomes of the schedule."""
+        now, taken, unit = scheduler.horizon, scheduler.last_epoch, _counted(scheduler)
+        text = f"The run has {now.steps} {unit}s now, and the schedule was made for {before.steps}."
+        if has_changed or scheduler.on_change == "keep":
+            self._warn_of_promise(trainer, length, text)
+            self._log(trainer, f"{text} From {unit} {taken} on: {scheduler.change or repr(scheduler.schedule)}.")
+        elif now.steps > taken and trainer.is_global_zero and "LR522" not in self._reported:
+            self._reported.add("LR522")
+            last = max(scheduler.planned(taken))
+            warn(
+                "LR522",
+                f"{text} It had ended by {unit} {taken}, so nothing is left of it, and the LR stays at {last:.4g}. "
+                "Lengthen the run earlier, or write on_change='replan', which follows the new plan at the same update.",
+            )
+
+    def _warn_of_promise(self, trainer: Trainer, length: TrainerRunLength, text: str) -> None:
+        promise = length.broken_promise
+        if promise and trainer.is_global_zero and "LR521" not in self._reported:
+            self._reported.add("LR521")
+            batches, promised = promise
+            warn(
+                "LR521",
+                f"An epoch had {batches} batches, and its dataloader or limit_train_batches promised {promised}. {text} What is left of "
+                f"it is spread over the rest. Write Trainer(limit_train_batches={batches}), or let __len__ of the dataset tell the truth.",
+            )
+
+    def _log(self, trainer: Trainer, text: str) -> None:
+        if trainer.is_global_zero:
+            _log.info(text)
+
+
+def _counted(scheduler: ScheduledLR) -> str:
+    return "epoch" if scheduler.horizon.unit == "epoch" else "update"
+
+
+def _batches_done(trainer: Trainer) -> int:
+    """The batches of the epoch in progress that are done."""
+    batches: Any = trainer.fit_loop.epoch_loop.batch_progress.current
+    return int(batches.processed)
+
+
+def _is_fresh(trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength) -> bool:
+    """Whether a scheduler is at its beginning although a checkpoint has put the run on its way."""
+    return bool(trainer.ckpt_path) and not length.was_loaded and not scheduler.last_epoch and trainer.global_step > 0
+
+
+def _is_complete(trainer: Trainer) -> bool:
+    """Whether the epoch that ends has had all its batches; a limit of updates or a request to stop may have cut it."""
+    batches: Any = trainer.fit_loop.epoch_loop.batch_progress
+    if batches.is_last_batch or batches.current.ready >= trainer.fit_loop.max_batches:
+        return True
+    return not (trainer.should_stop or trainer.received_sigterm or 0 <= trainer.max_steps <= trainer.global_step)

@@ -1,0 +1,595 @@
+"""Runs whose length changes on the way: what is left of the schedule is spread over what is left of the run."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.callbacks import BatchSizeFinder, ModelCheckpoint
+from torch.optim import SGD
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+
+from lr_toolkit import LRMonitor, ScheduleWarning, configure_optimizers
+from tests.helpers import runs
+
+EPOCHS, BATCHES = 3, 8
+
+
+class Module(L.LightningModule):
+    """One weight; ``used`` has the LR of each update, ``epochs`` that of each epoch's last update."""
+
+    def __init__(self, schedule: str = "linear()", **options: Any) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.schedule, self.options = schedule, options
+        self.used: list[float] = []
+        self.epochs: dict[int, float] = {}
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """A loss with a gradient."""
+        return self.weight.square().sum() * batch[0].mean()
+
+    def build_optimizer(self) -> SGD:
+        """An optimizer that records the LRs of its updates."""
+        optimizer = SGD([self.weight], lr=1.0)
+        optimizer.register_step_pre_hook(self._record)
+        return optimizer
+
+    def configure_optimizers(self) -> Any:
+        """The schedule, as ``self.trainer`` says how long it is."""
+        return configure_optimizers(self.build_optimizer(), self.schedule, self.trainer, **self.options)
+
+    def _record(self, optimizer: Any, *_: Any) -> None:
+        self.used.append(optimizer.param_groups[0]["lr"])
+        self.epochs[self.current_epoch] = self.used[-1]
+
+
+class EveryNth(Module):
+    """Manual optimization with an update every n-th batch, whose scheduler is not stepped, or is stepped too often."""
+
+    automatic_optimization = False
+    every, times, calls = 4, 1, 0
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """One batch."""
+        if (batch_idx + 1) % self.every:
+            return
+        for _ in range(self.times):
+            optimizer: Any = self.optimizers()
+            optimizer.zero_grad()
+            self.manual_backward(super().training_step(batch, batch_idx))
+            optimizer.step()
+            for _ in range(self.calls):
+                self.lr_schedulers().step()
+
+
+class SteppedTwice(EveryNth):
+    """Steps its scheduler twice after each update."""
+
+    calls = 2
+
+
+class SeveralUpdates(EveryNth):
+    """Three updates for each batch."""
+
+    every, times = 1, 3
+
+
+class Promise(IterableDataset[torch.Tensor]):
+    """Fewer samples than its length says."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([(torch.ones(1),)] * 5)
+
+    def __len__(self) -> int:
+        return BATCHES
+
+
+class Stream(IterableDataset[torch.Tensor]):
+    """Five samples, without a length."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([(torch.ones(1),)] * 5)
+
+
+class From(L.Callback):
+    """Does something when an epoch from ``epoch`` on begins."""
+
+    def __init__(self, epoch: int, act: Callable[[L.Trainer], None]) -> None:
+        self.epoch, self.act = epoch, act
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Act if the run is resumed in such an epoch, whose beginning Lightning does not announce again."""
+        if trainer.fit_loop.epoch_progress.current.processed >= self.epoch:
+            self.act(trainer)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Act."""
+        if trainer.current_epoch >= self.epoch:
+            self.act(trainer)
+
+
+class FromBatch(From):
+    """The same from the fifth batch of that epoch on."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Act after a resume in a later epoch."""
+        if trainer.fit_loop.epoch_progress.current.processed > self.epoch:
+            self.act(trainer)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Nothing yet."""
+        if trainer.current_epoch > self.epoch:
+            self.act(trainer)
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Act."""
+        if trainer.current_epoch == self.epoch and batch_idx >= 4:
+            self.act(trainer)
+
+
+def loader(batches: int = BATCHES) -> DataLoader[Any]:
+    """A loader of that many batches."""
+    return DataLoader(TensorDataset(torch.ones(batches, 1)))
+
+
+def of(dataset: Dataset[Any]) -> DataLoader[Any]:
+    """A loader over a dataset."""
+    return DataLoader(dataset, batch_size=None)
+
+
+class Reloaded(Module):
+    """Reloads a shorter dataloader from the second epoch on."""
+
+    def train_dataloader(self) -> Any:
+        """The one of this epoch."""
+        return loader(4 if self.current_epoch else BATCHES)
+
+
+def accumulate(trainer: L.Trainer) -> None:
+    """Four batches per update."""
+    trainer.accumulate_grad_batches = 4
+
+
+def accumulate_less(trainer: L.Trainer) -> None:
+    """A batch per update."""
+    trainer.accumulate_grad_batches = 1
+
+
+def train_longer(trainer: L.Trainer) -> None:
+    """Twice as many epochs."""
+    trainer.fit_loop.max_epochs = 2 * EPOCHS
+
+
+def train_more_steps(trainer: L.Trainer) -> None:
+    """More updates."""
+    trainer.fit_loop.epoch_loop.max_steps = 40
+
+
+@dataclass(frozen=True)
+class Change:
+    """A run whose length changes.
+
+    Args:
+        at: the update from which the schedule is recalculated; 0 if it was known before the first update.
+        ends: the updates of the run.
+        planned: the updates that it was planned for.
+        says: how the finding begins, as a regular expression; it is a warning if that begins with a code.
+        epochs: the epochs of the run.
+        is_stream: whether its data begin anew at each resume, so that only whole epochs can be repeated.
+        has_other_limit: whether a limit of the Trainer is changed, at which a resume ends.
+    """
+
+    at: int
+    ends: int
+    says: str
+    planned: int = EPOCHS * BATCHES
+    epochs: int = EPOCHS
+    module: type[Module] = Module
+    data: Callable[[], Any] = loader
+    is_stream: bool = False
+    has_other_limit: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    callbacks: Callable[[], list[L.Callback]] = list
+
+    def lr(self, update: int) -> float:
+        """The LR of a linear decay from 1 to 0 that is recalculated at ``at``."""
+        if update <= self.at:
+            return 1 - update / self.planned
+        return (1 - self.at / self.planned) * (self.ends - update) / (self.ends - self.at)
+
+    def lrs(self) -> list[float]:
+        """The LR of each update."""
+        return [self.lr(update) for update in range(self.ends)]
+
+    def fit(self, module: Module, *callbacks: L.Callback, ckpt_path: Any = None) -> L.Trainer:
+        """Train."""
+        options = {"max_epochs": EPOCHS, "enable_checkpointing": bool(callbacks)} | self.options
+        trainer = runs.trainer(**options, callbacks=[*self.callbacks(), *callbacks])
+        data = None if self.module is Reloaded else self.data()
+        trainer.fit(module, data, ckpt_path=ckpt_path)
+        return trainer
+
+
+CHANGES = {
+    "several updates a batch": Change(3, 72, "The run has 72 updates now", module=SeveralUpdates),
+    "accumulation begins": Change(8, 12, "The run has 12 updates now", callbacks=lambda: [From(1, accumulate)]),
+    "accumulation begins within an epoch": Change(
+        12, 15, "The run has 15 updates now", callbacks=lambda: [FromBatch(1, accumulate)]
+    ),
+    "accumulation ends": Change(
+        2, 18, "The run has 18 updates now", planned=6, options={"accumulate_grad_batches": 4},
+        callbacks=lambda: [From(1, accumulate_less)],
+    ),
+    "a length that is not kept": Change(
+        5, 15, "LR521: An epoch had 5 batches.*limit_train_batches=5", is_stream=True, data=lambda: of(Promise())
+    ),
+    "a limit that is not reached": Change(
+        5, 15, "LR521: An epoch had 5 batches.*limit_train_batches=5", is_stream=True, data=lambda: of(Stream()),
+        options={"limit_train_batches": BATCHES},
+    ),
+    "a stream that max_epochs ends": Change(
+        5, 15, "The run has 15 updates now", planned=100, is_stream=True, data=lambda: of(Stream()), options={"max_steps": 100}
+    ),
+    "more epochs": Change(8, 48, "The run has 48 updates now", epochs=6, has_other_limit=True, callbacks=lambda: [From(1, train_longer)]),
+    "more steps": Change(
+        8, 40, "The run has 40 updates now", epochs=5, has_other_limit=True, options={"max_epochs": -1, "max_steps": 24},
+        callbacks=lambda: [From(1, train_more_steps)],
+    ),
+    "another loader": Change(
+        8, 16, "The run has 16 updates now", module=Reloaded, options={"reload_dataloaders_every_n_epochs": 1}
+    ),
+}  # fmt: skip
+
+
+def findings_of(fit: Callable[[], object], caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The warnings, or else the lines in the log, of a fit: a line that a warning repeats is left out."""
+    caplog.clear()
+    with warnings.catch_warnings(record=True) as caught, caplog.at_level(logging.INFO, "lr_toolkit"):
+        warnings.simplefilter("always")
+        fit()
+    warned = [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
+    return warned or [record.getMessage() for record in caplog.records if record.name == "lr_toolkit"]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_schedule_ends_with_the_run(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The LR is continuous at the change, and the decay ends with the run; there is one finding, and a resume is exact."""
+    change = CHANGES[name]
+    module = change.module()
+    saver = ModelCheckpoint(
+        tmp_path, "{epoch}-{step}", save_top_k=-1, every_n_train_steps=5, save_on_train_epoch_end=False
+    )
+    ends = ModelCheckpoint(tmp_path, "end-{epoch}", save_top_k=-1, every_n_epochs=1, save_on_train_epoch_end=True)
+    (finding,) = findings_of(lambda: change.fit(module, saver, ends), caplog)
+
+    assert re.match(change.says, finding)
+    assert module.used == pytest.approx(change.lrs())
+    for path in sorted(tmp_path.glob("*.ckpt")):
+        resumed = change.module()
+        updates = torch.load(path, weights_only=True)["lr_schedulers"][0]["last_epoch"]
+        is_over = updates >= (change.planned if change.has_other_limit else change.ends)
+        if is_over or (change.is_stream and not path.name.startswith("end")):
+            continue
+        findings_of(partial(change.fit, resumed, ckpt_path=path), caplog)
+        assert resumed.used == module.used[updates:], path.name
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """A run whose scheduler moves with the epochs: the LRs that its epochs are to have."""
+
+    lrs: list[float]
+    module: type[Module] = Module
+    data: Callable[[], Any] = loader
+    says: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    callbacks: Callable[[], list[L.Callback]] = list
+
+
+# The first epoch has the same LR on any length, so the plan on the new length is followed from the second on.
+THIRDS = [1, 2 / 3, 1 / 3]
+EPOCH_RUNS = {
+    "updates every fourth batch": Epochs(THIRDS, EveryNth),
+    "stepped by the module, too": Epochs(THIRDS, SteppedTwice),
+    "several updates a batch": Epochs(THIRDS, SeveralUpdates),
+    "accumulation begins": Epochs(THIRDS, callbacks=lambda: [From(1, accumulate)]),
+    "a length that is not kept": Epochs(THIRDS, data=lambda: of(Promise())),
+    "another loader": Epochs(THIRDS, Reloaded, options={"reload_dataloaders_every_n_epochs": 1}),
+    "more epochs": Epochs(
+        [1 - epoch / 6 for epoch in range(6)], says="The run has 6 epochs now",
+        callbacks=lambda: [From(1, train_longer)],
+    ),
+    "accumulation under max_steps": Epochs(
+        [1 - epoch / 9 for epoch in range(9)], says="The run has 9 epochs now",
+        options={"max_epochs": -1, "max_steps": 32 - 8}, callbacks=lambda: [From(1, accumulate)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EPOCH_RUNS)
+def test_a_schedule_per_epoch_ends_with_the_run(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The LR moves once per epoch, whatever Lightning takes for its last batch, and a resume is exact."""
+    run = EPOCH_RUNS[name]
+    change = Change(0, 0, "", module=run.module, data=run.data, options=run.options, callbacks=run.callbacks)
+    module = run.module(interval="epoch")
+    ends = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, every_n_epochs=1, save_on_train_epoch_end=True)
+    findings = findings_of(lambda: change.fit(module, ends), caplog)
+
+    assert [bool(re.match(run.says or "", finding)) for finding in findings] == [True] * bool(run.says)
+    assert list(module.epochs.values()) == pytest.approx(run.lrs)
+    if "max_steps" in run.options:  # Lightning trains a ninth batch of the first epoch after such a resume
+        return
+    for path in tmp_path.glob("*.ckpt"):
+        epoch = int(re.findall(r"\d+", path.name)[-1]) + 1
+        if epoch < min(EPOCHS, len(run.lrs)):
+            resumed = run.module(interval="epoch")
+            findings_of(partial(change.fit, resumed, ckpt_path=path), caplog)
+            assert list(resumed.epochs.values()) == list(module.epochs.values())[epoch:], path.name
+
+
+# --- manual optimization ----------------------------------------------------------------------------------------------
+
+
+class Gan(L.LightningModule):
+    """Two optimizers: one takes an update each batch, the other every fifth batch."""
+
+    automatic_optimization = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = torch.nn.ParameterList(torch.nn.Parameter(torch.ones(1)) for _ in range(2))
+        self.used: list[list[float]] = [[], []]
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """One batch."""
+        for index, optimizer in enumerate(self.optimizers()):
+            if index and batch_idx % 5:
+                continue
+            optimizer.zero_grad()
+            self.manual_backward(self.weights[index].square().sum())
+            self.used[index].append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+
+    def configure_optimizers(self) -> Any:
+        """A schedule for each."""
+        optimizers = [SGD([weight], lr=0.1) for weight in self.weights]
+        return [configure_optimizers(optimizer, "cosine(end=0.0)", self.trainer) for optimizer in optimizers]
+
+
+@pytest.mark.parametrize(
+    ("options", "updates"),
+    [
+        ({"max_epochs": 10}, [1000, 200]),
+        ({"max_epochs": 1}, [100, 20]),
+        ({"max_epochs": -1, "max_steps": 1200}, [1000, 200]),
+        ({"max_epochs": -1, "max_steps": 60}, [50, 10]),
+    ],
+)
+def test_each_optimizer_of_a_gan_ends_with_the_run(options: dict[str, int], updates: list[int]) -> None:
+    """The updates of each optimizer are measured, and both decays end with the run, without a jump."""
+    gan = Gan()
+    runs.trainer(**options).fit(gan, loader(100))
+
+    assert [len(used) for used in gan.used] == updates
+    for used, count in zip(gan.used, updates, strict=True):
+        assert used[-1] < 0.1 * (2 / count)  # the last updates of the cosine, within one update of its end
+        assert max(abs(before - after) for before, after in pairwise(used)) < 0.1 * 4 / count
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_a_step_of_the_module_changes_nothing(calls: int) -> None:
+    """The schedulers of this package move with the updates under manual optimization, whoever steps them besides."""
+    module = EveryNth()
+    module.every, module.calls = 1, calls
+    runs.trainer(max_epochs=2).fit(module, loader(6))
+
+    assert module.used == pytest.approx([1 - update / 12 for update in range(12)])
+
+
+def test_updates_by_hand_every_fourth_batch() -> None:
+    """Gradients that are accumulated by hand: a quarter of the updates, known after the first."""
+    module = EveryNth()
+    runs.trainer(max_epochs=3).fit(module, loader(8))
+
+    assert module.used == pytest.approx([1 - update / 6 for update in range(6)])
+
+
+# --- before the first update ------------------------------------------------------------------------------------------
+
+
+class Sized(Module):
+    """Has a batch size that Lightning's finder may change."""
+
+    batch_size = 1
+
+    def train_dataloader(self) -> Any:
+        """192 samples."""
+        return DataLoader(TensorDataset(torch.ones(192, 1)), batch_size=self.batch_size)
+
+
+def test_a_batch_size_that_is_found_before_training(tmp_path: Path) -> None:
+    """The schedule is made for the batches that the run has, not for those of the first batch size."""
+    module = Sized()
+    finder = BatchSizeFinder("power", steps_per_trial=1, init_val=2, max_trials=2)
+    monitor = LRMonitor()
+    trainer = runs.trainer(max_epochs=1, callbacks=[finder, monitor], default_root_dir=tmp_path)
+    trainer.fit(module)
+    taken = module.used[-trainer.global_step :]
+
+    assert trainer.global_step == 192 // module.batch_size < 192
+    assert taken == pytest.approx([1 - update / len(taken) for update in range(len(taken))])
+    assert monitor.findings == ()
+
+
+# --- an optimizer that is made within an epoch ------------------------------------------------------------------------
+
+
+class Exchange(L.Callback):
+    """Sets up the optimizers anew after the fifth batch of the second epoch."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
+        """Exchange them once."""
+        if trainer.current_epoch == 1 and trainer.fit_loop.epoch_loop.batch_progress.current.processed == 5:
+            trainer.strategy.setup_optimizers(trainer)
+
+
+def test_a_new_optimizer_within_an_epoch() -> None:
+    """The new schedule counts what is left of the epoch, and the epochs after it."""
+    module = Module()
+    runs.trainer(max_epochs=3, callbacks=[Exchange()]).fit(module, loader(8))
+
+    assert module.used == pytest.approx([1 - k / 24 for k in range(13)] + [1 - k / 11 for k in range(11)])
+
+
+# --- a schedule that begins at a checkpoint ---------------------------------------------------------------------------
+
+
+class WithoutSchedule(Module):
+    """Goes on with weights, optimizer and step of a checkpoint, and a new schedule."""
+
+    jump = False
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Drop the state of the scheduler."""
+        checkpoint["lr_schedulers"] = []
+
+    def on_train_start(self) -> None:
+        """Let the schedule begin where the run is, if that is meant."""
+        if self.jump:
+            self.lr_schedulers().step(self.trainer.global_step)
+
+
+@pytest.mark.parametrize(
+    ("options", "jump", "is_reported", "lrs"),
+    [
+        ({}, False, True, [1 - k / 16 for k in range(16)]),
+        ({"on_change": "restart"}, False, False, [1 - k / 16 for k in range(16)]),
+        ({}, True, False, [1 - k / 24 for k in range(8, 24)]),
+    ],
+)
+def test_a_new_schedule_at_a_checkpoint(
+    options: dict[str, Any], jump: bool, is_reported: bool, lrs: list[float], tmp_path: Path
+) -> None:
+    """It runs from its beginning over what is left; a warning says so, and the lines that it gives are quiet."""
+    saver = ModelCheckpoint(tmp_path, save_on_train_epoch_end=True)
+    runs.trainer(max_epochs=1, callbacks=[saver], enable_checkpointing=True, default_root_dir=tmp_path).fit(
+        Module(), loader(8)
+    )
+    module = WithoutSchedule(**options)
+    module.jump = jump
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runs.trainer(max_epochs=3).fit(module, loader(8), ckpt_path=saver.best_model_path)
+    found = [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
+
+    assert module.used == pytest.approx(lrs)
+    assert len(found) == is_reported
+    for message in found:
+        assert re.match(r"LR523: .*update 8 of the run.*24 updates.*16 updates", message)
+        assert "on_change='restart'" in message
+        assert "self.lr_schedulers().step(self.trainer.global_step)" in message
+
+
+# --- a run that gets longer after its schedule has ended --------------------------------------------------------------
+
+
+class AtTheEnd(L.Callback):
+    """Trains on when the last epoch has ended."""
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Raise the limit."""
+        if trainer.current_epoch == EPOCHS - 1:
+            train_longer(trainer)
+
+
+def test_nothing_is_left_to_spread(caplog: pytest.LogCaptureFixture) -> None:
+    """A schedule that has ended cannot be spread: a warning names the policy that goes on, which is quiet."""
+    change = Change(0, 0, "", callbacks=lambda: [AtTheEnd()])
+    (finding,) = findings_of(lambda: change.fit(Module()), caplog)
+    assert finding.startswith("LR522: The run has 48 updates now")
+    assert "on_change='replan'" in finding
+
+    module = Module(on_change="replan")
+    (line,) = findings_of(lambda: change.fit(module), caplog)
+
+    assert line.startswith("The run has 48 updates now")
+    assert module.used[24:] == pytest.approx([1 - k / 48 for k in range(24, 48)])
+
+
+# --- holds, and other policies ----------------------------------------------------------------------------------------
+
+
+def test_an_open_hold_grows(caplog: pytest.LogCaptureFixture) -> None:
+    """In an open hold nothing is spread: the hold takes the updates that are added."""
+    module = Module("warmup(4) >> hold() >> linear(over=8)")
+    change = Change(0, 0, "", callbacks=lambda: [From(1, train_longer)])
+    findings_of(lambda: change.fit(module), caplog)
+
+    assert module.used == pytest.approx([0.2, 0.4, 0.6, 0.8] + [1] * 36 + [1 - k / 8 for k in range(8)])
+
+
+@pytest.mark.parametrize(
+    ("policy", "lrs"),
+    [
+        ("keep", [1 - k / 24 for k in range(24)] + [0] * 24),
+        ("replan", [1 - k / 24 for k in range(8)] + [1 - k / 48 for k in range(8, 48)]),
+        ("stretch", CHANGES["more epochs"].lrs()),
+        ("continue", CHANGES["more epochs"].lrs()),
+    ],
+)
+def test_a_policy_decides(policy: Any, lrs: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    """``on_change`` says what becomes of the schedule if the run changes its length."""
+    module = Module(on_change=policy)
+    findings_of(lambda: CHANGES["more epochs"].fit(module), caplog)
+
+    assert module.used == pytest.approx(lrs)
+
+
+# --- runs that are legal ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", ["max_epochs", "max_steps", "limit_train_batches"])
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_a_run_that_takes_no_update_is_no_mistake(limit: str, interval: Any) -> None:
+    """A limit of 0 is legal in Lightning: the schedule is built, and nothing happens."""
+    module = Module("warmup('2 epochs') >> cosine()", interval=interval)
+    runs.trainer(**{"max_epochs": 3, limit: 0}, callbacks=[LRMonitor()]).fit(module, loader())
+
+    assert module.used == []
+
+
+def test_epochs_of_another_length_under_max_steps(tmp_path: Path) -> None:
+    """A resume with fewer ranks makes longer epochs: the updates that are left are those that were planned."""
+    text = "warmup('1 epoch') >> hold() >> linear(over='1 epoch')"
+    whole, first, second = Module(text), Module(text), Module(text)
+    runs.trainer(max_epochs=-1, max_steps=24).fit(whole, loader(4))
+    saver = ModelCheckpoint(tmp_path, every_n_train_steps=10)
+    options = {"max_epochs": -1, "max_steps": 24}
+    runs.trainer(**options, enable_checkpointing=True, callbacks=[saver, Stop(10)]).fit(first, loader(4))
+    runs.trainer(**options).fit(second, loader(8), ckpt_path=saver.best_model_path)
+
+    assert first.used + second.used == whole.used
+
+
+class Stop(L.Callback):
+    """Stops after that many updates."""
+
+    def __init__(self, updates: int) -> None:
+        self.updates = updates
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Stop."""
+        trainer.should_stop |= trainer.global_step >= self.updates
