@@ -80,7 +80,7 @@ class ScheduleMixin:
         return configure_optimizers(
             self.build_optimizer(),
             find_schedule(self),
-            self.trainer,  # type: ignore[attr-defined]  # LightningModule's, which comes after this class
+            _trainer_of(self),
             interval=self.interval,
             plateau=self.plateau,
             horizon=self.horizon,
@@ -99,6 +99,16 @@ class ScheduleMixin:
             if "schedule" in schedules and not schedules["schedule"].has_text:
                 self.__dict__.setdefault("schedule", schedules["schedule"])
             kept.update({key: repr(value) for key, value in schedules.items()})
+
+
+def _trainer_of(module: Any) -> Any:
+    """The module's Trainer; ``None`` if it has none and needs none, because ``horizon`` says how long the run is."""
+    try:
+        return module.trainer
+    except RuntimeError:
+        if module.horizon is None:
+            raise
+        return None
 
 
 def find_schedule(module: ScheduleMixin) -> ScheduleLike:

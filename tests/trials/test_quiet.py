@@ -242,7 +242,9 @@ def _(monitor: LRMonitor) -> None:
         def training_step(self, batch: Any, batch_idx: int) -> Any:
             return super().training_step(batch, batch_idx) * (torch.inf if batch_idx in (0, 5) else 1.0)
 
-    fit(Overflows(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer)), monitor, **scaled(init_scale=2.0))
+    fit(
+        Overflows(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer)), monitor, **scaled(init_scale=2.0)
+    )
 
 
 program("torch's under a GradScaler that skips nothing")(
@@ -314,7 +316,10 @@ class StepsOnMetric(Manual):
 
 
 MANUAL: dict[str, tuple[Any, type[Manual]]] = {
-    "torch's cosine per update": (lambda net, optimizer: torch_lr.CosineAnnealingLR(optimizer, UPDATES), StepsEachUpdate),
+    "torch's cosine per update": (
+        lambda net, optimizer: torch_lr.CosineAnnealingLR(optimizer, UPDATES),
+        StepsEachUpdate,
+    ),
     "torch's cosine per epoch": (lambda net, optimizer: torch_lr.CosineAnnealingLR(optimizer, EPOCHS), StepsEachEpoch),
     "torch's decay every two epochs": (lambda net, optimizer: torch_lr.ExponentialLR(optimizer, 0.5), StepsLastBatch),
     "torch's plateau": (lambda net, optimizer: torch_lr.ReduceLROnPlateau(optimizer), StepsOnMetric),
