@@ -31,6 +31,7 @@ from lr_toolkit import (
     configure_optimizers,
     cosine,
     hold,
+    scheduler_config,
 )
 from tests.helpers import runs
 from tests.helpers.fits import Probe, data, fit
@@ -411,21 +412,31 @@ def _(monitor: LRMonitor) -> None:
     ]
 
 
-@entry("several fits that keep optimizer and schedule")
-def _(monitor: LRMonitor) -> None:
-    kept: list[Any] = []
+KEPT = {
+    "torch's": lambda net, optimizer: {"scheduler": torch_lr.CosineAnnealingLR(optimizer, 40), "interval": "step"},
+    "ours": lambda net, optimizer: scheduler_config(optimizer, cosine(), net.trainer, horizon=Horizon(40)),
+}
 
-    def answer(net: Probe) -> Any:
-        if not kept:
-            optimizer = net.sgd()
-            scheduler = torch_lr.CosineAnnealingLR(optimizer, 16)
-            kept.append([optimizer])
-            kept.append([{"scheduler": scheduler, "interval": "step"}])
-        return tuple(kept)
+for whose, make in KEPT.items():
 
-    net = Probe(answer)
-    for number in range(2):
-        fit(net, monitor if number else LRMonitor())
+    @entry(f"several fits that keep optimizer and schedule, {whose}")
+    def _(monitor: LRMonitor, make: Callable[[Probe, Optimizer], Any] = make) -> None:
+        kept: list[Any] = []
+
+        def answer(net: Probe) -> Any:
+            if not kept:
+                optimizer = net.sgd()
+                kept.extend([[optimizer], [make(net, optimizer)]])
+            return tuple(kept)
+
+        net = Probe(answer)
+        for number in range(5):
+            with warnings.catch_warnings():
+                if number < 2:  # that other fits follow is not known before the schedule is half run
+                    warnings.simplefilter("ignore")
+                fit(net, LRMonitor() if number < 4 else monitor)
+        planned = ScheduledLR(SGD(net.parameters(), lr=0.1), cosine(), Horizon(40)).planned
+        assert [lrs for _, lrs in net.used] == [pytest.approx(planned(k)) for k in range(40)]
 
 
 @entry("a fit after the schedule has ended", r"LR203: CosineAnnealingLR has T_max=8, and gets 24 steps")
