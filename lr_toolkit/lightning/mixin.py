@@ -105,6 +105,16 @@ class ScheduleMixin:
             kept.update({key: repr(value) for key, value in schedules.items()})
 
 
+def _trainer_of(module: Any) -> Any:
+    """The module's Trainer; ``None`` if it has none and needs none, because ``horizon`` says how long the run is."""
+    try:
+        return module.trainer
+    except RuntimeError:
+        if find_setting(module, "horizon") is None:
+            raise
+        return None
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class _Setting:

@@ -50,6 +50,10 @@ class GroupValues(ABC):
         """For each group whether it holds something else."""
 
     @abstractmethod
+    def keep_kind(self) -> None:
+        """Let a number that was written in the place of a tensor be the value of that tensor."""
+
+    @abstractmethod
     def read(self) -> None:
         """Take the LRs that the groups hold as the unscaled ones."""
 
@@ -121,6 +125,10 @@ class _Numbers(GroupValues):
         return [[group["lr"]] != [lr] for group, lr in zip(self.groups, self._written, strict=True)]
 
     @override
+    def keep_kind(self) -> None:
+        pass
+
+    @override
     def read(self) -> None:
         self.unscaled = list(map(_lr, self.groups))
 
@@ -182,6 +190,13 @@ class _Tensors(GroupValues):
         torch._foreach_mul_(written, list(self._factors))
         rows = zip(self.groups, self._lrs, written, strict=True)
         return [group["lr"] is not lr or not torch.equal(lr, expected) for group, lr, expected in rows]
+
+    @override
+    def keep_kind(self) -> None:
+        for group, lr in zip(self.groups, self._lrs, strict=True):
+            if not isinstance(group["lr"], Tensor):
+                lr.detach().fill_(group["lr"])
+                group["lr"] = lr
 
     @override
     def read(self) -> None:

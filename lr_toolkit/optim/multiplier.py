@@ -213,6 +213,7 @@ class LRMultiplier:
         for index, group in enumerate(groups):
             if report and id(group) in written:
                 self._report_write(index, group["lr"])
+        values.keep_kind()
         self._bind(groups, [kept.get(id(group), group["lr"]) for group in groups])
 
     def _report_write(self, index: int, lr: Any) -> None:

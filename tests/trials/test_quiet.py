@@ -78,7 +78,7 @@ Make = Callable[[Optimizer, int], Any]
 
 TORCH: dict[str, Make] = {
     "ConstantLR": lambda optimizer, n: torch_lr.ConstantLR(optimizer, 0.5, max(n // 4, 1)),
-    "CosineAnnealingLR": lambda optimizer, n: torch_lr.CosineAnnealingLR(optimizer, n),
+    "CosineAnnealingLR": torch_lr.CosineAnnealingLR,
     "CosineAnnealingLR with a floor": lambda optimizer, n: torch_lr.CosineAnnealingLR(optimizer, n, eta_min=1e-3),
     "CosineAnnealingWarmRestarts": lambda optimizer, n: torch_lr.CosineAnnealingWarmRestarts(optimizer, max(n // 3, 1)),
     "CosineAnnealingWarmRestarts that double": lambda optimizer, n: torch_lr.CosineAnnealingWarmRestarts(

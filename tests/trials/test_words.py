@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -24,10 +26,12 @@ from lr_toolkit import (
     Schedule,
     ScheduledLR,
     ScheduleError,
+    ScheduleMixin,
     ScheduleWarning,
     configure_optimizers,
     cosine,
     hold,
+    scheduler_config,
 )
 from tests.helpers import runs
 from tests.helpers.fits import Probe, data, fit
@@ -295,6 +299,34 @@ entry("a callback replaces a tensor", r"LR601: Update 3 .*Likely causes: Writes 
 )
 
 
+class WritesOnce(Callback):
+    """Writes a number, whatever is there."""
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        """Write."""
+        if trainer.global_step == 3:
+            trainer.optimizers[0].param_groups[0]["lr"] = 0.5
+
+
+for lr in (0.1, torch.tensor(0.1)):
+    for groups in (1, 2):
+
+        @entry(
+            f"a direct write during a ramp, {type(lr).__name__}, {groups} groups",
+            "LR702: .* was written to directly",
+            "LR601: Update 3 ",
+        )
+        def _(monitor: LRMonitor, lr: Any = lr, groups: int = groups) -> None:
+            def answer(net: Probe) -> Any:
+                return configure_optimizers(net.sgd(lr=copy.copy(lr)), "linear()", net.trainer)
+
+            net = Probe(answer, groups=groups)
+            fit(net, LRWarmup(6), WritesOnce(), monitor, log_every_n_steps=1)
+            right = [0.1 * (1 - k / 8) * min((k + 1) / 7, 1) for k in range(8)]
+            right[3] = 0.5 * 4 / 7
+            assert [lrs[0] for _, lrs in net.used] == pytest.approx(right)
+
+
 # --- a metric that is not there ---------------------------------------------------------------------------------------
 
 
@@ -380,21 +412,31 @@ def _(monitor: LRMonitor) -> None:
     ]
 
 
-@entry("several fits that keep optimizer and schedule")
-def _(monitor: LRMonitor) -> None:
-    kept: list[Any] = []
+KEPT = {
+    "torch's": lambda net, optimizer: {"scheduler": torch_lr.CosineAnnealingLR(optimizer, 40), "interval": "step"},
+    "ours": lambda net, optimizer: scheduler_config(optimizer, cosine(), net.trainer, horizon=Horizon(40)),
+}
 
-    def answer(net: Probe) -> Any:
-        if not kept:
-            optimizer = net.sgd()
-            scheduler = torch_lr.CosineAnnealingLR(optimizer, 16)
-            kept.append([optimizer])
-            kept.append([{"scheduler": scheduler, "interval": "step"}])
-        return tuple(kept)
+for whose, make in KEPT.items():
 
-    net = Probe(answer)
-    for number in range(2):
-        fit(net, monitor if number else LRMonitor())
+    @entry(f"several fits that keep optimizer and schedule, {whose}")
+    def _(monitor: LRMonitor, make: Callable[[Probe, Optimizer], Any] = make) -> None:
+        kept: list[Any] = []
+
+        def answer(net: Probe) -> Any:
+            if not kept:
+                optimizer = net.sgd()
+                kept.extend([[optimizer], [make(net, optimizer)]])
+            return tuple(kept)
+
+        net = Probe(answer)
+        for number in range(5):
+            with warnings.catch_warnings():
+                if number < 2:  # that other fits follow is not known before the schedule is half run
+                    warnings.simplefilter("ignore")
+                fit(net, LRMonitor() if number < 4 else monitor)
+        planned = ScheduledLR(SGD(net.parameters(), lr=0.1), cosine(), Horizon(40)).planned
+        assert [lrs for _, lrs in net.used] == [pytest.approx(planned(k)) for k in range(40)]
 
 
 @entry("a fit after the schedule has ended", r"LR203: CosineAnnealingLR has T_max=8, and gets 24 steps")
@@ -457,6 +499,19 @@ def _(_: LRMonitor) -> None:
     ScheduledLR(Adafactor([torch.nn.Parameter(torch.zeros(1))]), cosine(), Horizon(8))
 
 
+@entry("a mixin with a horizon and no Trainer")
+def _(_: LRMonitor) -> None:
+    class Alone(ScheduleMixin, L.LightningModule):
+        schedule = cosine()
+        horizon = Horizon(8)
+
+        def build_optimizer(self) -> Optimizer:
+            return SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+
+    config: Any = Alone().configure_optimizers()
+    assert config["lr_scheduler"]["scheduler"].horizon == Horizon(8)
+
+
 class StepsAhead(Probe):
     """Steps its scheduler to a resume point."""
 
@@ -514,7 +569,9 @@ def test_the_words_are_right(name: str) -> None:
             entry.run(monitor)
     said = [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
 
-    assert [text for text in said if not text.startswith("LR531")] == [str(finding) for finding in monitor.findings]
+    assert [text for text in said if text[:5] not in ("LR531", "LR702")] == [
+        str(finding) for finding in monitor.findings
+    ]
     assert len(said) == len(entry.finds)
     for text, expected in zip(said, entry.finds, strict=True):
         assert re.match(expected, text)
