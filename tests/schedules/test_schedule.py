@@ -334,7 +334,9 @@ def test_hostile_text_is_refused(text: str) -> None:
     assert "LR_TOOLKIT_OWNED" not in os.environ
 
 
-@pytest.mark.parametrize("value", [None, 5, 0.5, True, b"cosine()", ["cosine()"], [], {"cosine": 1}, cosine, Horizon(5)])
+@pytest.mark.parametrize(
+    "value", [None, 5, 0.5, True, b"cosine()", ["cosine()"], [], {"cosine": 1}, cosine, Horizon(5)]
+)
 def test_only_text_is_read(value: Any) -> None:
     """Anything but a schedule or a string is refused, with a text that is possible."""
     with pytest.raises(ScheduleError, match=r"is no schedule.*Write (cosine\(\)|a schedule, or its text)"):

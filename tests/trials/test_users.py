@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -601,3 +603,29 @@ def test_a_plateau_that_nobody_feeds_is_reported(observed: bool) -> None:
 
     assert [message[:5] for message in found] == ([] if observed else ["LR265"])
     assert observed or found[0].endswith("scheduler.observe(val_loss).")
+
+
+# --- the command line ---------------------------------------------------------------------------------------------------
+
+
+def test_a_branch_needs_no_lightning(tmp_path: Path) -> None:
+    """``lr-toolkit branch`` reads a checkpoint of Lightning's, hyperparameters included, with torch alone."""
+    made = trainer(max_epochs=4)
+    net = Hyper(schedule="warmup(2) >> hold()", plateau=PLATEAU, length=Duration("5%"), run=Horizon(20, 5))
+    made.fit(net, loader(5), loader(1))
+    made.save_checkpoint(tmp_path / "trunk.ckpt")
+    program = (
+        "import sys; from lr_toolkit.cli import main; main(sys.argv[1:]); "
+        "assert not {'lightning', 'pytorch_lightning', 'wandb', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "branch", str(tmp_path / "trunk.ckpt"), "--over", "10"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "'hold(20) >> one_minus_sqrt(over=10)', 'continue'" in done.stdout
+    assert "max_steps=30" in done.stdout
