@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lr_toolkit.lightning.checks.forecast import logged_updates
 from lr_toolkit.lightning.loggers.rows import PlanReport
 from lr_toolkit.lightning.monitor.start_report import schedule_text
 from lr_toolkit.optim import ScheduledLR
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from lr_toolkit.preview import Report
 
 __all__ = ["plan_report"]
-
-_MOST_POINTS = 200
 
 
 def plan_report(
@@ -40,18 +39,29 @@ def plan_report(
 
 
 def _planned_lines(run_info: RunInfo, series: Iterable[SeriesName]) -> tuple[Line, ...]:
-    """The planned LRs on the loggers' x axis, thinned to what a chart can show; none if nothing is known."""
+    """The planned LRs on the loggers' x axis, at the updates that are logged and where phases begin.
+
+    A tracker that smooths its charts then draws planned and used alike. None if nothing is known.
+    """
     before = run_info.layout.before
+    logged = logged_updates(run_info.trainer, run_info.layout) if run_info.layout.updates else ()
     lines = []
     for name in series:
         forecast = run_info.forecasts[name.optimizer]
         if forecast.why_not or not forecast.is_on_axis or name.group >= forecast.lrs.shape[1]:
             continue
-        last = len(forecast.updates) - 1
-        picked = np.unique(np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int))
+        starts = [phase.start for scheduler in _schedulers(run_info, name.optimizer) for phase in scheduler.phases]
+        picked = np.flatnonzero(np.isin(forecast.updates, [*logged, *starts, forecast.updates[-1]]))
         updates = (forecast.updates[picked] + before).tolist()
         lines.append(Line(name.name, planned=(updates, forecast.lrs[picked, name.group].tolist())))
     return tuple(lines)
+
+
+def _schedulers(run_info: RunInfo, optimizer: int) -> list[ScheduledLR]:
+    """The schedulers of ours per update, of an optimizer."""
+    configs = run_info.configs_of(run_info.optimizers[optimizer])
+    ours = [config.scheduler for config in configs if isinstance(config.scheduler, ScheduledLR)]
+    return [scheduler for scheduler in ours if scheduler.horizon.unit == "step"]
 
 
 def _config(run_info: RunInfo) -> dict[str, Any]:
