@@ -15,6 +15,7 @@ import lightning as L
 import pytest
 import torch
 import yaml
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from omegaconf import OmegaConf
 from torch.optim import SGD, Optimizer
@@ -717,3 +718,32 @@ def test_planned_and_used_curves_have_the_same_steps(schedule: str, every: int, 
     planned = [(event.step, event.value) for event in events.Scalars("lr_plan/pg1")]
 
     assert planned == used
+
+
+def test_a_csv_logger_gets_the_schedule(tmp_path: Path) -> None:
+    """The table, with the text of the schedule, is a file beside the metrics."""
+    logger = CSVLogger(str(tmp_path), name="", version="run")
+    watched(helped("warmup(5) >> cosine()"), logger=logger)
+
+    assert "warmup(5) >> cosine()" in (tmp_path / "run" / "lr_plan.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("names", "filename", "options", "file"),
+    [
+        ("stable", "lr={lr/pg1:.1e}", {"auto_insert_metric_name": False}, "lr=*.ckpt"),
+        ("lightning", "{lr-SGD/pg1:.1e}", {"auto_insert_metric_name": False}, "*e-*.ckpt"),
+    ],
+)
+def test_the_lr_in_the_name_of_a_checkpoint(
+    names: Any, filename: str, options: dict[str, Any], file: str, tmp_path: Path
+) -> None:
+    """The fixes in the docstring give a file, and no folder for each checkpoint."""
+    checkpoint = ModelCheckpoint(tmp_path / "kept", filename=filename, **options)
+    logger = CSVLogger(str(tmp_path), name="", version="run")
+    callbacks = [LRMonitor(names=names), checkpoint]
+    trainer(callbacks=callbacks, max_epochs=1, enable_checkpointing=True, log_every_n_steps=1, logger=logger).fit(
+        helped(), loader(8)
+    )
+
+    assert [path.is_file() for path in (tmp_path / "kept").glob(file)] == [True]
