@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plan_report"]
 
+_MOST_POINTS = 200
+
 
 def plan_report(
     run_info: RunInfo, series: Iterable[SeriesName], reports: Sequence[Report], *, names: Names, prefix: str
@@ -35,26 +37,39 @@ def plan_report(
     """
     table = "\n\n".join(report.text() for report in reports)
     beginning = f"{prefix}{'lr/' if names == 'stable' else 'lr-'}"
-    return PlanReport(_planned_lines(run_info, series), _config(run_info), table, beginning)
+    return PlanReport(_planned_lines(run_info, series), _config(run_info), table, beginning, _logged_steps(run_info))
 
 
 def _planned_lines(run_info: RunInfo, series: Iterable[SeriesName]) -> tuple[Line, ...]:
-    """The planned LRs on the loggers' x axis, at the updates that are logged and where phases begin.
-
-    A tracker that smooths its charts then draws planned and used alike. None if nothing is known.
-    """
+    """The planned LRs on the loggers' x axis, thinned to what a chart can show; none if nothing is known."""
     before = run_info.layout.before
-    logged = logged_updates(run_info.trainer, run_info.layout) if run_info.layout.updates else ()
     lines = []
     for name in series:
         forecast = run_info.forecasts[name.optimizer]
         if forecast.why_not or not forecast.is_on_axis or name.group >= forecast.lrs.shape[1]:
             continue
-        starts = [phase.start for scheduler in _schedulers(run_info, name.optimizer) for phase in scheduler.phases]
-        picked = np.flatnonzero(np.isin(forecast.updates, [*logged, *starts, forecast.updates[-1]]))
+        last = len(forecast.updates) - 1
+        thinned = np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int)
+        picked = np.union1d(
+            thinned, np.flatnonzero(np.isin(forecast.updates, _logged_updates(run_info, name.optimizer)))
+        )
         updates = (forecast.updates[picked] + before).tolist()
         lines.append(Line(name.name, planned=(updates, forecast.lrs[picked, name.group].tolist())))
     return tuple(lines)
+
+
+def _logged_steps(run_info: RunInfo) -> frozenset[int]:
+    """The points on the loggers' x axis at which the LRs of a run are going to be logged."""
+    before, optimizers = run_info.layout.before, range(len(run_info.optimizers))
+    return frozenset(update + before for optimizer in optimizers for update in _logged_updates(run_info, optimizer))
+
+
+def _logged_updates(run_info: RunInfo, optimizer: int) -> list[int]:
+    """The updates at the cadence of the loggers, and those at which a phase begins."""
+    if not run_info.layout.updates:
+        return []
+    starts = [phase.start for scheduler in _schedulers(run_info, optimizer) for phase in scheduler.phases]
+    return [*logged_updates(run_info.trainer, run_info.layout).tolist(), *starts]
 
 
 def _schedulers(run_info: RunInfo, optimizer: int) -> list[ScheduledLR]:
