@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lr_toolkit.errors import ScheduleError as ScheduleError
     from lr_toolkit.errors import ScheduleWarning as ScheduleWarning
-    from lr_toolkit.lightning.branching import Branch as Branch
-    from lr_toolkit.lightning.branching import branch as branch
     from lr_toolkit.lightning.checks.finding import Finding as Finding
     from lr_toolkit.lightning.checks.finding import list_checks as list_checks
     from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
     from lr_toolkit.lightning.run import horizon_of as horizon_of
     from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
+    from lr_toolkit.optim.branching import Branch as Branch
+    from lr_toolkit.optim.branching import branch as branch
     from lr_toolkit.optim.plateau.greedy import GreedyLR as GreedyLR
     from lr_toolkit.optim.plateau.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau
     from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR
@@ -36,14 +36,12 @@ if TYPE_CHECKING:
 # The names of the other subpackages. Those of schedules, which grow with every shape, are listed there.
 _LAZY = {
     "errors": ("ScheduleError", "ScheduleWarning"),
-    "optim": ("GreedyLR", "ReduceOnPlateau", "ScheduledLR"),
+    "optim": ("Branch", "GreedyLR", "ReduceOnPlateau", "ScheduledLR", "branch"),
     "lightning": (
-        "Branch",
         "Finding",
         "LRMonitor",
         "LRWarmup",
         "ScheduleMixin",
-        "branch",
         "configure_optimizers",
         "horizon_of",
         "list_checks",

@@ -73,7 +73,7 @@ def _check_options(schedule: Schedule, lr: float | None, steps_per_epoch: int | 
 
 
 def _branch(parsed: argparse.Namespace) -> str:
-    from lr_toolkit.lightning.branching import branch
+    from lr_toolkit.optim.branching import branch
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -1,8 +1,5 @@
 """Lightning: schedulers for the length of a Trainer's run, callbacks, checks and loggers."""
 
-from lr_toolkit.lightning import hparams
-from lr_toolkit.lightning.branching import Branch as Branch
-from lr_toolkit.lightning.branching import branch as branch
 from lr_toolkit.lightning.checks.finding import Finding as Finding
 from lr_toolkit.lightning.checks.finding import list_checks as list_checks
 from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
@@ -11,5 +8,3 @@ from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
 from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
 from lr_toolkit.lightning.run import horizon_of as horizon_of
 from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
-
-hparams.register()

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from sys import float_info
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
+from lr_toolkit.errors import shorten
 from lr_toolkit.preview.names import join_equal, shorten_unique
 from lr_toolkit.schedules.shape import evenly_spread
 
@@ -25,6 +26,11 @@ _T = TypeVar("_T")
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # distinct for colour-blind readers too
 _MARKERS = "os^D"
 _GREY = "#666666"
+_PALE = "#999999"
+_LONGEST_TITLE = 110
+_MOST_PHASES = 8  # that are named
+_MOST_EPOCHS = 10  # that are marked
+_MOST_DECADES = 1e12  # of an axis on which single updates are told apart
 _MOST_LINES = 40
 _MOST_NAMES = 14  # that fit beside the picture
 _LONGEST_NAME = 26
@@ -53,8 +59,14 @@ def has_matplotlib() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) -> Figure:
-    """Draw a matplotlib Figure on white, without a window.
+def draw(
+    lines: Sequence[Line],
+    *,
+    title: str = "",
+    phases: Sequence[tuple[int, str]] = (),
+    epochs: Sequence[int] = (),
+) -> Figure:
+    """Draw a matplotlib Figure on white, without a window, whatever style the user has chosen.
 
     The planned LRs are a broad line. The used LRs are points, which are joined if no update lies between them or if they are
     dense. Equal curves are drawn once. At most 40 curves are drawn and 14 named, picked evenly from the highest to the
@@ -63,7 +75,8 @@ def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) 
     Args:
         lines: the curves.
         title: the text above the picture.
-        phases: the updates at which a phase of the schedule begins; each gets a thin line.
+        phases: the updates at which a phase of the schedule begins, each with its name; each gets a thin line.
+        epochs: the first update of each epoch, for a second axis.
 
     Raises:
         ImportError: if matplotlib is not installed; the message names the extra.
@@ -75,6 +88,13 @@ def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) 
     """
     if not has_matplotlib():
         raise ImportError("Pictures are drawn by matplotlib. Write: pip install 'lr_toolkit[plot]'")
+    from matplotlib import style
+
+    with style.context("default"):
+        return _draw(lines, title, phases, epochs)
+
+
+def _draw(lines: Sequence[Line], title: str, phases: Sequence[tuple[int, str]], epochs: Sequence[int]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -96,15 +116,17 @@ def draw(lines: Sequence[Line], *, title: str = "", phases: Sequence[int] = ()) 
         if len(line.used[0]):
             xs, ys = _joined(line.used, visible)
             axes.plot(xs, _drawable(ys), **look, markevery=_marked(xs))
-    for phase in phases:
-        axes.axvline(phase, color="#999999", linewidth=0.8, linestyle=":")
+    _mark_phases(axes, phases)
     axes.set(xlabel="update", ylabel="learning rate")
-    axes.set_title(title, parse_math=False)
-    _scale(axes, [line.peak for line in shown if line.peak > 0])
+    axes.set_title(shorten(title, _LONGEST_TITLE)[1:-1], parse_math=False, fontsize="medium")
+    _scale(axes, [line.peak for line in shown if line.peak > 0], _lowest(shown))
     axes.margins(x=0.02)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
+    # Ticks are made when the picture is written, in the style of that moment.
+    axes.tick_params(which="both", colors="black")
+    _add_epochs(axes, epochs)
     _name(figure, shown, looks, len(different))
     return figure
 
@@ -117,8 +139,37 @@ def save(figure: Figure, path: str | Path) -> Path:
     import fsspec
 
     with fsspec.open(str(path), "wb") as file:
-        figure.savefig(file, format=PurePosixPath(path).suffix[1:])
+        figure.savefig(file, format=PurePosixPath(path).suffix[1:], facecolor=figure.get_facecolor())
     return Path(path)
+
+
+def _mark_phases(axes: Any, phases: Sequence[tuple[int, str]]) -> None:
+    """Draw a thin line where each phase begins, with its name beside it unless there are many."""
+    for start, name in phases:
+        axes.axvline(start, color=_PALE, linewidth=0.8, linestyle=":")
+        if len(phases) <= _MOST_PHASES:
+            label = axes.annotate(
+                name, (start, 0), (2, 2), xycoords=("data", "axes fraction"), textcoords="offset points", rotation=90, va="bottom",
+                color=_GREY, fontsize="x-small",
+            )  # fmt: skip
+            label.set(parse_math=False)
+
+
+def _add_epochs(axes: Any, starts: Sequence[int]) -> None:
+    """Add an axis on which a few epochs are marked where they begin."""
+    if len(starts) < 2:
+        return
+    shown = range(0, len(starts), -(-len(starts) // _MOST_EPOCHS))
+    top = axes.secondary_xaxis("top")
+    top.set_xticks([starts[epoch] for epoch in shown], [str(epoch) for epoch in shown])
+    top.set_xlabel("epoch", fontsize="small", color=_GREY)
+    top.tick_params(colors=_GREY, labelsize="small", length=2)
+    top.spines["top"].set_visible(False)
+
+
+def _lowest(lines: Sequence[Line]) -> float:
+    """The lowest LR that was used."""
+    return min((lr for line in lines for lr in line.used[1] if not isnan(lr)), default=0.0)
 
 
 def _different(lines: Sequence[Line]) -> list[Line]:
@@ -178,12 +229,19 @@ def _marked(xs: Sequence[float]) -> list[int]:
     return [index for index, (before, here, after) in enumerate(neighbours) if here and not (before or after)]
 
 
-def _scale(axes: Any, peaks: Sequence[float]) -> None:
-    """Choose an axis on which the lowest curve is visible too."""
+def _scale(axes: Any, peaks: Sequence[float], lowest: float) -> None:
+    """Choose an axis on which the lowest curve, and each used LR, is visible too."""
     if peaks and max(peaks) > _FAR_APART * min(peaks):
-        axes.set_yscale("log", nonpositive="clip")
         # matplotlib finds no ticks for more than a few hundred decades.
-        axes.set_ylim(max(min(peaks) / 20, max(peaks) / 1e100, float_info.min), max(peaks) * 1.5)
+        bottom = max(min(peaks) / 20, max(peaks) / 1e100, float_info.min)
+        if 0 < lowest < bottom and lowest > max(peaks) / _MOST_DECADES:
+            bottom = lowest / 2
+        if lowest < bottom:  # a zero, which has no logarithm
+            axes.set_yscale("symlog", linthresh=bottom)
+            axes.set_ylim(0, max(peaks) * 1.5)
+            return
+        axes.set_yscale("log", nonpositive="clip")
+        axes.set_ylim(bottom, max(peaks) * 1.5)
         return
     axes.set_ylim(bottom=0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))

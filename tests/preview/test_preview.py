@@ -114,7 +114,7 @@ def test_a_terminal_without_blocks() -> None:
 
 def test_a_picture_is_written_in_the_format_of_its_ending(tmp_path: Path) -> None:
     """``.png`` and ``.svg`` files are written, and missing folders created."""
-    figure = draw([Line("head", ([0, 1], [0.1, 0.0]), ([0, 1], [0.1, 0.0]))], title="linear()", phases=[1])
+    figure = draw([Line("head", ([0, 1], [0.1, 0.0]), ([0, 1], [0.1, 0.0]))], title="linear()", phases=[(1, "linear")])
     assert save(figure, tmp_path / "new" / "lr.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in save(figure, tmp_path / "lr.svg").read_text()
 

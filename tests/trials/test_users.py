@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ import lightning as L
 import pytest
 import torch
 import yaml
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from omegaconf import OmegaConf
 from torch.optim import SGD, Optimizer
@@ -36,6 +39,7 @@ from lr_toolkit import (
     multistep,
     warmup,
 )
+from lr_toolkit.preview.picture import Line, draw, save
 from tests.helpers.runs import BASES, Net, loader, stream, trainer
 
 PLATEAU = ReduceOnPlateau(monitor="val_loss", patience=3)
@@ -601,3 +605,145 @@ def test_a_plateau_that_nobody_feeds_is_reported(observed: bool) -> None:
 
     assert [message[:5] for message in found] == ([] if observed else ["LR265"])
     assert observed or found[0].endswith("scheduler.observe(val_loss).")
+
+
+# --- the command line ---------------------------------------------------------------------------------------------------
+
+
+def test_a_branch_needs_no_lightning(tmp_path: Path) -> None:
+    """``lr-toolkit branch`` reads a checkpoint of Lightning's, hyperparameters included, with torch alone."""
+    made = trainer(max_epochs=4)
+    net = Hyper(schedule="warmup(2) >> hold()", plateau=PLATEAU, length=Duration("5%"), run=Horizon(20, 5))
+    made.fit(net, loader(5), loader(1))
+    made.save_checkpoint(tmp_path / "trunk.ckpt")
+    program = (
+        "import sys; from lr_toolkit.cli import main; main(sys.argv[1:]); "
+        "assert not {'lightning', 'pytorch_lightning', 'wandb', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "branch", str(tmp_path / "trunk.ckpt"), "--over", "10"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "'hold(20) >> one_minus_sqrt(over=10)', 'continue'" in done.stdout
+    assert "max_steps=30" in done.stdout
+
+
+# --- pictures and charts --------------------------------------------------------------------------------------------------
+
+
+def test_a_dark_style_leaves_the_picture_readable(tmp_path: Path) -> None:
+    """The picture is black on white under every matplotlib style of the user's, in the file too."""
+    from matplotlib import image, style
+
+    colours = []
+    for name in ("default", "dark_background"):
+        path = tmp_path / f"{name}.png"
+        with style.context(name):
+            save(draw([Line("head", ([0, 9], [0.1, 0.0]), ([0, 9], [0.1, 0.0]))], title="linear()"), path)
+        colours.append(image.imread(path)[..., :3])
+
+    assert (colours[0] == colours[1]).all()
+    assert (colours[0][0, 0] == 1).all()
+    assert (colours[0].max(axis=-1) < 0.1).sum() > 500  # black text
+
+
+def figure_of(net: Net, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **options: Any) -> Any:
+    """The picture of a run, as it is written."""
+    made: list[Any] = []
+    monkeypatch.setattr(
+        "lr_toolkit.lightning.monitor.run_summary.save", lambda figure, path: made.append(figure) or path
+    )
+    callbacks = [LRMonitor(save_plot=tmp_path / "lr.png"), *options.pop("callbacks", [])]
+    ckpt_path = options.pop("ckpt_path", None)
+    trainer(callbacks=callbacks, log_every_n_steps=1, **options).fit(net, loader(5), loader(1), ckpt_path=ckpt_path)
+    return made[0]
+
+
+def test_the_picture_names_schedule_phases_and_epochs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The title is the schedule's text with its rule, a phase line has its name, the second axis counts epochs."""
+    net = Hyper(schedule="warmup(6) >> cosine()", plateau=PLATEAU)
+    (axes,) = figure_of(net, monkeypatch, tmp_path, max_epochs=4).axes
+    (top,) = axes.child_axes
+
+    assert axes.get_title() == f"warmup(6) >> cosine(), times the gain of {PLATEAU!r}"
+    assert [(text.xy[0], text.get_text()) for text in axes.texts] == [(0, "warmup"), (6, "cosine")]
+    assert list(top.get_xticks()) == [0, 5, 10, 15]
+    assert [label.get_text() for label in top.get_xticklabels()] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.filterwarnings("ignore:.*checkpoint that ended before")
+def test_phases_are_where_they_are_after_a_resume(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The lines of a resumed run stand at the updates at which its phases begin."""
+
+    class Stops(L.Callback):
+        def on_train_epoch_end(self, trainer: L.Trainer, *_: Any) -> None:
+            trainer.should_stop = trainer.current_epoch == 1
+
+    made = trainer(max_epochs=4, callbacks=[Stops()])
+    made.fit(Hyper(schedule="warmup(6) >> cosine()"), loader(5), loader(1))
+    made.save_checkpoint(tmp_path / "half.ckpt")
+    net = Hyper(schedule="warmup(6) >> cosine()")
+    (axes,) = figure_of(net, monkeypatch, tmp_path, max_epochs=4, ckpt_path=tmp_path / "half.ckpt").axes
+
+    assert [(text.xy[0], text.get_text()) for text in axes.texts] == [(0, "warmup"), (6, "cosine")]
+
+
+@pytest.mark.parametrize("lrs", [[0.0, 0.1, 1e-9], [0.1, 3e-7, 2e-6], [0.1, 0.01, 0.0]])
+def test_no_used_point_is_cut(lrs: list[float]) -> None:
+    """On an axis of several decades each LR is inside, a zero too."""
+    figure = draw([Line("a", used=([0, 1, 2], lrs)), Line("b", used=([0, 1, 2], [1e-4] * 3))])
+    (axes,) = figure.axes
+    low, high = axes.get_ylim()
+
+    assert axes.get_yscale() in ("log", "symlog")
+    assert all(low <= lr <= high for lr in lrs)
+
+
+@pytest.mark.parametrize(("every", "batches"), [(1, 8), (3, 8), (50, 80)])
+@pytest.mark.parametrize("schedule", ["warmup(5) >> cosine()", "step('25%')", "multistep(at=['30%', '60%'])"])
+def test_planned_and_used_curves_have_the_same_steps(schedule: str, every: int, batches: int, tmp_path: Path) -> None:
+    """TensorBoard smooths by the number of points: with equal steps and values it draws both alike."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logger = TensorBoardLogger(str(tmp_path), name="", version="run")
+    watched(helped(schedule), loader(batches), logger=logger, log_every_n_steps=every, max_epochs=3)
+    events = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0})
+    events.Reload()
+    used = [(event.step, event.value) for event in events.Scalars("lr/pg1")]
+    planned = [(event.step, event.value) for event in events.Scalars("lr_plan/pg1")]
+
+    assert planned == used
+
+
+def test_a_csv_logger_gets_the_schedule(tmp_path: Path) -> None:
+    """The table, with the text of the schedule, is a file beside the metrics."""
+    logger = CSVLogger(str(tmp_path), name="", version="run")
+    watched(helped("warmup(5) >> cosine()"), logger=logger)
+
+    assert "warmup(5) >> cosine()" in (tmp_path / "run" / "lr_plan.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("names", "filename", "options", "file"),
+    [
+        ("stable", "lr={lr/pg1:.1e}", {"auto_insert_metric_name": False}, "lr=*.ckpt"),
+        ("lightning", "{lr-SGD/pg1:.1e}", {"auto_insert_metric_name": False}, "*e-*.ckpt"),
+    ],
+)
+def test_the_lr_in_the_name_of_a_checkpoint(
+    names: Any, filename: str, options: dict[str, Any], file: str, tmp_path: Path
+) -> None:
+    """The fixes in the docstring give a file, and no folder for each checkpoint."""
+    checkpoint = ModelCheckpoint(tmp_path / "kept", filename=filename, **options)
+    logger = CSVLogger(str(tmp_path), name="", version="run")
+    callbacks = [LRMonitor(names=names), checkpoint]
+    trainer(callbacks=callbacks, max_epochs=1, enable_checkpointing=True, log_every_n_steps=1, logger=logger).fit(
+        helped(), loader(8)
+    )
+
+    assert [path.is_file() for path in (tmp_path / "kept").glob(file)] == [True]

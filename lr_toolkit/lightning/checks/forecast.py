@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lr_toolkit.lightning._compat import callbacks_of, steps_schedulers_itself
+from lr_toolkit.lightning._compat import callbacks_of, logging_cadence, steps_schedulers_itself
 from lr_toolkit.lightning.checks.source import steps_schedulers
 from lr_toolkit.lightning.warmup.conflicts import schedulers_of
 from lr_toolkit.lightning.warmup.warmup import LRWarmup
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.warmup.optimizer_ramp import OptimizerRamp
     from lr_toolkit.schedules import Horizon
 
-__all__ = ["Forecast", "forecast", "ramps_of"]
+__all__ = ["Forecast", "forecast", "logged_updates", "ramps_of"]
 
 _POINTS = 400  # of a schedule in closed form
+_MOST_LOGGED = 1000  # planned LRs that trackers get
 _STEPS = 500_000  # parameter groups x updates that are stepped through, about a second
 
 
@@ -80,7 +81,8 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, la
     ramps = [ramp for ramp in ramps_of(trainer) if ramp.optimizer is optimizer and not ramp.is_over]
     multiplier = LRMultiplier.around(optimizer)
     with multiplier.unscaled() if multiplier else nullcontext():
-        unscaled = _unscaled(trainer, module, optimizer, layout, _points_of_ramps(ramps, layout))
+        points = np.union1d(_points_of_ramps(ramps, layout), logged_updates(trainer, layout))
+        unscaled = _unscaled(trainer, module, optimizer, layout, points)
     unscaled = replace(unscaled, ramps=tuple(repr(ramp.spec) for ramp in ramps), is_on_axis=given is None)
     if unscaled.why_not or not ramps:
         return unscaled
@@ -110,6 +112,15 @@ def _given_horizon(
         if isinstance(scheduler, ScheduledLR) and scheduler.optimizer is optimizer and scheduler.horizon.unit == "step":
             return scheduler.horizon if scheduler.horizon.steps != layout.updates else None
     return None
+
+
+def logged_updates(trainer: Trainer, layout: RunLayout) -> NDArray[np.int64]:
+    """The updates that the cadence of the Trainer's loggers logs; every few of them if they are many."""
+    before, every = layout.before, max(logging_cadence(trainer), 1)
+    last = layout.updates - 1
+    first = layout.start + (-(before + layout.start) - 1) % every
+    updates = np.arange(first, last + 1, every * max(-(-last // (every * _MOST_LOGGED)), 1))
+    return np.union1d(updates, [layout.start, last])
 
 
 def _points_of_ramps(ramps: Sequence[OptimizerRamp], layout: RunLayout) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning.loggers.adapter import LoggerAdapter
+from lr_toolkit.lightning.loggers.csv import CSVAdapter
 from lr_toolkit.lightning.loggers.tensorboard import TensorBoardAdapter
 from lr_toolkit.lightning.loggers.wandb import WandbAdapter
 
@@ -15,6 +16,7 @@ __all__ = ["adapter_of", "register_logger_adapter"]
 _DEFAULT = LoggerAdapter()
 # Class names, because `lightning` and `pytorch_lightning` have one class of each name.
 _ADAPTERS: dict[type | str, LoggerAdapter] = {
+    "CSVLogger": CSVAdapter(),
     "TensorBoardLogger": TensorBoardAdapter(),
     "WandbLogger": WandbAdapter(),
 }

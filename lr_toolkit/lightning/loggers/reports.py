@@ -46,12 +46,15 @@ class PlanReport:
         config: the schedules in plain nested data.
         table: the plan as text.
         pattern: the prefix of the curves' names.
+        logged: the points of the x axis at which the used LRs are going to be logged. A tracker that smooths curves by their number of
+            points draws planned and used alike if both have these.
     """
 
     lines: tuple[Line, ...]
     config: Mapping[str, object]
     table: str
     pattern: str
+    logged: frozenset[int] = frozenset()
 
 
 @final

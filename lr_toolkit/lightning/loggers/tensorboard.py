@@ -47,7 +47,7 @@ class TensorBoardAdapter(LoggerAdapter):
         logger.experiment.add_text(f"{_PLAN}/table", "\n".join(f"    {line}" for line in plan.table.splitlines()), 0)
         if plan.lines:
             _add_chart(logger, plan.lines)
-            for row in _planned_rows(plan.lines):
+            for row in _planned_rows(plan.lines, plan.logged):
                 self.log_row(trainer, logger, row)
 
     @override
@@ -83,11 +83,13 @@ def _add_chart(logger: Any, lines: Sequence[Line]) -> None:
         writer.add_custom_scalars(layout)
 
 
-def _planned_rows(lines: Sequence[Line]) -> list[RowReport]:
-    """The planned curves as rows: the curves of one optimizer have their points at the same updates."""
+def _planned_rows(lines: Sequence[Line], logged: frozenset[int]) -> list[RowReport]:
+    """The planned curves as rows at the steps of the used ones: TensorBoard smooths a curve by its number of points."""
     rows: dict[int, dict[str, float]] = {}
     for line in lines:
         for update, lr in zip(*line.planned, strict=True):
+            if logged and update not in logged:
+                continue
             rows.setdefault(int(update), {})[f"{_PLAN}/{line.name.removeprefix('lr/')}"] = lr
     return [
         RowReport(tuple(rows[update]), list(rows[update].values()), update, in_batch=False) for update in sorted(rows)

@@ -50,6 +50,11 @@ class LRMonitor(Callback):
     TensorBoard also gets the plan, under ``lr_plan/``: its curves, a chart of planned and used, the table, and with matplotlib
     the picture. Weights & Biases gets a chart of the plan, ``lr_schedule`` in the run's config, and values in its summary.
 
+    A name with a slash is a folder in ``ModelCheckpoint(filename="{lr/optimizer:.1e}")``. Write
+    ``ModelCheckpoint(filename="lr={lr/optimizer:.1e}", auto_insert_metric_name=False)``, or use ``names="lightning"``.
+
+    A CSV logger gets the plan as ``lr_plan.txt`` beside its metrics.
+
     Args:
         logging_interval: ``"step"``, ``"epoch"``, or ``None`` for the interval of each scheduler (per step for an optimizer
             without a scheduler, and under manual optimization).

@@ -18,7 +18,7 @@ from lr_toolkit.lightning.monitor.progress_bar import BarEntry
 from lr_toolkit.lightning.monitor.row_writer import RowWriter
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
 from lr_toolkit.lightning.monitor.run_summary import RunSummary
-from lr_toolkit.lightning.monitor.start_report import is_shown, start_report
+from lr_toolkit.lightning.monitor.start_report import is_shown, named_phases, picture_title, start_report
 from lr_toolkit.preview.names import in_a_line
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class MonitoredRun:
         self._bar: BarEntry | None = None
         self._planned: tuple[Line, ...] = ()
         self._first_update = 0  # on the x axis, where an earlier fit of the Trainer may have taken updates
+        self._epoch_starts: list[int] = []
         self._next_lrs: dict[str, float] = {}
 
     # --- events ---
@@ -171,6 +172,8 @@ class MonitoredRun:
                 report.show()
         plan = plan_report(run_info, series, reports, names=settings.names, prefix=settings.prefix)
         self._planned, self._first_update = plan.lines, run_info.layout.before
+        if run_info.layout.has_epochs:
+            self._epoch_starts = (run_info.layout.starts() + self._first_update).tolist()
         log_plan(trainer, plan)
         self._findings.check_before_training(run_info)
 
@@ -220,8 +223,14 @@ class MonitoredRun:
 
     def _summary(self) -> RunSummary | None:
         """How the run went, for the first rank to report."""
-        phases = sorted(start + self._first_update for start in self._logs.phase_starts())
-        return RunSummary.of(self.result(), phases) if self._trainer.is_global_zero else None
+        if not self._trainer.is_global_zero:
+            return None
+        return RunSummary.of(
+            self.result(),
+            title=picture_title(self._trainer),
+            phases=[(start + self._first_update, name) for start, name in named_phases(self._trainer)],
+            epochs=self._epoch_starts,
+        )
 
     # --- the latest values ---
 

@@ -153,12 +153,6 @@ class OptimizerLogs:
         """The LR that the next update of each group would use, by name."""
         return {name: lr for log in self._logs for name, lr in log.next_lrs().items()}
 
-    def phase_starts(self) -> set[int]:
-        """The updates at which a phase of a schedule begins, as the schedules count them."""
-        schedulers = [(log, log.update.scheduler) for log in self._logs if log.update]
-        counted = [log for log, scheduler in schedulers if scheduler and scheduler.horizon.unit == "step"]
-        return {start for log in counted for start in log.phase_starts if start}
-
     # --- checkpoints ---
 
     def state(self) -> tuple[dict[str, Any], ...]:

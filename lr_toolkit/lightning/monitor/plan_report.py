@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lr_toolkit.lightning.checks.forecast import logged_updates
 from lr_toolkit.lightning.loggers.rows import PlanReport
 from lr_toolkit.lightning.monitor.start_report import schedule_text
 from lr_toolkit.optim import ScheduledLR
@@ -36,7 +37,7 @@ def plan_report(
     """
     table = "\n\n".join(report.text() for report in reports)
     beginning = f"{prefix}{'lr/' if names == 'stable' else 'lr-'}"
-    return PlanReport(_planned_lines(run_info, series), _config(run_info), table, beginning)
+    return PlanReport(_planned_lines(run_info, series), _config(run_info), table, beginning, _logged_steps(run_info))
 
 
 def _planned_lines(run_info: RunInfo, series: Iterable[SeriesName]) -> tuple[Line, ...]:
@@ -48,10 +49,34 @@ def _planned_lines(run_info: RunInfo, series: Iterable[SeriesName]) -> tuple[Lin
         if forecast.why_not or not forecast.is_on_axis or name.group >= forecast.lrs.shape[1]:
             continue
         last = len(forecast.updates) - 1
-        picked = np.unique(np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int))
+        thinned = np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int)
+        picked = np.union1d(
+            thinned, np.flatnonzero(np.isin(forecast.updates, _logged_updates(run_info, name.optimizer)))
+        )
         updates = (forecast.updates[picked] + before).tolist()
         lines.append(Line(name.name, planned=(updates, forecast.lrs[picked, name.group].tolist())))
     return tuple(lines)
+
+
+def _logged_steps(run_info: RunInfo) -> frozenset[int]:
+    """The points on the loggers' x axis at which the LRs of a run are going to be logged."""
+    before, optimizers = run_info.layout.before, range(len(run_info.optimizers))
+    return frozenset(update + before for optimizer in optimizers for update in _logged_updates(run_info, optimizer))
+
+
+def _logged_updates(run_info: RunInfo, optimizer: int) -> list[int]:
+    """The updates at the cadence of the loggers, and those at which a phase begins."""
+    if not run_info.layout.updates:
+        return []
+    starts = [phase.start for scheduler in _schedulers(run_info, optimizer) for phase in scheduler.phases]
+    return [*logged_updates(run_info.trainer, run_info.layout).tolist(), *starts]
+
+
+def _schedulers(run_info: RunInfo, optimizer: int) -> list[ScheduledLR]:
+    """The schedulers of ours per update, of an optimizer."""
+    configs = run_info.configs_of(run_info.optimizers[optimizer])
+    ours = [config.scheduler for config in configs if isinstance(config.scheduler, ScheduledLR)]
+    return [scheduler for scheduler in ours if scheduler.horizon.unit == "step"]
 
 
 def _config(run_info: RunInfo) -> dict[str, Any]:

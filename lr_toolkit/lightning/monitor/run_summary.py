@@ -29,16 +29,22 @@ class RunSummary:
         lines: the planned and the used LRs of each series; at least one was used.
         next_lrs: the LRs that the next update would use.
         updates: the number of updates on the loggers' x axis.
-        phases: the updates at which a phase of a schedule began.
+        title: the schedules.
+        phases: the updates at which a phase of a schedule began, with its name.
+        epochs: the first update of each epoch, if they are known.
     """
 
     lines: Sequence[Line]
     next_lrs: Sequence[float]
     updates: int
-    phases: Sequence[int]
+    title: str
+    phases: Sequence[tuple[int, str]]
+    epochs: Sequence[int]
 
     @classmethod
-    def of(cls, result: RunResult, phases: Sequence[int]) -> RunSummary | None:
+    def of(
+        cls, result: RunResult, *, title: str, phases: Sequence[tuple[int, str]], epochs: Sequence[int]
+    ) -> RunSummary | None:
         """The summary of a run, ``None`` if it used no LR."""
         planned = {line.name: line.planned for line in result.planned}
         lines = [
@@ -48,7 +54,7 @@ class RunSummary:
         if not any(lrs for _, lrs in (line.used for line in lines)):
             return None
         updates = max(position["step"] for position in result.positions) + 1
-        return cls(lines, tuple(result.next_lrs.values()), updates, phases)
+        return cls(lines, tuple(result.next_lrs.values()), updates, title, phases, epochs)
 
     def numbers(self) -> dict[str, float]:
         """The numbers by which runs are compared."""
@@ -65,7 +71,7 @@ class RunSummary:
         figure: Figure | None = None
         try:
             if path is not None or (wants_picture(trainer) and has_matplotlib()):
-                figure = draw(self.lines, title="Learning rate, planned and used", phases=self.phases)
+                figure = draw(self.lines, title=self.title, phases=self.phases, epochs=self.epochs)
             if path is not None and figure is not None:
                 save(figure, path)
         except Exception as error:  # the training is done, and its logs must not be lost for a picture

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.monitor.names import SeriesName
     from lr_toolkit.lightning.run_layout import RunLayout
 
-__all__ = ["is_shown", "schedule_text", "start_report"]
+__all__ = ["is_shown", "named_phases", "picture_title", "schedule_text", "start_report"]
 
 
 def is_shown(trainer: Trainer, table: bool | None) -> bool:
@@ -59,6 +59,29 @@ def schedule_text(configs: Sequence[Any]) -> str:
         )
         or "none"
     )
+
+
+def picture_title(trainer: Trainer) -> str:
+    """The schedules of a run, and what moves the learning rates beside them, in a line."""
+    configs = trainer.lr_scheduler_configs
+    rules = [config.scheduler.plateau for config in configs if isinstance(config.scheduler, ScheduledLR)]
+    gains = "".join(f", times the gain of {rule!r}" for rule in dict.fromkeys(rules) if rule is not None)
+    return f"{schedule_text(configs)}{gains}"
+
+
+def named_phases(trainer: Trainer) -> list[tuple[int, str]]:
+    """The updates at which the phases of the schedules begin, each with its name."""
+    schedulers = [
+        config.scheduler for config in trainer.lr_scheduler_configs if isinstance(config.scheduler, ScheduledLR)
+    ]
+    starts = {
+        (phase.start, phase.name)
+        for scheduler in schedulers
+        if scheduler.horizon.unit == "step"
+        for phase in scheduler.phases
+        if phase.start or len(scheduler.phases) > 1
+    }
+    return sorted(starts)
 
 
 def _facts(

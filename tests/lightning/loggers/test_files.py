@@ -236,7 +236,7 @@ def test_tensorboard(run: str, tmp_path: Path) -> None:
     assert [(step, {*tags}) for step, tags in events if tags] == [(x, happened.names) for x in happened.logged]
     for name in happened.names:
         used, planned = seen.Scalars(name), seen.Scalars(f"lr_plan/{name.removeprefix('lr/')}")
-        for points, wanted in ((used, happened.rows), (planned, happened.used)):
+        for points, wanted in ((used, happened.rows), (planned, happened.rows)):
             assert {point.step: point.value for point in points} == pytest.approx(
                 {x: row[name] for x, row in wanted.items()}, rel=1e-6
             )

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from torch.serialization import add_safe_globals
 
-from lr_toolkit.optim import GreedyLR, ReduceOnPlateau
+from lr_toolkit.optim.plateau import GreedyLR, ReduceOnPlateau
 from lr_toolkit.schedules import Duration, Horizon, Schedule
 from lr_toolkit.schedules.schedule import parse
 
