@@ -14,6 +14,7 @@ for _code, _title in (
     ("LR407", "The metric of a plateau was not logged in the first epoch"),
     ("LR511", "The updates of an optimizer cannot be noticed"),
     ("LR591", "The history of LRMonitor in the checkpoint is damaged"),
+    ("LR592", "A scheduler or an optimizer could not be checked"),
     ("LR701", "LRWarmup multiplies a schedule that warms up by itself"),
     ("LR702", "The learning rate was written to directly during a warmup ramp"),
     ("LR703", "A warmup ramp does not move in the replays of a CUDA graph"),

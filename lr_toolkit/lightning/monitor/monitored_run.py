@@ -165,13 +165,16 @@ class MonitoredRun:
         """Show the plan, log it, and warn of what would spoil the run."""
         trainer, settings, series = self._trainer, self._settings, self._logs.series
         run_info = RunInfo.of(trainer, self._module, self._logs.optimizers, self._pending.validated)
-        reports = start_report(run_info, series, notes_of(run_info))
-        if is_shown(trainer, settings.table):
-            for report in reports:
-                report.show()
-        plan = plan_report(run_info, series, reports, names=settings.names, prefix=settings.prefix)
-        self._planned, self._first_update = plan.lines, run_info.layout.before
-        log_plan(trainer, plan)
+        plan = None
+        with self._findings.unless_it_fails("shown"):
+            reports = start_report(run_info, series, notes_of(run_info))
+            if is_shown(trainer, settings.table):
+                for report in reports:
+                    report.show()
+            plan = plan_report(run_info, series, reports, names=settings.names, prefix=settings.prefix)
+            self._planned, self._first_update = plan.lines, run_info.layout.before
+        if plan is not None:
+            log_plan(trainer, plan)
         self._findings.check_before_training(run_info)
 
     def _follow_exchanges(self) -> None:
