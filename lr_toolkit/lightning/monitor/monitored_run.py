@@ -127,7 +127,10 @@ class MonitoredRun:
         return self.close()
 
     def fail(self) -> RunResult:
-        """Training was interrupted: log the last updates; an error in that does not hide the one that ended the run."""
+        """Training was interrupted: log the last updates; an error in that does not hide the one that ended the run.
+
+        No picture is drawn, which may take a minute: the emergency checkpoint is not written yet.
+        """
         try:
             self._log_last_updates()
             summary = self._summary()
