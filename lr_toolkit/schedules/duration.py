@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 import string
+from collections.abc import Callable
 from fractions import Fraction
 from typing import ClassVar, Literal, TypeAlias
 
@@ -75,13 +76,14 @@ class Duration(Immutable):
         self._set(amount=amount, unit=unit)
 
     @classmethod
-    def of(cls, value: DurationLike, call: str, name: str = "over") -> Duration:
+    def of(cls, value: DurationLike, call: str, name: str = "over", *, may_be_zero: bool = False) -> Duration:
         """Read ``value``, the argument ``name`` of ``call``.
 
         Args:
             value: what was given.
             call: the name of the function, for the error's message.
             name: the name of the argument, or a text with ``{}`` in the place of the value.
+            may_be_zero: whether zero is a length too, as for a warmup that is left out.
 
         Raises:
             ScheduleError: as the class.
@@ -95,7 +97,7 @@ share of the run, at=[..., 500] or at=[..., '500 steps'] for updates, at=[..., '
         """
         if isinstance(value, cls):
             return value
-        amount, unit = _read(value, call, name)
+        amount, unit = _read(value, call, name, may_be_zero=may_be_zero)
         duration = object.__new__(cls)
         cls._set(duration, amount=amount, unit=unit)
         return duration
@@ -114,8 +116,8 @@ share of the run, at=[..., 500] or at=[..., '500 steps'] for updates, at=[..., '
     def __repr__(self) -> str:
         return f"Duration({self.literal})"
 
-    def __reduce__(self) -> tuple[type[Duration], tuple[str]]:
-        return Duration, (str(self),)
+    def __reduce__(self) -> tuple[Callable[..., Duration], tuple[str, ...]]:
+        return (Duration, (str(self),)) if self.amount else (_zero, (str(self), "Duration"))
 
 
 DurationLike: TypeAlias = int | str | Duration
@@ -126,7 +128,12 @@ def optional_duration(value: DurationLike | None, call: str, name: str = "over")
     return None if value is None else Duration.of(value, call, name)
 
 
-def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
+def _zero(value: str, call: str) -> Duration:
+    """A duration that may be zero, as a plain function, which a pickle can name."""
+    return Duration.of(value, call, may_be_zero=True)
+
+
+def _read(value: object, call: str, name: str, *, may_be_zero: bool = False) -> tuple[Fraction, Unit]:
     """The amount and the unit in ``value``, the argument ``name`` of ``call``."""
 
     def refused(why: str, share: str = "5", steps: int = 500, epochs: int = 3) -> ScheduleError:
@@ -155,17 +162,17 @@ def _read(value: object, call: str, name: str) -> tuple[Fraction, Unit]:
             amount, unit = Fraction(operator.index(value)), "steps"  # type: ignore[arg-type]  # index() is the test
         except TypeError:
             raise refused("is not a duration") from None
-    for why, applies in _refusals(amount, unit, is_flag=isinstance(value, bool)).items():
+    for why, applies in _refusals(amount, unit, is_flag=isinstance(value, bool), may_be_zero=may_be_zero).items():
         if applies:
             raise refused(why)
     return amount, unit
 
 
-def _refusals(amount: Fraction, unit: Unit, *, is_flag: bool) -> dict[str, bool]:
+def _refusals(amount: Fraction, unit: Unit, *, is_flag: bool, may_be_zero: bool) -> dict[str, bool]:
     """For each reason to refuse an amount whether it applies."""
     return {
         "is not a duration": is_flag,
-        "must be more than zero": amount <= 0,
+        "must be zero or more" if may_be_zero else "must be more than zero": amount < 0 or not (amount or may_be_zero),
         "a step cannot be divided": unit == "steps" and amount.denominator > 1,
         "is more than the whole run": unit == "%" and amount > 100,
         "is longer than any run": amount >= ENDLESS,

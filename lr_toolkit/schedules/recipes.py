@@ -34,7 +34,7 @@ def wsd(
     The stable part can be made longer at any checkpoint, and a cooldown can branch from any checkpoint.
 
     Args:
-        warmup: how long to climb.
+        warmup: how long to climb; 0 for no warmup.
         decay: how long to cool down, 10 to 20 % of the run in practice.
         shape: the name of the cooldown's builder.
         end: the final level as a factor of the base LR.
@@ -54,5 +54,5 @@ def wsd(
             f"wsd(shape={shorten(shape)}): must be one of {', '.join(map(repr, COOLDOWNS))}. For another cooldown write the "
             "composition: warmup('5%') >> hold() >> polynomial(2.0, over='20%')."
         )
-    up, down = Duration.of(warmup, "wsd", "warmup"), Duration.of(decay, "wsd", "decay")
+    up, down = Duration.of(warmup, "wsd", "warmup", may_be_zero=True), Duration.of(decay, "wsd", "decay")
     return _climb(up) >> hold() >> COOLDOWNS[shape](end=end, over=down)

@@ -22,7 +22,8 @@ from typing import Any
 import fsspec
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
 
 from lr_toolkit import (
     Horizon,
@@ -34,6 +35,7 @@ from lr_toolkit import (
     ScheduleError,
     ScheduleWarning,
     configure_optimizers,
+    custom,
 )
 from lr_toolkit.lightning.monitor.history import History
 from tests.helpers.fits import Probe, fit
@@ -412,3 +414,150 @@ def test_what_belongs_to_a_run_is_copied_in_mid_fit(name: str, copied: Callable[
 
 class Silent(torch.optim.SGD):
     """An optimizer without hooks of the tests, which pickle cannot copy."""
+
+
+# --- no warmup ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("with_none", "without"),
+    [
+        ("warmup(0) >> cosine()", "cosine()"),
+        ("warmup('0%') >> cosine(end=0.1)", "cosine(end=0.1)"),
+        ("warmup('0 epochs', start=0.0) >> linear()", "linear()"),
+        ("wsd(0, '20%')", "hold() >> one_minus_sqrt(over='20%')"),
+        ("wsd('0%', 20)", "hold() >> one_minus_sqrt(over=20)"),
+    ],
+)
+def test_a_sweep_over_the_warmup_can_include_none(with_none: str, without: str) -> None:
+    """A warmup of zero updates is left out; its text is read, copied and saved as any other."""
+    schedule = Schedule.parse(with_none)
+    horizon = Horizon(100, 10)
+    timeline, expected = schedule.resolve(horizon), Schedule.parse(without).resolve(horizon)
+    steps = range(105)
+
+    assert timeline.values(steps).tolist() == expected.values(steps).tolist()
+    assert Schedule.parse(repr(schedule)) == schedule == pickle.loads(pickle.dumps(schedule))
+    assert not timeline.phases[0].warms_up
+    function = schedule >> custom(min, over=1)
+    assert copy.deepcopy(function) == function
+    first, second = (ScheduledLR(sgd([0.1]), with_none, horizon) for _ in range(2))
+    first.step(30)
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert second.get_last_lr() == first.get_last_lr()
+
+
+@pytest.mark.parametrize("over", [0, "0%", "0 epochs"])
+def test_a_ramp_of_no_update_is_none(over: Any) -> None:
+    """``LRWarmup(0)`` multiplies by 1, beside a schedule with a warmup too, and warns of nothing."""
+
+    def run(*callbacks: Callback) -> list[Any]:
+        net = Probe(lambda net: configure_optimizers(net.sgd(), "warmup(0) >> cosine()", net.trainer))
+        fit(net, *callbacks, batches=8)
+        return net.used
+
+    assert run(LRWarmup(over), LRMonitor()) == run()
+    assert run(LRWarmup(4)) != run()
+
+
+# --- a tracker that is down when the run fails -------------------------------------------------------------------------------------------
+
+
+class Down(Logger):
+    """A tracker that fails from the third batch on, in one of its methods or in all of them."""
+
+    def __init__(self, failing: str) -> None:
+        super().__init__()
+        self.failing = failing
+        self.is_down = False
+
+    def _answer(self, method: str) -> Any:
+        if self.is_down and self.failing in (method, "everything"):
+            raise ConnectionError(f"the tracker is down: {method}")
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        self._answer("name")
+        return "down"
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        self._answer("version")
+        return "1"
+
+    @property
+    def experiment(self) -> Any:
+        """Nothing."""
+        return self._answer("experiment")
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        """Write nothing."""
+        self._answer("log_metrics")
+
+    def log_hyperparams(self, params: Any, *args: Any) -> None:
+        """Write nothing."""
+        self._answer("log_hyperparams")
+
+
+class Fails(Callback):
+    """Brings the tracker down and ends the run at the third batch."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def on_train_batch_start(self, trainer: Any, net: Any, batch: Any, batch_idx: int) -> None:
+        """Raise."""
+        if batch_idx == 3:
+            trainer.logger.is_down = True
+            raise self.error
+
+
+@pytest.mark.needs("lightning>=2.6", "before it, ModelCheckpoint has no save_on_exception")
+@pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()], ids=["error", "interrupt"])
+@pytest.mark.parametrize("failing", ["log_metrics", "name", "experiment", "everything"])
+@pytest.mark.parametrize("schedule", ["cosine()", None])
+def test_a_tracker_that_is_down_hides_nothing(
+    failing: str, error: BaseException, schedule: str | None, tmp_path: Path
+) -> None:
+    """The original error arrives, the emergency checkpoint is written, and the ramp leaves the optimizer."""
+
+    def answer(net: Any) -> Any:
+        return configure_optimizers(net.sgd(), schedule, net.trainer) if schedule else net.sgd()
+
+    net = Probe(answer)
+    saved = ModelCheckpoint(tmp_path, save_on_exception=True)
+    callbacks = (LRMonitor(), LRWarmup(20, horizon=Horizon(100)), saved, Fails(error))
+    # Lightning turns an interrupt into the end of the program.
+    with pytest.raises((type(error), SystemExit), match="out of memory" if isinstance(error, Exception) else None):
+        fit(net, *callbacks, logger=Down(failing), enable_checkpointing=True, log_every_n_steps=1, batches=8)
+    (file,) = tmp_path.iterdir()
+    (lr,) = lrs(net.trainer.optimizers[0])
+    content = torch.load(file, weights_only=True)
+
+    assert content["global_step"] == 3
+    assert lr == pytest.approx(0.1 if schedule is None else 0.05 * (1 + math.cos(math.pi * 3 / 8)))
+    assert callbacks[0].history["step"] == [0, 1, 2]
+    assert hooks_of(net.trainer.optimizers[0]) == (3 if schedule else 1)  # of the probe, and two of the scheduler
+    assert content["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(lr)
+
+
+def test_a_ramp_that_cannot_be_ended_hides_nothing() -> None:
+    """If the groups have become what no ramp can leave, the original error arrives, with a line in the log."""
+
+    class Breaks(Fails):
+        def on_train_batch_start(self, trainer: Any, net: Any, batch: Any, batch_idx: int) -> None:
+            """Mix the kinds of LRs, and raise."""
+            if batch_idx == 3:
+                trainer.optimizers[0].param_groups[0]["lr"] = torch.tensor(0.1)
+                raise self.error
+
+    net = Probe(lambda net: net.sgd(), groups=2)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        fit(
+            net,
+            LRWarmup(20, horizon=Horizon(100)),
+            LRWarmup(9, groups=[0], horizon=Horizon(100)),
+            Breaks(RuntimeError("out of memory")),
+        )

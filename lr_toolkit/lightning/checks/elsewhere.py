@@ -21,6 +21,7 @@ for _code, _title in (
     ("LR523", "A schedule begins at a checkpoint in the middle of a run"),
     ("LR531", "scheduler.step() is called more often than optimizer.step()"),
     ("LR591", "The history of LRMonitor in the checkpoint is damaged"),
+    ("LR592", "A scheduler or an optimizer could not be checked"),
     ("LR701", "LRWarmup multiplies a schedule that warms up by itself"),
     ("LR702", "The learning rate was written to directly during a warmup ramp"),
     ("LR703", "A warmup ramp does not move in the replays of a CUDA graph"),

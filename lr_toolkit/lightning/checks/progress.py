@@ -133,7 +133,8 @@ class StepCounter:
 def steps_of(scheduler: Any) -> int | None:
     """How often a scheduler was stepped; of ours, the steps that counted. ``None`` if it does not say."""
     names = ["_step_count", "last_epoch"]
-    if unwrap(type(scheduler).step) is not LRScheduler.step:  # a step() of its own may not count as torch's does
+    step = getattr(type(scheduler), "step", None)  # a scheduler of the module's lr_scheduler_step may have none
+    if step is None or unwrap(step) is not LRScheduler.step:  # a step() of its own may not count as torch's does
         names.reverse()
     if isinstance(scheduler, ScheduledLR):
         names = ["last_epoch"]

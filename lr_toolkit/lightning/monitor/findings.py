@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
 
 from lr_toolkit.errors import ScheduleError
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.monitor.optimizer_log import OptimizerLog
 
 __all__ = ["RunFindings", "notes_of", "refuse_unknown_codes"]
+
+_log = logging.getLogger("lr_toolkit")
 
 
 def notes_of(run_info: RunInfo) -> list[str]:
@@ -63,27 +67,32 @@ class RunFindings:
 
     def check_before_training(self, run_info: RunInfo) -> None:
         """Report mistakes that can be seen before the first update."""
-        self._report(*check_before_training(run_info))
+        with self.unless_it_fails("checked"):
+            self._report(*check_before_training(run_info))
 
     def watch(self) -> None:
         """Count steps and updates from now on."""
-        self._runtime = RuntimeChecks(self._trainer, self._module, strict=self._strict)
+        with self.unless_it_fails("watched"):
+            self._runtime = RuntimeChecks(self._trainer, self._module, strict=self._strict)
 
     def watch_again(self) -> None:
         """Count those of optimizers and schedulers that were exchanged."""
         if self._runtime is not None:
             self._runtime.close()
+            self._runtime = None
             self.watch()
 
     def check(self, *, ended: bool = False) -> None:
         """Report what has shown since the last check."""
         if self._runtime is not None and not self._trainer.sanity_checking:
-            self._report(*self._runtime.check(self._trainer, ended=ended))
+            with self.unless_it_fails("checked"):
+                self._report(*self._runtime.check(self._trainer, ended=ended))
 
     def check_ranks(self) -> None:
         """Report what differs between ranks."""
         if self._runtime is not None:
-            self._report(*self._runtime.check_ranks(self._trainer))
+            with self.unless_it_fails("checked"):
+                self._report(*self._runtime.check_ranks(self._trainer))
 
     def check_update(self, log: OptimizerLog) -> None:
         """Report the first update that did not use the LR that its schedule planned.
@@ -122,6 +131,21 @@ class RunFindings:
             "the optimizer that it steps in an attribute, with the same param_groups."
         )
         self._report(Finding("LR511", text))
+
+    @contextmanager
+    def unless_it_fails(self, what: str) -> Iterator[None]:
+        """Report an error of a look at the run, which must not stop it; refusals, and warnings that are errors, are raised."""
+        try:
+            yield
+        except (ScheduleError, Warning):
+            raise
+        except Exception as error:
+            text = (
+                f"The optimizers and schedulers could not be {what} ({type(error).__name__}: {error}), so mistakes in them may go "
+                "unseen. Training and logging go on. Let the attributes of your optimizers and schedulers be readable."
+            )
+            _log.debug("A check failed.", exc_info=True)
+            self._report(Finding("LR592", text))
 
     def report_damaged_history(self) -> None:
         """Report a state of the monitor that cannot be read."""

@@ -128,7 +128,10 @@ class MonitoredRun:
         return self.close()
 
     def fail(self) -> RunResult:
-        """Training was interrupted: log the last updates; an error in that does not hide the one that ended the run."""
+        """Training was interrupted: log the last updates; an error in that does not hide the one that ended the run.
+
+        No picture is drawn, which may take a minute: the emergency checkpoint is not written yet.
+        """
         try:
             self._log_last_updates()
             summary = self._summary()
@@ -166,15 +169,18 @@ class MonitoredRun:
         """Show the plan, log it, and warn of what would spoil the run."""
         trainer, settings, series = self._trainer, self._settings, self._logs.series
         run_info = RunInfo.of(trainer, self._module, self._logs.optimizers, self._pending.validated)
-        reports = start_report(run_info, series, notes_of(run_info))
-        if is_shown(trainer, settings.table):
-            for report in reports:
-                report.show()
-        plan = plan_report(run_info, series, reports, names=settings.names, prefix=settings.prefix)
-        self._planned, self._first_update = plan.lines, run_info.layout.before
-        if run_info.layout.has_epochs:
-            self._epoch_starts = (run_info.layout.starts() + self._first_update).tolist()
-        log_plan(trainer, plan)
+        plan = None
+        with self._findings.unless_it_fails("shown"):
+            reports = start_report(run_info, series, notes_of(run_info))
+            if is_shown(trainer, settings.table):
+                for report in reports:
+                    report.show()
+            plan = plan_report(run_info, series, reports, names=settings.names, prefix=settings.prefix)
+            self._planned, self._first_update = plan.lines, run_info.layout.before
+            if run_info.layout.has_epochs:
+                self._epoch_starts = (run_info.layout.starts() + self._first_update).tolist()
+        if plan is not None:
+            log_plan(trainer, plan)
         self._findings.check_before_training(run_info)
 
     def _follow_exchanges(self) -> None:

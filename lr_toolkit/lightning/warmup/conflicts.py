@@ -52,7 +52,7 @@ def warn_of_warmups(spec: RampSpec, schedulers: Iterable[Any]) -> None:
 
 def _warms_up(scheduler: Any) -> bool:
     if isinstance(scheduler, ScheduledLR):
-        return scheduler.schedule.phases[0].warms_up
+        return any(phase.warms_up for phase in scheduler.timeline.phases[:1])  # one without an update is not among them
     if isinstance(scheduler, OneCycleLR):  # which calls the LR that it starts from the initial one
         return True
     groups = scheduler.optimizer.param_groups

@@ -51,7 +51,7 @@ class RampSpec:
             ScheduleError: for an argument out of range, or arguments that contradict each other.
         """
         spec = cls(
-            None if over is None else Duration.of(over, "LRWarmup"),
+            None if over is None else Duration.of(over, "LRWarmup", may_be_zero=True),
             None if start is None else _factor(start),
             shape,
             interval,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["LRWarmup"]
 
 _FORMAT = 1
+_log = logging.getLogger("lr_toolkit")
 
 
 @final
@@ -64,7 +66,8 @@ class LRWarmup(Callback):
     has to begin after the ramp.
 
     Args:
-        over: how long the ramp lasts: ``"500 steps"``, ``"5%"``, ``"2 epochs"``. Not given for the untuned shapes.
+        over: how long the ramp lasts: ``"500 steps"``, ``"5%"``, ``"2 epochs"``; 0 for no ramp. Not given for the untuned
+            shapes.
         start: the factor of the first update, from 0 to 1; ``None`` for the shape's own. Not given for the exponential and
             the untuned shapes.
         shape: a name of the table.
@@ -173,13 +176,16 @@ class LRWarmup(Callback):
 
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        self._end()
+        try:
+            self._end()
+        except Exception:  # the error that ended the run must arrive, and the emergency checkpoint be written
+            _log.warning("LRWarmup could not be taken off the optimizers of the interrupted run.", exc_info=True)
 
     def _end(self) -> None:
         if self._run is not None:
             self._state = self.state_dict()
-            self._run.end()
-            self._run = None
+            run, self._run = self._run, None
+            run.end()
 
     # --- checkpoints ------------------------------------------------------------------------------------------------------
 

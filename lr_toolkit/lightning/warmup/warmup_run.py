@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.lightning._compat import optimizer_list
@@ -56,11 +57,12 @@ class WarmupRun:
                 ramp.end()
 
     def end(self) -> None:
-        """Leave nothing of the ramps behind."""
-        for ramp in self.ramps:
-            ramp.end()
-        if self._take_exemption_back is not None:
-            self._take_exemption_back()
+        """Leave nothing of the ramps behind, even if one of them cannot be ended."""
+        with ExitStack() as ends:
+            if self._take_exemption_back is not None:
+                ends.callback(self._take_exemption_back)
+            for ramp in self.ramps:
+                ends.callback(ramp.end)
 
     def enter_epoch(self, epoch: int) -> None:
         """Move to the epoch that begins next, with the optimizers and schedulers that there are now."""

@@ -58,7 +58,8 @@ def warmup(over: DurationLike, *, start: float | None = None) -> Schedule:
     No update is wasted at an LR of zero, and update W, the first after the warmup, is the first at the peak.
 
     Args:
-        over: how long the warmup lasts; a share that rounds to no update at all is left out.
+        over: how long the warmup lasts. 0, or a share that rounds to no update at all, leaves it out, so that a sweep over the
+            warmup can include none.
         start: the factor of the first update, from 0 to 1. ``start=0.0`` gives transformers' sequence 0, 1/W, 2/W, ...
 
     Raises:
@@ -74,4 +75,4 @@ def warmup(over: DurationLike, *, start: float | None = None) -> Schedule:
     Reference:
         Goyal et al. 2017, https://arxiv.org/abs/1706.02677; NeMo starts at 1/(W+1) too.
     """
-    return Schedule((Warmup(Duration.of(over, "warmup"), start=start),))
+    return Schedule((Warmup(Duration.of(over, "warmup", may_be_zero=True), start=start),))
