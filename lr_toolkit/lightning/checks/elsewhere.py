@@ -11,6 +11,7 @@ def noticed_elsewhere(*_: object) -> str:
 
 
 for _code, _title in (
+    ("LR231", "An epoch has another number of batches on each rank"),
     ("LR511", "The updates of an optimizer cannot be noticed"),
     ("LR521", "An epoch has fewer batches than its dataloader promised"),
     ("LR522", "The run gets longer after its schedule has ended"),

@@ -242,6 +242,9 @@ def long_horizon(info: RunInfo) -> Iterator[str]:
         scheduler = stepped.scheduler
         if not isinstance(scheduler, ScheduledLR) or scheduler.run_length is not None:
             continue
+        is_kept = scheduler.last_epoch > 0 and info.trainer.ckpt_path is None  # from an earlier fit
+        if is_kept or info.trainer.reload_dataloaders_every_n_epochs:  # type: ignore[attr-defined]  # its data connector sets it
+            continue  # the length of the run is not the one that its beginning shows
         given = scheduler.horizon
         if (given.unit, 1) == (stepped.interval, stepped.frequency) and given.steps > 2 * stepped.steps:
             yield (
