@@ -60,8 +60,9 @@ def scheduler_config(
         horizon: the length of the run, in place of the Trainer's.
         on_change: how to go on from a checkpoint that was saved under another plan: ``"error"``, ``"replan"``, ``"keep"``,
             ``"stretch"``, ``"continue"`` or ``"restart"``, as for ``ScheduledLR``; and if the length of the run changes on the way,
-            where the default spreads what is left of the schedule over what is left of the run. Resuming with a different number of devices, batch size or
-            accumulation needs no decision: the rest of the schedule is rescaled to the remaining updates.
+            where the default spreads what is left of the schedule over what is left of the run. Resuming with a different
+            number of devices, batch size or accumulation needs no decision: the rest of the schedule is rescaled to the
+            remaining updates.
         rewarm: the length of a second warmup after such a change.
 
     Returns:

@@ -70,7 +70,7 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
 
 def takes_no_update(trainer: Trainer) -> bool:
     """Whether a limit of 0 lets the Trainer take no update at all, which Lightning allows."""
-    limit: float = trainer.limit_train_batches  # type: ignore[attr-defined]  # its data connector sets it
+    limit: float = trainer.limit_train_batches
     return 0 in (trainer.max_epochs, trainer.max_steps, limit)
 
 
