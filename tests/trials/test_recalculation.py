@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -600,6 +601,16 @@ def test_a_schedule_that_needs_no_end(text: str) -> None:
     assert endless.used == limited.used
     assert len(endless.used) == 20
     assert monitor.findings == ()
+
+
+@pytest.mark.parametrize("limits", [{"max_epochs": 10**6}, {"max_epochs": -1, "max_steps": 10**7}])
+def test_the_start_does_not_depend_on_the_number_of_epochs(limits: dict[str, int]) -> None:
+    """A run of millions of one-batch epochs starts with LRMonitor as fast as any other: its epochs are not walked through."""
+    module = Module("warmup('1%') >> cosine()")
+    began = time.process_time()
+    runs.trainer(**limits, callbacks=[LRMonitor(), Stop(1)]).fit(module, loader(1))
+
+    assert time.process_time() - began < 2.0
 
 
 @pytest.mark.parametrize("text", ["cosine()", "warmup('5%') >> hold()", "hold() >> linear(over=5)"])
