@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import torch
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.lightning._compat import has_whole_gradients, trial_cause
-from lr_toolkit.lightning.plateau_reader import attach_plateau
-from lr_toolkit.lightning.run import horizon_of, takes_no_update
+from lr_toolkit.lightning.plateau_reader import attach_plateau, gathered
+from lr_toolkit.lightning.run import facts_at_fit_start, horizon_of, set_up_dataloader, takes_no_update
 from lr_toolkit.lightning.run_follower import follow_run
 from lr_toolkit.lightning.run_length import TrainerRunLength
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
+from lr_toolkit.schedules.same_history import same_history
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -27,6 +30,9 @@ __all__ = ["TooLong", "configure_optimizers", "scheduler_config"]
 _UNSET_EPOCHS = 1000
 
 TooLong: TypeAlias = Literal["error", "cut"]
+
+_ENDLESS = 10**9  # the horizon of a run without an end: more updates than any run takes
+_MOST_EDGES = 1000  # per million updates: a schedule may be asked for all of its edges
 
 
 _ANSWERS = {
@@ -52,8 +58,9 @@ def scheduler_config(
 ) -> LRSchedulerConfigType:
     """Lightning's ``lr_scheduler`` dict for a schedule, with every key set.
 
-    The Trainer tells the length of the run. ``frequency`` stays 1: Lightning counts it in batches within an epoch, and
-    durations are clearer.
+    The Trainer tells the length of the run, and the schedule is recalculated if that changes on the way. ``frequency`` stays 1:
+    Lightning counts it in batches within an epoch, and durations are clearer. Under manual optimization the scheduler moves by
+    itself, with each update of its optimizer or each epoch, and a ``step()`` changes nothing.
 
     Args:
         optimizer: the optimizer whose parameter groups follow the schedule, each from its own base LR.
@@ -67,8 +74,10 @@ def scheduler_config(
         name: the curve's name in the logs.
         horizon: the length of the run, in place of the Trainer's.
         on_change: how to go on from a checkpoint that was saved under another plan: ``"error"``, ``"replan"``, ``"keep"``,
-            ``"stretch"`` or ``"continue"``, as for ``ScheduledLR``. Resuming with a different number of devices, batch size or
-            accumulation needs no decision: the rest of the schedule is rescaled to the remaining updates.
+            ``"stretch"``, ``"continue"`` or ``"restart"``, as for ``ScheduledLR``; and if the length of the run changes on the way,
+            where the default spreads what is left of the schedule over what is left of the run. Resuming with a different
+            number of devices, batch size or accumulation needs no decision: the rest of the schedule is rescaled to the
+            remaining updates.
         rewarm: the length of a second warmup after such a change.
         too_long: what to do with a schedule that is longer than the run: ``"error"`` refuses it, ``"cut"`` trains on its
             beginning, with a warning. A trial always cuts it: ``fast_dev_run``, ``overfit_batches``, or a
@@ -106,13 +115,16 @@ def scheduler_config(
     if interval == "epoch":
         _refuse_updates(schedule, plateau, rewarm)
     run = _length(schedule, trainer, interval, horizon)
+    batches = None
+    if horizon is None and trainer is not None:
+        run, batches = _agreed(trainer, run)
     length = _fitting(
         schedule, run, trainer, "too_long='cut'" if too_long == "cut" else "", is_given=horizon is not None
     )
     scheduler = ScheduledLR(optimizer, schedule, length, plateau=plateau, on_change=on_change, rewarm=rewarm)
     scheduler.is_cut = length != run
-    if horizon is None and trainer is not None:
-        scheduler.run_length = TrainerRunLength(trainer, length, is_cut=scheduler.is_cut)
+    if horizon is None and trainer is not None and not _is_endless(trainer):
+        scheduler.run_length = TrainerRunLength(trainer, length, batches, is_cut=scheduler.is_cut)
     # Lightning steps the optimizer even if training_step returned None. A sharded optimizer may hold no gradient on some rank,
     # and all ranks must count alike.
     scheduler.needs_gradient = has_whole_gradients(trainer)
@@ -198,6 +210,8 @@ def _length(
             )
         if takes_no_update(trainer):
             return _any_length(schedule, interval)
+        if _is_endless(trainer) and (endless := _endless(schedule, trainer, interval)) is not None:
+            return endless
         run = horizon_of(trainer, interval)
         if trainer.max_epochs == _UNSET_EPOCHS and trainer.max_steps == -1:
             warn(
@@ -218,6 +232,46 @@ def _length(
             f"horizon=Horizon(steps={horizon.steps}, unit={interval!r})."
         )
     return horizon
+
+
+def _agreed(trainer: Trainer, length: Horizon) -> tuple[Horizon, int | None]:
+    """The horizon of the first rank, with its batches of an epoch, if those of the ranks differ; every rank has to call this."""
+    if trainer.world_size == 1:
+        return length, None
+    batches = [number for number, _ in gathered(trainer, torch.tensor(float(trainer.fit_loop.max_batches)))]
+    if len(set(batches)) == 1:
+        return length, None
+    agreed: Horizon = trainer.strategy.broadcast(length)
+    if trainer.is_global_zero:
+        numbers = ", ".join(f"{number:g}" for number in batches)
+        warn(
+            "LR231",
+            f"An epoch has another number of batches on each rank ({numbers}). All ranks follow the schedule of the first, on "
+            f"{agreed!r}, so that their learning rates are equal. Give all ranks the same number: "
+            f"Trainer(limit_train_batches={min(batches):g}).",
+        )
+    return agreed, None if math.isinf(batches[0]) else int(batches[0])
+
+
+def _is_endless(trainer: Trainer) -> bool:
+    """Whether no number of epochs or updates ends the run."""
+    return trainer.max_epochs == -1 and trainer.max_steps == -1
+
+
+def _endless(schedule: Schedule, trainer: Trainer, interval: Literal["step", "epoch"]) -> Horizon | None:
+    """A horizon without an end in sight, if the schedule does not depend on the end."""
+    facts = facts_at_fit_start(trainer)
+    if interval == "step":
+        set_up_dataloader(trainer)
+        facts = facts_at_fit_start(trainer)
+    per_epoch = None if interval == "epoch" or math.isinf(facts.batches) else facts.updates_in(facts.epoch)
+    try:
+        short, long = (schedule.resolve(Horizon(steps, per_epoch, interval)) for steps in (10**6, 2 * 10**6))
+    except ScheduleError:
+        return None
+    if len(short.edges) > _MOST_EDGES or not same_history(short, long, short.steps):
+        return None
+    return Horizon(_ENDLESS, per_epoch, interval)
 
 
 def _refuse_updates(schedule: Schedule, plateau: MetricRule | None, rewarm: DurationLike | None) -> None:

@@ -18,7 +18,6 @@ from lr_toolkit.optim import MetricRule, OnChange
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
 
 if TYPE_CHECKING:
-    from lightning.pytorch import Trainer
     from torch.optim import Optimizer
 
 __all__ = ["ScheduleMixin", "find_schedule", "find_setting"]
@@ -204,11 +203,3 @@ def _refuse_similar_name(module: ScheduleMixin, name: str, setting: _Setting) ->
 
 def _hyperparameters(module: Any) -> Mapping[str, Any]:
     return getattr(module, "hparams", {})
-
-
-def _trainer_of(module: Any) -> Trainer | None:
-    """The Trainer of a LightningModule; ``None`` if it has none. A module with ``horizon`` needs none."""
-    try:
-        return module.trainer  # type: ignore[no-any-return]  # LightningModule's, which comes after this class
-    except RuntimeError:
-        return None

@@ -31,9 +31,9 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
     It follows from ``max_epochs``, ``max_steps``, the training dataloader, ``limit_train_batches``,
     ``accumulate_grad_batches`` (the last, shorter accumulation of an epoch counts), ``GradientAccumulationScheduler`` (exactly,
     epoch by epoch) and the number of devices. Early stopping and ``max_time`` may end the run earlier, as may ``max_epochs``
-    beside ``max_steps`` if the dataloader has no length. A dataloader that is reloaded is assumed to keep its length. Under
-    manual optimization one update of each optimizer per batch is assumed. If there are several optimizers and ``max_steps``,
-    which counts the updates of all of them, ends the run, pass ``horizon=``.
+    beside ``max_steps`` if the dataloader has no length. A dataloader that is reloaded is assumed to keep its length, and under
+    manual optimization one update of each optimizer per batch is assumed: the helpers recalculate their schedules as soon as the
+    run shows something else.
 
     Call it in ``configure_optimizers``. The helpers of this package do that for you.
 

@@ -82,6 +82,19 @@ class RunLayout:
         lengths[: len(whole)] = whole[: self.epochs]
         return np.cumsum(lengths) - lengths
 
+    def start_of(self, epoch: int) -> int:
+        """The first update of ``epoch``, or the end of the run for a later epoch. The work does not grow with the number of epochs."""
+        whole = self._whole_epochs()
+        later = max(epoch - len(whole), 0) * whole[-1]
+        return min(sum(whole[:epoch]) + later, self.updates)
+
+    @property
+    def equal_length(self) -> int | None:
+        """The updates of an epoch, if all of them are equal."""
+        whole = self._whole_epochs()
+        is_equal = len(set(whole[: self.epochs])) == 1 and whole[0] * self.epochs == self.updates
+        return whole[0] if is_equal else None
+
     def lengths(self) -> Iterator[int]:
         """The updates of each epoch in turn. The last may be cut short."""
         return (end - start for start, end in pairwise([*self.starts().tolist(), self.updates]))

@@ -43,7 +43,8 @@ class TrainerRunLength:
         if horizon.unit == "epoch" and may_resume(trainer):
             set_up_dataloader(trainer)
         facts = facts_at_fit_start(trainer)
-        self._promised, self._agreed, self._measured = facts.batches, batches, batches
+        facts = facts if batches is None else replace(facts, batches=batches)
+        self._promised, self._agreed, self._measured = trainer.fit_loop.max_batches, batches, batches
         self._pace: Pace | None = None
         self._pace_from = self._counts(0)
         self._record = _record(facts, horizon, facts.epoch)
@@ -76,7 +77,7 @@ class TrainerRunLength:
 
     def horizon_after(self, record: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
         """The horizon of the resumed run, ``taken`` steps into the horizon ``saved`` of the run of ``record``."""
-        facts = read_run_facts(self._trainer)
+        facts = self._facts()
         if self._is_cut or (self._is_same_run(record) and not facts.is_off_plan):
             return saved
         return horizon_with_past(facts, saved, taken, behind=record.get("behind", 0))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,8 +21,9 @@ from lightning.pytorch.callbacks import BatchSizeFinder, ModelCheckpoint
 from torch.optim import SGD
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from lr_toolkit import LRMonitor, ScheduleWarning, configure_optimizers
+from lr_toolkit import Horizon, LRMonitor, ScheduleError, ScheduleWarning, configure_optimizers
 from tests.helpers import runs
+from tests.helpers.script import run_script
 
 EPOCHS, BATCHES = 3, 8
 
@@ -571,9 +574,10 @@ def test_a_run_that_takes_no_update_is_no_mistake(limit: str, interval: Any) -> 
     assert module.used == []
 
 
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`", "ignore:You're resuming from a checkpoint")
 def test_epochs_of_another_length_under_max_steps(tmp_path: Path) -> None:
     """A resume with fewer ranks makes longer epochs: the updates that are left are those that were planned."""
-    text = "warmup('1 epoch') >> hold() >> linear(over='1 epoch')"
+    text = "linear(over='6 epochs')"
     whole, first, second = Module(text), Module(text), Module(text)
     runs.trainer(max_epochs=-1, max_steps=24).fit(whole, loader(4))
     saver = ModelCheckpoint(tmp_path, every_n_train_steps=10)
@@ -582,6 +586,70 @@ def test_epochs_of_another_length_under_max_steps(tmp_path: Path) -> None:
     runs.trainer(**options).fit(second, loader(8), ckpt_path=saver.best_model_path)
 
     assert first.used + second.used == whole.used
+
+
+@pytest.mark.parametrize(
+    "text", ["warmup(5) >> hold()", "warmup('1 epoch') >> cosine(over=10)", "multistep(at=[3, 6])"]
+)
+def test_a_schedule_that_needs_no_end(text: str) -> None:
+    """A run without an end is no mistake if nothing in the schedule depends on its end."""
+    endless, limited = Module(text), Module(text)
+    monitor = LRMonitor()
+    runs.trainer(max_epochs=-1, callbacks=[monitor, Stop(20)]).fit(endless, loader())
+    runs.trainer(max_epochs=10, callbacks=[Stop(20)]).fit(limited, loader())
+
+    assert endless.used == limited.used
+    assert len(endless.used) == 20
+    assert monitor.findings == ()
+
+
+@pytest.mark.parametrize("limits", [{"max_epochs": 10**6}, {"max_epochs": -1, "max_steps": 10**7}])
+def test_the_start_does_not_depend_on_the_number_of_epochs(limits: dict[str, int]) -> None:
+    """A run of millions of one-batch epochs starts with LRMonitor as fast as any other: its epochs are not walked through."""
+    module = Module("warmup('1%') >> cosine()")
+    began = time.process_time()
+    runs.trainer(**limits, callbacks=[LRMonitor(), Stop(1)]).fit(module, loader(1))
+
+    assert time.process_time() - began < 2.0
+
+
+@pytest.mark.parametrize("text", ["cosine()", "warmup('5%') >> hold()", "hold() >> linear(over=5)"])
+def test_a_schedule_that_needs_an_end(text: str) -> None:
+    """It is refused in a run without one, as before."""
+    with pytest.raises(ScheduleError, match="it trains without end"):
+        runs.trainer(max_epochs=-1).fit(Module(text), loader())
+
+
+@pytest.mark.parametrize("text", [None, "Horizon"])
+def test_a_reloaded_loader_gets_no_opposite_advice(text: str | None) -> None:
+    """With ``horizon=`` for epochs of other lengths, or without it, nothing is warned of, and the decay ends with the run."""
+    module = Growing(**({"horizon": Horizon(55, [5, 10, 20, 20])} if text else {}))
+    monitor = LRMonitor()
+    runs.trainer(max_epochs=4, reload_dataloaders_every_n_epochs=1, callbacks=[monitor]).fit(module)
+
+    assert monitor.findings == ()
+    assert len(module.used) == 55
+    assert module.used[-1] < 0.05
+
+
+def test_ranks_whose_epochs_differ_follow_one_schedule(tmp_path: Path) -> None:
+    """All ranks use the LRs of the first, which says so; the advice that it gives is quiet."""
+    run_script("tests.helpers.uneven_ranks", tmp_path)
+    reports = {path.stem: json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.json")}
+
+    assert reports["uneven-0"]["lrs"] == reports["uneven-1"]["lrs"]
+    assert reports["even-0"]["lrs"] == reports["even-1"]["lrs"] != reports["uneven-0"]["lrs"]
+    (finding,) = reports["uneven-0"]["findings"]
+    assert re.match(r"LR231: .*\(8, 6\).*Trainer\(limit_train_batches=6\)", finding)
+    assert all(not reports[name]["findings"] for name in ("uneven-1", "even-0", "even-1"))
+
+
+class Growing(Module):
+    """Reloads a longer dataloader for each epoch."""
+
+    def train_dataloader(self) -> Any:
+        """The one of this epoch."""
+        return loader([5, 10, 20, 20][self.current_epoch])
 
 
 class Stop(L.Callback):

@@ -11,6 +11,7 @@ def noticed_elsewhere(*_: object) -> str:
 
 
 for _code, _title in (
+    ("LR231", "An epoch has another number of batches on each rank"),
     ("LR261", "A schedule that is longer than the run is cut"),
     ("LR262", "The run has 1000 epochs, which may be Lightning's default"),
     ("LR265", "Nothing hands the metric to the plateau of a plain loop"),

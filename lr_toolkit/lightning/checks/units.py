@@ -250,6 +250,9 @@ def long_horizon(info: RunInfo) -> Iterator[str]:
         scheduler = stepped.scheduler
         if not isinstance(scheduler, ScheduledLR) or scheduler.run_length is not None or scheduler.is_cut:
             continue
+        is_kept = scheduler.last_epoch > 0 and info.trainer.ckpt_path is None  # from an earlier fit
+        if is_kept or info.trainer.reload_dataloaders_every_n_epochs:  # type: ignore[attr-defined]  # its data connector sets it
+            continue  # the length of the run is not the one that its beginning shows
         given = scheduler.horizon
         if len(set(given.epoch_steps or ())) > 1 and given.epochs == info.layout.epochs:
             continue  # epochs of several lengths, of which the Trainer knows the first alone

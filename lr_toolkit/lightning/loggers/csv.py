@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import fsspec  # type: ignore[import-untyped]  # it brings no types
+import fsspec
 from typing_extensions import override
 
 from lr_toolkit.lightning.loggers.adapter import LoggerAdapter

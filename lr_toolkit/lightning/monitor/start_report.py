@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from lr_toolkit.lightning._compat import callbacks_of, is_a
@@ -130,11 +131,11 @@ def _epochs(layout: RunLayout) -> str:
     """The epochs that make up the updates, if they are known."""
     if not layout.has_epochs:
         return ""
-    lengths = list(layout.lengths())
-    if len(set(lengths)) == 1:
-        return f" = {plural(len(lengths), 'epoch')} x {count(lengths[0])}"
-    shown = " + ".join(count(length) for length in lengths[:4]) + (" + ..." if len(lengths) > 4 else "")
-    return f" = {shown} in {plural(len(lengths), 'epoch')}"
+    if layout.equal_length is not None:
+        return f" = {plural(layout.epochs, 'epoch')} x {count(layout.equal_length)}"
+    ends = [layout.start_of(epoch) for epoch in range(min(layout.epochs, 4) + 1)]
+    shown = " + ".join(count(end - start) for start, end in pairwise(ends)) + (" + ..." if layout.epochs > 4 else "")
+    return f" = {shown} in {plural(layout.epochs, 'epoch')}"
 
 
 def _has_phases(scheduler: ScheduledLR) -> bool:
@@ -149,6 +150,6 @@ def _phase_table(scheduler: ScheduledLR, layout: RunLayout) -> Table:
         epoch = float(horizon.epoch_at(Fraction(phase.start))) if horizon.epoch_steps else math.nan
         update = phase.start
         if horizon.unit == "epoch":
-            update = sum(length for number, length in enumerate(layout.lengths()) if number < phase.start)
+            update = layout.start_of(phase.start)
         rows.append((phase.text, count(update), "" if math.isnan(epoch) else f"{epoch:.2f}"))
     return Table(("phase", ">from update", ">epoch"), tuple(rows))

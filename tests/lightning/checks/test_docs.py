@@ -14,6 +14,7 @@ from lr_toolkit import ScheduleWarning, list_checks
 
 PAGE = Path(__file__).parents[3] / "docs" / "checks.md"
 NOT_RUN = {
+    "LR231": "needs two ranks: test_recalculation.py",
     "LR503": "needs two ranks: test_running.py",
     "LR703": "needs a GPU: test_warmup.py",
     "LR706": "needs a GPU: test_gpu.py",
