@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import Any, final
 from weakref import WeakKeyDictionary, WeakSet
 
 from torch.optim import Optimizer
 
 from lr_toolkit.errors import warn
 
-if TYPE_CHECKING:
-    from lr_toolkit.optim.scheduled_lr import ScheduledLR
-
 __all__ = ["IdleSteps", "schedulers_on"]
 
 _UPDATES = 3  # in a row; a GradScaler does not skip every second update
 _CALLS = 17  # for one update; a GradScaler of 65536 skips sixteen until it is at 1
 
-_schedulers: WeakKeyDictionary[Optimizer, WeakSet[ScheduledLR]] = WeakKeyDictionary()
+_schedulers: WeakKeyDictionary[Optimizer, WeakSet[Any]] = WeakKeyDictionary()
 
 
-def schedulers_on(optimizer: Optimizer) -> WeakSet[ScheduledLR]:
+def schedulers_on(optimizer: Optimizer) -> WeakSet[Any]:
     """The schedulers of this package that were made for ``optimizer`` and are alive; a new one adds itself."""
     return _schedulers.setdefault(optimizer, WeakSet())
 
