@@ -577,11 +577,11 @@ def test_a_run_that_takes_no_update_is_no_mistake(limit: str, interval: Any) -> 
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`", "ignore:You're resuming from a checkpoint")
 def test_epochs_of_another_length_under_max_steps(tmp_path: Path) -> None:
     """A resume with fewer ranks makes longer epochs: the updates that are left are those that were planned."""
-    text = "linear(over='6 epochs')"
+    text = "linear(over='3 epochs', end=0.1) >> hold()"
     whole, first, second = Module(text), Module(text), Module(text)
-    runs.trainer(max_epochs=-1, max_steps=24).fit(whole, loader(4))
+    runs.trainer(max_epochs=-1, max_steps=32).fit(whole, loader(4))
     saver = ModelCheckpoint(tmp_path, every_n_train_steps=10)
-    options = {"max_epochs": -1, "max_steps": 24}
+    options = {"max_epochs": -1, "max_steps": 32}
     runs.trainer(**options, enable_checkpointing=True, callbacks=[saver, Stop(10)]).fit(first, loader(4))
     runs.trainer(**options).fit(second, loader(8), ckpt_path=saver.best_model_path)
 

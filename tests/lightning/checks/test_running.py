@@ -46,12 +46,12 @@ def ours_per_epoch(net: Probe, optimizer: Any) -> Any:
     return configure_optimizers(optimizer, cosine(), net.trainer, interval="epoch")["lr_scheduler"]
 
 
-def by_hand(net: Probe, optimizer: Any) -> Any:
+def self_made(net: Probe, optimizer: Any) -> Any:
     """A scheduler of this package that the user made, so that the helper does not step it."""
     return {"scheduler": ScheduledLR(optimizer, cosine(), horizon_of(net.trainer)), "interval": "step"}
 
 
-def by_hand_per_epoch(net: Probe, optimizer: Any) -> Any:
+def self_made_per_epoch(net: Probe, optimizer: Any) -> Any:
     """The same, once per epoch."""
     return {"scheduler": ScheduledLR(optimizer, cosine(), horizon_of(net.trainer, "epoch")), "interval": "epoch"}
 
@@ -143,8 +143,8 @@ def restarts(net: Probe, optimizer: Any) -> Any:
 
 
 NEVER = [
-    (by_hand, 4, 1, "ScheduledLR was never stepped in 8 updates of its optimizer"),
-    (by_hand_per_epoch, 4, 1, "ScheduledLR was never stepped in 8 updates"),
+    (self_made, 4, 1, "ScheduledLR was never stepped in 8 updates of its optimizer"),
+    (self_made_per_epoch, 4, 1, "ScheduledLR was never stepped in 8 updates"),
     (cosine_of(32), 4, 1, "CosineAnnealingLR was never stepped in 8 updates"),
     (declared, 4, 1, "ExponentialLR was never stepped in 8 updates"),
     (restarts, 4, 1, "CosineAnnealingWarmRestarts was never stepped in 8 updates"),
@@ -176,8 +176,8 @@ def test_a_scheduler_that_nobody_steps(make: Make, epochs: int, epoch: int | Non
         (ours, "step", 1),
         (ours_per_epoch, "never", 1),
         (ours_per_epoch, "epoch", 1),
-        (by_hand, "step", 1),
-        (by_hand_per_epoch, "epoch", 1),
+        (self_made, "step", 1),
+        (self_made_per_epoch, "epoch", 1),
         (cosine_of(32), "step", 1),
         (cosine_of(4), "epoch", 1),
         (declared, "step", 1),
@@ -207,14 +207,14 @@ def test_several_updates_in_a_batch_are_one_step_of_the_schedule() -> None:
             self._move()
 
     monitor = LRMonitor(strict=True)
-    fit(Critic(answer_of(by_hand)), monitor, max_epochs=4)
+    fit(Critic(answer_of(self_made)), monitor, max_epochs=4)
 
     assert monitor.findings == ()
 
 
 def test_a_schedule_per_update_that_is_stepped_per_epoch() -> None:
     """Our scheduler knows what it counts: one step per epoch is too few."""
-    net = Manual(answer_of(by_hand))
+    net = Manual(answer_of(self_made))
     net.when = "epoch"
     with pytest.warns(ScheduleWarning, match="LR501: ScheduledLR was stepped 1 time in 8 updates"):
         fit(net, LRMonitor(), max_epochs=3)
@@ -223,7 +223,7 @@ def test_a_schedule_per_update_that_is_stepped_per_epoch() -> None:
 def test_validation_is_soon_enough() -> None:
     """In a long epoch the warning comes at the first validation."""
     with pytest.warns(ScheduleWarning, match="LR501: ScheduledLR was never stepped in 2 updates"):
-        fit(Manual(answer_of(by_hand)), LRMonitor(), validate=True, val_check_interval=2)
+        fit(Manual(answer_of(self_made)), LRMonitor(), validate=True, val_check_interval=2)
 
 
 def test_strict_raises_where_ours_is_never_stepped() -> None:
@@ -231,7 +231,7 @@ def test_strict_raises_where_ours_is_never_stepped() -> None:
     with pytest.raises(
         ScheduleError, match=r"LRMonitor\(strict=True\): LR501: ScheduledLR was never stepped in 8 updates"
     ):
-        fit(Manual(answer_of(by_hand)), LRMonitor(strict=True), max_epochs=3)
+        fit(Manual(answer_of(self_made)), LRMonitor(strict=True), max_epochs=3)
 
 
 def test_a_trial_has_no_finding() -> None:
@@ -545,7 +545,7 @@ def test_each_of_several_schedulers_is_named() -> None:
 
     def answer(net: Probe) -> Any:
         optimizers = [net.sgd(), net.sgd()]
-        return optimizers, [by_hand(net, each) for each in optimizers]
+        return optimizers, [self_made(net, each) for each in optimizers]
 
     monitor = LRMonitor()
     with pytest.warns(ScheduleWarning, match="never stepped"):
