@@ -104,7 +104,7 @@ def check_format_2(state: Mapping[str, Any]) -> None:
 
 
 def _check_counter(root: _Part) -> None:
-    root["last_epoch"].whole()
+    root["last_epoch"].whole(-1)  # SequentialLR saves a scheduler before its first step
     updated = root.optional("updated")
     updated.require(updated.value is None or isinstance(updated.value, bool), "True or False")
 
@@ -221,11 +221,11 @@ def _check_run(root: _Part) -> None:
         limit = run[name]
         if limit.value != -1:
             limit.whole()
-    if run["batches"].value is not None:
+    if run.optional("batches").value is not None:
         run["batches"].whole()
     if run.optional("behind").value is not None:
         run["behind"].whole()
-    for change in run["accumulate"]:
+    for change in run["accumulate"] if "accumulate" in run.value else ():  # the first versions did not save it
         pair = list(change)
         change.require(len(pair) == 2, "an epoch, and the batches of an update from it on")
         pair[0].whole()

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import torch
+from lr_toolkit.lightning.branching import branch
 
 from lr_toolkit import Duration, Horizon, ReduceOnPlateau, ScheduledLR, ScheduleError
-from lr_toolkit.lightning.branching import branch
 from lr_toolkit.schedules.horizon import horizon_from
 from tests.helpers.optimizers import sgd
 
