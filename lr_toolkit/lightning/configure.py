@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLR
 
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten, warn
-from lr_toolkit.lightning._compat import has_whole_gradients, trial_cause
+from lr_toolkit.lightning._compat import has_whole_gradients, is_endless, trial_cause
 from lr_toolkit.lightning.plateau_reader import attach_plateau, gathered
 from lr_toolkit.lightning.run import facts_at_fit_start, horizon_of, set_up_dataloader, takes_no_update
 from lr_toolkit.lightning.run_follower import follow_run
@@ -123,7 +123,7 @@ def scheduler_config(
     )
     scheduler = ScheduledLR(optimizer, schedule, length, plateau=plateau, on_change=on_change, rewarm=rewarm)
     scheduler.is_cut = length != run
-    if horizon is None and trainer is not None and not _is_endless(trainer):
+    if horizon is None and trainer is not None and not is_endless(trainer):
         scheduler.run_length = TrainerRunLength(trainer, length, batches, is_cut=scheduler.is_cut)
     # Lightning steps the optimizer even if training_step returned None. A sharded optimizer may hold no gradient on some rank,
     # and all ranks must count alike.
@@ -210,7 +210,7 @@ def _length(
             )
         if takes_no_update(trainer):
             return _any_length(schedule, interval)
-        if _is_endless(trainer) and (endless := _endless(schedule, trainer, interval)) is not None:
+        if is_endless(trainer) and (endless := _endless(schedule, trainer, interval)) is not None:
             return endless
         run = horizon_of(trainer, interval)
         if trainer.max_epochs == _UNSET_EPOCHS and trainer.max_steps == -1:
@@ -251,11 +251,6 @@ def _agreed(trainer: Trainer, length: Horizon) -> tuple[Horizon, int | None]:
             f"Trainer(limit_train_batches={min(batches):g}).",
         )
     return agreed, None if math.isinf(batches[0]) else int(batches[0])
-
-
-def _is_endless(trainer: Trainer) -> bool:
-    """Whether no number of epochs or updates ends the run."""
-    return trainer.max_epochs == -1 and trainer.max_steps == -1
 
 
 def _endless(schedule: Schedule, trainer: Trainer, interval: Literal["step", "epoch"]) -> Horizon | None:

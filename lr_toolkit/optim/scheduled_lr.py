@@ -197,7 +197,7 @@ class ScheduledLR(LRScheduler):
         self._updated = False
         self._step_count += 1
         self._write()
-        if self.last_epoch == self.horizon.steps and self.plateau is not None:
+        if self.last_epoch == self.horizon.steps > 1 and self.plateau is not None:
             self._warn_of_no_reading(self.plateau)
 
     def _warn_of_no_reading(self, rule: MetricRule) -> None:

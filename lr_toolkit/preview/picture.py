@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from sys import float_info
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
-from lr_toolkit.errors import shorten
 from lr_toolkit.preview.names import join_equal, shorten_unique
 from lr_toolkit.schedules.shape import evenly_spread
 
@@ -118,7 +117,11 @@ def _draw(lines: Sequence[Line], title: str, phases: Sequence[tuple[int, str]], 
             axes.plot(xs, _drawable(ys), **look, markevery=_marked(xs))
     _mark_phases(axes, phases)
     axes.set(xlabel="update", ylabel="learning rate")
-    axes.set_title(shorten(title, _LONGEST_TITLE)[1:-1], parse_math=False, fontsize="medium")
+    axes.set_title(
+        title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…",
+        parse_math=False,
+        fontsize="medium",
+    )
     _scale(axes, [line.peak for line in shown if line.peak > 0], _lowest(shown))
     axes.margins(x=0.02)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))

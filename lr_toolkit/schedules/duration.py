@@ -24,9 +24,8 @@ _UNITS: dict[str, Unit] = {
     "epochs": "epochs",
     "%": "%",
 }
-_LONGEST = (
-    100  # characters; an expression that skips spaces in several places would take a time that grows with their square
-)
+# Characters. An expression that skips spaces in several places would take a time that grows with their square.
+_LONGEST = 100
 _TEXT = re.compile(r"(-?\d{1,40}(?:\.\d{1,40})?)\s*([a-z%]*)", re.ASCII)
 # No run is so long. Below it, floats of four decimals are distinct, and exact milestones fit into int64.
 ENDLESS = 10**11
@@ -204,7 +203,7 @@ def _meant(text: str) -> str:
         >>> _meant("1_000 updates"), _meant("2k"), _meant("7.131229999999999%"), _meant("soon")
         ('1000 steps', '2000 steps', '7.1312%', '')
     """
-    match = _LOOSE_TEXT.fullmatch(text.lower())
+    match = _LOOSE_TEXT.fullmatch(text.lower()) if len(text) <= _LONGEST else None
     unit = (_UNITS.get(match[3]) or _ELSEWHERE.get(match[3])) if match else None
     digits = re.sub("[_,]", "", match[1]).removesuffix(".") if match else ""
     if match is None or unit is None or not digits[:1].isdigit():

@@ -376,9 +376,15 @@ def test_callbacks_leave_no_hooks(ends: str) -> None:
     assert hooks_of(optimizer) == 20  # those of the probes, which a dead module leaves
 
 
+def only(trainer: Any, kind: type[Callback]) -> Any:
+    """The Trainer's callback of this class."""
+    (found,) = (callback for callback in trainer.callbacks if isinstance(callback, kind))
+    return found
+
+
 PICKLED: dict[str, Callable[[Any], Any]] = {
-    "the monitor": lambda trainer: trainer.callbacks[0],
-    "the warmup": lambda trainer: trainer.callbacks[1],
+    "the monitor": lambda trainer: only(trainer, LRMonitor),
+    "the warmup": lambda trainer: only(trainer, LRWarmup),
     "the scheduler": lambda trainer: trainer.lr_scheduler_configs[0].scheduler,
     "the optimizer": lambda trainer: trainer.optimizers[0],
 }
@@ -400,7 +406,7 @@ def test_what_belongs_to_a_run_is_copied_in_mid_fit(name: str, copied: Callable[
         net = Probe(lambda net: configure_optimizers(Silent(net.parameters(), lr=0.1), "cosine()", net.trainer))
         callbacks = (LRMonitor(), LRWarmup(6), *callbacks)
         made = fit(net, *callbacks, batches=8, log_every_n_steps=1)
-        net.used = [(0, [lr]) for lr in made.callbacks[0].lrs["lr/optimizer"]]
+        net.used = [(0, [lr]) for lr in only(made, LRMonitor).lrs["lr/optimizer"]]
         return net
 
     assert run(Copies()).used == run().used

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import torch
-from lr_toolkit.lightning.branching import branch
 
 from lr_toolkit import Duration, Horizon, ReduceOnPlateau, ScheduledLR, ScheduleError
+from lr_toolkit.optim.branching import branch
 from lr_toolkit.schedules.horizon import horizon_from
 from tests.helpers.optimizers import sgd
 
@@ -172,7 +172,7 @@ DAMAGES: dict[str, tuple[str, Any, str]] = {
     "a gain that is NaN": ("followed.lr.gains", [1.0, math.nan], r"\['gains'\]\[1\] is nan"),
     "a base LR that is NaN": ("configured.lr.bases", [math.nan, 0.02], r"\['bases'\]\[0\] is nan"),
     "too few gains": ("followed.lr.gains", [1.0], r"must be a list of 2 numbers, one for each parameter group"),
-    "a text for a number": ("last_epoch", "5", r"state\['last_epoch'\] is '5', and must be a whole number from 0"),
+    "a text for a number": ("last_epoch", "5", r"state\['last_epoch'\] is '5', and must be a whole number from -1"),
     "an update beyond any run": ("last_epoch", 10**12, r"below 10\^11"),
     "an index out of range": ("followed.lr.which", [0, 7], r"\['which'\]\[1\] is 7, and must be an index below 1"),
     "no timeline": ("followed.lr.timelines", [], r"index below 0"),

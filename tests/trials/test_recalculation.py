@@ -589,7 +589,7 @@ def test_epochs_of_another_length_under_max_steps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["warmup(5) >> hold()", "warmup('1 epoch') >> cosine(over=10)", "multistep(at=[3, 6])"]
+    "text", ["warmup(5) >> hold()", "warmup('1 epoch') >> cosine(over=10, end=0.1)", "multistep(at=[3, 6])"]
 )
 def test_a_schedule_that_needs_no_end(text: str) -> None:
     """A run without an end is no mistake if nothing in the schedule depends on its end."""

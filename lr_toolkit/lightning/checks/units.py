@@ -8,7 +8,7 @@ from typing import Any, final
 
 from torch.optim import lr_scheduler as torch_lr
 
-from lr_toolkit.lightning._compat import trial_cause
+from lr_toolkit.lightning._compat import is_endless, trial_cause
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.progress import RunProgress, SchedulerProgress
 from lr_toolkit.lightning.checks.run_info import RunInfo
@@ -164,7 +164,12 @@ def milestones_of_epochs(info: RunInfo) -> Iterator[str]:
     for stepped in _stepped(info):
         milestones = _milestones(stepped.scheduler)
         last = max(milestones, default=0)
-        if stepped.interval == "step" and 0 < last <= info.layout.epochs and 20 * last < stepped.steps:
+        if (
+            stepped.interval == "step"
+            and not is_endless(info.trainer)
+            and 0 < last <= info.layout.epochs
+            and 20 * last < stepped.steps
+        ):
             shown = ", ".join(map(str, milestones))
             in_epochs = ", ".join(f"'{milestone} epochs'" for milestone in milestones)
             yield (

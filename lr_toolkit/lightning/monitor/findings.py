@@ -134,7 +134,10 @@ class RunFindings:
 
     @contextmanager
     def unless_it_fails(self, what: str) -> Iterator[None]:
-        """Report an error of a look at the run, which must not stop it; refusals, and warnings that are errors, are raised."""
+        """Report an error of a look at the run, which must not stop it; once is enough.
+
+        Refusals, and warnings that are errors, are raised.
+        """
         try:
             yield
         except (ScheduleError, Warning):
@@ -145,7 +148,8 @@ class RunFindings:
                 "unseen. Training and logging go on. Let the attributes of your optimizers and schedulers be readable."
             )
             _log.debug("A check failed.", exc_info=True)
-            self._report(Finding("LR592", text))
+            if not any(finding.code == "LR592" for finding in self.reported):
+                self._report(Finding("LR592", text))
 
     def report_damaged_history(self) -> None:
         """Report a state of the monitor that cannot be read."""

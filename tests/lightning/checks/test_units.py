@@ -346,6 +346,7 @@ def test_a_horizon_that_the_run_does_not_reach() -> None:
         assert monitor.findings == ()
 
 
+@pytest.mark.filterwarnings("ignore:LR263")
 def test_a_horizon_for_a_module_with_updates_of_its_own() -> None:
     """Under manual optimization only the module knows that two updates are the whole run of eight batches."""
     monitor = LRMonitor()
