@@ -22,6 +22,7 @@ from lr_toolkit.schedules.timeline import ResolvedTimeline
 __all__ = ["check_builder"]
 
 _HORIZONS = (
+    Horizon(8, 4),
     Horizon(60, 10),
     Horizon(90, 10),
     Horizon(90, 15),
@@ -40,8 +41,8 @@ def check_builder(builder: Callable[..., Schedule], *examples: Schedule | str) -
 
     Checked are the text, pickle and comparison; that all values are finite factors, the same alone and in an array; that the
     final value holds; that the curve is monotone between its edges if it declares so; that no absolute level is left for a
-    base LR; that the units are those that the values depend on; that equal curves have equal values; and that wrong arguments
-    are refused.
+    base LR; that the units are those that the values depend on; that a phase that would stay at zero is refused; that equal
+    curves have equal values; and that wrong arguments are refused.
 
     Args:
         builder: the function that ``register_shape``, ``register_builder`` or ``register_function`` returned.
@@ -73,6 +74,7 @@ def check_builder(builder: Callable[..., Schedule], *examples: Schedule | str) -
             _check_equality(timelines)
             first += timelines if before is None else []
         _check_units(schedule)
+        _check_idle(schedule)
     _check_equality(first)
 
 
@@ -153,6 +155,18 @@ def _check_units(schedule: Schedule) -> None:
         _check(
             differs.mean() < 0.02, f"{schedule!r}: depends on the number of steps, and its units are {sorted(units)}"
         )
+
+
+def _check_idle(schedule: Schedule) -> None:
+    """Behind a phase that ends at zero it is refused if it would stay there: the rest of a run would train nothing."""
+    if not any(phase.moves for phase in schedule.phases):
+        return
+    try:
+        timeline = (linear(over=5) >> schedule).resolve(Horizon(100, 10))
+    except ScheduleError:
+        return
+    factors = timeline.relative_to(max([*schedule.absolute_levels, 1.0])).factors(np.arange(100))
+    _check(bool(factors[5:].any()), f"{schedule!r}: stays at zero behind linear(), and is not refused")
 
 
 # --- its timelines --------------------------------------------------------------------------------------------------

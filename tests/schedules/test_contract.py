@@ -196,8 +196,16 @@ class SlowRoot(Shape):
     trap: ClassVar[str] = ""
 
     def bind(self, context: PhaseContext) -> Curve:
-        scale = max(context.update_after(self.share), 1)
-        return {"": SlowRootCurve, "equality": EqualSlowRootCurve}[self.trap](context.level, scale, context.length)
+        if context.level == 0.0:
+            raise ScheduleError("slow_root(): begins at zero, so it would do nothing. Write hold().")
+        return {"": SlowRootCurve, "equality": EqualSlowRootCurve}[self.trap](
+            context.level, scale_of(self, context), context.length
+        )
+
+
+def scale_of(shape: SlowRoot, context: PhaseContext) -> int:
+    """The updates after which the root has an effect, at least one."""
+    return max(context.update_after(shape.share), 1)
 
 
 @dataclass(frozen=True)
@@ -249,6 +257,17 @@ def resumed(schedule: Schedule, before: int, after: int, at: int) -> list[float]
     second = ScheduledLR(optimizers[1], schedule, Horizon(after))
     second.load_state_dict(first.state_dict())
     return [*lrs, optimizers[1].param_groups[0]["lr"]]
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_shape_that_stays_at_zero_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a phase that ends at zero a factor of the level is zero for the rest of the run."""
+    builder = register_shape(SlowRoot)(named("slow_root", build))
+    monkeypatch.setattr(
+        SlowRoot, "bind", lambda self, context: SlowRootCurve(context.level, scale_of(self, context), context.length)
+    )
+    with pytest.raises(AssertionError, match=r"slow_root\(\): stays at zero behind linear\(\), and is not refused"):
+        check_builder(builder, builder())
 
 
 @pytest.mark.usefixtures("registry")
@@ -343,7 +362,7 @@ def test_trap_2_a_shape_that_declares_what_it_does_not_keep(monkeypatch: pytest.
         named("restarts", lambda over=None: Schedule((Restarts(over and Duration(over)),)))
     )
     monkeypatch.setattr(RestartsCurve, "is_monotone", True)
-    with pytest.raises(AssertionError, match=r"restarts\(\).*turns between updates 0 and 60 of its phase"):
+    with pytest.raises(AssertionError, match=r"restarts\(\).*turns between updates 0 and 8 of its phase"):
         check_builder(restarts, restarts())
 
     turns = property(lambda curve: tuple(-(-curve.length * turn // 3) for turn in (1, 2)))
