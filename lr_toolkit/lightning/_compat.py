@@ -20,7 +20,6 @@ __all__ = [
     "has_whole_gradients",
     "is_a",
     "is_about_to_log",
-    "is_endless",
     "is_in_epoch",
     "is_loader_exhausted",
     "is_trial",
@@ -65,11 +64,6 @@ def optimizer_list(trainer: Trainer) -> list[Any]:
 def has_whole_gradients(trainer: Trainer | None) -> bool:
     """Whether each rank holds all gradients, so that a missing gradient means a skipped update. A sharded rank holds a part."""
     return type(getattr(trainer, "strategy", None)).__name__ in ("SingleDeviceStrategy", "DDPStrategy")
-
-
-def is_endless(trainer: Trainer) -> bool:
-    """Whether no number of epochs or updates ends the run."""
-    return trainer.max_epochs == -1 and trainer.max_steps == -1
 
 
 def is_trial(trainer: Trainer) -> bool:

@@ -18,6 +18,7 @@ __all__ = [
     "facts_at_fit_start",
     "horizon_from_here",
     "horizon_of",
+    "is_endless",
     "may_resume",
     "read_run_facts",
     "set_up_dataloader",
@@ -63,6 +64,11 @@ def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") ->
         set_up_dataloader(trainer)
         _refuse_unknown_batches(read_run_facts(trainer), interval)
     return horizon_ahead(facts_at_fit_start(trainer), in_epochs=interval == "epoch")
+
+
+def is_endless(trainer: Trainer) -> bool:
+    """Whether no number of epochs or updates ends the run."""
+    return trainer.max_epochs == -1 and trainer.max_steps == -1
 
 
 def takes_no_update(trainer: Trainer) -> bool:

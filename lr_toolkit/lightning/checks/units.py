@@ -8,11 +8,12 @@ from typing import Any, final
 
 from torch.optim import lr_scheduler as torch_lr
 
-from lr_toolkit.lightning._compat import is_endless, trial_cause
+from lr_toolkit.lightning._compat import trial_cause
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.progress import RunProgress, SchedulerProgress
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.checks.scheduler_length import SchedulerLength, length_of
+from lr_toolkit.lightning.run import is_endless
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
 from lr_toolkit.schedules.text import call_text
