@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lr_toolkit.optim.plateau.greedy import GreedyLR as GreedyLR
     from lr_toolkit.optim.plateau.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau
     from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR
-    from lr_toolkit.schedules import *  # noqa: F403
+    from lr_toolkit.schedules import *  # noqa: F403  # its __all__ grows with each shape
 
 # The names of the other subpackages. Those of schedules, which grow with every shape, are listed there.
 _LAZY = {

@@ -14,7 +14,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.arguments import answer_arguments
-from lr_toolkit.errors import ScheduleError, shorten, warn
+from lr_toolkit.errors import ScheduleError, warn
+from lr_toolkit.optim.base_lrs import BASE_OF_ZERO, base_of, set_initial_lr
 from lr_toolkit.optim.binding import Binding, GroupError
 from lr_toolkit.optim.group_writer import GroupWriter
 from lr_toolkit.optim.on_change import (
@@ -37,12 +38,7 @@ from lr_toolkit.schedules.changed import describe_change
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, horizon_from
 from lr_toolkit.schedules.timeline import Phase, ResolvedTimeline
 
-__all__ = ["BASE_OF_ZERO", "ScheduledLR"]
-
-BASE_OF_ZERO = (
-    "The base LR of each group of {} is 0, and every schedule multiplies it, so nothing is trained. Write it for the optimizer, for "
-    "example lr=3e-4."
-)
+__all__ = ["ScheduledLR"]
 
 
 @final
@@ -140,7 +136,7 @@ class ScheduledLR(LRScheduler):
         check_policy(self.on_change, self.rewarm)
         _check_start(last_epoch, optimizer)
         hookable_optimizers(optimizer)  # or an error, before anything is written
-        bases = [_base_of(group, index) for index, group in enumerate(optimizer.param_groups)]
+        bases = [base_of(group, index) for index, group in enumerate(optimizer.param_groups)]
         if bases and not any(bases):
             warn("LR264", BASE_OF_ZERO.format(type(optimizer).__name__), stacklevel=3)
         self._gains = Gains(plateau, len(bases))
@@ -393,7 +389,7 @@ class ScheduledLR(LRScheduler):
             )
         if groups is not self._groups:
             self._writer.reattach()
-        late = [_base_of(group, index) for index, group in enumerate(groups)][self._count :]
+        late = [base_of(group, index) for index, group in enumerate(groups)][self._count :]
         if late:
             self._gains.check_groups(len(groups))
             configured = _bound(self.configured.rebased, [*self.configured.bases, *late])
@@ -407,7 +403,7 @@ class ScheduledLR(LRScheduler):
         self.binding = binding
         self.base_lrs = list(binding.bases)
         for group, base in zip(self.optimizer.param_groups, binding.bases, strict=True):
-            _set_initial_lr(group, base)
+            set_initial_lr(group, base)
         self._writer.bind(binding)
 
     def _checked_update(self, update: object) -> int:
@@ -586,35 +582,6 @@ def _bound(make: Any, *arguments: Any, names: Sequence[object] = ()) -> Binding:
     except ScheduleError as error:
         raise ScheduleError(f"ScheduledLR: {error}") from error.__cause__
     return binding
-
-
-def _base_of(group: dict[str, Any], index: int) -> float:
-    """The base LR of a parameter group."""
-    value = group.get("initial_lr", group["lr"])
-    try:
-        base = float(value)
-    except (TypeError, ValueError):
-        base = math.nan
-    if value is None and "relative_step" in group:
-        raise ScheduleError(
-            "ScheduledLR: the lr of this Adafactor is None, so it computes its own and no schedule can act on it. Write "
-            "Adafactor(parameters, lr=1e-3, relative_step=False, warmup_init=False)."
-        )
-    if not 0.0 <= base < math.inf:
-        raise ScheduleError(
-            f"ScheduledLR: the lr of parameter group {group.get('name', index)!r} is {shorten(value)}, and a base LR is a finite number, "
-            "zero or more. Write lr=1e-3 for the optimizer."
-        )
-    return base
-
-
-def _set_initial_lr(group: dict[str, Any], base: float) -> None:
-    """Write a base LR, in place if it is a tensor: a compiled optimizer would compile again for a value of another type."""
-    initial = group.get("initial_lr")
-    if isinstance(initial, Tensor):
-        initial.detach().fill_(base)
-    elif initial != base:
-        group["initial_lr"] = base
 
 
 def _remove(handles: Sequence[Any]) -> None:
