@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 __all__ = ["follow_run"]
 
 _log = logging.getLogger("lr_toolkit")
-_READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint")  # callbacks that read what this one may change
+_READERS = (
+    "LRMonitor",
+    "LearningRateMonitor",
+    "Checkpoint",
+)  # callbacks that read LRs or save state, which the follower may change
 
 
 def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:
     """Keep ``scheduler`` in step with the run of ``trainer`` until its next fit."""
     if not trainer.lightning_module.automatic_optimization:
-        scheduler.moves_with = "epoch" if scheduler.horizon.unit == "epoch" else "update"
+        scheduler.moves_with = _counted(scheduler)
     callbacks: list[Any] = list(callbacks_of(trainer))
     follower = next((callback for callback in callbacks if isinstance(callback, _RunFollower)), None)
     if follower is None:
@@ -41,10 +45,10 @@ def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:
 
 
 class _RunFollower(Callback):
-    """Looks at the run at the beginning of each batch, and acts if a fact that decides its length has changed.
+    """Recalculates the schedules at the beginning of a batch, if a fact that decides the length of the run has changed.
 
-    That is the moment at which all other callbacks, and the module, have done what they do at the beginning of an epoch.
-    Nothing is asked of other ranks: the facts are the same on all of them.
+    By then all other callbacks and the module have run their hooks for the beginning of the epoch. The ranks need not
+    communicate: the facts are the same on all of them.
     """
 
     def __init__(self) -> None:
@@ -104,7 +108,7 @@ class _RunFollower(Callback):
     # --- what it does ---
 
     def _followed(self, trainer: Trainer) -> Iterator[tuple[ScheduledLR, TrainerRunLength | None]]:
-        """The schedulers that are still in use, and what knows the length of the run, if it is the Trainer's."""
+        """The schedulers that are still in use, each with its run length if that is the Trainer's."""
         configured = {id(config.scheduler) for config in trainer.lr_scheduler_configs}
         for scheduler in self._schedulers:
             if id(scheduler) in configured:
@@ -112,7 +116,7 @@ class _RunFollower(Callback):
                 yield scheduler, length if isinstance(length, TrainerRunLength) else None
 
     def _measure(self, trainer: Trainer, *, begins_epoch: bool) -> None:
-        """Measure the updates per batch under manual optimization: when an epoch begins, and in the first one ever more seldom."""
+        """Measure the updates per batch under manual optimization, at an epoch's start and after 1, 2, 4, 8 ... batches."""
         for scheduler, length in self._followed(trainer):
             scheduler.discard_unfinished_update()
             if length is None:
@@ -161,7 +165,7 @@ class _RunFollower(Callback):
     def _report(
         self, trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength, before: Horizon, *, has_changed: bool
     ) -> None:
-        """Say from which length to which the run has changed, and what becomes of the schedule."""
+        """Report the old and the new length of the run, and how the schedule changed."""
         now, taken, unit = scheduler.horizon, scheduler.last_epoch, _counted(scheduler)
         text = f"The run has {now.steps} {unit}s now, and the schedule was made for {before.steps}."
         if has_changed or scheduler.on_change == "keep":
@@ -184,7 +188,8 @@ class _RunFollower(Callback):
             warn(
                 "LR521",
                 f"An epoch had {batches} batches, and its dataloader or limit_train_batches promised {promised}. {text} What is left of "
-                f"it is spread over the rest. Write Trainer(limit_train_batches={batches}), or let __len__ of the dataset tell the truth.",
+                f"it is spread over the rest. Write Trainer(limit_train_batches={batches}), or let "
+                "the __len__ of the dataset return its real length.",
             )
 
     def _log(self, trainer: Trainer, text: str) -> None:
@@ -192,7 +197,8 @@ class _RunFollower(Callback):
             _log.info(text)
 
 
-def _counted(scheduler: ScheduledLR) -> str:
+def _counted(scheduler: ScheduledLR) -> Literal["epoch", "update"]:
+    """What a step of this scheduler counts."""
     return "epoch" if scheduler.horizon.unit == "epoch" else "update"
 
 

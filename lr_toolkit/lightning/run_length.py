@@ -60,9 +60,8 @@ class TrainerRunLength:
         ``"now"`` holds those that have changed since the run began, ``"measured"`` the batches that an epoch turned out to have,
         ``"counted_from"`` the point from which updates are measured.
         """
-        if (
-            self._record["batches"] is None and self._measured is None
-        ):  # a horizon in epochs did not need the dataloader
+        # A horizon in epochs did not need the dataloader.
+        if self._record["batches"] is None and self._measured is None:
             self._promised = self._trainer.fit_loop.max_batches
             self._record["batches"] = _whole(self._promised)
         later: dict[str, Any] = {"now": self._now, "measured": self._measured}

@@ -77,10 +77,6 @@ class Binding:
         factors = self.factors(k)
         return [level * factors[index] for level, index in zip(self.levels, self.which, strict=True)]
 
-    def timeline_of(self, group: int) -> Timeline:
-        """What a group follows."""
-        return self.timelines[self.which[group]]
-
     @property
     def group_timelines(self) -> list[Timeline]:
         """What each group follows."""

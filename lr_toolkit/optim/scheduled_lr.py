@@ -308,8 +308,9 @@ class ScheduledLR(LRScheduler):
             binding = spread(before, update, horizon.steps)
         else:
             plan = _bound(self.configured.with_timelines, [timeline] * len(self.configured.bases))
-            binding = binding_over(before, plan, update, self.on_change)
-            if binding.timelines == plan.timelines:  # nothing is left of the plan up to here
+            in_use = _bound(plan.rebased, before.bases)  # rebase() may have changed them
+            binding = binding_over(before, in_use, update, self.on_change)
+            if binding.timelines == in_use.timelines:  # nothing is left of the plan up to here
                 self.timeline, self.configured = timeline, plan
         self.horizon = horizon
         if binding == before:
@@ -339,7 +340,7 @@ class ScheduledLR(LRScheduler):
 
     @property
     def change(self) -> str:
-        """How the run goes on that does not follow the plan of its code, in words; nothing if it does."""
+        """How the run goes on if it does not follow the plan of its code, in words; empty if it does."""
         return describe_change(self.binding.timelines[0], self.configured.timelines[0])
 
     @property

@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -191,7 +190,6 @@ def _timeline_of_format_1(route: Mapping[str, Any], group: int, renamed: Mapping
         if isinstance(inner, Stretched):
             position = inner.position_of(at)
             return {**of, "at": at, "position": [position.numerator, position.denominator], "until": until}
-    position = Fraction(at)
     return {"kind": "stretched", "of": of, "at": at, "position": [at, 1], "until": until}
 
 

@@ -83,7 +83,7 @@ def check_format_2(state: Mapping[str, Any]) -> None:
     """Refuse a state of the current format that this package cannot have saved.
 
     Raises:
-        ScheduleError: which names the part that is damaged.
+        ScheduleError: if a part is damaged; the message names it.
     """
     root = _Part(state, "state")
     _check_counter(root)
@@ -149,7 +149,9 @@ def _check_indices(which: _Part, groups: int, count: int) -> None:
 
 def _check_timeline(timeline: _Part) -> None:
     """Refuse a timeline that no change of a plan gives."""
-    nested = _unnested(timeline, "kind", "resolved", {"stretched": "of", "continued": "of", "rewarmed": "of"})
+    nested = _unnested(
+        timeline, "kind", "resolved", {"stretched": "of", "continued": "of", "rewarmed": "of", "restarted": "of"}
+    )
     resolved = nested.pop()
     resolved["schedule"].text()
     _check_horizon(resolved["horizon"])
@@ -161,6 +163,8 @@ def _check_timeline(timeline: _Part) -> None:
             steps = change["until"].whole(at + 1)
         elif change.value["kind"] == "continued":
             change["start"].number()
+        elif change.value["kind"] == "restarted":
+            steps += at
         else:
             change["over"].whole(1)
 
@@ -239,7 +243,7 @@ def check_format_1(state: Mapping[str, Any]) -> None:
     """Refuse a state of format 1 that this package cannot have saved.
 
     Raises:
-        ScheduleError: which names the part that is damaged.
+        ScheduleError: if a part is damaged; the message names it.
     """
     root = _Part(state, "state")
     _check_counter(root)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lr_toolkit import Horizon, ScheduledLR, ScheduleError
+from lr_toolkit import Horizon, ScheduledLR, ScheduleError, branch
 from lr_toolkit.optim.state import upgraded
 from tests.helpers.optimizers import sgd
 
@@ -96,3 +96,39 @@ def test_nested_stretches_are_read_as_a_single_stretch() -> None:
 
     assert timeline["of"]["kind"] == "resolved"
     assert [scheduler.planned(k)[0] for k in (15, 20, 25)] == pytest.approx([0.5, 0.25, 0.0])
+
+
+@pytest.mark.parametrize("rewarm", [None, 2])
+@pytest.mark.parametrize("policy", ["replan", "keep", "stretch", "continue", "restart"])
+# Some policies make the LR jump, and a branch from a decay is no branch from a stable phase.
+@pytest.mark.filterwarnings("ignore:The plan has changed", "ignore:branch. update 7 lies in")
+def test_what_a_policy_made_is_loaded_again(policy: Any, rewarm: int | None) -> None:
+    """A run that went on under each policy is saved and resumed with the same LRs, and can be branched."""
+
+    def scheduler(steps: int, text: str = "linear()") -> ScheduledLR:
+        return ScheduledLR(sgd([0.1]), text, Horizon(steps), on_change=policy, rewarm=rewarm)
+
+    first, second, third = scheduler(10, "cosine()"), scheduler(20), scheduler(20)
+    first.step(4)
+    second.load_state_dict(first.state_dict())
+    second.step(7)
+    third.load_state_dict(second.state_dict())
+
+    assert third.bindings == second.bindings
+    assert [third.planned(k) for k in range(7, 21)] == [second.planned(k) for k in range(7, 21)]
+    assert branch({"global_step": 7, "lr_schedulers": [second.state_dict()]}, over=3)
+
+
+@pytest.mark.parametrize("policy", ["error", "replan", "keep", "stretch", "continue"])
+@pytest.mark.parametrize("update", [0, 3])
+def test_base_lrs_that_were_changed_stay_after_a_recalculation(policy: Any, update: int) -> None:
+    """``rebase`` and then another length of the run: the LR is ten times lower, as on the length before."""
+    plain, rebased = (ScheduledLR(sgd([0.1]), "linear()", Horizon(10), on_change=policy) for _ in range(2))
+    for scheduler in (plain, rebased):
+        scheduler.step(update)
+    rebased.rebase(0.01)
+    for scheduler in (plain, rebased):
+        scheduler.recalculate(Horizon(20))
+
+    for k in range(update, 20):
+        assert rebased.planned(k) == pytest.approx([lr / 10 for lr in plain.planned(k)])
