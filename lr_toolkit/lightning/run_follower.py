@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["follow_run"]
 
 _log = logging.getLogger("lr_toolkit")
-_READERS = (
-    "LRMonitor",
-    "LearningRateMonitor",
-    "Checkpoint",
-)  # callbacks that read LRs or save state, which the follower may change
+# Callbacks that read LRs or save state, which the follower may change.
+_READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint")
 
 
 def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:
