@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import torch
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
@@ -16,7 +17,8 @@ from lr_toolkit.lightning.run import facts_at_fit_start, horizon_of, is_endless,
 from lr_toolkit.lightning.run_follower import follow_run
 from lr_toolkit.lightning.run_length import TrainerRunLength
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
-from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
+from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule
+from lr_toolkit.schedules.group_schedules import GroupSchedulesLike, schedules_by_key
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
 from lr_toolkit.schedules.same_history import same_history
 
@@ -45,7 +47,7 @@ _ANSWERS = {
 @answer_arguments("scheduler_config", "scheduler_config(optimizer, schedule, self.trainer)", _ANSWERS)
 def scheduler_config(
     optimizer: Optimizer,
-    schedule: ScheduleLike,
+    schedule: GroupSchedulesLike,
     trainer: Trainer | None = None,
     *,
     interval: Literal["step", "epoch"] = "step",
@@ -55,6 +57,10 @@ def scheduler_config(
     on_change: OnChange = "error",
     rewarm: DurationLike | None = None,
     too_long: TooLong = "error",
+    momentum: GroupSchedulesLike | None = None,
+    betas: Sequence[GroupSchedulesLike | None] | None = None,
+    weight_decay: GroupSchedulesLike | None = None,
+    other_schedules: Mapping[str, Any] | None = None,
 ) -> LRSchedulerConfigType:
     """Lightning's ``lr_scheduler`` dict for a schedule, with every key set.
 
@@ -64,7 +70,7 @@ def scheduler_config(
 
     Args:
         optimizer: the optimizer whose parameter groups follow the schedule, each from its own base LR.
-        schedule: a ``Schedule`` or its text.
+        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups to schedules, ``"*"`` for all others.
         trainer: ``self.trainer``; ``None`` only with ``horizon`` and without ``plateau``.
         interval: ``"step"`` to move after every optimizer update, ``"epoch"`` to move once per epoch, with durations in
             epochs or shares of the run.
@@ -82,6 +88,10 @@ def scheduler_config(
         too_long: what to do with a schedule that is longer than the run: ``"error"`` refuses it, ``"cut"`` trains on its
             beginning, with a warning. A trial always cuts it: ``fast_dev_run``, ``overfit_batches``, or a
             ``limit_train_batches`` that cuts a dataloader of known length.
+        momentum: a schedule of the momentum, as for ``ScheduledLR``; so are ``betas``, ``weight_decay`` and ``other_schedules``.
+        betas: schedules of the betas, one for each place.
+        weight_decay: a schedule of the weight decay.
+        other_schedules: schedules of other keys of the parameter groups, by key.
 
     Returns:
         ``{"scheduler", "interval", "frequency", "monitor", "strict", "name"}``; ``monitor`` is the plateau's.
@@ -111,17 +121,20 @@ def scheduler_config(
         raise ScheduleError(
             f"scheduler_config(too_long={shorten(too_long)}): write too_long='error' or too_long='cut'."
         )
-    schedule = Schedule.parse(schedule)
+    keys = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay, **(other_schedules or {})}
+    by_key = schedules_by_key(schedule, keys)
+    schedules = [each for by_name in by_key.values() for each in by_name.schedules]
     if interval == "epoch":
-        _refuse_updates(schedule, plateau, rewarm)
-    run = _length(schedule, trainer, interval, horizon)
+        _refuse_updates(schedules, plateau, rewarm)
+    run = _length(schedules, trainer, interval, horizon)
     batches = None
     if horizon is None and trainer is not None:
         run, batches = _agreed(trainer, run)
-    length = _fitting(
-        schedule, run, trainer, "too_long='cut'" if too_long == "cut" else "", is_given=horizon is not None
+    cause = "too_long='cut'" if too_long == "cut" else ""
+    length = _fitting(schedules, run, trainer, cause, is_given=horizon is not None)
+    scheduler = ScheduledLR(
+        optimizer, by_key.pop("lr"), length, plateau=plateau, on_change=on_change, rewarm=rewarm, other_schedules=by_key
     )
-    scheduler = ScheduledLR(optimizer, schedule, length, plateau=plateau, on_change=on_change, rewarm=rewarm)
     scheduler.is_cut = length != run
     if horizon is None and trainer is not None and not is_endless(trainer):
         scheduler.run_length = TrainerRunLength(trainer, length, batches, is_cut=scheduler.is_cut)
@@ -143,7 +156,7 @@ def scheduler_config(
 @answer_arguments("configure_optimizers", "configure_optimizers(optimizer, schedule, self.trainer)", _ANSWERS)
 def configure_optimizers(
     optimizer: Optimizer,
-    schedule: ScheduleLike,
+    schedule: GroupSchedulesLike,
     trainer: Trainer | None = None,
     *,
     interval: Literal["step", "epoch"] = "step",
@@ -153,12 +166,16 @@ def configure_optimizers(
     on_change: OnChange = "error",
     rewarm: DurationLike | None = None,
     too_long: TooLong = "error",
+    momentum: GroupSchedulesLike | None = None,
+    betas: Sequence[GroupSchedulesLike | None] | None = None,
+    weight_decay: GroupSchedulesLike | None = None,
+    other_schedules: Mapping[str, Any] | None = None,
 ) -> OptimizerLRSchedulerConfig:
     """The return value of ``LightningModule.configure_optimizers``: the optimizer and its ``scheduler_config``.
 
     Args:
         optimizer: the optimizer to return. All arguments are those of ``scheduler_config``.
-        schedule: a ``Schedule`` or its text.
+        schedule: a ``Schedule`` or its text, or a mapping of the names of parameter groups to schedules.
         trainer: ``self.trainer``.
         interval: ``"step"`` or ``"epoch"``.
         plateau: a rule that reacts to a metric, on top of the schedule.
@@ -167,6 +184,10 @@ def configure_optimizers(
         on_change: how to go on from a checkpoint that was saved under another plan.
         rewarm: the length of a second warmup after such a change.
         too_long: ``"error"`` refuses a schedule that is longer than the run, ``"cut"`` trains on its beginning.
+        momentum: a schedule of the momentum, with ``"*"`` and names as for the LR.
+        betas: schedules of the betas, one for each place: ``betas=(None, linear(end=0.99))``.
+        weight_decay: a schedule of the weight decay.
+        other_schedules: schedules of other keys of the parameter groups, by key.
 
     Returns:
         ``{"optimizer": optimizer, "lr_scheduler": scheduler_config(...)}``.
@@ -194,12 +215,16 @@ def configure_optimizers(
         on_change=on_change,
         rewarm=rewarm,
         too_long=too_long,
+        momentum=momentum,
+        betas=betas,
+        weight_decay=weight_decay,
+        other_schedules=other_schedules,
     )
     return {"optimizer": optimizer, "lr_scheduler": config}
 
 
 def _length(
-    schedule: Schedule, trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None
+    schedules: Sequence[Schedule], trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None
 ) -> Horizon:
     """The horizon that was passed, if it has the unit of the scheduler, or the Trainer's."""
     if horizon is None:
@@ -209,8 +234,8 @@ def _length(
                 "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
             )
         if takes_no_update(trainer):
-            return _any_length(schedule, interval)
-        if is_endless(trainer) and (endless := _endless(schedule, trainer, interval)) is not None:
+            return _any_length(schedules, interval)
+        if is_endless(trainer) and (endless := _endless(schedules, trainer, interval)) is not None:
             return endless
         run = horizon_of(trainer, interval)
         if trainer.max_epochs == _UNSET_EPOCHS and trainer.max_steps == -1:
@@ -253,25 +278,27 @@ def _agreed(trainer: Trainer, length: Horizon) -> tuple[Horizon, int | None]:
     return agreed, None if math.isinf(batches[0]) else int(batches[0])
 
 
-def _endless(schedule: Schedule, trainer: Trainer, interval: Literal["step", "epoch"]) -> Horizon | None:
-    """A horizon without an end in sight, if the schedule does not depend on the end."""
+def _endless(schedules: Sequence[Schedule], trainer: Trainer, interval: Literal["step", "epoch"]) -> Horizon | None:
+    """A horizon without an end in sight, if no schedule depends on the end."""
     facts = facts_at_fit_start(trainer)
     if interval == "step":
         set_up_dataloader(trainer)
         facts = facts_at_fit_start(trainer)
     per_epoch = None if interval == "epoch" or math.isinf(facts.batches) else facts.updates_in(facts.epoch)
-    try:
-        short, long = (schedule.resolve(Horizon(steps, per_epoch, interval)) for steps in (10**6, 2 * 10**6))
-    except ScheduleError:
-        return None
-    if len(short.edges) > _MOST_EDGES or not same_history(short, long, short.steps):
-        return None
+    for schedule in schedules:
+        try:
+            short, long = (schedule.resolve(Horizon(steps, per_epoch, interval)) for steps in (10**6, 2 * 10**6))
+        except ScheduleError:
+            return None
+        if len(short.edges) > _MOST_EDGES or not same_history(short, long, short.steps):
+            return None
     return Horizon(_ENDLESS, per_epoch, interval)
 
 
-def _refuse_updates(schedule: Schedule, plateau: MetricRule | None, rewarm: DurationLike | None) -> None:
+def _refuse_updates(schedules: Sequence[Schedule], plateau: MetricRule | None, rewarm: DurationLike | None) -> None:
     """Refuse what counts updates under ``interval="epoch"``, where a number of steps would silently count epochs."""
-    _refuse_steps(repr(schedule), *schedule.durations)
+    for schedule in schedules:
+        _refuse_steps(repr(schedule), *schedule.durations)
     if rewarm is not None:
         _refuse_steps(f"rewarm={shorten(rewarm)}", Duration.of(rewarm, "scheduler_config", "rewarm"))
     if plateau is not None and plateau.every is not None:
@@ -290,20 +317,24 @@ def _refuse_steps(given: str, *durations: Duration) -> None:
             )
 
 
-def _fitting(schedule: Schedule, run: Horizon, trainer: Trainer | None, cause: str, *, is_given: bool) -> Horizon:
-    """``run``, or a longer horizon that the schedule fits, of which the run is the beginning, if there is a cause to cut it.
+def _fitting(
+    schedules: Sequence[Schedule], run: Horizon, trainer: Trainer | None, cause: str, *, is_given: bool
+) -> Horizon:
+    """``run``, or a longer horizon that the schedules fit, of which the run is the beginning, if there is a cause to cut them.
 
     Args:
-        schedule: the schedule.
+        schedules: the schedules.
         run: the length of the run.
         trainer: cuts the schedule in a trial.
         cause: the argument that asks to cut; empty to refuse a schedule that is too long.
         is_given: whether the user gave the length of the run, so that a trial does not excuse it.
     """
+    schedule = schedules[0]
     try:
-        schedule.resolve(run)
+        for schedule in schedules:
+            schedule.resolve(run)
     except ScheduleError as misfit:
-        longer = _long_enough(schedule, run)
+        longer = _long_enough(schedules, run)
         if longer is None:
             raise
         if trainer is not None and not is_given:
@@ -334,18 +365,19 @@ def _describe_cut(schedule: Schedule, run: Horizon, longer: Horizon, cause: str)
     )
 
 
-def _any_length(schedule: Schedule, interval: Literal["step", "epoch"]) -> Horizon:
-    """A horizon that the schedule fits, for a run that takes no update."""
+def _any_length(schedules: Sequence[Schedule], interval: Literal["step", "epoch"]) -> Horizon:
+    """A horizon that the schedules fit, for a run that takes no update."""
     shortest = Horizon(1, unit="epoch") if interval == "epoch" else Horizon(1, 1)
-    return _long_enough(schedule, shortest) or shortest
+    return _long_enough(schedules, shortest) or shortest
 
 
-def _long_enough(schedule: Schedule, horizon: Horizon) -> Horizon | None:
-    """The first doubling of ``horizon`` that the schedule fits; ``None`` if no length helps."""
+def _long_enough(schedules: Sequence[Schedule], horizon: Horizon) -> Horizon | None:
+    """The first doubling of ``horizon`` that the schedules fit; ``None`` if no length helps."""
     for doublings in range(1, 40):
         longer = Horizon(horizon.steps << doublings, horizon.steps_per_epoch, horizon.unit)
         try:
-            schedule.resolve(longer)
+            for schedule in schedules:
+                schedule.resolve(longer)
         except ScheduleError:
             continue
         return longer

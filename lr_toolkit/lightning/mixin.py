@@ -15,7 +15,9 @@ from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning._compat import saved_hyperparameters
 from lr_toolkit.lightning.configure import TooLong, configure_optimizers
 from lr_toolkit.optim import MetricRule, OnChange
-from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
+from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule
+from lr_toolkit.schedules.absolute import Absolute
+from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike, as_text, has_function
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -32,13 +34,17 @@ class ScheduleMixin:
     keep a schedule as its text, so that checkpoints load with ``weights_only=True`` and loggers show it.
 
     Attributes:
-        schedule: a ``Schedule`` or its text.
+        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups to schedules, ``"*"`` for all others.
         interval: ``"step"`` (default) or ``"epoch"``, as for ``scheduler_config``.
         plateau: a ``ReduceOnPlateau`` or ``GreedyLR``, or ``None``.
         horizon: the length of the run, in place of the Trainer's.
         on_change: how to go on from a checkpoint that was saved under another plan, as for ``ScheduledLR``.
         rewarm: the length of a second warmup after such a change.
         too_long: ``"error"`` refuses a schedule that is longer than the run, ``"cut"`` trains on its beginning.
+        momentum: a schedule of the momentum, as for ``ScheduledLR``; a number is the module's own.
+        betas: schedules of the betas, one for each place; numbers are the module's own.
+        weight_decay: a schedule of the weight decay; a number is the module's own.
+        other_schedules: schedules of other keys of the parameter groups, by key.
 
     Raises:
         ScheduleError: if the mixin stands after ``LightningModule``, if there is no schedule or optimizer, or if a setting is
@@ -55,13 +61,18 @@ class ScheduleMixin:
         ...         return torch.optim.AdamW(self.parameters(), lr=3e-4)
     """
 
-    schedule: ScheduleLike
+    schedule: GroupSchedulesLike
     interval: Literal["step", "epoch"] = "step"
     plateau: MetricRule | None = None
     horizon: Horizon | None = None
     on_change: OnChange = "error"
     rewarm: DurationLike | None = None
     too_long: TooLong = "error"
+    # Modules use these names for numbers, too.
+    momentum: Any = None
+    betas: Any = None
+    weight_decay: Any = None
+    other_schedules: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -98,10 +109,10 @@ class ScheduleMixin:
             frame = here.f_back if here else None
         super().save_hyperparameters(*args, frame=frame, **kwargs)  # type: ignore[misc]  # LightningModule's
         for kept in saved_hyperparameters(self):  # type: ignore[arg-type]  # a LightningModule, too
-            schedules = {key: value for key, value in kept.items() if isinstance(value, Schedule)}
-            if "schedule" in schedules and not schedules["schedule"].has_text:
-                self.__dict__.setdefault("schedule", schedules["schedule"])
-            kept.update({key: repr(value) for key, value in schedules.items()})
+            for name in _SETTINGS.keys() & kept.keys():
+                if has_function(kept[name]):  # its text cannot be read
+                    self.__dict__.setdefault(name, kept[name])
+            kept.update({key: as_text(value) for key, value in kept.items()})
 
 
 def _trainer_of(module: Any) -> Any:
@@ -120,10 +131,12 @@ class _Setting:
     Attributes:
         accepts: whether a hyperparameter of this name is meant for the mixin; a wrong value is refused later.
         is_value: whether a value under a similar name is meant for the mixin.
+        may_be_theirs: whether an attribute that is not accepted is the module's own.
     """
 
     accepts: Callable[[Any], bool]
     is_value: Callable[[Any], bool]
+    may_be_theirs: bool = False
 
 
 def _is(*types: type) -> Callable[[Any], bool]:
@@ -136,9 +149,21 @@ def _choice(*choices: str) -> _Setting:
 
 def _is_schedule(value: Any) -> bool:
     try:
-        return isinstance(value, (str, Schedule)) and bool(Schedule.parse(value))
+        return isinstance(value, (str, Schedule, Mapping)) and bool(GroupSchedules.of(value))
     except ScheduleError:
         return False
+
+
+def _holds_schedule(value: Any) -> bool:
+    """Whether a value is a schedule, a call of a builder as text, or holds one; anything else is the module's own."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_schedule, value.values()))
+    if isinstance(value, (tuple, list)):
+        return any(map(_holds_schedule, value))
+    return isinstance(value, (Schedule, Absolute)) or (isinstance(value, str) and "(" in value)
+
+
+_OF_A_KEY = _Setting(_holds_schedule, lambda _: False, may_be_theirs=True)
 
 
 _SETTINGS: Mapping[str, _Setting] = {
@@ -149,11 +174,12 @@ _SETTINGS: Mapping[str, _Setting] = {
     "on_change": _choice(*get_args(OnChange)),
     "rewarm": _Setting(_is(str, int, Duration), _is(str, int, Duration)),
     "too_long": _choice(*get_args(TooLong)),
+    **dict.fromkeys(("momentum", "betas", "weight_decay", "other_schedules"), _OF_A_KEY),
 }
 
 
-def find_schedule(module: ScheduleMixin) -> ScheduleLike:
-    """The schedule of a module.
+def find_schedule(module: ScheduleMixin) -> GroupSchedulesLike:
+    """The schedule of a module, or its schedules by the names of parameter groups.
 
     Raises:
         ScheduleError: if it has none, or a setting is misspelled.
@@ -164,7 +190,7 @@ def find_schedule(module: ScheduleMixin) -> ScheduleLike:
             f"{type(module).__name__} has no schedule. Write schedule = warmup('5%') >> cosine() in the class, or "
             "self.schedule = ... in its __init__."
         )
-    return found  # type: ignore[no-any-return]  # Schedule.parse checks it
+    return found  # type: ignore[no-any-return]  # GroupSchedules.of checks it
 
 
 def find_setting(module: ScheduleMixin, name: str) -> Any:
@@ -174,6 +200,12 @@ def find_setting(module: ScheduleMixin, name: str) -> Any:
         ScheduleError: if the module does not set it, and has a value for it under a similar name.
     """
     setting = _SETTINGS[name]
+    found = _found(module, name, setting)
+    return None if setting.may_be_theirs and not setting.accepts(found) else found
+
+
+def _found(module: ScheduleMixin, name: str, setting: _Setting) -> Any:
+    """What a module has for a setting, from the first of the places that has it."""
     own = vars(module).get(name)
     if own is not None or (name in vars(module) and name != "schedule"):
         return own

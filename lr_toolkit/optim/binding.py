@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.timeline import Timeline
 
 __all__ = ["Binding", "GroupError", "distinct"]
-
-GroupTimelines: TypeAlias = "Sequence[Timeline]"
 
 
 class GroupError(ScheduleError):
@@ -39,29 +37,49 @@ class Binding:
     Groups with equal timelines share one, which is evaluated once. A binding never changes; another takes its place.
 
     Attributes:
-        key: ``"lr"`` or another key of a parameter group.
-        bases: the base value of each group.
-        gains: what a rule for a metric has made of each group.
+        key: ``"lr"``, or what else of a parameter group is driven (``Key``).
+        members: the positions of the groups that are driven. Everything below has a number for each of these.
+        bases: their base values.
+        gains: what a rule for a metric has made of each of them.
         timelines: the distinct timelines.
-        which: for each group the index of its timeline.
+        which: for each of them the index of its timeline.
     """
 
     key: str
+    members: tuple[int, ...]
     bases: tuple[float, ...]
     gains: tuple[float, ...]
     timelines: tuple[Timeline, ...]
     which: tuple[int, ...]
 
     @classmethod
-    def of(cls, key: str, bases: Sequence[float], gains: Sequence[float], timelines: GroupTimelines) -> Binding:
+    def of(
+        cls,
+        key: str,
+        bases: Sequence[float],
+        gains: Sequence[float],
+        timelines: Sequence[Timeline],
+        members: Sequence[int] | None = None,
+    ) -> Binding:
         """A binding of groups that each follow a timeline; absolute levels become factors of the group's base value.
+
+        Args:
+            key: what is driven.
+            bases: the base value of each group.
+            gains: the gain of each group.
+            timelines: what each group follows.
+            members: the positions of the groups; ``None`` if these are all groups.
 
         Raises:
             ScheduleError: if a level does not fit a base value.
         """
-        relative = [_relative(timeline, bases, group) for group, timeline in enumerate(timelines)]
+        positions = tuple(range(len(bases)) if members is None else members)
+        relative = [
+            _relative(timeline, base, position)
+            for timeline, base, position in zip(timelines, bases, positions, strict=True)
+        ]
         unique, which = distinct(relative)
-        return cls(key, tuple(bases), tuple(gains), tuple(unique), which)
+        return cls(key, positions, tuple(bases), tuple(gains), tuple(unique), which)
 
     @property
     def levels(self) -> list[float]:
@@ -77,6 +95,10 @@ class Binding:
         factors = self.factors(k)
         return [level * factors[index] for level, index in zip(self.levels, self.which, strict=True)]
 
+    def values_without_gains(self, k: int) -> list[float]:
+        """The value of each group at update ``k`` if no rule for a metric had moved it."""
+        return self.with_gains([1.0] * len(self.gains)).values(k)
+
     @property
     def group_timelines(self) -> list[Timeline]:
         """What each group follows."""
@@ -86,23 +108,35 @@ class Binding:
         """This binding with other gains."""
         return replace(self, gains=tuple(gains))
 
-    def with_timelines(self, timelines: GroupTimelines) -> Binding:
+    def changed(self, change: Callable[[Timeline], Timeline]) -> Binding:
+        """This binding with another timeline in the place of each; ``change`` is called once for equal ones."""
+        timelines = [change(timeline) for timeline in self.timelines]
+        return Binding.of(self.key, self.bases, self.gains, [timelines[index] for index in self.which], self.members)
+
+    def with_timelines(self, timelines: Sequence[Timeline]) -> Binding:
         """This binding with a timeline for each group."""
-        return Binding.of(self.key, self.bases, self.gains, timelines)
+        return Binding.of(self.key, self.bases, self.gains, timelines, self.members)
 
     def rebased(self, bases: Sequence[float]) -> Binding:
-        """This binding with other base values; groups that have joined come behind the old ones, with a gain of 1."""
-        joined = len(bases) - len(self.bases)
-        late = [self.timelines[0].joining()] * joined if self.timelines else []
-        gains = (*self.gains, *([1.0] * joined))
-        return Binding.of(self.key, bases, gains, [*self.group_timelines, *late])
+        """This binding with other base values."""
+        return Binding.of(self.key, bases, self.gains, self.group_timelines, self.members)
+
+    def joined_by(self, members: Sequence[int], bases: Sequence[float], timelines: Sequence[Timeline]) -> Binding:
+        """This binding with groups that have joined, behind the others, with a gain of 1."""
+        return Binding.of(
+            self.key,
+            (*self.bases, *bases),
+            (*self.gains, *([1.0] * len(bases))),
+            (*self.group_timelines, *timelines),
+            (*self.members, *members),
+        )
 
 
-def _relative(timeline: Timeline, bases: Sequence[float], group: int) -> Timeline:
+def _relative(timeline: Timeline, base: float, position: int) -> Timeline:
     try:
-        return timeline.relative_to(bases[group])
+        return timeline.relative_to(base)
     except ScheduleError as error:
-        raise GroupError(str(error), group) from error.__cause__
+        raise GroupError(str(error), position) from error.__cause__
 
 
 def distinct(values: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from operator import is_, itemgetter
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.optim.binding import Binding
+from lr_toolkit.optim.keys import Key
 
 __all__ = ["GroupWriter", "Holding", "send"]
 
@@ -56,7 +58,7 @@ class Holding:
 
 @final
 class GroupWriter:
-    """Writes group[key] = level * factor to every group of an optimizer.
+    """Writes group[key] = level * factor to the groups of an optimizer that a binding drives.
 
     A tensor in a group is rebound once, to a view of a buffer. From then on it is filled in place and keeps its identity, as
     a captured CUDA graph and a compiled optimizer step need it. If something else replaces the tensor, or the whole group, the
@@ -72,81 +74,100 @@ class GroupWriter:
         # Pickled views would come back without their buffer; a copy binds its own.
         return GroupWriter, (self._optimizer, self._binding)
 
-    def bind(self, binding: Binding) -> None:
-        """Take another binding of the optimizer's groups; groups that are new are bound with it."""
-        groups, key = self._optimizer.param_groups, binding.key
+    def bind(self, binding: Binding, *, with_bases: bool = False) -> None:
+        """Take another binding of the optimizer's groups; groups that are new are bound with it.
+
+        Args:
+            binding: what is written from now on.
+            with_bases: write its base values too, where the next scheduler of the optimizer looks for them.
+        """
+        self._binding = binding
+        self._key = Key.parse(binding.key)
+        for position, base in zip(binding.members, binding.bases, strict=True):
+            self._key.keep_base(self._optimizer.param_groups[position], base if with_bases else None)
+        # A list of all groups is used as it is, because something else may exchange a group in it.
+        drives_all = binding.members == tuple(range(len(self._optimizer.param_groups)))
+        self._members = None if drives_all else binding.members
+        cells, key = self._cells(), binding.key
         in_blocks = {index for block in self._blocks for index in block.members}
         late: defaultdict[tuple[torch.device, torch.dtype], list[int]] = defaultdict(list)
-        for index, group in enumerate(groups):
-            if index not in in_blocks and isinstance(group[key], Tensor):
-                late[group[key].device, group[key].dtype].append(index)
-        self._blocks += [_block_of(key, members, groups) for members in late.values()]
+        for index, cell in enumerate(cells):
+            if index not in in_blocks and isinstance(cell[key], Tensor):
+                late[cell[key].device, cell[key].dtype].append(index)
+        self._blocks += [_block_of(key, members, cells) for members in late.values()]
         in_blocks.update(index for members in late.values() for index in members)
-        self._numbers = [index for index in range(len(groups)) if index not in in_blocks]
-        self._binding = binding
+        self._numbers = [index for index in range(len(cells)) if index not in in_blocks]
         self._levels = binding.levels
         self._share_level = len(set(self._levels)) == 1
         for block in self._blocks:
-            block.attach(groups)
+            block.attach(cells)
             block.set_levels(self._levels)
+
+    def _cells(self) -> Sequence[Any]:
+        """What holds the numbers that are written; positions below are positions in it."""
+        return self._key.cells(self._optimizer.param_groups, self._members)
 
     def reattach(self) -> None:
         """Bind the tensors again after the optimizer has loaded a state, with the values that it has loaded."""
+        cells = self._cells()
         for block in self._blocks:
-            block.adopt(self._optimizer.param_groups)
+            block.adopt(cells)
         self.bind(self._binding)
 
     def write(self, k: int) -> None:
         """Write the values of update ``k``."""
+        cells = self._cells()
         for block in self._blocks:
-            block.attach(self._optimizer.param_groups)
+            block.attach(cells)
         timelines = self._binding.timelines
         if len(timelines) == 1:
-            self._scale(timelines[0].factor(k))
+            self._scale(cells, timelines[0].factor(k))
         else:
-            self._write_each(self._binding.values(k))
+            self._write_each(cells, self._binding.values(k))
 
     def holding(self, groups: Sequence[Group], *candidates: Sequence[float]) -> Holding:
         """Which of ``groups`` hold what one of ``candidates`` has for them, within the precision of a tensor."""
-        key, count = self._binding.key, len(groups)
+        key, members = self._binding.key, self._binding.members
+        count = sum(position < len(groups) for position in members)
+        cells = self._key.cells(list(groups), members[:count])
         numbers = [
             index
             for index in self._numbers
-            if index < count and any(_are_close(groups[index][key], values[index]) for values in candidates)
+            if index < count and any(_are_close(cells[index][key], values[index]) for values in candidates)
         ]
         return Holding(count, frozenset(numbers), tuple(block.holding(count, candidates) for block in self._blocks))
 
     def write_where(self, holding: Holding, k: int) -> None:
         """Write the values of update ``k`` to the groups that ``holding`` includes."""
-        groups, values = self._optimizer.param_groups, self._binding.values(k)
+        cells, values = self._cells(), self._binding.values(k)
         for index in self._numbers:
             if holding.includes(index):
-                groups[index][self._binding.key] = values[index]
+                cells[index][self._binding.key] = values[index]
         for block, mask in zip_longest(self._blocks, holding.masks):
             included = [holding.includes(index) for index in block.members]
             block.send_where(torch.tensor(included) if mask is None else mask, values)
 
-    def _scale(self, factor: float) -> None:
+    def _scale(self, cells: Sequence[Any], factor: float) -> None:
         """Write level * factor to every group."""
-        groups, levels, key = self._optimizer.param_groups, self._levels, self._binding.key
+        levels, key = self._levels, self._binding.key
         if self._blocks:
             for index in self._numbers:
-                groups[index][key] = levels[index] * factor
+                cells[index][key] = levels[index] * factor
             for block in self._blocks:
                 block.scale(factor)
         elif self._share_level:
             value = levels[0] * factor
-            for group in groups:
-                group[key] = value
+            for cell in cells:
+                cell[key] = value
         else:
-            for group, level in zip(groups, levels, strict=True):
-                group[key] = level * factor
+            for cell, level in zip(cells, levels, strict=True):
+                cell[key] = level * factor
 
-    def _write_each(self, values: Sequence[float]) -> None:
+    def _write_each(self, cells: Sequence[Any], values: Sequence[float]) -> None:
         """Write a value to each group."""
-        groups, key = self._optimizer.param_groups, self._binding.key
+        key = self._binding.key
         for index in self._numbers:
-            groups[index][key] = values[index]
+            cells[index][key] = values[index]
         for block in self._blocks:
             block.send([values[index] for index in block.members])
 
@@ -159,23 +180,25 @@ class _Block:
 
     def __init__(self, key: str, members: Sequence[int], tensors: Sequence[Tensor]) -> None:
         self.members = members
-        self._key = key
+        self._key, self._held = key, itemgetter(key)
         self.buffer = torch.stack([tensor.detach().reshape(()) for tensor in tensors])
         self.views = [cell.view_as(tensor) for cell, tensor in zip(self.buffer.unbind(), tensors, strict=True)]
         # Apple's GPUs have no float64.
         exact = torch.float32 if self.buffer.device.type == "mps" else torch.float64
         self.levels = torch.zeros(len(tensors), dtype=exact, device=self.buffer.device)
 
-    def attach(self, groups: Sequence[Group]) -> None:
-        """Put the views into the groups."""
-        for index, view in zip(self.members, self.views, strict=True):
-            groups[index][self._key] = view
+    def attach(self, cells: Sequence[Any]) -> None:
+        """Put the views into the groups, where something else has replaced one."""
+        members = map(cells.__getitem__, self.members) if len(cells) > len(self.members) else cells
+        if not all(map(is_, map(self._held, members), self.views)):
+            for index, view in zip(self.members, self.views, strict=True):
+                cells[index][self._key] = view
 
-    def adopt(self, groups: Sequence[Group]) -> None:
+    def adopt(self, cells: Sequence[Any]) -> None:
         """Take what the groups hold."""
         with torch.no_grad():
             for index, view in zip(self.members, self.views, strict=True):
-                view.copy_(torch.as_tensor(groups[index][self._key], dtype=view.dtype).reshape(view.shape))
+                view.copy_(torch.as_tensor(cells[index][self._key], dtype=view.dtype).reshape(view.shape))
 
     def set_levels(self, levels: Sequence[float]) -> None:
         """Take other levels."""
@@ -221,6 +244,6 @@ class _HostBlock(_Block):
         self.buffer.copy_(self._exact)
 
 
-def _block_of(key: str, members: Sequence[int], groups: Sequence[Group]) -> _Block:
-    tensors = [groups[index][key] for index in members]
+def _block_of(key: str, members: Sequence[int], cells: Sequence[Any]) -> _Block:
+    tensors = [cells[index][key] for index in members]
     return (_HostBlock if tensors[0].device.type == "cpu" else _Block)(key, members, tensors)

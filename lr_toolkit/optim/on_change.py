@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.optim.binding import Binding
-from lr_toolkit.optim.plan_changed import counted_unit, most_changed, plan_changed_error
+from lr_toolkit.optim.plan_changed import counted_unit, most_changed, plan_changed_error, quantity_of
 from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_from, group_count
 from lr_toolkit.schedules import Duration, Horizon
 from lr_toolkit.schedules.changed import continued, restarted, rewarmed, stretched
@@ -25,7 +25,9 @@ __all__ = [
     "binding_over",
     "check_fit",
     "check_policy",
+    "check_same_keys",
     "check_state",
+    "is_saved",
     "spread",
 ]
 
@@ -150,9 +152,39 @@ def binding_after(
     binding = policies[on_change]()
     if rewarm is not None:
         over = _rewarm_length(rewarm, update, configured)
-        return binding.with_timelines([rewarmed(timeline, update, over) for timeline in binding.group_timelines])
+        return binding.changed(lambda timeline: rewarmed(timeline, update, over))
     _report(followed, binding, update, on_change)
     return binding
+
+
+def check_same_keys(state: Mapping[str, Any], configured: Sequence[Binding], on_change: OnChange) -> None:
+    """Refuse a state in which something else is driven, unless ``on_change`` says how to go on.
+
+    Raises:
+        ScheduleError: with what is driven by either.
+    """
+    saved = {key: tuple(part.get("groups", ())) for key, part in state["configured"].items() if key != "lr"}
+    now = {binding.key: binding.members for binding in configured if binding.key != "lr"}
+    if saved != now and on_change == "error":
+        added = [key for key in now if saved.get(key) != now[key]]
+        removed = [key for key in saved if key not in now]
+        news = [
+            f"now there is a schedule for {', '.join(added)} that the checkpoint does not have" if added else "",
+            f"the schedule for {', '.join(removed)} that the checkpoint has is gone, which leaves the saved value"
+            if removed
+            else "",
+        ]
+        raise ScheduleError(
+            f"The plan is not the one in the checkpoint: {', and '.join(filter(None, news))}. To go on like that write "
+            "on_change='replan', an argument of configure_optimizers(...) and of ScheduledLR(...), and an attribute of a "
+            "ScheduleMixin's class."
+        )
+
+
+def is_saved(state: Mapping[str, Any], configured: Binding) -> bool:
+    """Whether a state knows what is driven by a binding, in the same groups."""
+    saved = state["configured"].get(configured.key)
+    return saved is not None and (configured.key == "lr" or tuple(saved["groups"]) == configured.members)
 
 
 def _with_exact_bases(configured: Binding, saved: list[float]) -> Binding:
@@ -175,7 +207,7 @@ def binding_over(followed: Binding, new: Binding, update: int, on_change: OnChan
     if not update or _needs_no_decision(followed, new, update):
         return new
     if on_change in ("replan", "keep", "continue"):
-        values = followed.with_gains([1.0] * len(followed.bases)).values(update)
+        values = followed.values_without_gains(update)
         try:
             return _policies(followed, new, update, values)[on_change]()
         except ScheduleError as error:
@@ -187,7 +219,7 @@ def spread(followed: Binding, update: int, until: int) -> Binding:
     """What is left of the followed timelines, over the updates up to ``until``; unchanged if nothing is left."""
     if not update < min(until, followed.timelines[0].steps):
         return followed
-    return followed.with_timelines([stretched(timeline, update, until) for timeline in followed.group_timelines])
+    return followed.changed(lambda timeline: stretched(timeline, update, until))
 
 
 def _needs_no_decision(saved: Binding, configured: Binding, update: int) -> bool:
@@ -248,15 +280,14 @@ def _policies(
 
     def stretch() -> Binding:
         until = configured.timelines[0].steps
-        return keep().with_timelines([stretched(timeline, update, until) for timeline in keep().group_timelines])
+        return keep().changed(lambda timeline: stretched(timeline, update, until))
 
     def go_on() -> Binding:
         groups = zip(configured.group_timelines, values, configured.bases, strict=True)
         return configured.with_timelines([continued(timeline, update, value, base) for timeline, value, base in groups])
 
     def restart() -> Binding:
-        plans = [timeline for timeline in configured.group_timelines if isinstance(timeline, ResolvedTimeline)]
-        return configured.with_timelines([restarted(plan, update) for plan in plans])
+        return configured.changed(lambda plan: restarted(cast("ResolvedTimeline", plan), update))
 
     return {"replan": lambda: configured, "keep": keep, "stretch": stretch, "continue": go_on, "restart": restart}
 
@@ -286,6 +317,6 @@ def _report(followed: Mapping[str, Any], binding: Binding, update: int, on_chang
     if not math.isclose(was, now, rel_tol=1e-6):
         factor = f", {now / was:.4g} times as much" if was else ""
         _log.warning(
-            "The plan has changed at update %d: on_change=%r takes the LR of parameter group %d from %.6g to %.6g%s.",
-            *(update, on_change, group, was, now, factor),
+            "The plan has changed at update %d: on_change=%r takes the %s of parameter group %d from %.6g to %.6g%s.",
+            *(update, on_change, quantity_of(binding.key), binding.members[group], was, now, factor),
         )

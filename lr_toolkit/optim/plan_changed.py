@@ -11,7 +11,7 @@ from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.state import configured_state
 from lr_toolkit.schedules.horizon import horizon_from
 
-__all__ = ["counted_unit", "most_changed", "plan_changed_error"]
+__all__ = ["counted_unit", "most_changed", "plan_changed_error", "quantity_of"]
 
 _MEANINGS = {
     "replan": "the new plan, at the same update",
@@ -37,14 +37,15 @@ def plan_changed_error(
     update, end, unit = state["last_epoch"], timeline.steps, counted_unit(timeline.unit)
     saved_values = [value * gain for value, gain in zip(followed["values"], followed["gains"], strict=True)]
     group = most_changed(saved_values, configured.values(update))
-    which = f" in parameter group {group}" if len(saved_values) > 1 else ""
+    which = f" in parameter group {configured.members[group]}" if len(saved_values) > 1 else ""
     columns = sorted({k for k in (update + 1, (update + end) // 2, end - 1) if update < k < end} | {update})
     lines = ["The plan is not the one in the checkpoint.", *_plans(state, configured)]
     if update >= end:
         fix = "Lengthen it to go on: a larger max_epochs or max_steps, or Horizon(steps=...)."
         lines.append(_wrapped("  ", f"The run as it is now ends at {unit} {end}. {fix}"))
+    was = f"{quantity_of(configured.key)} was to be {saved_values[group]:.6g}{which}"
     lines += [
-        f"{unit.title()} {update} comes next; its LR was to be {saved_values[group]:.6g}{which}. How shall it go on?",
+        f"{unit.title()} {update} comes next; its {was}. How shall it go on?",
         f"  at {unit:<19}" + "".join(f"{k:<11}" for k in columns).rstrip(),
     ]
     example = "replan"  # which is always possible
@@ -62,9 +63,10 @@ def plan_changed_error(
 def _plans(state: Mapping[str, Any], configured: Binding) -> list[str]:
     """The saved plan and the new one, in as much detail as tells them apart."""
     plans = state["configured"][configured.key], configured_state(configured)
-    saved, now = map(_describe, plans)
+    quantity = quantity_of(configured.key).lower()
+    saved, now = (_describe(plan, quantity) for plan in plans)
     if saved == now:
-        saved, now = (_describe(plan, in_full=True) for plan in plans)
+        saved, now = (_describe(plan, quantity, in_full=True) for plan in plans)
     lines = [_wrapped("  saved: ", saved), _wrapped("  now:   ", now)]
     if saved == now:
         lines.append("  The same text, but a Python function in it gives another LR than it did.")
@@ -101,10 +103,15 @@ def _reason(error: ScheduleError) -> str:
     return str(error).partition(": ")[2].partition(" Write ")[0]
 
 
-def _describe(plan: Mapping[str, Any], *, in_full: bool = False) -> str:
-    """A plan in a line; its base LRs each once and short, or ``in_full``, if only that tells two plans apart."""
+def quantity_of(key: str) -> str:
+    """What a binding drives, in words."""
+    return "LR" if key == "lr" else key
+
+
+def _describe(plan: Mapping[str, Any], quantity: str, *, in_full: bool = False) -> str:
+    """A plan in a line; its base values each once and short, or ``in_full``, if only that tells two plans apart."""
     bases = ", ".join(map(repr, plan["bases"]) if in_full else (f"{base:g}" for base in dict.fromkeys(plan["bases"])))
-    return f"{' and '.join(plan['schedules'])} on {shorten(horizon_from(plan['horizon']))}, base lr {bases}"
+    return f"{' and '.join(plan['schedules'])} on {shorten(horizon_from(plan['horizon']))}, base {quantity} {bases}"
 
 
 def most_changed(before: Sequence[float], after: Sequence[float]) -> int:

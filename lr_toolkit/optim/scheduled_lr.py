@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-import warnings
-import weakref
-from collections.abc import Sequence
-from typing import Any, Literal, final
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast, final
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -15,27 +13,21 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, warn
-from lr_toolkit.optim.base_lrs import BASE_OF_ZERO, base_of, set_initial_lr
-from lr_toolkit.optim.binding import Binding, GroupError
-from lr_toolkit.optim.group_writer import GroupWriter
-from lr_toolkit.optim.on_change import (
-    OnChange,
-    RunLength,
-    binding_after,
-    binding_over,
-    check_fit,
-    check_policy,
-    check_state,
-    spread,
-)
+from lr_toolkit.optim.binding import Binding
+from lr_toolkit.optim.group_writer import GroupWriter, Holding
+from lr_toolkit.optim.keys import BASE_OF_ZERO
+from lr_toolkit.optim.on_change import OnChange, RunLength, check_fit, check_policy, check_state
+from lr_toolkit.optim.plan import Plan
 from lr_toolkit.optim.plateau.gains import Gains
 from lr_toolkit.optim.plateau.rule import MetricRule
 from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_state, loaded_values, upgraded
-from lr_toolkit.optim.step_calls import IdleSteps, schedulers_on
-from lr_toolkit.optim.updates import GradientProbe, UpdateTracker, hookable_optimizers, is_captured, warn_of_constants
-from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule, ScheduleLike
+from lr_toolkit.optim.update_watch import UpdateWatch
+from lr_toolkit.optim.updates import call_at_updates, hookable_optimizers, is_captured
+from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.changed import describe_change
-from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, horizon_from
+from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike, schedules_by_key
+from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
+from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.timeline import Phase, ResolvedTimeline
 
 __all__ = ["ScheduledLR"]
@@ -46,6 +38,7 @@ class ScheduledLR(LRScheduler):
     """A torch scheduler that follows a schedule exactly, in Lightning or in a plain loop.
 
         lr(k) = base_lr * timeline(k) * gain
+        momentum(k) = base_momentum * timeline(k)      # and so each other key that has a schedule
 
     for the k-th update, k = 0 for the first. The gain is 1 unless a rule for a metric has moved it. The LR is computed afresh
     at every step, so it does not drift, and nothing is replayed at a resume.
@@ -60,7 +53,8 @@ class ScheduledLR(LRScheduler):
 
     Args:
         optimizer: a torch optimizer; each group's base LR is its ``initial_lr``, or its ``lr`` if there is none.
-        schedule: a ``Schedule`` or its text.
+        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups to them. A name may be a pattern
+            (``"layer_*"``), and ``"*"`` is for all groups that no other entry is for.
         horizon: the length of the run, in the unit that this loop's ``scheduler.step()`` counts.
         last_epoch: the last update that was taken, as in torch: -1 to begin.
         plateau: a rule for a metric (``ReduceOnPlateau``, ``GreedyLR``); the loop hands the metric to ``observe``.
@@ -72,10 +66,16 @@ class ScheduledLR(LRScheduler):
             ``"stretch"`` and ``"continue"``. None of them acts if nothing has changed, if the new plan has the same LRs as the
             saved one on every update already taken, or if its open ``hold`` around this update is longer.
         rewarm: how long to warm up again if the plan has changed, in front of any of these policies.
+        momentum: a schedule of the momentum, or schedules by the names of groups; groups that none is for keep their value. Levels
+            are factors of the value that each group has (``initial_momentum``, if it has that), or the values themselves in
+            ``absolute(schedule)``.
+        betas: the same for betas, a schedule or ``None`` for each place: ``betas=(None, linear(end=0.99))``.
+        weight_decay: the same for the weight decay. A group without decay keeps its 0.
+        other_schedules: the same for other keys of the parameter groups, by key.
 
     Raises:
-        ScheduleError: if the schedule does not fit the horizon, if ``end_lr`` lies above a group's base LR, or if the
-            optimizer is none of torch's. Nothing is changed then.
+        ScheduleError: if a schedule does not fit the horizon, if ``end_lr`` lies above a group's base LR, if a group or a key that
+            is named does not exist, or if the optimizer is none of torch's. Nothing is changed then.
 
     Example:
         >>> import torch
@@ -115,13 +115,17 @@ class ScheduledLR(LRScheduler):
     def __init__(
         self,
         optimizer: Optimizer,
-        schedule: ScheduleLike,
+        schedule: GroupSchedulesLike,
         horizon: Horizon,
         *,
         last_epoch: int = -1,
         plateau: MetricRule | None = None,
         on_change: OnChange = "error",
         rewarm: DurationLike | None = None,
+        momentum: GroupSchedulesLike | None = None,
+        betas: Sequence[GroupSchedulesLike | None] | None = None,
+        weight_decay: GroupSchedulesLike | None = None,
+        other_schedules: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise ScheduleError(
@@ -129,42 +133,33 @@ class ScheduledLR(LRScheduler):
                 "ScheduledLR(torch.optim.AdamW(model.parameters(), lr=1e-3), schedule, horizon); or, in a ScheduleMixin, def "
                 "build_optimizer(self): return torch.optim.AdamW(self.parameters(), lr=1e-3)."
             )
-        self.schedule = Schedule.parse(schedule)
+        keys = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay, **(other_schedules or {})}
+        schedules = schedules_by_key(schedule, keys)
         self.horizon = horizon
         self.on_change: OnChange = on_change
         self.rewarm = None if rewarm is None else Duration.of(rewarm, "ScheduledLR", "rewarm")
         check_policy(self.on_change, self.rewarm)
         _check_start(last_epoch, optimizer)
         hookable_optimizers(optimizer)  # or an error, before anything is written
-        bases = [base_of(group, index) for index, group in enumerate(optimizer.param_groups)]
-        if bases and not any(bases):
+        self._gains = Gains(plateau, len(optimizer.param_groups))
+        self._gains.check_groups(len(optimizer.param_groups))
+        self._plan = Plan.of(schedules, optimizer.param_groups, horizon, self._gains.values)
+        if not any(self._plan.lr.bases):
             warn("LR264", BASE_OF_ZERO.format(type(optimizer).__name__), stacklevel=3)
-        self._gains = Gains(plateau, len(bases))
-        self._gains.check_groups(len(bases))
-        self.timeline = self.schedule.resolve(horizon)
-        names = [group.get("name") for group in optimizer.param_groups]
-        self.configured = _bound(Binding.of, "lr", bases, self._gains.values, [self.timeline] * len(bases), names=names)
-        """What the code asks for."""
-        self.binding = self.configured
-        """What is followed: what the code asks for, or what ``on_change`` made of it. Another value after each change."""
-        self._updated = False
-        self._has_counted = False  # whether a step() has counted since the last update
-        self._captured = False
-        self._has_peers = False  # whether another scheduler of this class was made for the optimizer
-        self._idle_steps = IdleSteps()
-        self._loaded: list[float] | None = None  # the LRs of a state that was loaded, until they are written
+        self._loaded: list[list[float]] | None = None  # the values of a state that was loaded, until they are written
         super().__init__(optimizer, last_epoch)
-        self._watch()
+        self._watch = UpdateWatch(optimizer)
+        call_at_updates(self, optimizer, ScheduledLR._before_update, ScheduledLR._after_update)
 
     # --- following the plan ---
 
     def _initial_step(self) -> None:
         # torch's constructor calls this: it counts from last_epoch to the first update to come.
-        self.base_lrs = list(self.binding.bases)
         self._step_count = 1
         self.last_epoch += 1
-        self._writer = GroupWriter(self.optimizer, self.binding)
+        self._writers = [GroupWriter(self.optimizer, binding) for binding in self._plan.followed]
         self._groups, self._count = self.optimizer.param_groups, len(self.optimizer.param_groups)
+        self.base_lrs = list(self._plan.lr.bases)
         self._write()
 
     def step(self, epoch: int | None = None) -> None:
@@ -177,20 +172,11 @@ class ScheduledLR(LRScheduler):
         """Do what ``step()`` does, whatever this scheduler moves with."""
         if epoch is not None:
             self.last_epoch = self._checked_update(epoch)
-        elif self._captured and is_captured():
-            raise ScheduleError(
-                "scheduler.step() was called while a CUDA graph is captured, so every replay would write the same learning rate. "
-                "Capture optimizer.step() alone, and call scheduler.step() after each graph.replay()."
-            )
-        elif self._updated or self._captured:
-            if self._has_peers:
-                self._refuse_peers()
+        elif self._watch.counts(self.last_epoch, is_in_order=self.needs_gradient):
             self.last_epoch += 1
-            self._has_counted = True
         else:
-            self._warn_of_idle_step()
             return
-        self._updated = False
+        self._watch.note_move()
         self._step_count += 1
         self._write()
         if self.last_epoch == self.horizon.steps > 1 and self.plateau is not None:
@@ -206,30 +192,6 @@ class ScheduledLR(LRScheduler):
                 stacklevel=3,
             )
 
-    def _warn_of_idle_step(self) -> None:
-        """Warn once of a ``step()`` before any update, and once of a loop that calls it more often than ``optimizer.step()``."""
-        # Lightning makes the call in the right order, even if a GradScaler skips the first update.
-        if self._step_count == 1 and not self.needs_gradient:
-            self._step_count += 1
-            warnings.warn(
-                "scheduler.step() came before any optimizer.step(), so the learning rate stays where it is. Call "
-                "optimizer.step() first (a GradScaler that skips the first updates does no harm); to begin at a later update n, "
-                "call scheduler.step(n) once; to look at a schedule without training, use schedule.resolve(horizon).values(range(n)).",
-                UserWarning,
-                stacklevel=3,
-            )
-        else:
-            self._idle_steps.note(self.last_epoch)
-
-    def _refuse_peers(self) -> None:
-        """Refuse another scheduler of this class that has moved with the same update: the last one to step would win."""
-        if any(other._has_counted and other is not self for other in schedulers_on(self.optimizer)):
-            raise ScheduleError(
-                f"ScheduledLR: two schedulers drive one {type(self.optimizer).__name__} and move with each of its updates, so each "
-                "writes its learning rate over that of the other. Keep one scheduler for each optimizer: warmup('500 steps') >> "
-                "cosine() runs one phase after the other. Do not call step() of a scheduler that another one replaces."
-            )
-
     def observe(self, value: float | Tensor) -> None:
         """Give the rule a new reading of its metric; a move of the LR acts from the next update on.
 
@@ -237,9 +199,8 @@ class ScheduledLR(LRScheduler):
             ScheduleError: if this scheduler was made without ``plateau=``.
         """
         self._adopt_groups()
-        if self._gains.observe(float(value), self.binding.bases):
-            self.binding = self.binding.with_gains(self._gains.values)
-            self._writer.bind(self.binding)
+        if self._gains.observe(float(value), self._plan.lr.bases):
+            self._follow(self._plan.with_gains(self._gains.values))
             self._write()
 
     def rebase(self, new: float | Sequence[float]) -> None:
@@ -252,7 +213,7 @@ class ScheduledLR(LRScheduler):
             ScheduleError: if there is not one for each group, or if one is negative or not finite.
         """
         self._adopt_groups()
-        count = len(self.binding.bases)
+        count = len(self._plan.lr.bases)
         try:
             bases = [float(base) for base in (new if isinstance(new, Sequence) else [new] * count)]
         except (TypeError, ValueError):
@@ -262,7 +223,7 @@ class ScheduledLR(LRScheduler):
                 f"rebase({new!r}): must be one LR, or one for each of the {count} parameter groups. "
                 "Write scheduler.rebase(1e-4)."
             )
-        self._follow(_bound(self.binding.rebased, bases))
+        self._follow(self._plan.rebased(bases))
         self._write()
 
     def recalculate(self, horizon: Horizon) -> bool:
@@ -302,51 +263,46 @@ class ScheduledLR(LRScheduler):
                 f"unit={self.horizon.unit!r})."
             )
         self._adopt_groups()
-        update, before = self.last_epoch, self.binding
-        timeline = self._resolved(horizon)
-        if timeline is None:
-            binding = spread(before, update, horizon.steps)
-        else:
-            plan = _bound(self.configured.with_timelines, [timeline] * len(self.configured.bases))
-            in_use = _bound(plan.rebased, before.bases)  # rebase() may have changed them
-            binding = binding_over(before, in_use, update, self.on_change)
-            if binding.timelines == in_use.timelines:  # nothing is left of the plan up to here
-                self.timeline, self.configured = timeline, plan
-        self.horizon = horizon
-        if binding == before:
+        before, self.horizon, plan = self._plan, horizon, self._plan.over(horizon, self.last_epoch, self.on_change)
+        self._plan = plan
+        if plan.followed == before.followed:
             return False
-        self._follow(binding)
+        self._follow(plan)
         self._write()
         return True
 
-    def _resolved(self, horizon: Horizon) -> ResolvedTimeline | None:
-        """The schedule on ``horizon``; ``None`` if it does not fit after the first update, where it may be spread."""
-        try:
-            return self.schedule.resolve(horizon)
-        except ScheduleError:
-            if not self.last_epoch:
-                raise
-            return None
+    # --- what is followed ---
+
+    @property
+    def schedule(self) -> Schedule | GroupSchedules:
+        """The schedule of the LR, or the schedules by the names of groups."""
+        schedules = self._plan.schedules["lr"]
+        return schedules if schedules.only is None else cast("Schedule", schedules.only)
+
+    @property
+    def timelines(self) -> tuple[ResolvedTimeline, ...]:
+        """The schedules of the LR that the code asks for, on the length of the run."""
+        return self._plan.timelines
 
     @property
     def bindings(self) -> tuple[Binding, ...]:
-        """What is followed, one binding for each key of the parameter groups that is driven."""
-        return (self.binding,)
+        """What is followed, one binding for each key of the parameter groups that is driven; that of the LR comes first."""
+        return self._plan.followed
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """The phases that are followed, with the updates at which they act."""
-        return self.binding.timelines[0].phases
+        """The phases that are followed, with the updates at which they act; if groups differ, those of the first group."""
+        return self._plan.lr.timelines[0].phases
 
     @property
     def change(self) -> str:
         """How the run goes on if it does not follow the plan of its code, in words; empty if it does."""
-        return describe_change(self.binding.timelines[0], self.configured.timelines[0])
+        return describe_change(self._plan.lr.timelines[0], self._plan.configured[0].timelines[0])
 
     @property
     def has_update(self) -> bool:
         """Whether the optimizer took an update since this scheduler moved last."""
-        return self._updated
+        return self._watch.has_update
 
     @property
     def plateau(self) -> MetricRule | None:
@@ -360,7 +316,7 @@ class ScheduledLR(LRScheduler):
 
     def planned(self, k: int) -> list[float]:
         """The LR of each group at update ``k``, under the timelines and the gains of this moment."""
-        return self.binding.values(k)
+        return self._plan.lr.values(k)
 
     def get_lr(self) -> list[float | Tensor]:
         """The LR of each group for the update to come."""
@@ -370,10 +326,24 @@ class ScheduledLR(LRScheduler):
         """The LR of each group that the last ``step()`` wrote, as floats: no device is waited for."""
         return self.get_lr()
 
+    def __repr__(self) -> str:
+        return f"ScheduledLR({self.schedule!r}, update {self.last_epoch} of {self.horizon.steps})"
+
+    # --- the parameter groups ---
+
     def _write(self) -> None:
         self._adopt_groups()
-        self._writer.write(self.last_epoch)
+        for writer in self._writers:
+            writer.write(self.last_epoch)
         self._loaded = None
+
+    def _follow(self, plan: Plan) -> None:
+        """Follow another plan, from the next write on."""
+        self._plan = plan
+        self.base_lrs = list(plan.lr.bases)
+        self._writers[0].bind(plan.lr, with_bases=True)
+        for writer, binding in zip(self._writers[1:], plan.followed[1:], strict=True):
+            writer.bind(binding)
 
     def _adopt_groups(self) -> None:
         """Take in groups that were added since, and the groups of a state that the optimizer has loaded.
@@ -389,23 +359,14 @@ class ScheduledLR(LRScheduler):
                 "group and write scheduler.rebase([...]) with 0.0 in its place, or build a new scheduler."
             )
         if groups is not self._groups:
-            self._writer.reattach()
-        late = [base_of(group, index) for index, group in enumerate(groups)][self._count :]
-        if late:
+            for writer in self._writers:
+                writer.reattach()
+        if len(groups) > self._count:
             self._gains.check_groups(len(groups))
-            configured = _bound(self.configured.rebased, [*self.configured.bases, *late])
-            binding = _bound(self.binding.rebased, [*self.binding.bases, *late])
-            self._gains.add_groups(len(late))
-            self.configured = configured
-            self._follow(binding)
+            plan = self._plan.joined_by(groups, self.horizon)
+            self._gains.add_groups(len(groups) - self._count)
+            self._follow(plan)
         self._groups, self._count = groups, len(groups)
-
-    def _follow(self, binding: Binding) -> None:
-        self.binding = binding
-        self.base_lrs = list(binding.bases)
-        for group, base in zip(self.optimizer.param_groups, binding.bases, strict=True):
-            set_initial_lr(group, base)
-        self._writer.bind(binding)
 
     def _checked_update(self, update: object) -> int:
         """``update`` as the number of an update, or the error that shows it."""
@@ -426,44 +387,12 @@ class ScheduledLR(LRScheduler):
             )
         return number
 
-    def __repr__(self) -> str:
-        return f"ScheduledLR({self.schedule!r}, update {self.last_epoch} of {self.horizon.steps})"
-
     # --- noticing real updates ---
 
-    def _watch(self) -> None:
-        """Register hooks that tell this scheduler of each update, as long as it lives."""
-        me = weakref.ref(self)  # the optimizer must not keep a scheduler alive that its owner has dropped
-
-        peers = schedulers_on(self.optimizer)
-        peers.add(self)
-        if len(peers) > 1:
-            for peer in peers:
-                peer._has_peers = True
-
-        def before(*_: Any) -> None:
-            scheduler = me()
-            if scheduler is not None:
-                scheduler._before_update()
-
-        def after(optimizer: Optimizer, *_: Any) -> None:
-            scheduler = me()
-            if scheduler is not None:
-                scheduler._after_update(optimizer)
-
-        self._probe = GradientProbe()
-        self._tracker = UpdateTracker()
-        handles = [
-            handle
-            for optimizer in hookable_optimizers(self.optimizer)
-            for handle in (optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after))
-        ]
-        weakref.finalize(self, _remove, handles)
-
     def _before_update(self) -> None:
-        """Write the LRs of groups that have joined since the last step, or were loaded."""
+        """Write the values of groups that have joined since the last step, or were loaded."""
         if self.moves_with == "update":
-            self._tracker.begin()
+            self._watch.begin_update()
         groups = self.optimizer.param_groups
         if groups is self._groups and len(groups) == self._count:
             return
@@ -477,41 +406,43 @@ class ScheduledLR(LRScheduler):
                 "scheduler.load_state_dict(state)."
             )
         # Another LR than ours stays: SWALR, a dampening or the first part of a SequentialLR may be in charge.
-        known = self._count
-        holding = self._writer.holding(self._groups[:known], self.planned(self.last_epoch))
+        known = self._groups[: self._count]
+        holding = self._holding(known)
         self._adopt_groups()
         if self._loaded is not None:  # the optimizer's state was loaded after that of this scheduler
-            holding = self._writer.holding(groups[:known], self._loaded, self.planned(self.last_epoch))
-        self._writer.write_where(holding, self.last_epoch)
+            holding = self._holding(groups[: len(known)], self._loaded)
+        self._write_where(holding)
 
     def _after_update(self, optimizer: Optimizer) -> None:
         """Note that an update happened, if it did, and move on with it if nobody calls ``step()``."""
-        self._has_counted = False
-        if self.needs_gradient and not self._probe.has_gradient(optimizer):
-            self._step_count = max(self._step_count, 2)  # the order of the calls is right
-            self._idle_steps.forget()
-        else:
-            self._updated = True
-            # A CUDA graph replays this update without calling the hook: every step() counts until the next call.
-            self._captured = is_captured()
-            if self._captured:
-                warn_of_constants(optimizer)
-        if self.moves_with == "update" and self._tracker.end(optimizer.param_groups, self._groups) and self._updated:
+        self._watch.note_update(optimizer, needs_gradient=self.needs_gradient)
+        if self.moves_with == "update" and self._watch.ends_update(optimizer, self._groups):
             self.advance()
 
     def discard_unfinished_update(self) -> None:
         """Forget a step of the optimizer that raised; to be called between two batches if this scheduler moves with updates."""
-        self._tracker.reset()
+        self._watch.discard_unfinished()
+
+    def _holding(
+        self, groups: Sequence[dict[str, Any]], loaded: Sequence[Sequence[float]] | None = None
+    ) -> list[Holding]:
+        """Which of ``groups`` hold what this scheduler has planned, or what was ``loaded``, for each binding."""
+        planned = [binding.values(self.last_epoch) for binding in self._plan.followed]
+        candidates = zip(planned, loaded, strict=True) if loaded else zip(planned, strict=True)
+        return [writer.holding(groups, *values) for writer, values in zip(self._writers, candidates, strict=True)]
+
+    def _write_where(self, holding: Sequence[Holding]) -> None:
+        for writer, where in zip(self._writers, holding, strict=True):
+            writer.write_where(where, self.last_epoch)
 
     def __getstate__(self) -> dict[str, Any]:
         # The length of the run is reported by a Trainer, which is not this scheduler's to copy.
-        left_out = {"run_length": None, "_groups": None, "_probe": None, "_tracker": None}
-        return {**self.__dict__, **left_out}
+        return {**self.__dict__, "run_length": None, "_groups": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A copy or an unpickled scheduler holds a copied optimizer, which comes without hooks.
         self.__dict__.update(state, _groups=state["optimizer"].param_groups)
-        self._watch()
+        call_at_updates(self, self.optimizer, ScheduledLR._before_update, ScheduledLR._after_update)
 
     # --- checkpoints ---
 
@@ -522,9 +453,9 @@ class ScheduledLR(LRScheduler):
             "class": CLASS,
             "format": FORMAT,
             "last_epoch": self.last_epoch,
-            "updated": self._updated,
-            "configured": {"lr": configured_state(self.configured)},
-            "followed": {"lr": followed_state(self.binding, self.last_epoch)},
+            "updated": self._watch.has_update,
+            "configured": {binding.key: configured_state(binding) for binding in self._plan.configured},
+            "followed": {binding.key: followed_state(binding, self.last_epoch) for binding in self._plan.followed},
             **({"run": self.run_length.record} if self.run_length else {}),
             **self._gains.to_state(),
         }
@@ -549,45 +480,19 @@ class ScheduledLR(LRScheduler):
         state = upgraded(state_dict)
         check_fit(state, len(self.optimizer.param_groups), self.horizon.unit)
         self._adopt_groups()
-        timeline, configured, unchanged_unit = self.timeline, self.configured, None
-        if self.run_length is not None and "run" in state:
-            saved = horizon_from(state["configured"]["lr"]["horizon"])
-            horizon = self.run_length.horizon_after(state["run"], saved, state["last_epoch"])
-            unchanged_unit = self.run_length.unchanged_unit(state["run"])
-            timeline = self.schedule.resolve(horizon)
-            configured = _bound(configured.with_timelines, [timeline] * len(configured.bases))
-        binding = binding_after(
-            state, configured, on_change=self.on_change, rewarm=self.rewarm, unchanged_unit=unchanged_unit
-        )
-        loaded = loaded_values(state)
-        holding = self._writer.holding(self._groups, loaded, self.planned(self.last_epoch))
-        self.timeline, self.horizon, self.configured = timeline, timeline.horizon, configured
+        plan = self._plan.after(state, self.run_length, on_change=self.on_change, rewarm=self.rewarm)
+        loaded = [loaded_values(state, binding) for binding in plan.followed]
+        holding = self._holding(self._groups, loaded)
+        self.horizon = plan.horizon
         self.last_epoch = state["last_epoch"]
-        self._gains.load(state, binding.gains)
+        self._gains.load(state, plan.lr.gains)
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.
-        self._follow(binding)
-        self._updated = state.get("updated", False)
-        self._writer.write_where(holding, self.last_epoch)
+        self._follow(plan)
+        self._watch.has_update = state.get("updated", False)
+        self._write_where(holding)
         self._loaded = loaded
         if self.run_length is not None and "run" in state:
             self.horizon = self.run_length.adopt(state["run"]) or self.horizon
-
-
-def _bound(make: Any, *arguments: Any, names: Sequence[object] = ()) -> Binding:
-    """A binding, or the error that names the group."""
-    try:
-        binding: Binding = make(*arguments)
-    except GroupError as error:
-        named = GroupError(error.reason, error.group, names[error.group] if names else None)
-        raise ScheduleError(f"ScheduledLR: {named}") from error.__cause__
-    except ScheduleError as error:
-        raise ScheduleError(f"ScheduledLR: {error}") from error.__cause__
-    return binding
-
-
-def _remove(handles: Sequence[Any]) -> None:
-    for handle in handles:
-        handle.remove()
 
 
 def _check_start(last_epoch: object, optimizer: Optimizer) -> None:

@@ -2,17 +2,19 @@
 
     {
         "class": ..., "format": 2, "last_epoch": ..., "updated": ...,
-        "configured": {"lr": {"horizon", "schedules", "which", "bases"}},         what the code asked for
-        "followed": {"lr": {"timelines", "which", "bases", "gains", "values"}},   what was followed; values without gains
+        "configured": {"lr": {"horizon", "schedules", "which", "bases"}, ...},         what the code asked for
+        "followed": {"lr": {"timelines", "which", "bases", "gains", "values"}, ...},   what was followed; values without gains
         "plateau": ..., "metric": ...,                                            what a rule for a metric has seen
         "run": ...,                                                               what the run's length came from
     }
 
-``schedules`` and ``timelines`` are the distinct ones; ``which`` has for each group the index of its own.
+``schedules`` and ``timelines`` are the distinct ones; ``which`` has for each group the index of its own. Other keys than ``"lr"`` have
+``"groups"`` too, the positions of the groups that they are driven in.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,6 +54,7 @@ def configured_state(binding: Binding) -> dict[str, Any]:
         "schedules": schedules,
         "which": list(which),
         "bases": list(binding.bases),
+        **({} if binding.key == "lr" else {"groups": list(binding.members)}),
     }
 
 
@@ -75,7 +78,7 @@ def followed_state(binding: Binding, k: int) -> dict[str, Any]:
         "which": [timelines.index(unique[index]) for index in binding.which],
         "bases": list(binding.bases),
         "gains": list(binding.gains),
-        "values": binding.with_gains([1.0] * len(binding.bases)).values(k),
+        "values": binding.values_without_gains(k),
     }
 
 
@@ -84,10 +87,10 @@ def followed_from(state: Mapping[str, Any], k: int, configured: Binding) -> Bind
     groups = zip(state["which"], configured.group_timelines, strict=True)
     try:
         timelines = [_read(state["timelines"][index], timeline) for index, timeline in groups]
-        binding = Binding.of(configured.key, state["bases"], state["gains"], timelines)
+        binding = Binding.of(configured.key, state["bases"], state["gains"], timelines, configured.members)
     except ScheduleError:
         return None
-    values = binding.with_gains([1.0] * len(binding.bases)).values(k)
+    values = binding.values_without_gains(k)
     return binding if np.allclose(values, state["values"], rtol=1e-9, atol=0.0) else None
 
 
@@ -199,7 +202,9 @@ def group_count(state: Mapping[str, Any]) -> int:
     return len(bases)
 
 
-def loaded_values(state: Mapping[str, Any]) -> list[float]:
-    """The LR of each group that the scheduler of a state had written last."""
-    followed = state["followed"]["lr"]
+def loaded_values(state: Mapping[str, Any], binding: Binding) -> list[float]:
+    """What the scheduler of a state had written last to the groups of a binding; NaN if it did not drive them."""
+    followed = state["followed"].get(binding.key)
+    if followed is None or len(followed["values"]) != len(binding.members):
+        return [math.nan] * len(binding.members)
     return [value * gain for value, gain in zip(followed["values"], followed["gains"], strict=True)]

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NoReturn, final
 
 from lr_toolkit.errors import ScheduleError, shorten
@@ -87,8 +88,31 @@ def check_format_2(state: Mapping[str, Any]) -> None:
     """
     root = _Part(state, "state")
     _check_counter(root)
-    configured, followed = root["configured"]["lr"], root["followed"]["lr"]
-    groups = configured["bases"].numbers()
+    groups = root["configured"]["lr"]["bases"].numbers()
+    keys = list(root["configured"].value)
+    root["configured"].require(all(isinstance(key, str) for key in keys), "a mapping with texts as its keys")
+    same = isinstance(root["followed"].value, Mapping) and set(root["followed"].value) == set(keys)
+    root["followed"].require(same, f"a mapping with the keys {', '.join(map(repr, keys))}")
+    for key in keys:
+        members = groups
+        if key != "lr":
+            members = _check_members(root["configured"][key]["groups"], groups)
+        _check_key(root["configured"][key], root["followed"][key], members)
+    _check_rule(root)
+    _check_run(root)
+
+
+def _check_members(part: _Part, groups: int) -> int:
+    """Refuse positions that no groups of the optimizer have; returns how many there are."""
+    positions = [position.whole() for position in part]
+    is_rising = all(before < after for before, after in pairwise(positions))
+    part.require(bool(positions) and is_rising and positions[-1] < groups, f"a rising list of positions below {groups}")
+    return len(positions)
+
+
+def _check_key(configured: _Part, followed: _Part, groups: int) -> None:
+    """Refuse what cannot have been asked for, or followed, of that many groups."""
+    configured["bases"].numbers(groups)
     _check_horizon(configured["horizon"])
     for text in configured["schedules"]:
         text.text()
@@ -99,8 +123,6 @@ def check_format_2(state: Mapping[str, Any]) -> None:
     for timeline in followed["timelines"]:
         _check_timeline(timeline)
     _check_indices(followed["which"], groups, len(followed["timelines"].value))
-    _check_rule(root)
-    _check_run(root)
 
 
 def _check_counter(root: _Part) -> None:

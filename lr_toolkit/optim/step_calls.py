@@ -9,17 +9,17 @@ from torch.optim import Optimizer
 
 from lr_toolkit.errors import warn
 
-__all__ = ["IdleSteps", "schedulers_on"]
+__all__ = ["IdleSteps", "watches_of"]
 
 _UPDATES = 3  # in a row; a GradScaler does not skip every second update
 _CALLS = 17  # for one update; a GradScaler of 65536 skips sixteen until it is at 1
 
-_schedulers: WeakKeyDictionary[Optimizer, WeakSet[Any]] = WeakKeyDictionary()
+_watches: WeakKeyDictionary[Optimizer, WeakSet[Any]] = WeakKeyDictionary()
 
 
-def schedulers_on(optimizer: Optimizer) -> WeakSet[Any]:
-    """The schedulers of this package that were made for ``optimizer`` and are alive; a new one adds itself."""
-    return _schedulers.setdefault(optimizer, WeakSet())
+def watches_of(optimizer: Optimizer) -> WeakSet[Any]:
+    """The ``UpdateWatch`` of each scheduler that was made for ``optimizer`` and is alive; a new one adds itself."""
+    return _watches.setdefault(optimizer, WeakSet())
 
 
 @final
@@ -59,5 +59,5 @@ class IdleSteps:
             "it once for each process, do not prepare the scheduler: write if accelerator.sync_gradients: scheduler.step(), and make "
             "the horizon of the prepared dataloader, Horizon(epochs * len(dataloader)). To begin at a later update n, call "
             "scheduler.step(n) once.",
-            stacklevel=5,
+            stacklevel=6,
         )

@@ -14,7 +14,14 @@ from torch.optim import Optimizer
 from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.optim.held_objects import held_objects
 
-__all__ = ["GradientProbe", "UpdateTracker", "hookable_optimizers", "is_captured", "warn_of_constants"]
+__all__ = [
+    "GradientProbe",
+    "UpdateTracker",
+    "call_at_updates",
+    "hookable_optimizers",
+    "is_captured",
+    "warn_of_constants",
+]
 
 
 def hookable_optimizers(optimizer: Optimizer) -> list[Optimizer]:
@@ -41,6 +48,39 @@ def hookable_optimizers(optimizer: Optimizer) -> list[Optimizer]:
 
 def _has_hooks(optimizer: Optimizer) -> bool:
     return isinstance(vars(optimizer).get("_optimizer_step_post_hooks"), OrderedDict)
+
+
+def call_at_updates(
+    owner: Any, optimizer: Optimizer, before: Callable[[Any], None], after: Callable[[Any, Optimizer], None]
+) -> None:
+    """Call ``before(owner)`` and ``after(owner, optimizer)`` around each step of an optimizer, as long as ``owner`` lives.
+
+    The optimizer must not keep an owner alive that others have dropped; the hooks go with it.
+
+    Raises:
+        ScheduleError: if no hook would see an update.
+    """
+    me = weakref.ref(owner)
+
+    def begin(*_: Any) -> None:
+        if (owner := me()) is not None:
+            before(owner)
+
+    def end(stepped: Optimizer, *_: Any) -> None:
+        if (owner := me()) is not None:
+            after(owner, stepped)
+
+    handles = [
+        handle
+        for each in hookable_optimizers(optimizer)
+        for handle in (each.register_step_pre_hook(begin), each.register_step_post_hook(end))
+    ]
+    weakref.finalize(owner, _remove, handles)
+
+
+def _remove(handles: Sequence[Any]) -> None:
+    for handle in handles:
+        handle.remove()
 
 
 @final

@@ -162,8 +162,8 @@ def _instead_of(given: Any, builders: Mapping[str, Callable[..., Any]]) -> str:
         return f"{name} is called otherwise here. Write {equivalent_of(name) or _EXAMPLE}."
     if isinstance(given, Mapping):
         return (
-            f"One schedule drives all parameter groups, each from its own base LR. Write a schedule, or its text: {_EXAMPLE}, and the "
-            "LRs of the groups in the optimizer: [{'params': ..., 'lr': 1e-4}, {'params': ..., 'lr': 1e-3}]."
+            "A mapping of the names of parameter groups to schedules is for configure_optimizers(...), ScheduledLR(...) and the "
+            f"schedule of a ScheduleMixin. Write one schedule, or its text: {_EXAMPLE}."
         )
     if isinstance(given, (list, tuple)) and given:
         return f"Phases are joined by >>. Write {' >> '.join(part if isinstance(part, str) else repr(part) for part in given)}."

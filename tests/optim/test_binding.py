@@ -43,12 +43,13 @@ def test_groups_with_equal_timelines_share_one() -> None:
     assert floors.values(20) == pytest.approx([0.0001] * 3, rel=1e-15)
 
 
-def test_a_group_that_joins_follows_the_first_timeline_from_its_own_base() -> None:
+def test_a_group_that_joins_has_its_own_base_and_floor() -> None:
     """The new group comes after the old ones, with a gain of 1 and its own floor."""
     before = binding(["linear(end_lr=0.01)"], [0.1], [0.5])
-    after = before.rebased([0.1, 0.2])
+    after = before.joined_by([1], [0.2], before.timelines)
 
     assert after.gains == (0.5, 1.0)
+    assert after.members == (0, 1)
     assert after.values(20) == pytest.approx([0.005, 0.01], rel=1e-15)
     assert before.values(20) == pytest.approx([0.005], rel=1e-15)
 

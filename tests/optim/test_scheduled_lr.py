@@ -200,7 +200,7 @@ def test_a_step_to_an_epoch_jumps_there(k: int) -> None:
 
     assert scheduler.last_epoch == k
     for number, used in enumerate(loop(optimizer, scheduler, 3), start=k):
-        assert used == [scheduler.timeline(number, base_lr=base) for base in BASES]
+        assert used == [scheduler.timelines[0](number, base_lr=base) for base in BASES]
 
 
 def test_last_epoch_begins_later() -> None:
@@ -211,7 +211,7 @@ def test_last_epoch_begins_later() -> None:
     scheduler = ScheduledLR(optimizer, linear(), Horizon(steps=10), last_epoch=3)
 
     for k, used in enumerate(loop(optimizer, scheduler, 6), start=4):
-        assert used == [scheduler.timeline(k, base_lr=base) for base in BASES]
+        assert used == [scheduler.timelines[0](k, base_lr=base) for base in BASES]
 
 
 def test_swalr_takes_over() -> None:
@@ -230,8 +230,8 @@ def test_it_can_be_a_part_of_torchs_sequential_lr() -> None:
     second = ScheduledLR(optimizer, cosine(), Horizon(steps=5))
     used = [lr for (lr,) in loop(optimizer, torch_lr.SequentialLR(optimizer, [first, second], [4]), 9)]
 
-    assert used[:4] == [first.timeline(k, base_lr=0.1) for k in range(4)]
-    assert used[4:] == [second.timeline(k, base_lr=0.1) for k in range(5)]
+    assert used[:4] == [first.timelines[0](k, base_lr=0.1) for k in range(4)]
+    assert used[4:] == [second.timelines[0](k, base_lr=0.1) for k in range(5)]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_copy_is_independent_of_the_original(copied: Callable[[ScheduledLR], S
     scheduler = ScheduledLR(optimizer, "warmup(3) >> cosine(end=0.1)", Horizon(steps=12))
     list(loop(optimizer, scheduler, 5))
     twin = copied(scheduler)
-    expected = [[scheduler.timeline(k, base_lr=base) for base in BASES] for k in range(5, 12)]
+    expected = [[scheduler.timelines[0](k, base_lr=base) for base in BASES] for k in range(5, 12)]
 
     assert twin.optimizer is not optimizer
     assert list(loop(twin.optimizer, twin, 7)) == expected
@@ -299,7 +299,7 @@ def test_a_tensor_lr_is_filled_in_place(text: str, dtype: torch.dtype) -> None:
     lr, base = optimizer.param_groups[0]["lr"], float(torch.tensor(0.01, dtype=dtype))
 
     for k in range(15):
-        exact = torch.tensor(scheduler.timeline(k, base_lr=base), dtype=torch.float64)
+        exact = torch.tensor(scheduler.timelines[0](k, base_lr=base), dtype=torch.float64)
         assert optimizer.param_groups[0]["lr"] is lr
         assert torch.equal(lr, exact.to(dtype))
         assert scheduler.get_last_lr() == [exact.item()]
@@ -343,7 +343,7 @@ def test_nothing_is_read_back_from_a_tensor_lr() -> None:
     only["lr"] = only["lr"].to("meta")
     for k in range(5):
         scheduler.step(k)
-        assert scheduler.get_last_lr() == [scheduler.timeline(k, base_lr=scheduler.base_lrs[0])]
+        assert scheduler.get_last_lr() == [scheduler.timelines[0](k, base_lr=scheduler.base_lrs[0])]
 
 
 # --- counting updates ------------------------------------------------------------------------------------------------
@@ -398,7 +398,7 @@ def test_updates_that_a_grad_scaler_skips_do_not_count() -> None:
         used.append(-weight.item())
 
     assert scheduler.last_epoch == 6
-    assert [lr for lr in used if lr] == [scheduler.timeline(k, base_lr=0.1) for k in range(6)]
+    assert [lr for lr in used if lr] == [scheduler.timelines[0](k, base_lr=0.1) for k in range(6)]
     assert used[2] == used[5] == 0.0
 
 
@@ -415,7 +415,7 @@ def test_a_late_group_follows_from_its_first_update(late: int, schedule: Schedul
     optimizer.add_param_group(new_group(base, dtype=torch.float64))
 
     for k, used in enumerate(loop(optimizer, scheduler, 12 - late), start=late):
-        assert used == [scheduler.timeline(k, base_lr=lr) for lr in (0.1, base)]
+        assert used == [scheduler.timelines[0](k, base_lr=lr) for lr in (0.1, base)]
     assert scheduler.base_lrs == [0.1, base]
 
 

@@ -92,7 +92,7 @@ def test_two_thousand_alternating_resumes_are_exact_small_and_fast() -> None:
             assert scheduler.planned(near)[0] == pytest.approx(expected, rel=1e-12)
     assert len(json.dumps(scheduler.state_dict())) < 2000
     assert sum(times[-100:]) < 3 * sum(times[:100])
-    assert scheduler.planned(scheduler.timeline.steps)[0] == pytest.approx(0.1, rel=1e-15)
+    assert scheduler.planned(scheduler.timelines[0].steps)[0] == pytest.approx(0.1, rel=1e-15)
 
 
 WAYS: dict[str, Callable[[int], dict[str, Any]]] = {

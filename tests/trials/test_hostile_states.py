@@ -94,8 +94,9 @@ def facts(scheduler: ScheduledLR) -> str:
         {key: value for key, value in group.items() if key != "params"} for group in scheduler.optimizer.param_groups
     ]
     kept = {key: value for key, value in vars(scheduler).items() if not key.startswith("_") and key != "optimizer"}
+    kept["plan"] = scheduler._plan
     return repr(
-        (groups, kept, scheduler._gains.values, scheduler._gains._state, scheduler._updated, scheduler._step_count)
+        (groups, kept, scheduler._gains.values, scheduler._gains._state, scheduler.has_update, scheduler._step_count)
     )
 
 

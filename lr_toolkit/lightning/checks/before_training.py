@@ -39,7 +39,7 @@ def _warmup_lengths(info: RunInfo) -> Iterator[int]:
     for config in info.configs:
         scheduler = config.scheduler
         if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
-            warmups = [phase for phase in scheduler.timeline.phases if phase.warms_up]
+            warmups = [phase for timeline in scheduler.timelines for phase in timeline.phases if phase.warms_up]
             yield from (phase.end - max(phase.start, scheduler.last_epoch) for phase in warmups)
     for ramp in ramps_of(info.trainer):
         if ramp.spec.counts_updates:

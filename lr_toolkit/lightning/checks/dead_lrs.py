@@ -10,7 +10,7 @@ import numpy as np
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.optim import ScheduledLR
-from lr_toolkit.optim.base_lrs import BASE_OF_ZERO
+from lr_toolkit.optim.keys import BASE_OF_ZERO
 from lr_toolkit.preview.report import plural
 
 

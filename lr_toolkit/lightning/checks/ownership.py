@@ -12,7 +12,8 @@ from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.mixin import ScheduleMixin, find_schedule, find_setting
 from lr_toolkit.optim import ScheduledLR
-from lr_toolkit.schedules import Schedule
+from lr_toolkit.schedules.group_schedules import GroupSchedules
+from lr_toolkit.schedules.shape import Shape
 
 # Schedulers that multiply the LR that they find, so that several of them on one optimizer compose.
 _MULTIPLYING = (
@@ -61,12 +62,12 @@ def ignored_attribute(info: RunInfo) -> Iterator[str]:
     if not isinstance(module, ScheduleMixin) or hook is ScheduleMixin.configure_optimizers:
         return
     try:
-        schedule, plateau = Schedule.parse(find_schedule(module)), find_setting(module, "plateau")
+        schedule, plateau = GroupSchedules.of(find_schedule(module)), find_setting(module, "plateau")
     except ScheduleError:  # the module has none
         return
     ours = [config.scheduler for config in info.configs if isinstance(config.scheduler, ScheduledLR)]
     is_followed = {
-        "schedule": any(set(schedule.phases) <= set(scheduler.schedule.phases) for scheduler in ours),
+        "schedule": any(_phases(schedule) <= _phases(GroupSchedules.of(scheduler.schedule)) for scheduler in ours),
         "plateau": plateau is None or any(scheduler.plateau == plateau for scheduler in ours),
     }
     for name, value in (("schedule", schedule), ("plateau", plateau)):
@@ -77,6 +78,10 @@ def ignored_attribute(info: RunInfo) -> Iterator[str]:
                 "return configure_optimizers(optimizer, self.schedule, self.trainer, plateau=self.plateau) from it."
             )
             return
+
+
+def _phases(schedules: GroupSchedules) -> set[Shape]:
+    return {phase for schedule in schedules.schedules for phase in schedule.phases}
 
 
 def _depth(module: Any, name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, final
 
 from torch.optim import lr_scheduler as torch_lr
@@ -16,6 +17,7 @@ from lr_toolkit.lightning.checks.scheduler_length import SchedulerLength, length
 from lr_toolkit.lightning.run import is_endless
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
+from lr_toolkit.schedules.placement import ResolvedPhase
 from lr_toolkit.schedules.text import call_text
 
 
@@ -185,11 +187,16 @@ def _milestones(scheduler: Any) -> list[int]:
     if isinstance(scheduler, torch_lr.MultiStepLR):
         return sorted(scheduler.milestones)
     if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
-        phases = [phase for phase in scheduler.timeline.resolved_phases if phase.curve.is_monotone]
+        phases = [phase for phase in _resolved_phases(scheduler) if phase.curve.is_monotone]
         drops = [phase for phase in phases if phase.curve.edges]
         if all(phase.shape.units == {"steps"} for phase in drops):
             return [edge for phase in drops for edge in phase.curve.edges]
     return []
+
+
+def _resolved_phases(scheduler: ScheduledLR) -> Iterator[ResolvedPhase]:
+    """The phases of each schedule that the code asks for."""
+    return chain.from_iterable(timeline.resolved_phases for timeline in scheduler.timelines)
 
 
 @check("LR223", "max_steps counts the updates of all optimizers, and each schedule its own")
@@ -238,7 +245,7 @@ def idle_stairs(info: RunInfo) -> Iterator[str]:
         scheduler = config.scheduler
         if not isinstance(scheduler, ScheduledLR) or scheduler.change:
             continue
-        for phase in scheduler.timeline.resolved_phases:
+        for phase in _resolved_phases(scheduler):
             length = phase.end - phase.start
             intervals = [duration for duration in phase.shape.durations if duration != phase.shape.over]
             if intervals and length and phase.curve.is_monotone and phase.curve(length - 1) == phase.curve(0):

@@ -52,7 +52,8 @@ def warn_of_warmups(spec: RampSpec, schedulers: Iterable[Any]) -> None:
 
 def _warms_up(scheduler: Any) -> bool:
     if isinstance(scheduler, ScheduledLR):
-        return any(phase.warms_up for phase in scheduler.timeline.phases[:1])  # one without an update is not among them
+        # A phase without an update is not among them.
+        return any(phase.warms_up for timeline in scheduler.timelines for phase in timeline.phases[:1])
     if isinstance(scheduler, OneCycleLR):  # which calls the LR that it starts from the initial one
         return True
     groups = scheduler.optimizer.param_groups

@@ -110,7 +110,7 @@ def test_on_a_cosine() -> None:
     metrics = [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5]
     gains = [1.0, 1.0, 1.0, 0.1, 0.1, 0.1, 0.010000000000000002]
     schedule = "cosine(end=0.2)"
-    timeline = ScheduledLR(sgd([1.0]), schedule, Horizon(steps=7)).timeline
+    timeline = ScheduledLR(sgd([1.0]), schedule, Horizon(steps=7)).timelines[0]
     rows = lrs_under(schedule, plateau, metrics, [0.4, 0.1])
 
     for k, (row, gain) in enumerate(zip(rows, gains, strict=True)):

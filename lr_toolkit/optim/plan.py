@@ -1,0 +1,241 @@
+"""What the code asks a scheduler to follow, and what it follows instead after a change: all bindings as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, cast, final
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.binding import Binding, GroupError, distinct
+from lr_toolkit.optim.keys import Key
+from lr_toolkit.optim.on_change import (
+    OnChange,
+    RunLength,
+    binding_after,
+    binding_over,
+    check_same_keys,
+    is_saved,
+    spread,
+)
+from lr_toolkit.schedules import Duration, Horizon
+from lr_toolkit.schedules.absolute import Absolute
+from lr_toolkit.schedules.group_schedules import GroupSchedules
+from lr_toolkit.schedules.horizon import horizon_from
+from lr_toolkit.schedules.timeline import ResolvedTimeline, Timeline
+
+__all__ = ["Plan"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The bindings of a scheduler, that of the LR first. A plan never changes; another takes its place.
+
+    Attributes:
+        schedules: for ``"lr"`` and each other key that is driven, the schedules by the names of groups.
+        configured: what the code asks for.
+        followed: what is followed: that, or what a change of the run or ``on_change`` made of it.
+    """
+
+    schedules: Mapping[str, GroupSchedules]
+    configured: tuple[Binding, ...]
+    followed: tuple[Binding, ...]
+
+    @classmethod
+    def of(
+        cls,
+        schedules: Mapping[str, GroupSchedules],
+        groups: Sequence[dict[str, Any]],
+        horizon: Horizon,
+        gains: Sequence[float],
+    ) -> Plan:
+        """The plan for the groups of an optimizer.
+
+        Raises:
+            ScheduleError: if a schedule does not fit the horizon or the value of a group, or is for a group that does not exist.
+        """
+        names = [group.get("name") for group in groups]
+        bindings = []
+        for key, by_name in schedules.items():
+            by_name.check_names(names, key)
+            driven = list(_driven(key, by_name, groups, range(len(groups)), horizon))
+            _check_driven(key, driven, groups)
+            members, bases, timelines = zip(*driven, strict=True)
+            of_key = gains if key == "lr" else [1.0] * len(members)
+            bindings.append(_named(names, Binding.of, key, bases, of_key, timelines, members))
+        return cls(schedules, tuple(bindings), tuple(bindings))
+
+    @property
+    def lr(self) -> Binding:
+        """What the LR follows."""
+        return self.followed[0]
+
+    @property
+    def horizon(self) -> Horizon:
+        """The length of the run that the code's schedules are resolved on."""
+        return cast("ResolvedTimeline", self.configured[0].timelines[0]).horizon
+
+    @property
+    def timelines(self) -> tuple[ResolvedTimeline, ...]:
+        """The distinct schedules of the LR that the code asks for, before their absolute levels become factors."""
+        shapes, _ = distinct([cast("ResolvedTimeline", timeline).shapes for timeline in self.configured[0].timelines])
+        return tuple(ResolvedTimeline(each, self.horizon) for each in shapes)
+
+    def with_lr(self, binding: Binding) -> Plan:
+        """This plan with something else that the LR follows."""
+        return replace(self, followed=(binding, *self.followed[1:]))
+
+    def with_gains(self, gains: Sequence[float]) -> Plan:
+        """This plan with other gains of the LR."""
+        return self.with_lr(self.lr.with_gains(gains))
+
+    def rebased(self, bases: Sequence[float]) -> Plan:
+        """This plan with other base LRs."""
+        return self.with_lr(_named((), self.lr.rebased, bases))
+
+    def joined_by(self, groups: Sequence[dict[str, Any]], horizon: Horizon) -> Plan:
+        """This plan with the groups that come behind those that it has.
+
+        A late group follows what another group with the same schedule follows; without one, its schedule on ``horizon``.
+        """
+        known = len(self.lr.members)
+        names = [group.get("name") for group in groups]
+        configured, followed = [], []
+        for asked, now in zip(self.configured, self.followed, strict=True):
+            late = list(_driven(asked.key, self.schedules[asked.key], groups, range(known, len(groups)), horizon))
+            if late:
+                members, bases, timelines = zip(*late, strict=True)
+                in_use = [_in_use(timeline, asked, now) for timeline in timelines]
+                asked = _named(names, asked.joined_by, members, bases, timelines)
+                now = _named(names, now.joined_by, members, bases, in_use)
+            configured.append(asked)
+            followed.append(now)
+        return replace(self, configured=tuple(configured), followed=tuple(followed))
+
+    def over(self, horizon: Horizon, update: int, on_change: OnChange) -> Plan:
+        """What to follow from ``update`` on if the run has another length now.
+
+        Raises:
+            ScheduleError: if no update was taken yet and a schedule does not fit.
+        """
+        configured, followed = [], []
+        for asked, now in zip(self.configured, self.followed, strict=True):
+            try:
+                new = _on(asked, horizon)
+            except ScheduleError:
+                if not update:
+                    raise
+                configured.append(asked)
+                followed.append(spread(now, update, horizon.steps))
+                continue
+            in_use = _named((), new.rebased, now.bases)  # rebase() may have changed them
+            binding = binding_over(now, in_use, update, on_change)
+            # Nothing is left of the old length up to here if the timelines are the new ones.
+            configured.append(new if binding.timelines == in_use.timelines else asked)
+            followed.append(binding)
+        return replace(self, configured=tuple(configured), followed=tuple(followed))
+
+    def after(
+        self, state: Mapping[str, Any], run_length: RunLength | None, *, on_change: OnChange, rewarm: Duration | None
+    ) -> Plan:
+        """What to follow from a saved state on.
+
+        Raises:
+            ScheduleError: if the plan has changed and ``on_change`` does not say how to go on, or cannot be followed.
+        """
+        configured, unchanged_unit = self.configured, None
+        if run_length is not None and "run" in state:
+            saved = horizon_from(state["configured"]["lr"]["horizon"])
+            horizon = run_length.horizon_after(state["run"], saved, state["last_epoch"])
+            unchanged_unit = run_length.unchanged_unit(state["run"])
+            configured = tuple(_on(binding, horizon) for binding in configured)
+
+        def after(binding: Binding) -> Binding:
+            if not is_saved(state, binding):
+                return binding
+            return binding_after(state, binding, on_change=on_change, rewarm=rewarm, unchanged_unit=unchanged_unit)
+
+        followed = tuple(map(after, configured))
+        check_same_keys(state, configured, on_change)
+        return replace(self, configured=configured, followed=followed)
+
+
+def _driven(
+    key: str, schedules: GroupSchedules, groups: Sequence[dict[str, Any]], positions: Sequence[int], horizon: Horizon
+) -> Iterator[tuple[int, float, ResolvedTimeline]]:
+    """The position, base value and timeline of each of some groups that a key is driven in."""
+    what = Key.parse(key)
+    resolved: dict[
+        int, ResolvedTimeline
+    ] = {}  # by the identity of the schedule, because a function in it may have no hash
+    for position in positions:
+        group = groups[position]
+        schedule = schedules.schedule_of(group.get("name"))
+        if key != "lr" and (schedule is None or not what.is_in(group)):
+            continue
+        if schedule is None:
+            raise ScheduleError(
+                f"ScheduledLR: no schedule is for parameter group {group.get('name', position)!r}. Write one for all groups that are "
+                f"not named, {{..., '*': hold()}}, or give the group its name in the optimizer: {{'params': ..., 'name': 'head'}}."
+            )
+        base = what.base_of(group, position)
+        if isinstance(schedule, Absolute):
+            base, schedule = 1.0, schedule.schedule
+        if id(schedule) not in resolved:
+            resolved[id(schedule)] = schedule.resolve(horizon)
+        yield position, base, resolved[id(schedule)]
+
+
+def _in_use(timeline: ResolvedTimeline, asked: Binding, now: Binding) -> Timeline:
+    """What a group with the schedule of ``timeline`` follows now, or ``timeline`` if there is none."""
+    for configured, followed in zip(asked.group_timelines, now.group_timelines, strict=True):
+        if cast("ResolvedTimeline", configured).shapes == timeline.shapes:
+            return followed.joining()
+    return timeline
+
+
+def _on(binding: Binding, horizon: Horizon) -> Binding:
+    """The schedules that the code asks for, on another horizon."""
+    timelines = [ResolvedTimeline(cast("ResolvedTimeline", timeline).shapes, horizon) for timeline in binding.timelines]
+    return cast("Binding", _named((), binding.with_timelines, [timelines[index] for index in binding.which]))
+
+
+def _check_driven(
+    key: str, driven: Sequence[tuple[int, float, ResolvedTimeline]], groups: Sequence[dict[str, Any]]
+) -> None:
+    """Refuse a key that no group has, or whose base values are all 0, or that would leave the values it may have."""
+    entry = Key.parse(key).entry
+    if not driven:
+        known = sorted({name for group in groups for name in group} - {"params", "name"})
+        near = get_close_matches(entry, known, n=1)
+        fix = f"Write {near[0]}=." if near else f"The keys are {', '.join(known)}."
+        if entry == "momentum" and "betas" in known:
+            fix = "Its momentum is the first of its betas. Write betas=(linear(...), None)."
+        raise ScheduleError(f"ScheduledLR({key}=...): no parameter group that it is for has a number {key!r}. {fix}")
+    if key == "lr":
+        return
+    if not any(base for _, base, _ in driven):
+        raise ScheduleError(
+            f"ScheduledLR({key}=...): the {key} of each parameter group that it is for is 0, and a schedule multiplies it. Write "
+            f"{entry}=... for the optimizer, or {entry}=absolute(...), whose levels are the values."
+        )
+    for position, base, timeline in driven if entry in ("momentum", "betas") else ():
+        highest = max(base * timeline.factor(edge) for edge in timeline.edges)
+        if highest >= 1:
+            raise ScheduleError(
+                f"ScheduledLR({key}=...): the {key} of parameter group {groups[position].get('name', position)!r} would rise to "
+                f"{highest:.6g}, and must stay below 1. Levels are factors of {base:g}; write absolute(...) for levels that are values."
+            )
+
+
+def _named(names: Sequence[object], make: Callable[..., Any], *arguments: Any) -> Any:
+    """What ``make`` returns, or its error with the name of this package's scheduler and of the group."""
+    try:
+        return make(*arguments)
+    except GroupError as error:
+        named = GroupError(error.reason, error.group, names[error.group] if names else None)
+        raise ScheduleError(f"ScheduledLR: {named}") from error.__cause__
+    except ScheduleError as error:
+        raise ScheduleError(f"ScheduledLR: {error}") from error.__cause__

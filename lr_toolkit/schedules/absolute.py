@@ -1,0 +1,90 @@
+"""A schedule whose levels are values, not factors of what the optimizer has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeAlias
+
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.immutable import Immutable
+from lr_toolkit.schedules.schedule import Schedule, ScheduleLike
+
+__all__ = ["Absolute", "AbsoluteLike", "absolute"]
+
+_CALL = "absolute("
+
+
+class Absolute(Immutable):
+    """What ``absolute`` makes: a schedule whose levels are the values themselves.
+
+    Args:
+        schedule: the schedule.
+
+    Raises:
+        ScheduleError: if a level is an LR (``end_lr=``), whose name says something else.
+    """
+
+    _fields: ClassVar[tuple[str, ...]] = ("schedule",)
+    __slots__ = _fields
+
+    schedule: Schedule
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._set(schedule=schedule)
+        if schedule.absolute_levels:
+            raise ScheduleError(
+                f"{self!r}: each level is a value already. Write end=, start= in place of end_lr=, start_lr=."
+            )
+
+    @classmethod
+    def parse(cls, text: ScheduleLike | AbsoluteLike) -> Schedule | Absolute:
+        """Read the text of a schedule, or that of ``absolute(schedule)``; a value is returned unchanged.
+
+        Example:
+            >>> Absolute.parse("absolute(linear(start=0.85, end=0.95))")
+            absolute(linear(start=0.85, end=0.95))
+            >>> Absolute.parse("linear()")
+            linear()
+        """
+        if isinstance(text, cls):
+            return text
+        stripped = text.strip() if isinstance(text, str) else ""
+        if stripped.startswith(_CALL) and stripped.endswith(")"):
+            try:
+                return cls(Schedule.parse(stripped[len(_CALL) : -1]))
+            except ScheduleError as error:
+                raise ScheduleError(f"{shorten(stripped)}: {error}") from None
+        return Schedule.parse(text)  # type: ignore[arg-type]  # it refuses anything else
+
+    def __repr__(self) -> str:
+        return f"{_CALL}{self.schedule!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object]]:
+        return absolute, (self.schedule,)
+
+
+AbsoluteLike: TypeAlias = Absolute | str
+
+
+def absolute(schedule: ScheduleLike) -> Absolute:
+    """A schedule for a hyperparameter whose levels are its values, whatever value the optimizer has.
+
+        value(k) = schedule(k)
+
+    Without it levels are factors of the value that each parameter group has. An LR always has such factors.
+
+    Args:
+        schedule: the schedule, or its text.
+
+    Raises:
+        ScheduleError: if a level is an LR (``end_lr=``).
+
+    Example:
+        >>> from lr_toolkit import absolute, hold, linear
+        >>> absolute(linear(start=0.85, end=0.95, over=300) >> hold())
+        absolute(linear(end=0.95, start=0.85, over=300) >> hold())
+
+    Reference:
+        Muon's momentum in the speed runs of modded-nanogpt, which rises from 0.85 to 0.95 in 300 updates.
+    """
+    return Absolute(Schedule.parse(schedule))

@@ -1,0 +1,183 @@
+"""Schedules by the names of parameter groups: one for all of them, or one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, TypeAlias, cast
+
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.immutable import Immutable
+from lr_toolkit.schedules.absolute import Absolute, AbsoluteLike
+from lr_toolkit.schedules.schedule import Schedule, ScheduleLike
+
+__all__ = ["GroupSchedules", "GroupSchedulesLike", "as_text", "has_function", "schedules_by_key"]
+
+_WILD = frozenset("*?[")
+
+
+class GroupSchedules(Immutable):
+    """What each parameter group follows: a schedule, by the group's name or by a pattern for names.
+
+    The entry with the group's name acts, or else the first entry whose pattern matches it (``"layer_*"``, as in a shell), or else
+    ``"*"``, which is also for groups without a name. A pattern may match groups that join later.
+
+    Args:
+        entries: the schedules by name or pattern, in order.
+
+    Example:
+        >>> from lr_toolkit import cosine, hold
+        >>> schedules = GroupSchedules.of({"head": "cosine()", "layer_*": hold(), "*": "linear()"})
+        >>> schedules.schedule_of("head"), schedules.schedule_of("layer_3"), schedules.schedule_of(None)
+        (cosine(), hold(), linear())
+        >>> GroupSchedules.of("cosine()").schedule_of("head")
+        cosine()
+        >>> schedules
+        {'head': cosine(), 'layer_*': hold(), '*': linear()}
+    """
+
+    _fields: ClassVar[tuple[str, ...]] = ("entries",)
+    __slots__ = _fields
+
+    entries: tuple[tuple[str, Schedule | Absolute], ...]
+
+    def __init__(self, entries: tuple[tuple[str, Schedule | Absolute], ...]) -> None:
+        self._set(entries=entries)
+
+    @classmethod
+    def of(cls, given: GroupSchedulesLike, key: str = "lr") -> GroupSchedules:
+        """The schedules that ``given`` stands for: one schedule for all groups, or a mapping by the names of groups.
+
+        Args:
+            given: a schedule or its text, or a mapping of names to them; for another key than ``"lr"`` also ``absolute(...)``.
+            key: what they are for.
+
+        Raises:
+            ScheduleError: for anything else.
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, Mapping):
+            return cls((("*", _parsed(cast("Any", given), key)),))
+        names: list[object] = list(given)
+        if not names or not all(isinstance(name, str) and name for name in names):
+            raise ScheduleError(
+                f"{key}: {shorten(dict(given))} must have the names of parameter groups as its keys. Write "
+                "{'backbone': linear(), '*': cosine()}; '*' is for all other groups."
+            )
+        return cls(tuple((name, _parsed(schedule, key)) for name, schedule in given.items()))
+
+    @property
+    def only(self) -> Schedule | Absolute | None:
+        """The schedule that all groups follow; ``None`` if there are several entries."""
+        (name, schedule), *others = self.entries
+        return schedule if name == "*" and not others else None
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The distinct schedules, in order."""
+        return tuple(dict.fromkeys(_plain(schedule) for _, schedule in self.entries))
+
+    def schedule_of(self, name: object) -> Schedule | Absolute | None:
+        """What the group with this name follows; ``None`` if no entry is for it."""
+        by_name = dict(self.entries)
+        if name in by_name and name != "*":
+            return by_name[str(name)]
+        patterns = (entry for entry in by_name if entry != "*" and isinstance(name, str) and fnmatchcase(name, entry))
+        return by_name.get(next(patterns, "*"))
+
+    def check_names(self, names: Iterable[object], key: str) -> None:
+        """Refuse an entry for a group that does not exist, which may be misspelled; a pattern may match a later one.
+
+        Raises:
+            ScheduleError: with the names that there are.
+        """
+        known = [str(name) for name in names if name is not None]
+        for entry, _ in self.entries:
+            if entry in known or _WILD & set(entry):
+                continue
+            near = get_close_matches(entry, known, n=1)
+            there = f"The groups are {', '.join(map(repr, known))}." if known else "No group has a name."
+            name = f"Give the group its name in the optimizer: {{'params': ..., 'name': {entry!r}}}."
+            fix = f"Write {near[0]!r}." if near else name
+            raise ScheduleError(
+                f"{key}: no parameter group is called {entry!r}. {there} {fix} A group that joins later is named by a pattern: "
+                f"'{entry}*'."
+            )
+
+    def __repr__(self) -> str:
+        if self.only is not None:
+            return repr(self.only)
+        return "{" + ", ".join(f"{name!r}: {schedule!r}" for name, schedule in self.entries) + "}"
+
+
+GroupSchedulesLike: TypeAlias = (
+    "ScheduleLike | AbsoluteLike | GroupSchedules | Mapping[str, ScheduleLike | AbsoluteLike]"
+)
+
+
+def schedules_by_key(lr: GroupSchedulesLike, others: Mapping[str, Any]) -> dict[str, GroupSchedules]:
+    """The schedules of the LR and of other keys of the parameter groups, by key.
+
+    Args:
+        lr: the schedules of the LR.
+        others: those of other keys, which may be ``None``; a tuple holds one for each place of an entry that is a tuple.
+
+    Example:
+        >>> schedules_by_key("cosine()", {"momentum": None, "betas": (None, "linear(end=0.99)")})
+        {'lr': cosine(), 'betas[1]': linear(end=0.99)}
+    """
+    schedules = {"lr": GroupSchedules.of(lr)}
+    for key, given in others.items():
+        is_tuple = not isinstance(given, (str, Mapping)) and isinstance(given, Sequence)
+        places = {f"{key}[{place}]": each for place, each in enumerate(given)} if is_tuple else {key: given}
+        schedules |= {name: GroupSchedules.of(each, name) for name, each in places.items() if each is not None}
+    return schedules
+
+
+def as_text(value: Any) -> Any:
+    """A value in which each schedule is its text, also within mappings, lists and tuples; anything else is returned as it is.
+
+    Example:
+        >>> from lr_toolkit import cosine
+        >>> as_text({"head": cosine(), "*": "linear()"}), as_text(0.1)
+        ({'head': 'cosine()', '*': 'linear()'}, 0.1)
+    """
+    if isinstance(value, (Schedule, Absolute)):
+        return repr(value)
+    if not any(True for _ in _schedules_in(value)):
+        return value
+    if isinstance(value, Mapping):
+        return {key: as_text(each) for key, each in value.items()}
+    return [as_text(each) for each in value]
+
+
+def has_function(value: Any) -> bool:
+    """Whether a schedule in a value, which may be a mapping, a list or a tuple, has a function that text cannot carry."""
+    return not all(_plain(schedule).has_text for schedule in _schedules_in(value))
+
+
+def _schedules_in(value: Any) -> Iterator[Schedule | Absolute]:
+    if isinstance(value, (Schedule, Absolute)):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _schedules_in(each)
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from _schedules_in(each)
+
+
+def _plain(schedule: Schedule | Absolute) -> Schedule:
+    return schedule.schedule if isinstance(schedule, Absolute) else schedule
+
+
+def _parsed(given: ScheduleLike | AbsoluteLike, key: str) -> Schedule | Absolute:
+    parsed = Absolute.parse(given)
+    if isinstance(parsed, Absolute) and key == "lr":
+        raise ScheduleError(
+            f"{shorten(given)}: the levels of an LR are factors of the base LR that the optimizer has. Write "
+            f"{parsed.schedule!r}, and the highest LR in the optimizer: torch.optim.AdamW(parameters, lr=3e-4)."
+        )
+    return parsed
