@@ -119,11 +119,12 @@ class GroupWriter:
         cells = self._cells()
         for block in self._blocks:
             block.attach(cells)
-        timelines = self._binding.timelines
-        if len(timelines) == 1:
-            self._scale(cells, timelines[0].factor(k))
+        factors = self._binding.factors(k)
+        if len(factors) == 1:
+            self._scale(cells, factors[0])
         else:
-            self._write_each(cells, self._binding.values(k))
+            pairs = zip(self._levels, self._binding.which, strict=True)
+            self._write_each(cells, [level * factors[index] for level, index in pairs])
 
     def holding(self, groups: Sequence[Group], *candidates: Sequence[float]) -> Holding:
         """Which of ``groups`` hold what one of ``candidates`` has for them, within the precision of a tensor."""

@@ -172,11 +172,11 @@ class ScheduledLR(LRScheduler):
         """Do what ``step()`` does, whatever this scheduler moves with."""
         if epoch is not None:
             self.last_epoch = self._checked_update(epoch)
+            self._watch.note_move()
         elif self._watch.counts(self.last_epoch, is_in_order=self.needs_gradient):
             self.last_epoch += 1
         else:
             return
-        self._watch.note_move()
         self._step_count += 1
         self._write()
         if self.last_epoch == self.horizon.steps > 1 and self.plateau is not None:

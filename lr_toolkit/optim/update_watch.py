@@ -106,10 +106,11 @@ class UpdateWatch:
         if self.has_others:
             self._refuse_others()
         self._has_counted = True
+        self.note_move()
         return True
 
     def note_move(self) -> None:
-        """Note that the scheduler has moved."""
+        """Note that the scheduler has moved, as it does by a call that counts, or to a given update."""
         self.has_update = False
         self.was_stepped = True
 

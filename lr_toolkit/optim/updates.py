@@ -62,11 +62,11 @@ def call_at_updates(
     """
     me = weakref.ref(owner)
 
-    def begin(*_: Any) -> None:
+    def begin(_: Optimizer, __: Any, ___: Any) -> None:
         if (owner := me()) is not None:
             before(owner)
 
-    def end(stepped: Optimizer, *_: Any) -> None:
+    def end(stepped: Optimizer, _: Any, __: Any) -> None:
         if (owner := me()) is not None:
             after(owner, stepped)
 
