@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -9,7 +10,9 @@ from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.arguments import answer_arguments
+from lr_toolkit.errors import listeners
 from lr_toolkit.lightning._compat import validated_metrics
+from lr_toolkit.lightning.checks.reporter import Reporter
 from lr_toolkit.lightning.monitor.monitored_run import MonitoredRun
 from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
@@ -127,6 +130,7 @@ class LRMonitor(Callback):
         self._pending: PendingRun | None = None
         self._run: MonitoredRun | None = None
         self._ended = RunResult()
+        self._reporter = Reporter(ignore)  # of the latest fit that was set up
 
     # --- what there is to see, during a fit and after it ---
 
@@ -168,7 +172,7 @@ class LRMonitor(Callback):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the monitor has warned of in the latest fit."""
+        """What the monitor has warned of in the latest fit, and what schedulers and other callbacks have."""
         return self._result.findings
 
     @property
@@ -183,6 +187,9 @@ class LRMonitor(Callback):
             self._pending = PendingRun()
             if self._run:  # an earlier fit that Lightning gave up without an event
                 self._ended, self._run = self._run.close(), None
+            listeners.discard(self._reporter)
+            self._reporter = Reporter(self.settings.ignore)
+            listeners.add(self._reporter)
 
     @override
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -193,7 +200,8 @@ class LRMonitor(Callback):
         self._begin(trainer, pl_module).start()
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> MonitoredRun:
-        self._run = MonitoredRun(trainer, pl_module, self.settings, self._pending or PendingRun())
+        listeners.add(self._reporter)
+        self._run = MonitoredRun(trainer, pl_module, self.settings, self._pending or PendingRun(), self._reporter)
         self._pending = None
         return self._run
 
@@ -235,10 +243,14 @@ class LRMonitor(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         if self._run:
             self._ended, self._run = self._run.fail(), None
+        elif self._pending:
+            self._ended = replace(self._ended, findings=self._reporter.findings)
+        listeners.discard(self._reporter)
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._pending = None
+        listeners.discard(self._reporter)
 
     # --- checkpoints: two equal monitors share a state, which Lightning refuses for state_dict() ---
 

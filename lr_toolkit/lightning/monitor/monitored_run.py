@@ -24,6 +24,7 @@ from lr_toolkit.preview.names import in_a_line
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
 
+    from lr_toolkit.lightning.checks.reporter import Reporter
     from lr_toolkit.lightning.monitor.optimizer_log import OptimizerLog
     from lr_toolkit.lightning.monitor.settings import MonitorSettings
     from lr_toolkit.preview.picture import Line
@@ -42,10 +43,16 @@ class MonitoredRun:
         module: what it trains.
         settings: the arguments of the monitor.
         pending: what was known before.
+        reporter: warns of what is found.
     """
 
     def __init__(
-        self, trainer: Trainer, module: LightningModule, settings: MonitorSettings, pending: PendingRun
+        self,
+        trainer: Trainer,
+        module: LightningModule,
+        settings: MonitorSettings,
+        pending: PendingRun,
+        reporter: Reporter,
     ) -> None:
         resumed = pending.resumed(batches_that_stepped(trainer))
         self._trainer = trainer
@@ -57,7 +64,7 @@ class MonitoredRun:
         self._rows = RowWriter(trainer, self._history, to_metrics=self._is_stable and are_read_in_epochs(trainer))
         self._logs = OptimizerLogs(trainer, settings, resumed.renamed)
         self._logs.resume(resumed.positions)
-        self._findings = RunFindings(trainer, module, strict=settings.strict, ignore=settings.ignore)
+        self._findings = RunFindings(trainer, module, reporter, strict=settings.strict)
         self._readings = None if self._is_stable else LightningReadings(settings)
         self._bar: BarEntry | None = None
         self._planned: tuple[Line, ...] = ()
