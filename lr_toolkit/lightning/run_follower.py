@@ -147,7 +147,8 @@ class _RunFollower(Callback):
         unit = _counted(scheduler)
         text = (
             f"The checkpoint goes on at update {trainer.global_step} of the run, and holds no state of the schedule"
-            f"{_place(trainer, scheduler)}, which was made for {whole.steps} {unit}s: it runs from its beginning over the {scheduler.horizon.steps} {unit}s that are left."
+            f"{_place(trainer, scheduler)}, which was made for {whole.steps} {unit}s: it runs from its beginning over the "
+            f"{scheduler.horizon.steps} {unit}s that are left."
         )
         if scheduler.on_change == "restart":
             self._log(trainer, text)

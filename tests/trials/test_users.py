@@ -449,6 +449,10 @@ def test_a_missing_name_is_answered(name: str) -> None:
     """``lr_toolkit.onecycle`` names the equivalent; the error stays an AttributeError."""
     with pytest.raises(AttributeError, match=re.escape(f"has no attribute {name!r}. Write {MISSING[name]}")):
         getattr(lr_toolkit, name)
+    with pytest.raises(
+        ImportError, match=re.escape(f"cannot import name {name!r} from 'lr_toolkit'. Write {MISSING[name]}")
+    ):
+        exec(f"from lr_toolkit import {name}")
 
 
 def test_epochs_are_called_epochs() -> None:
