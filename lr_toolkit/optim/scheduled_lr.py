@@ -262,7 +262,7 @@ class ScheduledLR(LRScheduler):
                 f"rebase({new!r}): must be one LR, or one for each of the {count} parameter groups. "
                 "Write scheduler.rebase(1e-4)."
             )
-        self._follow(_bound(self.binding.rebased, bases))
+        self._follow(_bound(self.binding.rebased, bases, names=self._group_names()))
         self._write()
 
     def recalculate(self, horizon: Horizon) -> bool:
@@ -393,12 +393,16 @@ class ScheduledLR(LRScheduler):
         late = [base_of(group, index) for index, group in enumerate(groups)][self._count :]
         if late:
             self._gains.check_groups(len(groups))
-            configured = _bound(self.configured.rebased, [*self.configured.bases, *late])
-            binding = _bound(self.binding.rebased, [*self.binding.bases, *late])
+            names = self._group_names()
+            configured = _bound(self.configured.rebased, [*self.configured.bases, *late], names=names)
+            binding = _bound(self.binding.rebased, [*self.binding.bases, *late], names=names)
             self._gains.add_groups(len(late))
             self.configured = configured
             self._follow(binding)
         self._groups, self._count = groups, len(groups)
+
+    def _group_names(self) -> list[object]:
+        return [group.get("name") for group in self.optimizer.param_groups]
 
     def _follow(self, binding: Binding) -> None:
         self.binding = binding
@@ -557,7 +561,12 @@ class ScheduledLR(LRScheduler):
             timeline = self.schedule.resolve(horizon)
             configured = _bound(configured.with_timelines, [timeline] * len(configured.bases))
         binding = binding_after(
-            state, configured, on_change=self.on_change, rewarm=self.rewarm, unchanged_unit=unchanged_unit
+            state,
+            configured,
+            on_change=self.on_change,
+            rewarm=self.rewarm,
+            unchanged_unit=unchanged_unit,
+            names=self._group_names(),
         )
         loaded = loaded_values(state)
         holding = self._writer.holding(self._groups, loaded, self.planned(self.last_epoch))

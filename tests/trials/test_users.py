@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -461,13 +462,77 @@ def test_epochs_are_called_epochs() -> None:
         (warmup("95 epochs") >> cosine()).resolve(Horizon(90, unit="epoch"))
 
 
-def test_a_group_is_called_by_its_name() -> None:
-    """A message about a group has its name if it has one, and its number otherwise."""
+Named = dict[str, Any]
+
+
+def two_groups(named: Named, lrs: tuple[Any, Any] = (0.1, 0.1)) -> Optimizer:
+    """An optimizer whose second group may have a name."""
     weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
-    for group, shown in ({"name": "head"}, "'head'"), ({}, "1"):
-        optimizer = SGD([{"params": weights[:1]}, {"params": weights[1:], "lr": 1e-6, **group}], lr=0.1)
-        with pytest.raises(ScheduleError, match=rf"\(In parameter group {shown}\.\)"):
-            ScheduledLR(optimizer, cosine(end_lr=1e-5), Horizon(5))
+    first, second = ({"params": [weight], "lr": lr} for weight, lr in zip(weights, lrs, strict=True))
+    return SGD([first, second | named])
+
+
+def built(named: Named) -> None:
+    """A base LR below the floor."""
+    ScheduledLR(two_groups(named, (0.1, 1e-6)), cosine(end_lr=1e-5), Horizon(5))
+
+
+def given_no_number(named: Named) -> None:
+    """A base LR that is no number."""
+    ScheduledLR(two_groups(named, (0.1, math.nan)), cosine(), Horizon(5))
+
+
+def rebased(named: Named) -> None:
+    """A new base LR below the floor."""
+    ScheduledLR(two_groups(named), cosine(end_lr=1e-5), Horizon(5)).rebase([0.1, 1e-6])
+
+
+def joined(named: Named) -> None:
+    """A group that joins later."""
+    optimizer = sgd()
+    scheduler = ScheduledLR(optimizer, cosine(end_lr=1e-5), Horizon(5))
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 1e-6, **named})
+    scheduler.step(1)
+
+
+def resumed(named: Named) -> None:
+    """A base LR that has changed since the checkpoint."""
+    saved = ScheduledLR(two_groups(named), cosine(), Horizon(5))
+    saved.step(2)
+    ScheduledLR(two_groups(named, (0.1, 0.3)), cosine(), Horizon(5)).load_state_dict(saved.state_dict())
+
+
+def of_two_kinds(named: Named) -> None:
+    """A ramp over a number and a tensor."""
+    optimizer = two_groups(named, (torch.tensor(0.1), 0.1))
+    net = Net(lambda *_: optimizer)
+    trainer(callbacks=[LRWarmup(5)], max_epochs=1).fit(net, loader(2))
+
+
+def written_in_a_ramp(named: Named) -> None:
+    """A direct write during a ramp."""
+
+    class Writes(L.Callback):
+        def on_train_batch_start(self, trainer: L.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+            if batch_idx == 1:
+                trainer.optimizers[0].param_groups[1]["lr"] = 0.5
+
+    optimizer = two_groups(named)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ScheduleWarning)
+        trainer(callbacks=[LRWarmup(3), Writes()], max_epochs=1).fit(Net(lambda *_: optimizer), loader(4))
+
+
+@pytest.mark.parametrize(("named", "shown"), [({"name": "head"}, "'head'"), ({}, "1")], ids=["a name", "no name"])
+@pytest.mark.parametrize(
+    "wrong",
+    [built, given_no_number, rebased, joined, resumed, of_two_kinds, written_in_a_ramp],
+    ids=lambda run: run.__name__,
+)
+def test_a_group_is_called_by_its_name(wrong: Callable[[Named], None], named: Named, shown: str) -> None:
+    """A message about a group has its name if it has one, and its number otherwise."""
+    with pytest.raises((ScheduleError, ScheduleWarning), match=rf"parameter group {shown}\b|group {shown}[ .)]"):
+        wrong(named)
 
 
 # --- the length of the run ----------------------------------------------------------------------------------------------
