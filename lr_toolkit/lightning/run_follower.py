@@ -79,9 +79,11 @@ class _RunFollower(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._is_whole_epoch = True
         self._facts = None
+        self._write_new_groups()
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self._write_new_groups()
         loop = trainer.fit_loop
         facts = (trainer.accumulate_grad_batches, loop.max_epochs, loop.max_steps, loop.max_batches)
         if facts != self._facts or not pl_module.automatic_optimization:
@@ -104,6 +106,11 @@ class _RunFollower(Callback):
                 scheduler.advance()
 
     # --- what it does ---
+
+    def _write_new_groups(self) -> None:
+        """Let a reader see the LR that a late group is going to use, and not the base LR with which it came."""
+        for scheduler in self._schedulers:
+            scheduler.write_new_groups()
 
     def _followed(self, trainer: Trainer) -> Iterator[tuple[ScheduledLR, TrainerRunLength | None]]:
         """The schedulers that are still in use, each with its run length if that is the Trainer's."""
