@@ -739,7 +739,7 @@ def test_the_picture_names_schedule_phases_and_epochs(monkeypatch: pytest.Monkey
     (axes,) = figure_of(net, monkeypatch, tmp_path, max_epochs=4).axes
     (top,) = axes.child_axes
 
-    assert axes.get_title() == f"warmup(6) >> cosine(), times the gain of {PLATEAU!r}"
+    assert axes.get_title().replace("\n", " ") == f"warmup(6) >> cosine(), times the gain of {PLATEAU!r}"
     assert [(text.xy[0], text.get_text()) for text in axes.texts] == [(0, "warmup"), (6, "cosine")]
     assert list(top.get_xticks()) == [0, 5, 10, 15]
     assert [label.get_text() for label in top.get_xticklabels()] == ["0", "1", "2", "3"]
