@@ -231,7 +231,10 @@ PHASES = {
     "a short warmup": ("warmup('2%') >> cosine()", [0.1]),
     "near zero at both ends": ("warmup('30%', start=0.0) >> cosine(over='30%') >> linear(start=0.3)", [0.1]),
     "six phases": (
-        "warmup('3%') >> hold(over='2%') >> linear(end=0.5, over='30%') >> hold() >> linear(end=0.1, over='20%') >> one_minus_sqrt(over='5%')",
+        (
+            "warmup('3%') >> hold(over='2%') >> linear(end=0.5, over='30%') >> hold() >> linear(end=0.1, over='20%')"
+            " >> linear(over='5%')"
+        ),
         [0.1],
     ),
     "a short last phase": ("hold() >> one_minus_sqrt(over='1%')", [0.1]),
@@ -257,7 +260,7 @@ def test_the_names_of_phases_cover_nothing(name: str, style: str) -> None:
     phases = [(phase.start, phase.name) for phase in timeline.phases]
     with styles.context(style):
         figure = draw(lines, title=text, phases=phases, epochs=range(0, 1000, 100))
-        figure.canvas.draw()
+        figure.draw_without_rendering()
     (axes,) = figure.axes
     boxes = [label.get_window_extent() for label in axes.texts]
     curves = [line.get_path().transformed(line.get_transform()) for line in axes.lines if len(line.get_xdata()) > 2]
