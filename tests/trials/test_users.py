@@ -762,6 +762,68 @@ def test_phases_are_where_they_are_after_a_resume(monkeypatch: pytest.MonkeyPatc
     assert [(text.xy[0], text.get_text()) for text in axes.texts] == [(0, "warmup"), (6, "cosine")]
 
 
+class Joins(L.Callback):
+    """Adds a group in the second epoch."""
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Add it."""
+        if trainer.current_epoch == 1:
+            late = {"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.5, "name": "late"}
+            trainer.optimizers[0].add_param_group(late)
+
+
+class TrainsLonger(L.Callback):
+    """Raises the limit in the second epoch."""
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Raise it."""
+        if trainer.current_epoch == 1:
+            trainer.fit_loop.max_epochs = 6
+
+
+class Halves(L.Callback):
+    """Writes an LR that nothing plans."""
+
+    def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
+        """Halve it for one update."""
+        if trainer.global_step == 12:
+            trainer.optimizers[0].param_groups[0]["lr"] *= 0.5
+
+
+CHANGED: dict[str, tuple[dict[str, Any], list[L.Callback]]] = {
+    "a plateau": ({"plateau": ReduceOnPlateau(monitor="val_loss", patience=0, factor=0.1)}, []),
+    "a late group": ({}, [Joins()]),
+    "another length": ({}, [TrainsLonger()]),
+    "all of these": (
+        {"plateau": ReduceOnPlateau(monitor="val_loss", patience=0, factor=0.1)},
+        [Joins(), TrainsLonger()],
+    ),
+}
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+@pytest.mark.parametrize("name", CHANGED)
+def test_the_planned_curve_shows_what_was_planned_after_a_change(name: str, foreign: bool) -> None:
+    """A reduction, a group that joins and another length are in the planned curve; what something else writes is not."""
+    options, callbacks = CHANGED[name]
+    monitor = LRMonitor()
+    net = type("Follows", (Base,), {"schedule": "warmup(3) >> cosine(end=0.1)", **options})()
+    made = trainer(callbacks=[*callbacks, *([Halves()] if foreign else []), monitor], max_epochs=4, log_every_n_steps=1)
+    with schedule_warnings() as found:
+        made.fit(net, loader(5), loader(1))
+    steps = monitor.history["step"]
+
+    assert [message[:5] for message in found] == (["LR601"] if foreign else [])
+    assert set(monitor.planned) == set(monitor.lrs)
+    for series, (updates, planned) in monitor.planned.items():
+        there = [step for step, lr in zip(steps, monitor.history[series], strict=True) if not math.isnan(lr)]
+        used = dict(zip(there, monitor.lrs[series], strict=True))
+        assert list(updates) == there
+        assert [update for update, lr in zip(updates, planned, strict=True) if used[update] != pytest.approx(lr)] == (
+            [12] if foreign and series == "lr/pg1" else []
+        )
+
+
 @pytest.mark.parametrize("lrs", [[0.0, 0.1, 1e-9], [0.1, 3e-7, 2e-6], [0.1, 0.01, 0.0]])
 def test_no_used_point_is_cut(lrs: list[float]) -> None:
     """On an axis of several decades each LR is inside, a zero too."""

@@ -162,7 +162,11 @@ class LRMonitor(Callback):
 
     @property
     def planned(self) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
-        """The planned LRs of each series, as updates and values, thinned for a chart; nothing before training begins."""
+        """The planned LRs of each series, as updates and values, thinned for a chart; nothing before training begins.
+
+        After a change on the way (a plateau has moved the LR, a group has joined, the run has another length) they are those of
+        the logged updates, each as it was planned then.
+        """
         return {line.name: line.planned for line in self._result.planned}
 
     @property

@@ -11,9 +11,10 @@ from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.loggers.rows import log_plan
 from lr_toolkit.lightning.monitor.callback_metrics import are_read_in_epochs, put_metrics
 from lr_toolkit.lightning.monitor.findings import RunFindings, notes_of
+from lr_toolkit.lightning.monitor.history import History
 from lr_toolkit.lightning.monitor.lightning_compat import LightningReadings, check_logger, warn_about_momentum
 from lr_toolkit.lightning.monitor.optimizer_logs import OptimizerLogs
-from lr_toolkit.lightning.monitor.plan_report import plan_report
+from lr_toolkit.lightning.monitor.plan_report import plan_report, with_changes
 from lr_toolkit.lightning.monitor.progress_bar import BarEntry
 from lr_toolkit.lightning.monitor.row_writer import RowWriter
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
@@ -67,7 +68,8 @@ class MonitoredRun:
         self._findings = RunFindings(trainer, module, reporter, strict=settings.strict)
         self._readings = None if self._is_stable else LightningReadings(settings)
         self._bar: BarEntry | None = None
-        self._planned: tuple[Line, ...] = ()
+        self._forecast: tuple[Line, ...] = ()
+        self._replanned = History()  # the planned LRs of the logged updates that do not follow the forecast
         self._first_update = 0  # on the x axis, where an earlier fit of the Trainer may have taken updates
         self._epoch_starts: list[int] = []
         self._next_lrs: dict[str, float] = {}
@@ -164,7 +166,7 @@ class MonitoredRun:
             tuple(self._logs.all_series.values()),
             self._logs.renamed,
             self._logs.state(),
-            self._planned,
+            with_changes(self._forecast, self._replanned, self._logs.all_series),
             self._next_lrs,
             self._findings.reported,
             self._readings,
@@ -183,7 +185,7 @@ class MonitoredRun:
                 for report in reports:
                     report.show()
             plan = plan_report(run_info, series, reports, names=settings.names, prefix=settings.prefix)
-            self._planned, self._first_update = plan.lines, run_info.layout.before
+            self._forecast, self._first_update = plan.lines, run_info.layout.before
             if run_info.layout.has_epochs:
                 self._epoch_starts = (run_info.layout.starts() + self._first_update).tolist()
         if plan is not None:
@@ -210,6 +212,7 @@ class MonitoredRun:
         """Write one row of what is due of these updates, and hold them against their plan."""
         epoch, every = self._trainer.current_epoch, logging_cadence(self._trainer)
         row: dict[str, float] = {}
+        replanned: dict[str, float] = {}
         checked = []
         for log in logs:
             starts_epoch = log.epoch != epoch
@@ -218,7 +221,10 @@ class MonitoredRun:
             # Another LR than the planned one is mostly written as an epoch begins; no device is waited for to see it.
             if due or self._settings.strict or (starts_epoch and log.is_on_host):
                 checked.append(log)
+            replanned |= log.replanned_row(due)
         self._rows.write(row, logs[0].step, epoch, in_batch=True, keep=any(log.starts_phase for log in logs))
+        if replanned:
+            self._replanned.add(logs[0].step, epoch, replanned)
         for log in checked:
             self._findings.check_update(log)
 
@@ -229,7 +235,10 @@ class MonitoredRun:
             log.place_last(self._trainer.current_epoch)
         rows: dict[tuple[int, int], dict[str, float]] = {}
         for log in self._logs:
-            rows.setdefault((log.step, log.epoch), {}).update(log.row(log.take_left()))
+            left = log.take_left()
+            rows.setdefault((log.step, log.epoch), {}).update(log.row(left))
+            if replanned := log.replanned_row(left):
+                self._replanned.add(log.step, log.epoch, replanned)
         for (step, epoch), row in sorted(rows.items()):
             self._rows.write(row, step, epoch, in_batch=False, keep=True)
         self._next_lrs = self._logs.next_lrs()
