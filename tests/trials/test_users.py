@@ -843,12 +843,34 @@ def test_planned_and_used_curves_have_the_same_steps(schedule: str, every: int, 
 
     logger = TensorBoardLogger(str(tmp_path), name="", version="run")
     watched(helped(schedule), loader(batches), logger=logger, log_every_n_steps=every, max_epochs=3)
-    events = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0})
-    events.Reload()
-    used = [(event.step, event.value) for event in events.Scalars("lr/pg1")]
-    planned = [(event.step, event.value) for event in events.Scalars("lr_plan/pg1")]
+    used, planned = (
+        [(event.step, event.value) for event in EventAccumulator(str(run), {"scalars": 0}).Reload().Scalars("lr/pg1")]
+        for run in (tmp_path / "run", tmp_path / "run" / "lr_plan")
+    )
 
     assert planned == used
+
+
+@pytest.mark.parametrize("prefix", ["", "trial"])
+def test_planned_and_used_curves_share_a_card(prefix: str, tmp_path: Path) -> None:
+    """TensorBoard has a card for each tag and draws all runs in it: sixty groups have sixty cards, with two curves each."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        for group in range(58):
+            optimizer.add_param_group(
+                {"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.01, "name": f"layer{group}"}
+            )
+        return configure_optimizers(optimizer, "warmup(3) >> cosine()", net.trainer)
+
+    watched(Net(answer), loader(4), logger=TensorBoardLogger(str(tmp_path), name="", version="run", prefix=prefix))
+    used, planned = (
+        {tag for tag in EventAccumulator(str(run)).Reload().Tags()["scalars"] if "lr" in tag}
+        for run in (tmp_path / "run", tmp_path / "run" / "lr_plan")
+    )
+
+    assert len(used) == 60
+    assert used == planned
 
 
 def test_a_csv_logger_gets_the_schedule(tmp_path: Path) -> None:

@@ -50,8 +50,9 @@ class LRMonitor(Callback):
     The LRs are added to ``trainer.callback_metrics`` before validation and at the end of each epoch; with a checkpoint or
     early-stopping callback, also at every logged row.
 
-    TensorBoard also gets the plan, under ``lr_plan/``: its curves, a chart of planned and used, the table, and with matplotlib
-    the picture. Weights & Biases gets a chart of the plan, ``lr_schedule`` in the run's config, and values in its summary.
+    TensorBoard also gets the planned curves, as the run ``lr_plan`` below the run, so that planned and used share their cards; and
+    under ``lr_plan/`` the table and, with matplotlib, the picture. Weights & Biases gets a chart of the plan, ``lr_toolkit`` in the
+    run's config, and values in its summary.
 
     A name with a slash is a folder in ``ModelCheckpoint(filename="{lr/optimizer:.1e}")``. Write
     ``ModelCheckpoint(filename="lr={lr/optimizer:.1e}", auto_insert_metric_name=False)``, or use ``names="lightning"``.
