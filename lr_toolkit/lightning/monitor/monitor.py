@@ -57,7 +57,8 @@ class LRMonitor(Callback):
     A name with a slash is a folder in ``ModelCheckpoint(filename="{lr/optimizer:.1e}")``. Write
     ``ModelCheckpoint(filename="lr={lr/optimizer:.1e}", auto_insert_metric_name=False)``, or use ``names="lightning"``.
 
-    A CSV logger gets the plan as ``lr_plan.txt`` beside its metrics.
+    A CSV logger gets the plan as ``lr_plan.txt`` beside its metrics, MLflow as the tags ``lr_toolkit.schedule`` and
+    ``lr_toolkit.plan``.
 
     Args:
         logging_interval: ``"step"``, ``"epoch"``, or ``None`` for the interval of each scheduler (per step for an optimizer

@@ -126,7 +126,7 @@ def test_the_most_derived_class_decides(
 
 def test_both_names_of_lightning_have_our_adapters() -> None:
     """``pytorch_lightning`` has classes of the same names, which ours serve."""
-    for name in ("TensorBoardLogger", "WandbLogger"):
+    for name in ("CSVLogger", "MLFlowLogger", "TensorBoardLogger", "WandbLogger"):
         twin = type(name, (Recorder,), {})
 
         assert adapter_of(twin()) is registry._ADAPTERS[name]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import wandb
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from torch.optim import SGD
@@ -255,6 +255,30 @@ def test_tensorboard(run: str, tmp_path: Path) -> None:
     single = "schedule" in happened.config
     schedules = [config["schedule"] for config in ([happened.config] if single else happened.config.values())]
     assert all(f"LR schedule: {schedule} (SGD)" in text for schedule in schedules)
+
+
+@pytest.mark.parametrize("run", [pytest.param(name, marks=NEEDS.get(name, ())) for name in RUNS])
+def test_mlflow(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are metrics, and the text of each schedule and the table are tags; a tag of the user's stays."""
+    tracking = pytest.importorskip("mlflow.tracking", reason="mlflow is no dependency")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    logger = MLFlowLogger("runs", tracking_uri=f"file:{tmp_path / 'mlruns'}", tags={"schedule": "mine"})
+    happened = RUNS[run](logger, tmp_path)
+    client = tracking.MlflowClient(f"file:{tmp_path / 'mlruns'}")
+    tags = client.get_run(logger.run_id).data.tags
+
+    for name in happened.names:
+        points = client.get_metric_history(logger.run_id, name)
+        assert {point.step: point.value for point in points} == {
+            x: row[name] for x, row in happened.rows.items() if name in row
+        }
+    if "schedule" in happened.config:
+        assert tags["lr_toolkit.schedule"] == happened.config["schedule"]
+    else:
+        for name, config in happened.config.items():
+            assert tags[f"lr_toolkit.{name}.schedule"] == config["schedule"]
+    assert tags["lr_toolkit.plan"].startswith("LR schedule: ")
+    assert tags["schedule"] == "mine"
 
 
 def test_a_metric_that_takes_the_place_of_the_x_axis_moves_no_lr(tmp_path: Path, wandb_logger: WandbLogger) -> None:
