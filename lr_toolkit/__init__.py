@@ -1,8 +1,19 @@
-"""The learning-rate toolkit for PyTorch Lightning: the list of its public names.
+"""The learning-rate toolkit for PyTorch Lightning: say once how the learning rate moves, see it, follow it, track it.
 
-Say once how the learning rate should move, see it before the run, follow it exactly, and find it in the logs. Every public
-name is an attribute of this package and is loaded when it is first used, so importing the package loads neither torch nor
-Lightning.
+Write a schedule:   warmup, hold, linear, cosine, polynomial, one_minus_sqrt, exponential, step,
+                    multistep, custom, wsd; Schedule reads and prints their text
+With its lengths:   Duration ("500 steps", "3 epochs", "5%"), Horizon (of a run), Timeline (both at once)
+Follow it:          ScheduleMixin, configure_optimizers, scheduler_config; in a plain loop ScheduledLR
+React to a metric:  ReduceOnPlateau, GreedyLR
+Log and check it:   LRMonitor, list_checks, Finding
+Warm up:            LRWarmup, on top of any scheduler
+Cool down:          branch, Branch
+Read a Trainer:     horizon_of
+Add your own:       register_shape, register_builder, register_function
+Messages:           ScheduleError, ScheduleWarning
+
+help(lr_toolkit.cosine) documents a name. Each is loaded when it is first used, so importing the
+package loads neither torch nor Lightning.
 
 Example:
     >>> from lr_toolkit import Horizon, cosine, warmup
@@ -12,7 +23,9 @@ Example:
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,16 +75,27 @@ def _schedule_names() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     if name == "__all__":
+        if _reader() == "pydoc":  # help() would print the documentation of all names, on fifty screens
+            raise AttributeError(name)
         return sorted([*_SUBPACKAGES, *_schedule_names()])
     if name == "__version__":
         from importlib.metadata import version
 
         return version("lr_toolkit")
     if name not in _SUBPACKAGES and (name.startswith("_") or name not in _schedule_names()):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_hint(name)}")
+        hint = _hint(name)
+        if hint and _reader() == "importlib._bootstrap" and find_spec(f"{__name__}.{name}") is None:
+            # `from lr_toolkit import name` drops the message of an AttributeError.
+            raise ImportError(f"cannot import name {name!r} from {__name__!r}{hint}", name=__name__, path=__file__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     value = getattr(import_module(f"{__name__}.{_SUBPACKAGES.get(name, 'schedules')}"), name)
     globals()[name] = value
     return value
+
+
+def _reader() -> str:
+    """The module whose code reads an attribute of this one."""
+    return str(sys._getframe(2).f_globals.get("__name__"))
 
 
 def _hint(name: str) -> str:

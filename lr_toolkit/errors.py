@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from typing import Protocol
+from weakref import WeakSet
 
-__all__ = ["ScheduleError", "ScheduleWarning", "shorten", "warn"]
+__all__ = ["ScheduleError", "ScheduleWarning", "WarningListener", "listeners", "shorten", "warn"]
 
 
 class ScheduleError(ValueError):
@@ -34,15 +36,27 @@ class ScheduleWarning(UserWarning):
     """
 
 
+class WarningListener(Protocol):
+    """Hears of each warning of the package, as ``LRMonitor`` does during a fit."""
+
+    def hear(self, code: str, text: str) -> bool:
+        """Note a warning; returns whether it is to be emitted."""
+
+
+listeners: WeakSet[WarningListener] = WeakSet()
+
+
 def warn(code: str, text: str, *, stacklevel: int = 2) -> None:
-    """Emit a ``ScheduleWarning`` whose message begins with the code of the check.
+    """Emit a ``ScheduleWarning`` whose message begins with the code of the check, unless no listener wants it.
 
     Args:
         code: the code of the check, such as ``"LR701"``.
         text: what was found, and the line to write.
         stacklevel: the frame that the warning names: 1 for the caller of this function, 2 for the caller of that one.
     """
-    warnings.warn(f"{code}: {text}", ScheduleWarning, stacklevel=stacklevel + 1)
+    wanted = [listener.hear(code, text) for listener in tuple(listeners)]
+    if not wanted or any(wanted):
+        warnings.warn(f"{code}: {text}", ScheduleWarning, stacklevel=stacklevel + 1)
 
 
 def shorten(value: object, most: int = 80) -> str:

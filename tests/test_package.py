@@ -123,6 +123,37 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = lr_toolkit.cosines
 
 
+HELP = """
+import pydoc, lr_toolkit
+print(pydoc.plain(pydoc.render_doc(lr_toolkit)))
+"""
+
+
+@pytest.mark.parametrize("before", ["", "from lr_toolkit import *"])
+def test_help_is_short(before: str) -> None:
+    """``help(lr_toolkit)`` takes a screen or two and has every public name, loaded or not."""
+    shown = subprocess.run([sys.executable, "-c", before + HELP], capture_output=True, text=True, check=True).stdout
+
+    assert shown.count("\n") < 80
+    assert {*lr_toolkit.__all__} <= set(re.findall(r"\w+", shown))
+
+
+def test_a_star_import_brings_every_public_name() -> None:
+    """``from lr_toolkit import *`` brings the names of ``__all__``."""
+    names: dict[str, object] = {}
+    exec("from lr_toolkit import *", names)
+
+    assert sorted(names.keys() - {"__builtins__"}) == lr_toolkit.__all__
+
+
+def test_subpackages_are_imported_as_from_any_package() -> None:
+    """A subpackage is imported by ``from``, even if its name resembles a public name; an unknown name has no hint."""
+    assert run("from lr_toolkit import testing, schedules; print(testing.__name__)") == {"lr_toolkit.testing"}
+    assert run("import lr_toolkit; print(hasattr(lr_toolkit, 'onecycle'))") == {"False"}
+    with pytest.raises(ImportError, match="cannot import name 'nothing_like_it'"):
+        exec("from lr_toolkit import nothing_like_it")
+
+
 def test_types_are_published() -> None:
     """The installed package carries py.typed."""
     assert files("lr_toolkit").joinpath("py.typed").is_file()

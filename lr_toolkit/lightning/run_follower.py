@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from lr_toolkit.errors import warn
 from lr_toolkit.lightning._compat import callbacks_of, is_a, is_loader_exhausted, is_trial, steps_schedulers_itself
+from lr_toolkit.lightning.optimizer_place import index_in, place_among
 from lr_toolkit.lightning.run_length import TrainerRunLength
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class _RunFollower(Callback):
         self._schedulers: list[ScheduledLR] = []
         self._facts: tuple[Any, ...] | None = None  # as they were seen last
         self._is_whole_epoch = True  # the epoch in progress was not resumed in its middle
-        self._reported: set[str] = set()
+        self._reported: set[tuple[str, int]] = set()  # each code once for each scheduler
 
     def add(self, scheduler: ScheduledLR) -> None:
         """Follow the run with this scheduler, too."""
@@ -78,9 +79,11 @@ class _RunFollower(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._is_whole_epoch = True
         self._facts = None
+        self._write_new_groups()
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self._write_new_groups()
         loop = trainer.fit_loop
         facts = (trainer.accumulate_grad_batches, loop.max_epochs, loop.max_steps, loop.max_batches)
         if facts != self._facts or not pl_module.automatic_optimization:
@@ -103,6 +106,11 @@ class _RunFollower(Callback):
                 scheduler.advance()
 
     # --- what it does ---
+
+    def _write_new_groups(self) -> None:
+        """Let a reader see the LR that a late group is going to use, and not the base LR with which it came."""
+        for scheduler in self._schedulers:
+            scheduler.write_new_groups()
 
     def _followed(self, trainer: Trainer) -> Iterator[tuple[ScheduledLR, TrainerRunLength | None]]:
         """The schedulers that are still in use, each with its run length if that is the Trainer's."""
@@ -145,18 +153,21 @@ class _RunFollower(Callback):
         scheduler.recalculate(length.horizon_from_here())
         unit = _counted(scheduler)
         text = (
-            f"The checkpoint goes on at update {trainer.global_step} of the run, and holds no state of the schedule, which was made "
-            f"for {whole.steps} {unit}s: it runs from its beginning over the {scheduler.horizon.steps} {unit}s that are left."
+            f"The checkpoint goes on at update {trainer.global_step} of the run, and holds no state of the schedule"
+            f"{_place(trainer, scheduler)}, which was made for {whole.steps} {unit}s: it runs from its beginning over the "
+            f"{scheduler.horizon.steps} {unit}s that are left."
         )
         if scheduler.on_change == "restart":
             self._log(trainer, text)
         elif trainer.is_global_zero:
-            step = "current_epoch" if unit == "epoch" else "global_step"
+            step = "self.trainer.current_epoch" if unit == "epoch" else "self.trainer.global_step"
+            if unit == "update" and len(trainer.optimizers) > 1:  # the Trainer counts the updates of all optimizers
+                step = str(whole.steps - scheduler.horizon.steps)
             warn(
                 "LR523",
                 f"{text} If that is meant, write on_change='restart', an argument of configure_optimizers(...) and an attribute of a "
                 "ScheduleMixin's class. To go on in the middle of the schedule, write "
-                f"self.lr_schedulers().step(self.trainer.{step}) in the module's on_train_start.",
+                f"self.lr_schedulers(){index_in(trainer.lr_scheduler_configs, scheduler)}.step({step}) in the module's on_train_start.",
             )
 
     def _report(
@@ -164,12 +175,11 @@ class _RunFollower(Callback):
     ) -> None:
         """Report the old and the new length of the run, and how the schedule changed."""
         now, taken, unit = scheduler.horizon, scheduler.last_epoch, _counted(scheduler)
-        text = f"The run has {now.steps} {unit}s now, and the schedule was made for {before.steps}."
+        text = f"The run has {now.steps} {unit}s now, and the schedule{_place(trainer, scheduler)} was made for {before.steps}."
         if has_changed or scheduler.on_change == "keep":
-            self._warn_of_promise(trainer, length, text)
+            self._warn_of_promise(trainer, scheduler, length, text)
             self._log(trainer, f"{text} From {unit} {taken} on: {scheduler.change or repr(scheduler.schedule)}.")
-        elif now.steps > taken and trainer.is_global_zero and "LR522" not in self._reported:
-            self._reported.add("LR522")
+        elif now.steps > taken and self._is_new(trainer, "LR522", scheduler):
             last = max(scheduler.planned(taken))
             warn(
                 "LR522",
@@ -177,10 +187,9 @@ class _RunFollower(Callback):
                 "Lengthen the run earlier, or write on_change='replan', which follows the new plan at the same update.",
             )
 
-    def _warn_of_promise(self, trainer: Trainer, length: TrainerRunLength, text: str) -> None:
+    def _warn_of_promise(self, trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength, text: str) -> None:
         promise = length.broken_promise
-        if promise and trainer.is_global_zero and "LR521" not in self._reported:
-            self._reported.add("LR521")
+        if promise and self._is_new(trainer, "LR521", scheduler):
             batches, promised = promise
             warn(
                 "LR521",
@@ -188,6 +197,13 @@ class _RunFollower(Callback):
                 f"it is spread over the rest. Write Trainer(limit_train_batches={batches}), or let "
                 "the __len__ of the dataset return its real length.",
             )
+
+    def _is_new(self, trainer: Trainer, code: str, scheduler: ScheduledLR) -> bool:
+        """Whether this rank reports, and has not reported this of the scheduler."""
+        if not trainer.is_global_zero or (code, id(scheduler)) in self._reported:
+            return False
+        self._reported.add((code, id(scheduler)))
+        return True
 
     def _log(self, trainer: Trainer, text: str) -> None:
         if trainer.is_global_zero:
@@ -197,6 +213,11 @@ class _RunFollower(Callback):
 def _counted(scheduler: ScheduledLR) -> Literal["epoch", "update"]:
     """What a step of this scheduler counts."""
     return "epoch" if scheduler.horizon.unit == "epoch" else "update"
+
+
+def _place(trainer: Trainer, scheduler: ScheduledLR) -> str:
+    """Which optimizer a scheduler drives, if there are several."""
+    return place_among(trainer.optimizers, scheduler.optimizer)
 
 
 def _batches_done(trainer: Trainer) -> int:

@@ -72,7 +72,7 @@ def group_values_of(groups: list[Group], unscaled: Sequence[Any]) -> GroupValues
     Raises:
         ScheduleError: if some groups have a number as LR and others a tensor.
     """
-    if not has_tensors(unscaled):
+    if not has_tensors(unscaled, groups):
         return _Numbers(groups, unscaled)
     _separate_tensors(groups)
     return _Tensors(groups, unscaled)
@@ -84,8 +84,8 @@ def has_rates(optimizer: Optimizer) -> bool:
     return bool(groups) and all(group.get("lr") is not None for group in groups)
 
 
-def has_tensors(lrs: Sequence[Any]) -> bool:
-    """Whether the LRs of an optimizer's groups are tensors.
+def has_tensors(lrs: Sequence[Any], groups: Sequence[Group]) -> bool:
+    """Whether the ``lrs`` of an optimizer's groups are tensors.
 
     Raises:
         ScheduleError: if some are numbers and others tensors.
@@ -94,9 +94,10 @@ def has_tensors(lrs: Sequence[Any]) -> bool:
     if any(are_tensors) and not all(are_tensors):
         number, tensor = are_tensors.index(False), are_tensors.index(True)
         lr = lrs[number]
+        one, other = (repr(groups[index].get("name", index)) for index in (number, tensor))
         raise ScheduleError(
-            f"LRWarmup: the lr of parameter group {number} is a number ({lr:g}) and that of group {tensor} is a tensor. Write one "
-            f"kind for all groups: lr=torch.tensor({lr:g}) in group {number}, or a number in group {tensor}."
+            f"LRWarmup: the lr of parameter group {one} is a number ({lr:g}) and that of group {other} is a tensor. Write one "
+            f"kind for all groups: lr=torch.tensor({lr:g}) in group {one}, or a number in group {other}."
         )
     return all(are_tensors)
 

@@ -83,7 +83,8 @@ class LRMultiplier:
 
         def add_param_group(param_group: Group) -> None:
             with self.unscaled():
-                has_tensors([*_lrs(optimizer.param_groups), param_group.get("lr", optimizer.defaults.get("lr"))])
+                lr = param_group.get("lr", optimizer.defaults.get("lr"))
+                has_tensors([*_lrs(optimizer.param_groups), lr], [*optimizer.param_groups, param_group])
                 add(param_group)
 
         # Attributes of the instance do no harm to pickles: torch's optimizers pickle their groups and state alone.
@@ -212,18 +213,18 @@ class LRMultiplier:
         written = {id(group) for group, _, is_changed in rows if is_changed}
         for index, group in enumerate(groups):
             if report and id(group) in written:
-                self._report_write(index, group["lr"])
+                self._report_write(group.get("name", index), group["lr"])
         values.keep_kind()
         self._bind(groups, [kept.get(id(group), group["lr"]) for group in groups])
 
-    def _report_write(self, index: int, lr: Any) -> None:
+    def _report_write(self, group: object, lr: Any) -> None:
         if self._has_warned:
             return
         self._has_warned = True
         value = "" if isinstance(lr, Tensor) else f" ({lr:g})"  # a tensor may be on a device, which is not waited for
         warn(
             "LR702",
-            f"The lr of parameter group {index} of {type(self._optimizer).__name__} was written to directly{value} during a warmup "
+            f"The lr of parameter group {group!r} of {type(self._optimizer).__name__} was written to directly{value} during a warmup "
             "ramp. It becomes the LR without the ramp, which goes on multiplying it. Let a scheduler of the Trainer make the "
             "change, or make it after the ramp.",
         )

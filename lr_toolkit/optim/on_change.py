@@ -122,13 +122,15 @@ def binding_after(
     on_change: OnChange = "error",
     rewarm: Duration | None = None,
     unchanged_unit: Literal["steps", "epochs"] | None = None,
+    names: Sequence[object] = (),
 ) -> Binding:
     """What to follow from a saved state on, if the code now asks for ``configured``.
 
     The saved timelines go on if the code asks for what it asked for then. Two changes need no decision: a new plan that has
     the same LRs on all updates already taken, and a longer ``hold`` around this update. If the same schedule is asked for on
     the same run, which only takes its updates at another rate (its length is unchanged in steps or in epochs), what is left
-    is spread over the updates that are left, unless ``on_change`` says something else.
+    is spread over the updates that are left, unless ``on_change`` says something else. An error calls a group by its name, if
+    ``names`` has one.
 
     Raises:
         ScheduleError: if the plan has changed and ``on_change`` does not say how to go on, or cannot be followed.
@@ -148,7 +150,7 @@ def binding_after(
     _refuse_other_meaning(state, configured, on_change)
     policies = _policies(saved, configured, update, followed["values"])
     if on_change == "error":
-        raise plan_changed_error(state, configured, policies)
+        raise plan_changed_error(state, configured, policies, names)
     binding = policies[on_change]()
     if rewarm is not None:
         over = _rewarm_length(rewarm, update, configured)

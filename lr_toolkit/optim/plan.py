@@ -35,11 +35,13 @@ class Plan:
 
     Attributes:
         schedules: for ``"lr"`` and each other key that is driven, the schedules by the names of groups.
+        names: the name of each group, ``None`` for a group without one.
         configured: what the code asks for.
         followed: what is followed: that, or what a change of the run or ``on_change`` made of it.
     """
 
     schedules: Mapping[str, GroupSchedules]
+    names: tuple[object, ...]
     configured: tuple[Binding, ...]
     followed: tuple[Binding, ...]
 
@@ -56,7 +58,7 @@ class Plan:
         Raises:
             ScheduleError: if a schedule does not fit the horizon or the value of a group, or is for a group that does not exist.
         """
-        names = [group.get("name") for group in groups]
+        names = _names(groups)
         bindings = []
         for key, by_name in schedules.items():
             by_name.check_names(names, key)
@@ -65,7 +67,7 @@ class Plan:
             members, bases, timelines = zip(*driven, strict=True)
             of_key = gains if key == "lr" else [1.0] * len(members)
             bindings.append(_named(names, Binding.of, key, bases, of_key, timelines, members))
-        return cls(schedules, tuple(bindings), tuple(bindings))
+        return cls(schedules, names, tuple(bindings), tuple(bindings))
 
     @property
     def lr(self) -> Binding:
@@ -93,7 +95,7 @@ class Plan:
 
     def rebased(self, bases: Sequence[float]) -> Plan:
         """This plan with other base LRs."""
-        return self.with_lr(_named((), self.lr.rebased, bases))
+        return self.with_lr(_named(self.names, self.lr.rebased, bases))
 
     def joined_by(self, groups: Sequence[dict[str, Any]], horizon: Horizon) -> Plan:
         """This plan with the groups that come behind those that it has.
@@ -101,7 +103,7 @@ class Plan:
         A late group follows what another group with the same schedule follows; without one, its schedule on ``horizon``.
         """
         known = len(self.lr.members)
-        names = [group.get("name") for group in groups]
+        names = _names(groups)
         configured, followed = [], []
         for asked, now in zip(self.configured, self.followed, strict=True):
             late = list(_driven(asked.key, self.schedules[asked.key], groups, range(known, len(groups)), horizon))
@@ -112,7 +114,7 @@ class Plan:
                 now = _named(names, now.joined_by, members, bases, in_use)
             configured.append(asked)
             followed.append(now)
-        return replace(self, configured=tuple(configured), followed=tuple(followed))
+        return replace(self, names=names, configured=tuple(configured), followed=tuple(followed))
 
     def over(self, horizon: Horizon, update: int, on_change: OnChange) -> Plan:
         """What to follow from ``update`` on if the run has another length now.
@@ -123,14 +125,14 @@ class Plan:
         configured, followed = [], []
         for asked, now in zip(self.configured, self.followed, strict=True):
             try:
-                new = _on(asked, horizon)
+                new = _on(asked, horizon, self.names)
             except ScheduleError:
                 if not update:
                     raise
                 configured.append(asked)
                 followed.append(spread(now, update, horizon.steps))
                 continue
-            in_use = _named((), new.rebased, now.bases)  # rebase() may have changed them
+            in_use = _named(self.names, new.rebased, now.bases)  # rebase() may have changed them
             binding = binding_over(now, in_use, update, on_change)
             # Nothing is left of the old length up to here if the timelines are the new ones.
             configured.append(new if binding.timelines == in_use.timelines else asked)
@@ -150,12 +152,14 @@ class Plan:
             saved = horizon_from(state["configured"]["lr"]["horizon"])
             horizon = run_length.horizon_after(state["run"], saved, state["last_epoch"])
             unchanged_unit = run_length.unchanged_unit(state["run"])
-            configured = tuple(_on(binding, horizon) for binding in configured)
+            configured = tuple(_on(binding, horizon, self.names) for binding in configured)
 
         def after(binding: Binding) -> Binding:
             if not is_saved(state, binding):
                 return binding
-            return binding_after(state, binding, on_change=on_change, rewarm=rewarm, unchanged_unit=unchanged_unit)
+            return binding_after(
+                state, binding, on_change=on_change, rewarm=rewarm, unchanged_unit=unchanged_unit, names=self.names
+            )
 
         followed = tuple(map(after, configured))
         check_same_keys(state, configured, on_change)
@@ -196,10 +200,10 @@ def _in_use(timeline: ResolvedTimeline, asked: Binding, now: Binding) -> Timelin
     return timeline
 
 
-def _on(binding: Binding, horizon: Horizon) -> Binding:
+def _on(binding: Binding, horizon: Horizon, names: Sequence[object]) -> Binding:
     """The schedules that the code asks for, on another horizon."""
     timelines = [ResolvedTimeline(cast("ResolvedTimeline", timeline).shapes, horizon) for timeline in binding.timelines]
-    return cast("Binding", _named((), binding.with_timelines, [timelines[index] for index in binding.which]))
+    return cast("Binding", _named(names, binding.with_timelines, [timelines[index] for index in binding.which]))
 
 
 def _check_driven(
@@ -230,12 +234,16 @@ def _check_driven(
             )
 
 
+def _names(groups: Sequence[dict[str, Any]]) -> tuple[object, ...]:
+    return tuple(group.get("name") for group in groups)
+
+
 def _named(names: Sequence[object], make: Callable[..., Any], *arguments: Any) -> Any:
     """What ``make`` returns, or its error with the name of this package's scheduler and of the group."""
     try:
         return make(*arguments)
     except GroupError as error:
-        named = GroupError(error.reason, error.group, names[error.group] if names else None)
+        named = GroupError(error.reason, error.group, names[error.group])
         raise ScheduleError(f"ScheduledLR: {named}") from error.__cause__
     except ScheduleError as error:
         raise ScheduleError(f"ScheduledLR: {error}") from error.__cause__

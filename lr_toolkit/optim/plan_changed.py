@@ -23,7 +23,10 @@ _MEANINGS = {
 
 
 def plan_changed_error(
-    state: Mapping[str, Any], configured: Binding, policies: Mapping[str, Callable[[], Binding]]
+    state: Mapping[str, Any],
+    configured: Binding,
+    policies: Mapping[str, Callable[[], Binding]],
+    names: Sequence[object] = (),
 ) -> ScheduleError:
     """The error raised if the plan changed since the checkpoint; it lists the LRs under each ``on_change`` policy.
 
@@ -31,13 +34,16 @@ def plan_changed_error(
         state: the saved state.
         configured: what the code asks for now, with the saved gains.
         policies: what each policy would follow; a policy that is not possible raises a ``ScheduleError``.
+        names: the name of each group, ``None`` for a group without one.
     """
     followed = state["followed"][configured.key]
     timeline = configured.timelines[0]
     update, end, unit = state["last_epoch"], timeline.steps, counted_unit(timeline.unit)
     saved_values = [value * gain for value, gain in zip(followed["values"], followed["gains"], strict=True)]
     group = most_changed(saved_values, configured.values(update))
-    which = f" in parameter group {configured.members[group]}" if len(saved_values) > 1 else ""
+    position = configured.members[group]
+    name = names[position] if names else None
+    which = f" in parameter group {position if name is None else repr(name)}" if len(saved_values) > 1 else ""
     columns = sorted({k for k in (update + 1, (update + end) // 2, end - 1) if update < k < end} | {update})
     lines = ["The plan is not the one in the checkpoint.", *_plans(state, configured)]
     if update >= end:

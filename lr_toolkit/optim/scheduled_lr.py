@@ -390,9 +390,12 @@ class ScheduledLR(LRScheduler):
     # --- noticing real updates ---
 
     def _before_update(self) -> None:
-        """Write the values of groups that have joined since the last step, or were loaded."""
         if self.moves_with == "update":
             self._watch.begin_update()
+        self.write_new_groups()
+
+    def write_new_groups(self) -> None:
+        """Write the values of groups that have joined since the last step, or were loaded; an update does so at its beginning."""
         groups = self.optimizer.param_groups
         if groups is self._groups and len(groups) == self._count:
             return

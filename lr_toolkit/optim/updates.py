@@ -168,8 +168,8 @@ def warn_of_constants(optimizer: Optimizer) -> None:
         kind = "a tensor in the host's memory" if isinstance(lr, Tensor) else "a number"
         warn(
             "LR706",
-            f"An update of {type(optimizer).__name__} is captured in a CUDA graph, and the lr of parameter group {index} is {kind}: "
-            f"each replay uses its present value ({float(lr):g}), whatever the schedule says. Give the optimizer a tensor on "
-            "the GPU: lr=torch.tensor(3e-4, device='cuda').",
+            f"An update of {type(optimizer).__name__} is captured in a CUDA graph, and the lr of parameter group "
+            f"{group.get('name', index)!r} is {kind}: each replay uses its present value ({float(lr):g}), whatever the schedule "
+            "says. Give the optimizer a tensor on the GPU: lr=torch.tensor(3e-4, device='cuda').",
         )
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -26,8 +27,10 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  #
 _MARKERS = "os^D"
 _GREY = "#666666"
 _PALE = "#999999"
-_LONGEST_TITLE = 110
+_TITLE_WIDTH = 66  # letters that fit above the axes; a title takes two lines at most
 _MOST_PHASES = 8  # that are named
+_LETTER = 0.013  # of the width of the axes, at most, that a letter of a phase's name takes
+_ROW = 0.05  # of the height of the axes that a row of names takes
 _MOST_EPOCHS = 10  # that are marked
 _MOST_DECADES = 1e12  # of an axis on which single updates are told apart
 _MOST_LINES = 40
@@ -74,7 +77,8 @@ def draw(
     Args:
         lines: the curves.
         title: the text above the picture.
-        phases: the updates at which a phase of the schedule begins, each with its name; each gets a thin line.
+        phases: the updates at which a phase of the schedule begins, each with its name; each gets a thin line. The names stand
+            above the curves.
         epochs: the first update of each epoch, for a second axis.
 
     Raises:
@@ -115,15 +119,12 @@ def _draw(lines: Sequence[Line], title: str, phases: Sequence[tuple[int, str]], 
         if len(line.used[0]):
             xs, ys = _joined(line.used, visible)
             axes.plot(xs, _drawable(ys), **look, markevery=_marked(xs))
-    _mark_phases(axes, phases)
     axes.set(xlabel="update", ylabel="learning rate")
-    axes.set_title(
-        title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…",
-        parse_math=False,
-        fontsize="medium",
-    )
+    lines = textwrap.wrap(title, _TITLE_WIDTH, max_lines=2, placeholder=" …")
+    axes.set_title("\n".join(lines), parse_math=False, fontsize="medium")
     _scale(axes, [line.peak for line in shown if line.peak > 0], _lowest(shown))
     axes.margins(x=0.02)
+    _mark_phases(axes, phases)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
@@ -147,15 +148,49 @@ def save(figure: Figure, path: str | Path) -> Path:
 
 
 def _mark_phases(axes: Any, phases: Sequence[tuple[int, str]]) -> None:
-    """Draw a thin line where each phase begins, with its name beside it unless there are many."""
-    for start, name in phases:
+    """Draw a thin line where each phase begins; unless there are many, its name stands beside it, above all curves."""
+    for start, _ in phases:
         axes.axvline(start, color=_PALE, linewidth=0.8, linestyle=":")
-        if len(phases) <= _MOST_PHASES:
-            label = axes.annotate(
-                name, (start, 0), (2, 2), xycoords=("data", "axes fraction"), textcoords="offset points", rotation=90, va="bottom",
-                color=_GREY, fontsize="x-small",
-            )  # fmt: skip
-            label.set(parse_math=False)
+    if len(phases) > _MOST_PHASES:
+        return
+    left, right = axes.get_xlim()
+    places = _places([((start - left) / (right - left), name) for start, name in phases])
+    rows = 1 + max((row for row, _ in places), default=-1)
+    _add_room(axes, rows * _ROW)
+    for (start, name), (row, is_left) in zip(phases, places, strict=True):
+        label = axes.annotate(
+            name, (start, 1 - row * _ROW), (-2 if is_left else 2, -1), xycoords=("data", "axes fraction"), textcoords="offset points",
+            ha="right" if is_left else "left", va="top", color=_GREY, fontsize="x-small",
+        )  # fmt: skip
+        label.set(parse_math=False)
+
+
+def _places(phases: Sequence[tuple[float, str]]) -> list[tuple[int, bool]]:
+    """The row of each name, counted from the top, and whether it stands on the left of its line.
+
+    A name takes the first row in which it covers no other name and no line that ends there.
+
+    Example:
+        >>> _places([(0.02, "warmup"), (0.05, "hold"), (0.95, "one_minus_sqrt")])
+        [(0, False), (1, False), (0, True)]
+    """
+    places: list[tuple[int, bool]] = []
+    ends: list[float] = []  # of each row
+    for position, name in phases:
+        width = len(name) * _LETTER
+        is_left = position + width > 1
+        begin = position - width if is_left else position
+        row = next((row for row, end in enumerate(ends) if end <= begin), len(ends))
+        ends[row : row + 1] = [position + (0.01 if is_left else width)]
+        places.append((row, is_left))
+    return places
+
+
+def _add_room(axes: Any, share: float) -> None:
+    """Raise the upper limit, so that nothing is drawn in this share of the axes' height."""
+    scale = axes.yaxis.get_transform()
+    low, high = scale.transform(axes.get_ylim())
+    axes.set_ylim(top=scale.inverted().transform(low + (high - low) / (1 - share)))
 
 
 def _add_epochs(axes: Any, starts: Sequence[int]) -> None:

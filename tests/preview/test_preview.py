@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lr_toolkit import Horizon, Schedule
 from lr_toolkit.preview import Report, Table, sparkline
 from lr_toolkit.preview.names import in_a_line, shorten_unique
 from lr_toolkit.preview.picture import Line, draw, save
@@ -224,3 +225,50 @@ def test_without_matplotlib_the_extra_is_named() -> None:
         patch.setattr("lr_toolkit.preview.picture.find_spec", lambda name: None)
         with pytest.raises(ImportError, match=r"pip install 'lr_toolkit\[plot\]'"):
             draw([])
+
+
+PHASES = {
+    "a short warmup": ("warmup('2%') >> cosine()", [0.1]),
+    "near zero at both ends": ("warmup('30%', start=0.0) >> cosine(over='30%') >> linear(start=0.3)", [0.1]),
+    "six phases": (
+        (
+            "warmup('3%') >> hold(over='2%') >> linear(end=0.5, over='30%') >> hold() >> linear(end=0.1, over='20%')"
+            " >> linear(over='5%')"
+        ),
+        [0.1],
+    ),
+    "a short last phase": ("hold() >> one_minus_sqrt(over='1%')", [0.1]),
+    "two peaks far apart": ("wsd('5%', '20%')", [0.1, 1e-4]),
+    "zeros on a logarithmic axis": ("warmup('10%', start=0.0) >> cosine()", [0.1, 1e-4]),
+}
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+@pytest.mark.parametrize("name", PHASES)
+def test_the_names_of_phases_cover_nothing(name: str, style: str) -> None:
+    """In the drawn picture no name lies on a curve, on another name, or outside of the picture, and the title is inside."""
+    from matplotlib import style as styles
+    from matplotlib.path import Path as Outline
+
+    text, peaks = PHASES[name]
+    timeline = Schedule.parse(text).resolve(Horizon(1000, 100))
+    updates = list(range(0, 1000, 5))
+    lines = [
+        Line(f"lr/a long name of a group {peak}", *[(updates, [peak * timeline(update) for update in updates])] * 2)
+        for peak in peaks
+    ]
+    phases = [(phase.start, phase.name) for phase in timeline.phases]
+    with styles.context(style):
+        figure = draw(lines, title=text, phases=phases, epochs=range(0, 1000, 100))
+        figure.draw_without_rendering()
+    (axes,) = figure.axes
+    boxes = [label.get_window_extent() for label in axes.texts]
+    curves = [line.get_path().transformed(line.get_transform()) for line in axes.lines if len(line.get_xdata()) > 2]
+
+    assert [label.get_text() for label in axes.texts] == [phase for _, phase in phases]
+    assert len(curves) == 2 * len(peaks)
+    assert not any(Outline(curve.vertices).intersects_bbox(box, filled=False) for curve in curves for box in boxes)
+    assert not any(one.overlaps(other) for index, one in enumerate(boxes) for other in boxes[:index])
+    assert all(axes.get_window_extent().x0 - 1 <= box.x0 and box.x1 <= axes.get_window_extent().x1 + 1 for box in boxes)
+    assert figure.bbox.x0 <= axes.title.get_window_extent().x0
+    assert axes.title.get_window_extent().x1 <= figure.legends[0].get_window_extent().x0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -449,6 +450,10 @@ def test_a_missing_name_is_answered(name: str) -> None:
     """``lr_toolkit.onecycle`` names the equivalent; the error stays an AttributeError."""
     with pytest.raises(AttributeError, match=re.escape(f"has no attribute {name!r}. Write {MISSING[name]}")):
         getattr(lr_toolkit, name)
+    with pytest.raises(
+        ImportError, match=re.escape(f"cannot import name {name!r} from 'lr_toolkit'. Write {MISSING[name]}")
+    ):
+        exec(f"from lr_toolkit import {name}")
 
 
 def test_epochs_are_called_epochs() -> None:
@@ -457,13 +462,77 @@ def test_epochs_are_called_epochs() -> None:
         (warmup("95 epochs") >> cosine()).resolve(Horizon(90, unit="epoch"))
 
 
-def test_a_group_is_called_by_its_name() -> None:
-    """A message about a group has its name if it has one, and its number otherwise."""
+Named = dict[str, Any]
+
+
+def two_groups(named: Named, lrs: tuple[Any, Any] = (0.1, 0.1)) -> Optimizer:
+    """An optimizer whose second group may have a name."""
     weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
-    for group, shown in ({"name": "head"}, "'head'"), ({}, "1"):
-        optimizer = SGD([{"params": weights[:1]}, {"params": weights[1:], "lr": 1e-6, **group}], lr=0.1)
-        with pytest.raises(ScheduleError, match=rf"\(In parameter group {shown}\.\)"):
-            ScheduledLR(optimizer, cosine(end_lr=1e-5), Horizon(5))
+    first, second = ({"params": [weight], "lr": lr} for weight, lr in zip(weights, lrs, strict=True))
+    return SGD([first, second | named])
+
+
+def built(named: Named) -> None:
+    """A base LR below the floor."""
+    ScheduledLR(two_groups(named, (0.1, 1e-6)), cosine(end_lr=1e-5), Horizon(5))
+
+
+def given_no_number(named: Named) -> None:
+    """A base LR that is no number."""
+    ScheduledLR(two_groups(named, (0.1, math.nan)), cosine(), Horizon(5))
+
+
+def rebased(named: Named) -> None:
+    """A new base LR below the floor."""
+    ScheduledLR(two_groups(named), cosine(end_lr=1e-5), Horizon(5)).rebase([0.1, 1e-6])
+
+
+def joined(named: Named) -> None:
+    """A group that joins later."""
+    optimizer = sgd()
+    scheduler = ScheduledLR(optimizer, cosine(end_lr=1e-5), Horizon(5))
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 1e-6, **named})
+    scheduler.step(1)
+
+
+def resumed(named: Named) -> None:
+    """A base LR that has changed since the checkpoint."""
+    saved = ScheduledLR(two_groups(named), cosine(), Horizon(5))
+    saved.step(2)
+    ScheduledLR(two_groups(named, (0.1, 0.3)), cosine(), Horizon(5)).load_state_dict(saved.state_dict())
+
+
+def of_two_kinds(named: Named) -> None:
+    """A ramp over a number and a tensor."""
+    optimizer = two_groups(named, (torch.tensor(0.1), 0.1))
+    net = Net(lambda *_: optimizer)
+    trainer(callbacks=[LRWarmup(5)], max_epochs=1).fit(net, loader(2))
+
+
+def written_in_a_ramp(named: Named) -> None:
+    """A direct write during a ramp."""
+
+    class Writes(L.Callback):
+        def on_train_batch_start(self, trainer: L.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+            if batch_idx == 1:
+                trainer.optimizers[0].param_groups[1]["lr"] = 0.5
+
+    optimizer = two_groups(named)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ScheduleWarning)
+        trainer(callbacks=[LRWarmup(3), Writes()], max_epochs=1).fit(Net(lambda *_: optimizer), loader(4))
+
+
+@pytest.mark.parametrize(("named", "shown"), [({"name": "head"}, "'head'"), ({}, "1")], ids=["a name", "no name"])
+@pytest.mark.parametrize(
+    "wrong",
+    [built, given_no_number, rebased, joined, resumed, of_two_kinds, written_in_a_ramp],
+    ids=lambda run: run.__name__,
+)
+def test_a_group_is_called_by_its_name(wrong: Callable[[Named], None], named: Named, shown: str) -> None:
+    """A message about a group has its name if it has one, and its number otherwise."""
+    with pytest.raises((ScheduleError, ScheduleWarning), match=rf"parameter group {shown}\b|group {shown}[ .)]"):
+        wrong(named)
 
 
 # --- the length of the run ----------------------------------------------------------------------------------------------
@@ -670,7 +739,7 @@ def test_the_picture_names_schedule_phases_and_epochs(monkeypatch: pytest.Monkey
     (axes,) = figure_of(net, monkeypatch, tmp_path, max_epochs=4).axes
     (top,) = axes.child_axes
 
-    assert axes.get_title() == f"warmup(6) >> cosine(), times the gain of {PLATEAU!r}"
+    assert axes.get_title().replace("\n", " ") == f"warmup(6) >> cosine(), times the gain of {PLATEAU!r}"
     assert [(text.xy[0], text.get_text()) for text in axes.texts] == [(0, "warmup"), (6, "cosine")]
     assert list(top.get_xticks()) == [0, 5, 10, 15]
     assert [label.get_text() for label in top.get_xticklabels()] == ["0", "1", "2", "3"]
@@ -693,6 +762,68 @@ def test_phases_are_where_they_are_after_a_resume(monkeypatch: pytest.MonkeyPatc
     assert [(text.xy[0], text.get_text()) for text in axes.texts] == [(0, "warmup"), (6, "cosine")]
 
 
+class Joins(L.Callback):
+    """Adds a group in the second epoch."""
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Add it."""
+        if trainer.current_epoch == 1:
+            late = {"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.5, "name": "late"}
+            trainer.optimizers[0].add_param_group(late)
+
+
+class TrainsLonger(L.Callback):
+    """Raises the limit in the second epoch."""
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Raise it."""
+        if trainer.current_epoch == 1:
+            trainer.fit_loop.max_epochs = 6
+
+
+class Halves(L.Callback):
+    """Writes an LR that nothing plans."""
+
+    def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
+        """Halve it for one update."""
+        if trainer.global_step == 12:
+            trainer.optimizers[0].param_groups[0]["lr"] *= 0.5
+
+
+CHANGED: dict[str, tuple[dict[str, Any], list[L.Callback]]] = {
+    "a plateau": ({"plateau": ReduceOnPlateau(monitor="val_loss", patience=0, factor=0.1)}, []),
+    "a late group": ({}, [Joins()]),
+    "another length": ({}, [TrainsLonger()]),
+    "all of these": (
+        {"plateau": ReduceOnPlateau(monitor="val_loss", patience=0, factor=0.1)},
+        [Joins(), TrainsLonger()],
+    ),
+}
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+@pytest.mark.parametrize("name", CHANGED)
+def test_the_planned_curve_shows_what_was_planned_after_a_change(name: str, foreign: bool) -> None:
+    """A reduction, a group that joins and another length are in the planned curve; what something else writes is not."""
+    options, callbacks = CHANGED[name]
+    monitor = LRMonitor()
+    net = type("Follows", (Base,), {"schedule": "warmup(3) >> cosine(end=0.1)", **options})()
+    made = trainer(callbacks=[*callbacks, *([Halves()] if foreign else []), monitor], max_epochs=4, log_every_n_steps=1)
+    with schedule_warnings() as found:
+        made.fit(net, loader(5), loader(1))
+    steps = monitor.history["step"]
+
+    assert [message[:5] for message in found] == (["LR601"] if foreign else [])
+    assert set(monitor.planned) == set(monitor.lrs)
+    for series, (updates, planned) in monitor.planned.items():
+        there = [step for step, lr in zip(steps, monitor.history[series], strict=True) if not math.isnan(lr)]
+        used = dict(zip(there, monitor.lrs[series], strict=True))
+        assert list(updates) == there
+        assert [update for update, lr in zip(updates, planned, strict=True) if used[update] != pytest.approx(lr)] == (
+            [12] if foreign and series == "lr/pg1" else []
+        )
+
+
 @pytest.mark.parametrize("lrs", [[0.0, 0.1, 1e-9], [0.1, 3e-7, 2e-6], [0.1, 0.01, 0.0]])
 def test_no_used_point_is_cut(lrs: list[float]) -> None:
     """On an axis of several decades each LR is inside, a zero too."""
@@ -712,12 +843,34 @@ def test_planned_and_used_curves_have_the_same_steps(schedule: str, every: int, 
 
     logger = TensorBoardLogger(str(tmp_path), name="", version="run")
     watched(helped(schedule), loader(batches), logger=logger, log_every_n_steps=every, max_epochs=3)
-    events = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0})
-    events.Reload()
-    used = [(event.step, event.value) for event in events.Scalars("lr/pg1")]
-    planned = [(event.step, event.value) for event in events.Scalars("lr_plan/pg1")]
+    used, planned = (
+        [(event.step, event.value) for event in EventAccumulator(str(run), {"scalars": 0}).Reload().Scalars("lr/pg1")]
+        for run in (tmp_path / "run", tmp_path / "run" / "lr_plan")
+    )
 
     assert planned == used
+
+
+@pytest.mark.parametrize("prefix", ["", "trial"])
+def test_planned_and_used_curves_share_a_card(prefix: str, tmp_path: Path) -> None:
+    """TensorBoard has a card for each tag and draws all runs in it: sixty groups have sixty cards, with two curves each."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def answer(net: Net, optimizer: Optimizer) -> Any:
+        for group in range(58):
+            optimizer.add_param_group(
+                {"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.01, "name": f"layer{group}"}
+            )
+        return configure_optimizers(optimizer, "warmup(3) >> cosine()", net.trainer)
+
+    watched(Net(answer), loader(4), logger=TensorBoardLogger(str(tmp_path), name="", version="run", prefix=prefix))
+    used, planned = (
+        {tag for tag in EventAccumulator(str(run)).Reload().Tags()["scalars"] if "lr" in tag}
+        for run in (tmp_path / "run", tmp_path / "run" / "lr_plan")
+    )
+
+    assert len(used) == 60
+    assert used == planned
 
 
 def test_a_csv_logger_gets_the_schedule(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ __all__ = ["Reporter"]
 
 @final
 class Reporter:
-    """Warns of findings.
+    """Warns of findings, and keeps them; as a listener, what other parts of the package warn of too.
 
     Args:
         ignore: codes of checks whose findings are dropped.
@@ -58,9 +58,18 @@ lr_toolkit.list_checks() lists all of them.
         if not trainer.is_global_zero:
             return
         for finding in findings:
-            if finding.code not in self._ignore and finding not in self._findings:
-                self._findings[finding] = None
+            if self._keep(finding):
                 warnings.warn(str(finding), ScheduleWarning, stacklevel=2)
+
+    def hear(self, code: str, text: str) -> bool:
+        """Keep what another part of the package warns of; returns whether it is new, and not to be ignored."""
+        return self._keep(Finding(code, text))
+
+    def _keep(self, finding: Finding) -> bool:
+        if finding.code in self._ignore or finding in self._findings:
+            return False
+        self._findings[finding] = None
+        return True
 
 
 def _similar(code: str, known: list[str]) -> list[str]:

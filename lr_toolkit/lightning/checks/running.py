@@ -11,6 +11,7 @@ from lr_toolkit.lightning._compat import is_trial
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.progress import RunProgress, SchedulerProgress
 from lr_toolkit.lightning.checks.scheduler_length import length_of
+from lr_toolkit.lightning.optimizer_place import index_in, place_among
 from lr_toolkit.lightning.plateau_reader import gathered, has_reader
 from lr_toolkit.preview.report import count, plural
 
@@ -30,29 +31,14 @@ def never_stepped(run: RunProgress, scheduler: SchedulerProgress) -> str:
         reason = f"under manual optimization Lightning steps no scheduler. Call {_call(run, scheduler)}"
     stepped = f"stepped {plural(scheduler.steps, 'time')}" if scheduler.steps else "never stepped"
     return (
-        f"{scheduler.name} was {stepped} in {plural(scheduler.updates, 'update')} of its optimizer{_place(run, scheduler)}: "
-        f"{reason}."
-    )
-
-
-def _place(run: RunProgress, scheduler: SchedulerProgress) -> str:
-    """Which optimizer a scheduler drives, if there are several."""
-    optimizer, optimizers = scheduler.config.scheduler.optimizer, run.trainer.optimizers
-    if len(optimizers) == 1:
-        return ""
-    index = next((index for index, each in enumerate(optimizers) if each is optimizer), None)
-    return (
-        f" ({type(optimizer).__name__})"
-        if index is None
-        else f" ({type(optimizer).__name__}, self.optimizers()[{index}])"
+        f"{scheduler.name} was {stepped} in {plural(scheduler.updates, 'update')} of its optimizer"
+        f"{place_among(run.trainer.optimizers, scheduler.config.scheduler.optimizer)}: {reason}."
     )
 
 
 def _call(run: RunProgress, scheduler: SchedulerProgress) -> str:
     """The call that steps a scheduler under manual optimization, and its place."""
-    configs = run.trainer.lr_scheduler_configs
-    index = next(index for index, config in enumerate(configs) if config is scheduler.config)
-    call = f"self.lr_schedulers(){f'[{index}]' if len(configs) > 1 else ''}.step("
+    call = f"self.lr_schedulers(){index_in(run.trainer.lr_scheduler_configs, scheduler.config.scheduler)}.step("
     if isinstance(scheduler.config.scheduler, ReduceLROnPlateau):
         metric = scheduler.config.monitor or "val_loss"
         return f"{call}self.trainer.callback_metrics[{metric!r}]) in on_train_epoch_end"

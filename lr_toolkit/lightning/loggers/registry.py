@@ -8,6 +8,7 @@ from typing import Any
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning.loggers.adapter import LoggerAdapter
 from lr_toolkit.lightning.loggers.csv import CSVAdapter
+from lr_toolkit.lightning.loggers.mlflow import MLflowAdapter
 from lr_toolkit.lightning.loggers.tensorboard import TensorBoardAdapter
 from lr_toolkit.lightning.loggers.wandb import WandbAdapter
 
@@ -17,6 +18,7 @@ _DEFAULT = LoggerAdapter()
 # Class names, because `lightning` and `pytorch_lightning` have one class of each name.
 _ADAPTERS: dict[type | str, LoggerAdapter] = {
     "CSVLogger": CSVAdapter(),
+    "MLFlowLogger": MLflowAdapter(),
     "TensorBoardLogger": TensorBoardAdapter(),
     "WandbLogger": WandbAdapter(),
 }

@@ -1,4 +1,4 @@
-"""TensorBoard: one event per row, planned and used LRs in one chart, the table as text, and the picture."""
+"""TensorBoard: one event per row, the plan as a run beside it, the table as text, and the picture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TensorBoardAdapter"]
 
-_PLAN = "lr_plan"  # the tags of the plan, and the run that holds the layout
+_PLAN = "lr_plan"  # the run that holds the planned curves and the layout, and the tags of the table and the picture
 
 
 class TensorBoardAdapter(LoggerAdapter):
@@ -36,19 +36,22 @@ class TensorBoardAdapter(LoggerAdapter):
             super().log_row(trainer, logger, row)
             return
         prefix = logger_prefix(logger)
-        event, scalars = _event(tuple(f"{prefix}{name}" for name in row.names) if prefix else row.names)
-        for scalar, value in zip(scalars, row.values, strict=True):
-            scalar.simple_value = value
-        logger.experiment.file_writer.add_event(event, row.step)
+        names = tuple(f"{prefix}{name}" for name in row.names) if prefix else row.names
+        _write(logger.experiment, names, row.values, row.step)
 
     @override
     def log_plan(self, trainer: Trainer, logger: Any, plan: PlanReport) -> None:
-        """Write the table, the planned curves, and a chart of the planned and used curves."""
+        """Write the table; and the planned curves as another run, under the tags of the used ones.
+
+        TensorBoard draws the curves of a tag in one card, so planned and used are seen together.
+        """
         logger.experiment.add_text(f"{_PLAN}/table", "\n".join(f"    {line}" for line in plan.table.splitlines()), 0)
         if plan.lines:
-            _add_chart(logger, plan.lines)
-            for row in _planned_rows(plan.lines, plan.logged):
-                self.log_row(trainer, logger, row)
+            prefix = logger_prefix(logger)
+            with type(logger.experiment)(f"{logger.log_dir}/{_PLAN}") as writer:
+                writer.add_custom_scalars(_layout(prefix, plan.lines))
+                for step, values in _rows(prefix, plan.lines, plan.logged):
+                    _write(writer, tuple(values), list(values.values()), step)
 
     @override
     def log_summary(self, trainer: Trainer, logger: Any, summary: SummaryReport) -> None:
@@ -61,6 +64,18 @@ def _is_torchs(writer: Any) -> bool:
     return type(writer).__module__.startswith("torch.utils.tensorboard")
 
 
+def _write(writer: Any, tags: tuple[str, ...], values: Sequence[float], step: int) -> None:
+    """Write a row, with torch's writer as one event."""
+    if not _is_torchs(writer):
+        for tag, value in zip(tags, values, strict=True):
+            writer.add_scalar(tag, value, step)
+        return
+    event, scalars = _event(tags)
+    for scalar, value in zip(scalars, values, strict=True):
+        scalar.simple_value = value
+    writer.file_writer.add_event(event, step)
+
+
 @lru_cache(maxsize=8)
 def _event(tags: tuple[str, ...]) -> tuple[Any, list[Any]]:
     """A reusable event and its scalar of each tag: a writer serializes the event before its call returns."""
@@ -71,26 +86,24 @@ def _event(tags: tuple[str, ...]) -> tuple[Any, list[Any]]:
     return event, list(event.summary.value)
 
 
-def _add_chart(logger: Any, lines: Sequence[Line]) -> None:
-    """Add a chart of the planned and used curves to the Custom Scalars tab.
+def _layout(prefix: str, lines: Sequence[Line]) -> dict[str, Any]:
+    """A chart of all planned and used curves for the Custom Scalars tab.
 
-    A run holds one layout, the last one written, and TensorBoard merges the layouts of all runs. A run of its own keeps a
+    A run holds one layout, the last one written, and TensorBoard merges the layouts of all runs. The run of the plan keeps a
     layout that the user writes before or after this one.
     """
-    used = [f"^{re.escape(f'{logger_prefix(logger)}{line.name}')}$" for line in lines]
-    layout = {"learning rate": {"planned and used": ["Multiline", [*used, f"^{_PLAN}/.*"]]}}
-    with type(logger.experiment)(f"{logger.log_dir}/{_PLAN}") as writer:
-        writer.add_custom_scalars(layout)
+    return {
+        "learning rate": {
+            "planned and used": ["Multiline", [f"^{re.escape(f'{prefix}{line.name}')}$" for line in lines]]
+        }
+    }
 
 
-def _planned_rows(lines: Sequence[Line], logged: frozenset[int]) -> list[RowReport]:
+def _rows(prefix: str, lines: Sequence[Line], logged: frozenset[int]) -> list[tuple[int, dict[str, float]]]:
     """The planned curves as rows at the steps of the used ones: TensorBoard smooths a curve by its number of points."""
     rows: dict[int, dict[str, float]] = {}
     for line in lines:
         for update, lr in zip(*line.planned, strict=True):
-            if logged and update not in logged:
-                continue
-            rows.setdefault(int(update), {})[f"{_PLAN}/{line.name.removeprefix('lr/')}"] = lr
-    return [
-        RowReport(tuple(rows[update]), list(rows[update].values()), update, in_batch=False) for update in sorted(rows)
-    ]
+            if not logged or update in logged:
+                rows.setdefault(int(update), {})[f"{prefix}{line.name}"] = lr
+    return sorted(rows.items())

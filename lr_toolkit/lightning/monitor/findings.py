@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
 
@@ -11,16 +11,16 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.checks.before_training import check_before_training, invisible_warmups
 from lr_toolkit.lightning.checks.finding import Finding
 from lr_toolkit.lightning.checks.plan_mismatch import find_mismatch
-from lr_toolkit.lightning.checks.reporter import Reporter
 from lr_toolkit.lightning.checks.runtime import RuntimeChecks
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
 
+    from lr_toolkit.lightning.checks.reporter import Reporter
     from lr_toolkit.lightning.checks.run_info import RunInfo
     from lr_toolkit.lightning.monitor.optimizer_log import OptimizerLog
 
-__all__ = ["RunFindings", "notes_of", "refuse_unknown_codes"]
+__all__ = ["RunFindings", "notes_of"]
 
 _log = logging.getLogger("lr_toolkit")
 
@@ -30,17 +30,6 @@ def notes_of(run_info: RunInfo) -> list[str]:
     return list(invisible_warmups(run_info))
 
 
-def refuse_unknown_codes(ignore: Sequence[str]) -> None:
-    """Refuse codes to ignore that no check has.
-
-    Raises:
-        ScheduleError: for an unknown code, or a text in place of a list.
-    """
-    if isinstance(ignore, str):
-        raise ScheduleError(f"ignore={ignore!r}: must be a list of codes. Write ignore=[{ignore!r}].")
-    Reporter(ignore)
-
-
 @final
 class RunFindings:
     """The findings of one fit.
@@ -48,15 +37,15 @@ class RunFindings:
     Args:
         trainer: the run.
         module: what it trains.
+        reporter: warns of the findings, and keeps them.
         strict: raise at an update that does not use its planned LR, and for a schedule of this package that is not stepped.
-        ignore: the codes of the checks that are silent.
     """
 
-    def __init__(self, trainer: Trainer, module: LightningModule, *, strict: bool, ignore: Sequence[str]) -> None:
+    def __init__(self, trainer: Trainer, module: LightningModule, reporter: Reporter, *, strict: bool) -> None:
         self._trainer = trainer
         self._module = module
         self._strict = strict
-        self._reporter = Reporter(ignore)
+        self._reporter = reporter
         self._runtime: RuntimeChecks | None = None
         self._has_mismatch = False
 

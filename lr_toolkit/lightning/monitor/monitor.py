@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -9,7 +10,9 @@ from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.arguments import answer_arguments
+from lr_toolkit.errors import listeners
 from lr_toolkit.lightning._compat import validated_metrics
+from lr_toolkit.lightning.checks.reporter import Reporter
 from lr_toolkit.lightning.monitor.monitored_run import MonitoredRun
 from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
@@ -47,13 +50,15 @@ class LRMonitor(Callback):
     The LRs are added to ``trainer.callback_metrics`` before validation and at the end of each epoch; with a checkpoint or
     early-stopping callback, also at every logged row.
 
-    TensorBoard also gets the plan, under ``lr_plan/``: its curves, a chart of planned and used, the table, and with matplotlib
-    the picture. Weights & Biases gets a chart of the plan, ``lr_schedule`` in the run's config, and values in its summary.
+    TensorBoard also gets the planned curves, as the run ``lr_plan`` below the run, so that planned and used share their cards; and
+    under ``lr_plan/`` the table and, with matplotlib, the picture. Weights & Biases gets a chart of the plan, ``lr_toolkit`` in the
+    run's config, and values in its summary.
 
     A name with a slash is a folder in ``ModelCheckpoint(filename="{lr/optimizer:.1e}")``. Write
     ``ModelCheckpoint(filename="lr={lr/optimizer:.1e}", auto_insert_metric_name=False)``, or use ``names="lightning"``.
 
-    A CSV logger gets the plan as ``lr_plan.txt`` beside its metrics.
+    A CSV logger gets the plan as ``lr_plan.txt`` beside its metrics, MLflow as the tags ``lr_toolkit.schedule`` and
+    ``lr_toolkit.plan``.
 
     Args:
         logging_interval: ``"step"``, ``"epoch"``, or ``None`` for the interval of each scheduler (per step for an optimizer
@@ -127,6 +132,7 @@ class LRMonitor(Callback):
         self._pending: PendingRun | None = None
         self._run: MonitoredRun | None = None
         self._ended = RunResult()
+        self._reporter = Reporter(ignore)  # of the latest fit that was set up
 
     # --- what there is to see, during a fit and after it ---
 
@@ -158,7 +164,11 @@ class LRMonitor(Callback):
 
     @property
     def planned(self) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
-        """The planned LRs of each series, as updates and values, thinned for a chart; nothing before training begins."""
+        """The planned LRs of each series, as updates and values, thinned for a chart; nothing before training begins.
+
+        After a change on the way (a plateau has moved the LR, a group has joined, the run has another length) they are those of
+        the logged updates, each as it was planned then.
+        """
         return {line.name: line.planned for line in self._result.planned}
 
     @property
@@ -168,7 +178,7 @@ class LRMonitor(Callback):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the monitor has warned of in the latest fit."""
+        """What the monitor has warned of in the latest fit, and what schedulers and other callbacks have."""
         return self._result.findings
 
     @property
@@ -183,6 +193,9 @@ class LRMonitor(Callback):
             self._pending = PendingRun()
             if self._run:  # an earlier fit that Lightning gave up without an event
                 self._ended, self._run = self._run.close(), None
+            listeners.discard(self._reporter)
+            self._reporter = Reporter(self.settings.ignore)
+            listeners.add(self._reporter)
 
     @override
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -193,7 +206,8 @@ class LRMonitor(Callback):
         self._begin(trainer, pl_module).start()
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> MonitoredRun:
-        self._run = MonitoredRun(trainer, pl_module, self.settings, self._pending or PendingRun())
+        listeners.add(self._reporter)
+        self._run = MonitoredRun(trainer, pl_module, self.settings, self._pending or PendingRun(), self._reporter)
         self._pending = None
         return self._run
 
@@ -235,10 +249,14 @@ class LRMonitor(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         if self._run:
             self._ended, self._run = self._run.fail(), None
+        elif self._pending:
+            self._ended = replace(self._ended, findings=self._reporter.findings)
+        listeners.discard(self._reporter)
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._pending = None
+        listeners.discard(self._reporter)
 
     # --- checkpoints: two equal monitors share a state, which Lightning refuses for state_dict() ---
 

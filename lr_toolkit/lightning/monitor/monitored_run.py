@@ -11,9 +11,10 @@ from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.loggers.rows import log_plan
 from lr_toolkit.lightning.monitor.callback_metrics import are_read_in_epochs, put_metrics
 from lr_toolkit.lightning.monitor.findings import RunFindings, notes_of
+from lr_toolkit.lightning.monitor.history import History
 from lr_toolkit.lightning.monitor.lightning_compat import LightningReadings, check_logger, warn_about_momentum
 from lr_toolkit.lightning.monitor.optimizer_logs import OptimizerLogs
-from lr_toolkit.lightning.monitor.plan_report import plan_report
+from lr_toolkit.lightning.monitor.plan_report import plan_report, with_changes
 from lr_toolkit.lightning.monitor.progress_bar import BarEntry
 from lr_toolkit.lightning.monitor.row_writer import RowWriter
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
@@ -24,6 +25,7 @@ from lr_toolkit.preview.names import in_a_line
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
 
+    from lr_toolkit.lightning.checks.reporter import Reporter
     from lr_toolkit.lightning.monitor.optimizer_log import OptimizerLog
     from lr_toolkit.lightning.monitor.settings import MonitorSettings
     from lr_toolkit.preview.picture import Line
@@ -42,10 +44,16 @@ class MonitoredRun:
         module: what it trains.
         settings: the arguments of the monitor.
         pending: what was known before.
+        reporter: warns of what is found.
     """
 
     def __init__(
-        self, trainer: Trainer, module: LightningModule, settings: MonitorSettings, pending: PendingRun
+        self,
+        trainer: Trainer,
+        module: LightningModule,
+        settings: MonitorSettings,
+        pending: PendingRun,
+        reporter: Reporter,
     ) -> None:
         resumed = pending.resumed(batches_that_stepped(trainer))
         self._trainer = trainer
@@ -57,10 +65,11 @@ class MonitoredRun:
         self._rows = RowWriter(trainer, self._history, to_metrics=self._is_stable and are_read_in_epochs(trainer))
         self._logs = OptimizerLogs(trainer, settings, resumed.renamed)
         self._logs.resume(resumed.positions)
-        self._findings = RunFindings(trainer, module, strict=settings.strict, ignore=settings.ignore)
+        self._findings = RunFindings(trainer, module, reporter, strict=settings.strict)
         self._readings = None if self._is_stable else LightningReadings(settings)
         self._bar: BarEntry | None = None
-        self._planned: tuple[Line, ...] = ()
+        self._forecast: tuple[Line, ...] = ()
+        self._replanned = History()  # the planned LRs of the logged updates that do not follow the forecast
         self._first_update = 0  # on the x axis, where an earlier fit of the Trainer may have taken updates
         self._epoch_starts: list[int] = []
         self._next_lrs: dict[str, float] = {}
@@ -157,7 +166,7 @@ class MonitoredRun:
             tuple(self._logs.all_series.values()),
             self._logs.renamed,
             self._logs.state(),
-            self._planned,
+            with_changes(self._forecast, self._replanned, self._logs.all_series),
             self._next_lrs,
             self._findings.reported,
             self._readings,
@@ -176,7 +185,7 @@ class MonitoredRun:
                 for report in reports:
                     report.show()
             plan = plan_report(run_info, series, reports, names=settings.names, prefix=settings.prefix)
-            self._planned, self._first_update = plan.lines, run_info.layout.before
+            self._forecast, self._first_update = plan.lines, run_info.layout.before
             if run_info.layout.has_epochs:
                 self._epoch_starts = (run_info.layout.starts() + self._first_update).tolist()
         if plan is not None:
@@ -203,6 +212,7 @@ class MonitoredRun:
         """Write one row of what is due of these updates, and hold them against their plan."""
         epoch, every = self._trainer.current_epoch, logging_cadence(self._trainer)
         row: dict[str, float] = {}
+        replanned: dict[str, float] = {}
         checked = []
         for log in logs:
             starts_epoch = log.epoch != epoch
@@ -211,7 +221,10 @@ class MonitoredRun:
             # Another LR than the planned one is mostly written as an epoch begins; no device is waited for to see it.
             if due or self._settings.strict or (starts_epoch and log.is_on_host):
                 checked.append(log)
+            replanned |= log.replanned_row(due)
         self._rows.write(row, logs[0].step, epoch, in_batch=True, keep=any(log.starts_phase for log in logs))
+        if replanned:
+            self._replanned.add(logs[0].step, epoch, replanned)
         for log in checked:
             self._findings.check_update(log)
 
@@ -222,7 +235,10 @@ class MonitoredRun:
             log.place_last(self._trainer.current_epoch)
         rows: dict[tuple[int, int], dict[str, float]] = {}
         for log in self._logs:
-            rows.setdefault((log.step, log.epoch), {}).update(log.row(log.take_left()))
+            left = log.take_left()
+            rows.setdefault((log.step, log.epoch), {}).update(log.row(left))
+            if replanned := log.replanned_row(left):
+                self._replanned.add(log.step, log.epoch, replanned)
         for (step, epoch), row in sorted(rows.items()):
             self._rows.write(row, step, epoch, in_batch=False, keep=True)
         self._next_lrs = self._logs.next_lrs()

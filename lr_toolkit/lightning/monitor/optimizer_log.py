@@ -28,6 +28,7 @@ class OptimizerLog:
     Args:
         recorder: records the optimizer's updates.
         looks_at_all: whether ``take_update()`` asks to look at each update.
+        is_forecast: whether what its scheduler follows now was forecast.
 
     Attributes:
         recorder: the recorder.
@@ -38,13 +39,15 @@ class OptimizerLog:
         phase_starts: the counts of its scheduler at which a phase begins.
     """
 
-    def __init__(self, recorder: UpdateRecorder, *, looks_at_all: bool = False) -> None:
+    def __init__(self, recorder: UpdateRecorder, *, looks_at_all: bool = False, is_forecast: bool = True) -> None:
         self.recorder = recorder
         self.update: Update | None = None
         self.step = self.epoch = -1
         self.series: tuple[SeriesName, ...] = ()
         self.phase_starts: frozenset[int] = frozenset()
         self._looks_at_all = looks_at_all
+        scheduler = recorder.scheduler
+        self._forecast = scheduler.bindings if scheduler and is_forecast else None  # until something else is followed
         self._named: Groups = ()  # the groups that the series name
         self._bindings: tuple[Binding, ...] = ()  # those of the phases
         self._before = BEFORE_TRAINING  # where the last update stood that was looked at
@@ -136,6 +139,18 @@ class OptimizerLog:
         for quantity, values in self.update.others.items():
             row |= {name.name_of(quantity): values[name.group] for name in series}
         return row
+
+    def replanned_row(self, intervals: Collection[Interval]) -> dict[str, float]:
+        """The planned LRs of the taken update, of the same series as ``row()``; empty while the forecast is followed.
+
+        A plateau that has moved the LR, a group that has joined and another length of the run change the plan.
+        """
+        update = self.update
+        if update is None or update.scheduler is None or update.bindings == self._forecast:
+            return {}
+        self._forecast = None
+        planned = update.planned_lrs
+        return {name.name: planned[name.group] for name in self.series if name.interval in intervals}
 
     def used(self) -> dict[str, float]:
         """What the taken update used, by name, of all series."""

@@ -67,6 +67,7 @@ class OptimizerLogs:
     def bind(self) -> None:
         """Record the optimizers that there are now, and no longer those that there were."""
         self.close()
+        is_first = not self._configured
         self._configured = list(self._trainer.optimizers)
         settings = self._settings
         self._logs = [
@@ -78,6 +79,7 @@ class OptimizerLogs:
                     weight_decay=settings.log_weight_decay,
                 ),
                 looks_at_all=settings.strict,
+                is_forecast=is_first,
             )
             for optimizer in optimizers_of(self._trainer)
         ]

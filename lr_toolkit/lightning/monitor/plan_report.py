@@ -15,10 +15,11 @@ from lr_toolkit.preview.picture import Line
 
 if TYPE_CHECKING:
     from lr_toolkit.lightning.checks.run_info import RunInfo
+    from lr_toolkit.lightning.monitor.history import History
     from lr_toolkit.lightning.monitor.names import Names, SeriesName
     from lr_toolkit.preview import Report
 
-__all__ = ["plan_report"]
+__all__ = ["plan_report", "with_changes"]
 
 _MOST_POINTS = 200
 
@@ -38,6 +39,23 @@ def plan_report(
     table = "\n\n".join(report.text() for report in reports)
     beginning = f"{prefix}{'lr/' if names == 'stable' else 'lr-'}"
     return PlanReport(_planned_lines(run_info, series), _config(run_info), table, beginning, _logged_steps(run_info))
+
+
+def with_changes(lines: Iterable[Line], changes: History, names: Iterable[str]) -> tuple[Line, ...]:
+    """The planned curves of a run whose plan has changed on the way.
+
+    Args:
+        lines: the curves as they were planned at its beginning.
+        changes: the planned LRs of the updates that were logged since.
+        names: the curves that there are.
+    """
+    planned = {line.name: line.planned for line in lines}
+    for name in names:
+        updates, lrs = changes.series(name)
+        if updates:
+            before = [point for point in zip(*planned.get(name, ((), ())), strict=True) if point[0] < updates[0]]
+            planned[name] = [update for update, _ in before] + updates, [lr for _, lr in before] + lrs
+    return tuple(Line(name, points) for name, points in planned.items())
 
 
 def _planned_lines(run_info: RunInfo, series: Iterable[SeriesName]) -> tuple[Line, ...]:

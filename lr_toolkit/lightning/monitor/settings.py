@@ -10,7 +10,6 @@ from typing import Literal, final
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning.monitor.findings import refuse_unknown_codes
 from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.preview.picture import has_matplotlib
 
@@ -26,7 +25,7 @@ class MonitorSettings:
 
     Raises:
         MisconfigurationException: for another interval.
-        ScheduleError: for other names, a picture that cannot be written, or codes that are no list.
+        ScheduleError: for other names, or a picture that cannot be written.
     """
 
     logging_interval: Literal["step", "epoch"] | None
@@ -50,7 +49,6 @@ class MonitorSettings:
                 f"LRMonitor(names={self.names!r}): write names='stable' for lr/<scheduler or group name>, or names='lightning' "
                 "for the names of Lightning's LearningRateMonitor."
             )
-        refuse_unknown_codes(self.ignore)
         self._refuse_other_files()
 
     def _refuse_other_files(self) -> None:

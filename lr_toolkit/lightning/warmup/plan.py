@@ -80,7 +80,8 @@ def _checked_optimizers(spec: RampSpec, trainer: Trainer) -> list[Optimizer]:
                 f"{spec!r}: {type(optimizer).__name__} is no torch optimizer with an lr in each parameter group, so there is "
                 "nothing to ramp. Write optimizers=[...] for those that have one, or warm up in the strategy's own configuration."
             )
-        has_tensors([group["lr"] for group in optimizer.param_groups])  # or an error, before anything is changed
+        groups = optimizer.param_groups
+        has_tensors([group["lr"] for group in groups], groups)  # or an error, before anything is changed
         _check_groups(spec, optimizer)
     return chosen
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lr_toolkit import ScheduleWarning, list_checks
+from lr_toolkit import LRMonitor, ScheduleWarning, list_checks
 
 PAGE = Path(__file__).parents[3] / "docs" / "checks.md"
 NOT_RUN = {
@@ -41,12 +41,14 @@ PRELUDE = re.findall(_CODE, TEXT, re.DOTALL)[0]
 SECTIONS = [Section(*found) for found in re.findall(_SECTION, TEXT, re.DOTALL)]
 
 
-def messages_of(program: str, raises: type[Exception] | None = None) -> list[str]:
+def messages_of(
+    program: str, raises: type[Exception] | None = None, prelude: str = PRELUDE, **known: object
+) -> list[str]:
     """The warnings about schedules in a program of the page, which may raise."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        names: dict[str, object] = {"__name__": "page"}
-        exec(compile(PRELUDE, "prelude", "exec"), names)
+        names: dict[str, object] = {"__name__": "page", **known}
+        exec(compile(prelude, "prelude", "exec"), names)
         with pytest.raises(raises) if raises else nullcontext():
             exec(compile(program, "program", "exec"), names)
     return [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
@@ -85,3 +87,22 @@ def test_the_right_program_gives_none(section: Section, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
 
     assert messages_of(section.right) == []
+
+
+IN_FITS = [section for section in SECTIONS if section.code not in NOT_RUN and "fit(" in section.wrong]
+
+
+@pytest.mark.parametrize("section", IN_FITS, ids=lambda section: section.code)
+def test_the_monitor_has_the_finding_and_can_ignore_it(
+    section: Section, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is for each code, whatever part of the package notices the mistake."""
+    for folder, ignore in {"reported": [], "ignored": [section.code]}.items():
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        monitors: list[LRMonitor] = []
+        prelude = PRELUDE.replace("LRMonitor()", f"monitors.append(LRMonitor(ignore={ignore})) or monitors[-1]")
+        messages = messages_of(section.wrong, RAISES.get(section.code), prelude, monitors=monitors)
+
+        assert [str(finding) for monitor in monitors for finding in monitor.findings] == messages
+        assert [message[:5] for message in messages] == ([] if ignore else [section.code])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import wandb
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from torch.optim import SGD
@@ -231,32 +231,54 @@ def test_tensorboard(run: str, tmp_path: Path) -> None:
         (event.step, [value.tag for value in event.summary.value if value.tag.startswith("lr/")])
         for event in EventFileLoader(str(file)).Load()
     ]
-    seen = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0, "images": 0, "tensors": 0}).Reload()
+    sizes = {"scalars": 0, "images": 0, "tensors": 0}
+    seen, plan = (EventAccumulator(str(tmp_path / run), size_guidance=sizes).Reload() for run in ("run", "run/lr_plan"))
 
     assert [(step, {*tags}) for step, tags in events if tags] == [(x, happened.names) for x in happened.logged]
     for name in happened.names:
-        used, planned = seen.Scalars(name), seen.Scalars(f"lr_plan/{name.removeprefix('lr/')}")
+        used, planned = seen.Scalars(name), plan.Scalars(name)
         for points, wanted in ((used, happened.rows), (planned, happened.rows)):
             assert {point.step: point.value for point in points} == pytest.approx(
                 {x: row[name] for x, row in wanted.items()}, rel=1e-6
             )
             assert len(points) == len(wanted)
     tags = seen.Tags()
-    plans = {f"lr_plan/{name.removeprefix('lr/')}" for name in happened.names}
-    assert {*tags["scalars"]} - {"epoch", "loss", "val_loss", "hp_metric"} == happened.names | plans
+    assert {*tags["scalars"]} - {"epoch", "loss", "val_loss", "hp_metric"} == happened.names
+    assert {*plan.Tags()["scalars"]} == happened.names
     assert tags["images"] == ["lr_plan/picture"]
     assert seen.Images("lr_plan/picture")[0].encoded_image_string.startswith(b"\x89PNG")
 
     ((chart, drawn),) = shown_charts(tmp_path / "run").items()
     assert chart == "learning rate/planned and used"
-    assert {tag.removeprefix("^").removesuffix("$").replace("\\", "") for tag in drawn} == {
-        *happened.names,
-        "lr_plan/.*",
-    }
+    assert {tag.removeprefix("^").removesuffix("$").replace("\\", "") for tag in drawn} == happened.names
     text = seen.Tensors("lr_plan/table/text_summary")[0].tensor_proto.string_val[0].decode()
     single = "schedule" in happened.config
     schedules = [config["schedule"] for config in ([happened.config] if single else happened.config.values())]
     assert all(f"LR schedule: {schedule} (SGD)" in text for schedule in schedules)
+
+
+@pytest.mark.parametrize("run", [pytest.param(name, marks=NEEDS.get(name, ())) for name in RUNS])
+def test_mlflow(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are metrics, and the text of each schedule and the table are tags; a tag of the user's stays."""
+    tracking = pytest.importorskip("mlflow.tracking", reason="mlflow is no dependency")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    logger = MLFlowLogger("runs", tracking_uri=f"file:{tmp_path / 'mlruns'}", tags={"schedule": "mine"})
+    happened = RUNS[run](logger, tmp_path)
+    client = tracking.MlflowClient(f"file:{tmp_path / 'mlruns'}")
+    tags = client.get_run(logger.run_id).data.tags
+
+    for name in happened.names:
+        points = client.get_metric_history(logger.run_id, name)
+        assert {point.step: point.value for point in points} == {
+            x: row[name] for x, row in happened.rows.items() if name in row
+        }
+    if "schedule" in happened.config:
+        assert tags["lr_toolkit.schedule"] == happened.config["schedule"]
+    else:
+        for name, config in happened.config.items():
+            assert tags[f"lr_toolkit.{name}.schedule"] == config["schedule"]
+    assert tags["lr_toolkit.plan"].startswith("LR schedule: ")
+    assert tags["schedule"] == "mine"
 
 
 def test_a_metric_that_takes_the_place_of_the_x_axis_moves_no_lr(tmp_path: Path, wandb_logger: WandbLogger) -> None:

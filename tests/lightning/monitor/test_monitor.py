@@ -250,6 +250,28 @@ def test_a_group_that_joins_gets_its_own_curve() -> None:
     assert [value for value in history["lr/late"] if not math.isnan(value)] == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_a_late_group_shows_the_lr_that_it_is_going_to_use(interval: Any) -> None:
+    """Lightning's monitor, and ours under its names, read before the first update of the group."""
+
+    class Joins(Callback):
+        def on_train_epoch_start(self, trainer: Any, net: Any) -> None:
+            if trainer.current_epoch == 1:
+                trainer.optimizers[0].add_param_group({"params": [net.weights[1]], "lr": 0.5, "name": "late"})
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.watched(SGD([{"params": [net.weights[0]], "name": "first"}], lr=0.1))
+        return configure_optimizers(optimizer, linear(), net.trainer, interval=interval)
+
+    ours, theirs = LRMonitor(names="lightning"), LearningRateMonitor()
+    net = Probe(answer, groups=2)
+    fit(net, Joins(), ours, theirs, batches=4, max_epochs=3, log_every_n_steps=1, logger=Recorder())
+    used = [lrs[1] for _, lrs in net.used if len(lrs) > 1]
+
+    assert used[0] == pytest.approx(0.5 * 2 / 3)
+    assert ours.lrs["lr-SGD/late"] == theirs.lrs["lr-SGD/late"] == (used if interval == "step" else used[::4])
+
+
 class Changes(Callback):
     """Changes the optimizer before update 2."""
 
