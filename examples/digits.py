@@ -163,11 +163,11 @@ def device_of(trainer: L.Trainer) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
-def report(trainer: L.Trainer) -> None:
+def report(trainer: L.Trainer, series: str = "lr/optimizer") -> None:
     """Close the W&B run, and print the first and the last logged learning rate of each epoch."""
     wandb.finish()
     curves = read_curves(trainer.default_root_dir)
-    lrs, accuracies = list(curves["lr/optimizer"].values()), list(curves["val_accuracy"].values())
+    lrs, accuracies = list(curves[series].values()), list(curves["val_accuracy"].values())
     updates = trainer.num_training_batches
     print(
         f"Trained on {device_of(trainer)}: {len(accuracies)} epochs of {updates} updates; logs in {trainer.default_root_dir}"

@@ -6,6 +6,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, final
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor
@@ -23,6 +24,9 @@ __all__ = [
     "warn_of_constants",
 ]
 
+# The optimizers that an optimizer steps, and whose loads it follows.
+_FOLLOWED: WeakKeyDictionary[Optimizer, WeakSet[Optimizer]] = WeakKeyDictionary()
+
 
 def hookable_optimizers(optimizer: Optimizer) -> list[Optimizer]:
     """The optimizers whose step hooks see the updates of ``optimizer``: itself, and those that it steps.
@@ -31,11 +35,21 @@ def hookable_optimizers(optimizer: Optimizer) -> list[Optimizer]:
     are among those of ``optimizer``. SAM's ``second_step()`` steps such an optimizer without its own ``step()``; a
     hybrid of Muon and AdamW, or a Lookahead, often has no hooks of its own, because its ``__init__`` does not call torch's.
 
+    Loading a state gives an optimizer other group dicts. ``optimizer`` takes those of the optimizers that it steps, now and
+    after each load: otherwise what is written to its groups would have no effect.
+
     Raises:
         ScheduleError: if no hook would see an update.
     """
-    groups = set(map(id, optimizer.param_groups))
-    inner = [held for held in held_objects(optimizer, Optimizer) if groups.issuperset(map(id, held.param_groups))]
+    known = {id(group["params"]) for group in optimizer.param_groups}  # the lists stay when a state is loaded
+    inner = [
+        held
+        for held in held_objects(optimizer, Optimizer)
+        if known.issuperset(id(group["params"]) for group in held.param_groups)
+    ]
+    for held in inner:
+        _take_groups(optimizer, held)
+        _take_groups_after_loads(optimizer, held)
     found = [candidate for candidate in (optimizer, *inner) if _has_hooks(candidate)]
     if not found:
         raise ScheduleError(
@@ -44,6 +58,30 @@ def hookable_optimizers(optimizer: Optimizer) -> list[Optimizer]:
             "same dicts in param_groups: self.param_groups = [*self.muon.param_groups, *self.adamw.param_groups]."
         )
     return found
+
+
+def _take_groups(optimizer: Optimizer, held: Optimizer) -> None:
+    """Put the groups of ``held`` in the place of those with the same parameters."""
+    taken = {id(group["params"]): group for group in held.param_groups}
+    groups = [taken.get(id(group["params"]), group) for group in optimizer.param_groups]
+    if any(new is not old for new, old in zip(groups, optimizer.param_groups, strict=True)):
+        optimizer.param_groups = groups
+
+
+def _take_groups_after_loads(optimizer: Optimizer, held: Optimizer) -> None:
+    """Take the groups of ``held`` after each state that it loads."""
+    followed = _FOLLOWED.setdefault(optimizer, WeakSet())
+    if held in followed or not _has_hooks(held):
+        return
+    followed.add(held)
+    reference = weakref.ref(optimizer)
+
+    def take(held: Optimizer) -> None:
+        holder = reference()
+        if holder is not None:
+            _take_groups(holder, held)
+
+    held.register_load_state_dict_post_hook(take)
 
 
 def _has_hooks(optimizer: Optimizer) -> bool:

@@ -12,7 +12,7 @@ import torch
 from torch._dynamo.testing import CompileCounter
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR
+from lr_toolkit import CombinedOptimizer, Horizon, ReduceOnPlateau, ScheduledLR
 
 UPDATES = 50
 PLAN = "warmup(5) >> cosine(end_lr=0.0001)"
@@ -21,6 +21,12 @@ KINDS: dict[str, Callable[[Any], Optimizer]] = {
     "AdamW": AdamW,
     "SGD with momentum": partial(SGD, momentum=0.9),
 }
+
+
+def combination(groups: Any) -> Optimizer:
+    """SGD with momentum for the first group, AdamW for the second."""
+    return CombinedOptimizer(sgd=SGD(groups[:1], momentum=0.9), adamw=AdamW(groups[1:]))
+
 
 # The imports of torch.compile warn, and Dynamo warns of the profiler range in an optimizer's step.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*[Pp]rofiler:UserWarning")
@@ -60,9 +66,13 @@ def train(step: Callable[[], object], scheduler: ScheduledLR, updates: int = UPD
     return used
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_fifty_lrs_take_a_single_graph(kind: Callable[[Any], Optimizer]) -> None:
-    """Fifty updates with fifty LRs: one graph, every update counted, and the weights of an eager run."""
+@pytest.mark.parametrize(
+    ("kind", "optimizers"),
+    [*((kind, 1) for kind in KINDS.values()), (combination, 2)],
+    ids=[*KINDS, "a combination of two"],
+)
+def test_fifty_lrs_take_a_single_graph(kind: Callable[[Any], Optimizer], optimizers: int) -> None:
+    """Fifty updates with fifty LRs: one graph per optimizer, every update counted, and the weights of an eager run."""
     optimizer, eager = started(kind), started(kind)
     scheduler, eager_scheduler = (ScheduledLR(each, PLAN, Horizon(UPDATES)) for each in (optimizer, eager))
     graphs = CompileCounter()
@@ -71,7 +81,7 @@ def test_fifty_lrs_take_a_single_graph(kind: Callable[[Any], Optimizer]) -> None
     train(eager.step, eager_scheduler)
 
     assert len(set(used)) == UPDATES
-    assert graphs.frame_count == 1
+    assert graphs.frame_count == optimizers
     assert scheduler.last_epoch == UPDATES
     # A compiled Adam keeps its step count in a tensor, so its rounding differs from that of the eager one.
     torch.testing.assert_close(weights_of(optimizer), weights_of(eager), rtol=1e-4, atol=1e-6)
@@ -132,10 +142,17 @@ def test_a_reduction_and_a_resume_keep_the_graph() -> None:
     assert scheduler.last_epoch == 15
 
 
+def capturable_combination(groups: Any, **options: Any) -> Optimizer:
+    """Adam and AdamW, of which each captures its own step."""
+    adam, adamw = Adam(groups[:1], capturable=True, **options), AdamW(groups[1:], capturable=True, **options)
+    return CombinedOptimizer(adam=adam, adamw=adamw)
+
+
 @pytest.mark.gpu  # only a GPU has CUDA graphs; test_group_writer.py tests a capture as far as the CPU can show it
-def test_a_cuda_graph_is_captured_once() -> None:
+@pytest.mark.parametrize("make", [partial(AdamW, capturable=True), capturable_combination], ids=["one", "combination"])
+def test_a_cuda_graph_is_captured_once(make: Callable[..., Optimizer]) -> None:
     """A replayed update reads each new LR: fifty LRs, one capture, the weights of an eager run."""
-    kind = partial(AdamW, capturable=True, weight_decay=0.0)
+    kind = partial(make, weight_decay=0.0)
     optimizer, eager = started(kind, device="cuda"), started(kind, device="cuda")
     scheduler, eager_scheduler = (ScheduledLR(each, PLAN, Horizon(UPDATES)) for each in (optimizer, eager))
     start = [weight.clone() for weight in weights_of(optimizer)]

@@ -120,15 +120,15 @@ class UpdateRecorder:
             self._readers["momentum"] = momentum_of
         if weight_decay:
             self._readers["weight_decay"] = weight_decay_of
-        self._is_schedule_free = type(optimizer).__name__.endswith("ScheduleFree")
-        self._estimates: list[Any] = []
         hookable = _hookable(optimizer)
+        self._schedule_free = [each for each in hookable if "ScheduleFree" in type(each).__name__]
+        # Prodigy and D-Adaptation multiply the LR by an estimate d.
+        estimating = [each for each in hookable if all("d" in group for group in each.param_groups)]
+        self._estimates: dict[int, Any] = {}  # of groups, by their identity
         self.is_hooked = bool(hookable)
         self._handles = [_register_first(each, self.record) for each in hookable]
-        has_estimates = self.is_hooked and all("d" in group for group in optimizer.param_groups)
-        self._has_others = bool(self._readers) or self._is_schedule_free or has_estimates
-        if has_estimates:
-            self._handles.append(optimizer.register_step_pre_hook(self._before_step))
+        self._handles += [each.register_step_pre_hook(self._before_step) for each in estimating]
+        self._has_others = bool(self._readers or self._schedule_free or estimating)
 
     def follow(self, scheduler: ScheduledLR | None) -> None:
         """Record the count and the bindings of another scheduler from now on."""
@@ -174,8 +174,8 @@ class UpdateRecorder:
         self._handles = []
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        # Prodigy and D-Adaptation use the estimate d from before the step, and renew it in the step.
-        self._estimates = [_copy(group["d"]) for group in optimizer.param_groups]
+        # The step uses the estimate from before it, and renews it.
+        self._estimates |= {id(group): _copy(group["d"]) for group in optimizer.param_groups}
 
     def _others(self) -> dict[str, Values]:
         """What else is recorded of each group."""
@@ -186,12 +186,16 @@ class UpdateRecorder:
 
     def _effective_lrs(self) -> list[Any]:
         """The LRs that the optimizer made of those it was given; empty if it keeps none."""
-        groups = self.groups
-        if len(self._estimates) == len(groups):
-            return [d * _copy(group["lr"]) for d, group in zip(self._estimates, groups, strict=True)]
-        if self._is_schedule_free and all("scheduled_lr" in group for group in groups):  # some of them have it
-            return [_copy(group["scheduled_lr"]) for group in groups]
-        return []
+        free = [group for each in self._schedule_free for group in each.param_groups]
+        made = {
+            id(group): _copy(group["scheduled_lr"]) for group in free if "scheduled_lr" in group
+        }  # some of them have it
+        made |= {
+            id(group): self._estimates[id(group)] * _copy(group["lr"])
+            for group in self.groups
+            if id(group) in self._estimates
+        }
+        return [made.get(id(group), _copy(group["lr"])) for group in self.groups] if made else []
 
     def _warn_of_replays(self) -> None:
         warnings.warn(
