@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
     from lr_toolkit.optim.branching import Branch as Branch
     from lr_toolkit.optim.branching import branch as branch
+    from lr_toolkit.optim.parameter_groups import param_groups as param_groups
     from lr_toolkit.optim.plateau.greedy import GreedyLR as GreedyLR
     from lr_toolkit.optim.plateau.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau
     from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 # The names of the other subpackages. Those of schedules, which grow with every shape, are listed there.
 _LAZY = {
     "errors": ("ScheduleError", "ScheduleWarning"),
-    "optim": ("Branch", "GreedyLR", "ReduceOnPlateau", "ScheduledLR", "branch"),
+    "optim": ("Branch", "GreedyLR", "ReduceOnPlateau", "ScheduledLR", "branch", "param_groups"),
     "lightning": (
         "Finding",
         "LRMonitor",
