@@ -112,11 +112,16 @@ def param_groups(
             f"param_groups({type(module).__name__}): it has no trainable parameter. Write model.requires_grad_(True) for what is "
             "to be trained."
         )
-    ordered = sorted(found.items(), key=lambda item: item[0][0])
-    names = _names(list(dict(ordered)), rules)
+    sections = list(dict.fromkeys(section for _, section, _ in found))
+    keys = sorted(found, key=lambda key: (key[0], sections.index(key[1]), key[2]))
     return [
-        {"name": f"{prefix}{name}", "params": values, "lr": base * rules.factor_of(key), **rules.weight_decay_of(key)}
-        for (key, values), name in zip(ordered, names, strict=True)
+        {
+            "name": f"{prefix}{name}",
+            "params": found[key],
+            "lr": base * rules.factor_of(key),
+            **rules.weight_decay_of(key),
+        }
+        for key, name in zip(keys, _names(keys, rules), strict=True)
     ]
 
 
