@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 from collections.abc import Iterator
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import LRScheduler
@@ -58,10 +58,18 @@ def _collect(function: FunctionType, seen: dict[int, CodeType]) -> None:
         if id(code) in seen:
             return
         seen[id(code)] = code
-        for name in code.co_names:
-            named = function.__globals__.get(name)
+        for named in _named(code, function.__globals__):
             if isinstance(named, FunctionType) and _is_of_user(named.__module__):
                 _collect(named, seen)
+
+
+def _named(code: CodeType, names: dict[str, Any]) -> Iterator[Any]:
+    """What the code names in its file, and in the modules that it names: ``adjust(...)`` and ``lr_sched.adjust(...)``."""
+    for name in code.co_names:
+        named = names.get(name)
+        yield named
+        if isinstance(named, ModuleType) and _is_of_user(named.__name__):
+            yield from (vars(named).get(attribute) for attribute in code.co_names)
 
 
 def _reads(code: CodeType, key: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from types import ModuleType
 from typing import Any
 
 import lightning as L
@@ -201,6 +202,14 @@ class Writes(Grouped):
         adjust(self.optimizers().optimizer, 0.1)
 
 
+class WritesThroughAModule(Grouped):
+    """Imports the module of MAE's utilities, and calls a function of it."""
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Apply the factor."""
+        utilities.adjust(self.optimizers().optimizer, 0.1)
+
+
 class Gets(Grouped):
     """Applies the factor if there is one."""
 
@@ -224,6 +233,10 @@ def adjust(optimizer: Any, lr: float) -> None:
     """As in the utilities of MAE."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group["lr_scale"] if "lr_scale" in group else lr
+
+
+utilities = ModuleType("utilities")
+utilities.adjust = adjust
 
 
 class Foreign:
@@ -299,6 +312,7 @@ UNAPPLIED: dict[str, tuple[Any, str]] = {
     "one factor for all": (Grouped(plain, factors=(1.0, 1.0)), ""),
     "a function for each group": (Grouped(by_lambdas), ""),
     "written before each batch": (Writes(lambda net: torch.optim.SGD(net.groups(), lr=0.1)), ""),
+    "written by a module that is imported": (WritesThroughAModule(lambda net: torch.optim.SGD(net.groups(), lr=0.1)), ""),
     "written with a default": (Gets(lambda net: torch.optim.SGD(net.groups(), lr=0.1)), ""),
     "an optimizer that reads it": (Grouped(lambda net: plain(net, ScaledSGD(net.groups(), lr=0.1))), ""),
     "a scheduler that the module holds": (Grouped(holding), ""),
