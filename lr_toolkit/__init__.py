@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from lr_toolkit.optim.branching import Branch as Branch
     from lr_toolkit.optim.branching import branch as branch
     from lr_toolkit.optim.combined import CombinedOptimizer as CombinedOptimizer
+    from lr_toolkit.optim.parameter_groups import param_groups as param_groups
     from lr_toolkit.optim.plateau.greedy import GreedyLR as GreedyLR
     from lr_toolkit.optim.plateau.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau
     from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR
@@ -50,7 +51,15 @@ if TYPE_CHECKING:
 # The names of the other subpackages. Those of schedules, which grow with every shape, are listed there.
 _LAZY = {
     "errors": ("ScheduleError", "ScheduleWarning"),
-    "optim": ("Branch", "CombinedOptimizer", "GreedyLR", "ReduceOnPlateau", "ScheduledLR", "branch"),
+    "optim": (
+        "Branch",
+        "CombinedOptimizer",
+        "GreedyLR",
+        "ReduceOnPlateau",
+        "ScheduledLR",
+        "branch",
+        "param_groups",
+    ),
     "lightning": (
         "Finding",
         "LRMonitor",

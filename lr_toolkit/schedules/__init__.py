@@ -9,6 +9,7 @@ from lr_toolkit.schedules.absolute import absolute as absolute
 from lr_toolkit.schedules.duration import Duration as Duration
 from lr_toolkit.schedules.duration import DurationLike as DurationLike
 from lr_toolkit.schedules.horizon import Horizon as Horizon
+from lr_toolkit.schedules.lr_transfer import transfer as transfer
 from lr_toolkit.schedules.recipes import wsd as wsd
 from lr_toolkit.schedules.registered_function import register_function as register_function
 from lr_toolkit.schedules.registry import register_builder as register_builder
@@ -17,3 +18,5 @@ from lr_toolkit.schedules.schedule import Schedule as Schedule
 from lr_toolkit.schedules.schedule import ScheduleLike as ScheduleLike
 from lr_toolkit.schedules.shapes import *  # noqa: F403  # shapes/ lists its builders
 from lr_toolkit.schedules.timeline import Timeline as Timeline
+from lr_toolkit.schedules.transferred_lr import TransferFactor as TransferFactor
+from lr_toolkit.schedules.transferred_lr import TransferredLR as TransferredLR

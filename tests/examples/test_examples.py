@@ -107,6 +107,21 @@ def test_plateau_reacts_after_its_warmup(printed: Callable[[str], str]) -> None:
     assert shown[-1][1] in (0.15, 0.045, 0.0135)
 
 
+def test_each_group_follows_its_schedule(printed: Callable[[str], str]) -> None:
+    """``finetune_groups.py`` prints six groups: 0.5 ** (2 - layer) of the base LR 0.01 at every update."""
+    timeline = (warmup("10%") >> cosine()).resolve(Horizon(50))
+    rows = re.findall(
+        r"^layer(\d)(\.no_decay)? +\d+ +([.\d]+) +(\S+) +(\S+) +(\S+)$", printed("finetune_groups"), re.MULTILINE
+    )
+
+    assert [(int(layer), decay) for layer, _, decay, *_ in rows] == [
+        (n, wd) for n in range(3) for wd in ("0.05", "0.0")
+    ]
+    for layer, _, _, *shown in rows:
+        expected = [0.01 * 0.5 ** (2 - int(layer)) * factor for factor in (timeline(0), 1.0, timeline(49))]
+        assert [float(lr) for lr in shown] == pytest.approx(expected, rel=6e-3)  # three digits are printed
+
+
 # --- the comparison -----------------------------------------------------------------------------------------------------
 
 STRATEGIES = {

@@ -1,19 +1,27 @@
-"""Checks of who drives an optimizer: several schedulers, or a schedule that nothing follows."""
+"""Checks of who drives an optimizer: several schedulers, a schedule that nothing follows, or factors that nothing applies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch.optim import lr_scheduler as torch_lr
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning._compat import callbacks_of
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
+from lr_toolkit.lightning.checks.source import reads_key
 from lr_toolkit.lightning.mixin import ScheduleMixin, find_schedule, find_setting
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.optim.lr_scale import SCALE_KEYS
 from lr_toolkit.schedules.group_schedules import GroupSchedules
 from lr_toolkit.schedules.shape import Shape
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+    from lr_toolkit.lightning.checks.forecast import Forecast
 
 # Schedulers that multiply the LR that they find, so that several of them on one optimizer compose.
 _MULTIPLYING = (
@@ -89,3 +97,40 @@ def _depth(module: Any, name: str) -> int:
     if name in vars(module) or name in getattr(module, "hparams", {}):
         return -1
     return next(depth for depth, kind in enumerate(type(module).__mro__) if name in vars(kind))
+
+
+@check("LR121", "Nothing applies the factors of the parameter groups")
+def unapplied_factors(info: RunInfo) -> Iterator[str]:
+    """Report groups that carry ``lr_scale`` or ``lr_mult``, and train at the LR of a group with another factor.
+
+    Nothing is reported if code of the module, of a callback, of a scheduler or of the optimizer reads the key.
+    """
+    for optimizer, forecast in zip(info.optimizers, info.forecasts, strict=True):
+        for key in SCALE_KEYS:
+            factors = _factors_at_one_lr(optimizer, forecast, key)
+            if factors and not reads_key(_owners_of_code(info, optimizer), key):
+                shown = ", ".join(f"{factor:g}" for factor in factors[:4]) + (", ..." if len(factors) > 4 else "")
+                yield (
+                    f"The groups of {type(optimizer).__name__} carry {key} ({shown}), and these groups train at one LR: nothing "
+                    f"multiplies {key}, because schedulers of torch and of this package read no other key than 'lr'. Write "
+                    f"{type(optimizer).__name__}(param_groups(groups, lr=...)), which multiplies it into the LR of each group."
+                )
+
+
+def _factors_at_one_lr(optimizer: Optimizer, forecast: Forecast, key: str) -> list[float]:
+    """The factors of groups that have equal LRs throughout the run; none if they are equal, too."""
+    factors: dict[tuple[float, ...], set[float]] = {}
+    for index, group in enumerate(optimizer.param_groups):
+        lrs = (float(group["lr"]),) if forecast.why_not else tuple(forecast.lrs[:, index])
+        factor = group.get(key, 1.0)
+        if any(lrs) and isinstance(factor, (int, float)):
+            factors.setdefault(lrs, set()).add(factor)
+    most = max(factors.values(), key=len, default=set())
+    return sorted(most) if len(most) > 1 else []
+
+
+def _owners_of_code(info: RunInfo, optimizer: Optimizer) -> list[Any]:
+    """The objects whose code may apply a factor: those of the run, and schedulers that the module or a callback holds."""
+    owners = [info.module, *callbacks_of(info.trainer)]
+    held = [value for owner in owners for value in vars(owner).values() if hasattr(value, "step")]
+    return [*owners, *held, optimizer, *(config.scheduler for config in info.configs_of(optimizer))]

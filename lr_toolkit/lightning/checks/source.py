@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dis
+import inspect
 from collections.abc import Iterator
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import LRScheduler
@@ -12,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule
 
-__all__ = ["steps_schedulers", "writes_lr"]
+__all__ = ["reads_key", "steps_schedulers", "writes_lr"]
 
 _LIBRARIES = ("lightning", "lr_toolkit", "pytorch_lightning", "torch")
 _SCHEDULERS = {"lr_schedulers", "lr_scheduler_configs"}  # where a scheduler is found
@@ -38,6 +39,56 @@ def writes_lr(owner: object) -> bool:
     return any(_assigns_lr(code) for code in _codes(owner))
 
 
+def reads_key(owners: list[Any], key: str) -> bool:
+    """Whether code of the user's, or of a scheduler's or an optimizer's class, reads ``group[key]`` of something.
+
+    The functions that the code names in its own file, or imports into it, belong to it. Code that writes the key, or makes a dict
+    with it, does not read it.
+    """
+    seen: dict[int, CodeType] = {}
+    for owner in owners:
+        for function in _functions(owner):
+            _collect(function, seen)
+    return any(_reads(code, key) for code in seen.values())
+
+
+def _collect(function: FunctionType, seen: dict[int, CodeType]) -> None:
+    """The code of a function, and of the functions that it names."""
+    for code in _nested(function.__code__):
+        if id(code) in seen:
+            return
+        seen[id(code)] = code
+        for named in _named(code, function.__globals__):
+            if isinstance(named, FunctionType) and _is_of_user(named.__module__):
+                _collect(named, seen)
+
+
+def _named(code: CodeType, names: dict[str, Any]) -> Iterator[Any]:
+    """What the code names in its file, and in the modules that it names: ``adjust(...)`` and ``lr_sched.adjust(...)``."""
+    for name in code.co_names:
+        named = names.get(name)
+        yield named
+        if isinstance(named, ModuleType) and _is_of_user(named.__name__):
+            yield from (vars(named).get(attribute) for attribute in code.co_names)
+
+
+def _reads(code: CodeType, key: str) -> bool:
+    instructions = list(dis.get_instructions(code))
+    places = [index for index, instruction in enumerate(instructions) if instruction.argval == key]
+    return any(_is_read(instructions[place + 1 : place + 4]) for place in places)
+
+
+def _is_read(following: list[dis.Instruction]) -> bool:
+    """Whether the key is read: ``group[key]``, ``group.get(key, 1.0)`` or ``key in group``."""
+    for instruction in following:
+        name = instruction.opname
+        if name.startswith(("STORE", "BUILD")):
+            return False
+        if name in ("BINARY_SUBSCR", "CONTAINS_OP") or name.startswith("CALL") or instruction.argrepr == "[]":
+            return True
+    return False
+
+
 def _is_scheduler(value: object) -> bool:
     values = value if isinstance(value, (list, tuple)) else [value]
     return any(isinstance(each, LRScheduler) for each in values)
@@ -54,11 +105,20 @@ def _assigns_lr(code: CodeType) -> bool:
 
 def _codes(owner: object) -> Iterator[CodeType]:
     """The code of all methods of the user's, and of the functions inside of them."""
+    for function in _functions(owner):
+        yield from _nested(function.__code__)
+
+
+def _functions(owner: object) -> Iterator[FunctionType]:
+    """All methods of the user's, without what decorates them, as torch does with ``Optimizer.step``."""
     for kind in type(owner).__mro__:
-        if kind.__module__.partition(".")[0] not in _LIBRARIES:
-            for member in vars(kind).values():
-                if isinstance(member, FunctionType):
-                    yield from _nested(member.__code__)
+        if _is_of_user(kind.__module__):
+            members = (inspect.unwrap(member) for member in vars(kind).values() if isinstance(member, FunctionType))
+            yield from (member for member in members if isinstance(member, FunctionType))
+
+
+def _is_of_user(module: str | None) -> bool:
+    return (module or "").partition(".")[0] not in _LIBRARIES
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

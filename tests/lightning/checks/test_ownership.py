@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from types import ModuleType
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 from torch.optim import lr_scheduler as torch_lr
@@ -18,6 +20,7 @@ from lr_toolkit import (
     configure_optimizers,
     cosine,
     hold,
+    param_groups,
     warmup,
 )
 from tests.helpers.fits import Probe, fit
@@ -170,3 +173,167 @@ def test_a_hook_of_a_subclass_is_meant() -> None:
     net.schedule = hold()
     with pytest.warns(ScheduleWarning, match=r"LR111: Replaced.schedule is hold\(\)"):
         fit(net, LRMonitor())
+
+
+# --- factors that nothing applies -------------------------------------------------------------------------------------
+
+
+class Grouped(Probe):
+    """Two groups with a factor that someone may apply; ``held`` is an object whose class may do it."""
+
+    held: Any = None
+
+    def __init__(self, answer: Any, key: str = "lr_scale", factors: tuple[Any, ...] = (0.1, 1.0)) -> None:
+        super().__init__(answer, groups=len(factors))
+        self.key, self.factors = key, factors
+
+    def groups(self) -> list[dict[str, Any]]:
+        """What timm returns: groups with a factor."""
+        return [
+            {"params": [weight], self.key: factor} for weight, factor in zip(self.weights, self.factors, strict=True)
+        ]
+
+
+class Writes(Grouped):
+    """Writes the LRs itself, as MAE does."""
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Apply the factor."""
+        adjust(self.optimizers().optimizer, 0.1)
+
+
+class WritesThroughAModule(Grouped):
+    """Imports the module of MAE's utilities, and calls a function of it."""
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Apply the factor."""
+        utilities.adjust(self.optimizers().optimizer, 0.1)
+
+
+class Gets(Grouped):
+    """Applies the factor if there is one."""
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Apply the factor."""
+        for group in self.optimizers().param_groups:
+            group["lr"] = 0.1 * group.get("lr_scale", 1.0)
+
+
+class Builds(Grouped):
+    """Writes the key in its own code, which applies nothing."""
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups."""
+        first, second = ({"params": [weight]} for weight in self.weights)
+        first["lr_scale"] = 0.1
+        return [first, dict(second, lr_scale=1.0)]
+
+
+def adjust(optimizer: Any, lr: float) -> None:
+    """As in the utilities of MAE."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["lr_scale"] if "lr_scale" in group else lr
+
+
+utilities = ModuleType("utilities")
+utilities.adjust = adjust
+
+
+class Foreign:
+    """As timm's schedulers, which the module steps itself."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer = optimizer
+
+    def step(self) -> None:
+        """Apply the factor."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = 0.1 * group["lr_scale"]
+
+
+class ScaledSGD(torch.optim.SGD):
+    """An optimizer that reads the factor itself."""
+
+    def step(self, closure: Any = None) -> Any:
+        """SGD at lr * lr_scale."""
+        lrs = [group["lr"] for group in self.param_groups]
+        for group in self.param_groups:
+            group["lr"] *= group["lr_scale"]
+        loss = super().step(closure)
+        for group, lr in zip(self.param_groups, lrs, strict=True):
+            group["lr"] = lr
+        return loss
+
+
+class AppliesFactors(L.Callback):
+    """A callback that applies the factor."""
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Apply it."""
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] = 0.1 * group["lr_scale"]
+
+
+def plain(net: Any, optimizer: Any = None) -> Any:
+    """Our helper over the groups."""
+    return configure_optimizers(optimizer or torch.optim.SGD(net.groups(), lr=0.1), cosine(), net.trainer)
+
+
+def by_lambdas(net: Any) -> Any:
+    """A LambdaLR with a function for each group, which applies the factors."""
+    optimizer = torch.optim.SGD(net.groups(), lr=0.1)
+    factors = [lambda k, factor=factor: factor * 0.9**k for factor in net.factors]
+    return [optimizer], [torch_lr.LambdaLR(optimizer, factors)]
+
+
+def holding(net: Any) -> Any:
+    """An optimizer without a scheduler, and a foreign one in an attribute."""
+    optimizer = torch.optim.SGD(net.groups(), lr=0.1)
+    net.held = Foreign(optimizer)
+    return optimizer
+
+
+UNAPPLIED: dict[str, tuple[Any, str]] = {
+    "our schedule": (Grouped(plain), r"The groups of SGD carry lr_scale \(0.1, 1\), and these groups train at one LR"),
+    "no scheduler": (Grouped(lambda net: torch.optim.SGD(net.groups(), lr=0.1)), "carry lr_scale"),
+    "torch's scheduler": (
+        Grouped(lambda net: (lambda sgd: ([sgd], [exponential(sgd)]))(torch.optim.SGD(net.groups(), lr=0.1))), "carry lr_scale"
+    ),
+    "lr_mult": (Grouped(plain, "lr_mult"), "carry lr_mult"),
+    "DINOv2's key": (Grouped(plain, "lr_multiplier"), "carry lr_multiplier"),
+    "six layers": (Grouped(plain, factors=(0.1, 0.2, 0.3, 0.4, 0.5, 1)), r"\(0.1, 0.2, 0.3, 0.4, ...\)"),
+    "its own code writes the key": (Builds(plain), "carry lr_scale"),
+    "applied by param_groups": (
+        Grouped(lambda net: plain(net, torch.optim.SGD(param_groups(net.groups(), lr=0.1)))), ""
+    ),
+    "kept beside LRs that have it": (
+        Grouped(lambda net: plain(net, torch.optim.SGD([{**group, "lr": 0.1 * group["lr_scale"]} for group in net.groups()]))), ""
+    ),
+    "one factor for all": (Grouped(plain, factors=(1.0, 1.0)), ""),
+    "a function for each group": (Grouped(by_lambdas), ""),
+    "written before each batch": (Writes(lambda net: torch.optim.SGD(net.groups(), lr=0.1)), ""),
+    "written by a module that is imported": (WritesThroughAModule(lambda net: torch.optim.SGD(net.groups(), lr=0.1)), ""),
+    "written with a default": (Gets(lambda net: torch.optim.SGD(net.groups(), lr=0.1)), ""),
+    "an optimizer that reads it": (Grouped(lambda net: plain(net, ScaledSGD(net.groups(), lr=0.1))), ""),
+    "a scheduler that the module holds": (Grouped(holding), ""),
+    "something else under this key": (Grouped(plain, factors=("a", "b")), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNAPPLIED)
+def test_factors_that_nothing_applies(name: str) -> None:
+    """Groups with different factors and one LR are reported, unless code of the run reads the factor."""
+    net, text = UNAPPLIED[name]
+    monitor = LRMonitor()
+    with pytest.warns(ScheduleWarning, match=f"LR121: .*{text}") if text else nullcontext():
+        fit(net, monitor)
+
+    assert codes(monitor) == ["LR121"] * bool(text)
+
+
+def test_a_callback_may_apply_the_factors() -> None:
+    """Its code is read, too."""
+    monitor = LRMonitor()
+    fit(Grouped(lambda net: torch.optim.SGD(net.groups(), lr=0.1)), monitor, AppliesFactors())
+
+    assert monitor.findings == ()
