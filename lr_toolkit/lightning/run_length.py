@@ -8,7 +8,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, final
 
-from lr_toolkit.lightning.run import facts_at_fit_start, may_resume, read_run_facts, set_up_dataloader
+from lr_toolkit.lightning.dataloader import set_up_dataloader
+from lr_toolkit.lightning.run import facts_at_fit_start, may_resume, read_run_facts
 from lr_toolkit.lightning.run_facts import Pace, RunFacts, horizon_on_the_way, horizon_with_past
 from lr_toolkit.schedules.horizon import Horizon, horizon_from, horizon_state
 
