@@ -181,7 +181,7 @@ def test_a_worker_reads_a_queue_once(tmp_path: Path) -> None:
         module.configure_optimizers = lambda module=module: scheduled(module)
         data = DataLoader(Queued(queue), num_workers=1, batch_size=None, persistent_workers=True)
         run = trainer(max_epochs=epochs, limit_train_batches=5, limit_val_batches=0)
-        run.fit(module, data, ckpt_path=begin, weights_only=begin and True)
+        run.fit(module, data, ckpt_path=begin, weights_only=begin is not None or None)
         run.save_checkpoint(tmp_path / "cut.ckpt")
         assert run.global_step == 5 * epochs
 
