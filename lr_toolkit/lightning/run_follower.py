@@ -90,6 +90,14 @@ class _RunFollower(Callback):
             self._facts = facts
 
     @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if not pl_module.automatic_optimization:
+            for scheduler, _ in self._followed(trainer):
+                scheduler.end_batch()
+
+    @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not _is_complete(trainer):
             return
@@ -115,7 +123,7 @@ class _RunFollower(Callback):
     def _measure(self, trainer: Trainer, *, begins_epoch: bool) -> None:
         """Measure the updates per batch under manual optimization, at an epoch's start and after 1, 2, 4, 8 ... batches."""
         for scheduler, length in self._followed(trainer):
-            scheduler.discard_unfinished_update()
+            scheduler.end_batch()
             if length is None:
                 continue
             batches = length.batches_measured

@@ -497,11 +497,26 @@ class ScheduledLR(LRScheduler):
             if self._captured:
                 warn_of_constants(optimizer)
         if self.moves_with == "update" and self._tracker.end(optimizer.param_groups, self._groups) and self._updated:
-            self.advance()
+            self._advance_within_step()
 
-    def discard_unfinished_update(self) -> None:
-        """Forget a step of the optimizer that raised; to be called between two batches if this scheduler moves with updates."""
-        self._tracker.reset()
+    def _advance_within_step(self) -> None:
+        """Move on in a hook of the optimizer, where DeepSpeed may have left only some of the groups."""
+        present = self.optimizer.param_groups
+        if len(present) < self._count:
+            self.optimizer.param_groups = self._groups
+        try:
+            self.advance()
+        finally:
+            self.optimizer.param_groups = present
+
+    def end_batch(self) -> None:
+        """End the updates of a batch; to be called between two batches if this scheduler moves with updates.
+
+        A step of the optimizer that raised is forgotten. An update that was stepped in parts has ended.
+        """
+        was_taken = self._tracker.reset(self.optimizer.param_groups)
+        if was_taken and self._updated and self._tracker.is_in_parts:
+            self.advance()
 
     def __getstate__(self) -> dict[str, Any]:
         # The length of the run is reported by a Trainer, which is not this scheduler's to copy.
