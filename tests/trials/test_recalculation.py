@@ -392,6 +392,42 @@ def test_each_optimizer_of_a_gan_ends_with_the_run(options: dict[str, int], upda
         assert max(abs(before - after) for before, after in pairwise(used)) < 0.1 * 4 / count
 
 
+class PerEpoch(Gan):
+    """Both schedules move with the epochs."""
+
+    def __init__(self, on_change: Any = "error", save: Path | None = None) -> None:
+        super().__init__()
+        self.on_change, self.save = on_change, save
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Save each half of an epoch."""
+        if self.save and not self.trainer.global_step % 60:
+            self.trainer.save_checkpoint(self.save / f"step={self.trainer.global_step}.ckpt")
+
+    def configure_optimizers(self) -> Any:
+        """A linear decay for each."""
+        options = {"interval": "epoch", "on_change": self.on_change}
+        optimizers = [SGD([weight], lr=1.0) for weight in self.weights]
+        return [configure_optimizers(optimizer, "linear()", self.trainer, **options) for optimizer in optimizers]
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`", "ignore:You're resuming from a checkpoint")
+@pytest.mark.parametrize("step", [60, 180, 300])
+def test_a_pace_that_was_measured_in_the_first_epoch_survives_a_resume(step: int, tmp_path: Path) -> None:
+    """Two optimizers share the updates of ``max_steps``: what was measured before the first step of a schedule is saved."""
+    begin, ended = {"ckpt_path": tmp_path / f"step={step}.ckpt"}, step // 120
+    whole, rest, longer = PerEpoch(save=tmp_path), PerEpoch(), PerEpoch("replan")
+    runs.trainer(max_epochs=-1, max_steps=480).fit(whole, loader(100))
+    runs.trainer(max_epochs=-1, max_steps=480).fit(rest, loader(100), **begin)
+    runs.trainer(max_epochs=-1, max_steps=960).fit(longer, loader(100), **begin)
+
+    for index, updates in enumerate((100, 20)):
+        assert whole.used[index] == pytest.approx([1 - epoch / 4 for epoch in range(4) for _ in range(updates)])
+        assert rest.used[index] == whole.used[index][-len(rest.used[index]) :]
+        plan = [1 - epoch / 8 for epoch in range(ended, 8) for _ in range(updates)]
+        assert longer.used[index] == pytest.approx(plan[-len(longer.used[index]) :])
+
+
 @pytest.mark.parametrize("calls", [0, 1, 2])
 def test_a_step_of_the_module_changes_nothing(calls: int) -> None:
     """The schedulers of this package move with the updates under manual optimization, whoever steps them besides."""
