@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lightning.fabric.utilities.data import sized_len
@@ -23,11 +25,14 @@ __all__ = [
     "is_in_epoch",
     "is_loader_exhausted",
     "is_trial",
+    "loaded_progress",
     "logger_prefix",
     "logging_cadence",
     "logs_this_batch",
     "optimizer_list",
+    "progress_of",
     "saved_hyperparameters",
+    "saves_dataloader",
     "steps_schedulers_itself",
     "syncs_tensorboard",
     "trial_cause",
@@ -107,8 +112,36 @@ def has_dataloader(trainer: Trainer) -> bool:
 
 
 def forget_dataloader(trainer: Trainer) -> None:
-    """Let Lightning set up the training dataloader again, which restores the position of a resumable one (Lightning #20550)."""
+    """Let Lightning set up the training dataloader again."""
     trainer.fit_loop._combined_loader = None
+
+
+def progress_of(trainer: Trainer) -> dict[str, Any] | None:
+    """The progress of the loops of a fit that the checkpoint holds, from its reading until the run begins."""
+    loops: dict[str, Any] = trainer._checkpoint_connector._loaded_checkpoint.get("loops") or {}
+    return loops.get("fit_loop")
+
+
+def saves_dataloader(checkpoint: dict[str, Any]) -> bool:
+    """Whether a checkpoint holds the position of a resumable dataloader."""
+    loop: dict[str, Any] = (checkpoint.get("loops") or {}).get("fit_loop") or {}
+    return bool(loop.get("state_dict", {}).get("combined_loader"))
+
+
+@contextmanager
+def loaded_progress(trainer: Trainer) -> Iterator[None]:
+    """Give the loops the progress of the checkpoint for a while, as Lightning does after it has made the optimizers."""
+    saved = progress_of(trainer)
+    if saved is None:
+        yield
+        return
+    loop = trainer.fit_loop
+    before = loop.state_dict()
+    loop.load_state_dict(saved)
+    try:
+        yield
+    finally:
+        loop.load_state_dict(before)
 
 
 def is_in_epoch(trainer: Trainer) -> bool:

@@ -12,8 +12,9 @@ from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLR
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.lightning._compat import has_whole_gradients, trial_cause
+from lr_toolkit.lightning.dataloader import set_up_dataloader
 from lr_toolkit.lightning.plateau_reader import attach_plateau, gathered
-from lr_toolkit.lightning.run import facts_at_fit_start, horizon_of, is_endless, set_up_dataloader, takes_no_update
+from lr_toolkit.lightning.run import facts_at_fit_start, horizon_of, is_endless, takes_no_update
 from lr_toolkit.lightning.run_follower import follow_run
 from lr_toolkit.lightning.run_length import TrainerRunLength
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.lightning._compat import callbacks_of, forget_dataloader, has_dataloader, is_in_epoch, is_trial
+from lr_toolkit.lightning._compat import callbacks_of, is_in_epoch, is_trial
+from lr_toolkit.lightning.dataloader import set_up_dataloader
 from lr_toolkit.lightning.run_facts import RunFacts, horizon_ahead, horizon_with_even_past
 from lr_toolkit.schedules import Horizon
 
@@ -21,7 +22,6 @@ __all__ = [
     "is_endless",
     "may_resume",
     "read_run_facts",
-    "set_up_dataloader",
     "takes_no_update",
 ]
 
@@ -151,22 +151,6 @@ def _accumulation(trainer: Trainer) -> tuple[tuple[int, int], ...]:
 def may_resume(trainer: Trainer) -> bool:
     """Whether there is a checkpoint. Sharded strategies ask for the optimizers before that is known."""
     return trainer.ckpt_path is not None or trainer.strategy.restore_checkpoint_after_setup
-
-
-def set_up_dataloader(trainer: Trainer) -> None:
-    """Let Lightning set up the training dataloader, which tells the batches of an epoch."""
-    if has_dataloader(trainer):
-        return
-    trainer.fit_loop.setup_data()
-    if not has_dataloader(trainer):
-        raise ScheduleError(
-            "horizon_of(trainer): the trainer has no training data yet. Call it in configure_optimizers, with "
-            "self.trainer, and with limit_train_batches above 0."
-        )
-    if may_resume(trainer):
-        # Lightning restores the state of a resumable dataloader only if it sets it up itself, after the checkpoint was read. A
-        # dataloader that is already there would start over (Lightning #20550).
-        forget_dataloader(trainer)
 
 
 # --- lengths that cannot be known ---------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import final
+from typing import Literal, final
 
 from lr_toolkit.schedules import Horizon
 from lr_toolkit.schedules.horizon import round_half_up
@@ -81,6 +81,10 @@ class RunFacts:
         ``GradientAccumulationScheduler`` only when the next epoch begins.
         """
         return self.batch > 0 and self.current_accumulation != self.planned_accumulation(self.epoch)
+
+    def has_length(self, unit: Literal["step", "epoch"]) -> bool:
+        """Whether the limits tell the length of the run in ``unit``. The other limit does so if an epoch has a known length."""
+        return math.isfinite(self.batches) or (self.max_epochs if unit == "epoch" else self.max_steps) != -1
 
     def from_start(self) -> RunFacts:
         """The same run before its first update."""
@@ -170,9 +174,9 @@ def horizon_with_past(facts: RunFacts, saved: Horizon, taken: int, *, behind: in
         behind: the epochs of an earlier fit that the scheduler did not count.
 
     Returns:
-        ``saved`` if nothing is left to train, or if the run is cut on purpose.
+        ``saved`` if nothing is left to train, if the run is cut on purpose, or if no limit tells its length any more.
     """
-    if facts.is_over or facts.is_trial:
+    if facts.is_over or facts.is_trial or not facts.has_length(saved.unit):
         return saved
     if saved.unit == "epoch":
         return _epochs_with_past(facts, taken, behind)
@@ -227,7 +231,7 @@ def horizon_with_even_past(facts: RunFacts, whole: Horizon, taken: int) -> Horiz
 
 
 def _epochs_with_past(facts: RunFacts, taken: int, behind: int) -> Horizon:
-    if facts.max_steps != -1:
+    if facts.max_steps != -1 and math.isfinite(facts.batches):
         return Horizon(taken + facts.ahead().epochs, unit="epoch")
     counted_twice = max(taken - (facts.epoch - behind), 0)  # an epoch that was counted, and goes on
     return Horizon(facts.max_epochs - behind + counted_twice, unit="epoch")

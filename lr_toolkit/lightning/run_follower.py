@@ -88,9 +88,22 @@ class _RunFollower(Callback):
         facts = (trainer.accumulate_grad_batches, loop.max_epochs, loop.max_steps, loop.max_batches)
         if facts != self._facts or not pl_module.automatic_optimization:
             if not pl_module.automatic_optimization:
-                self._measure(trainer, begins_epoch=self._facts is None)
+                self._measure(trainer)
             self._look(trainer)
             self._facts = facts
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if pl_module.automatic_optimization:
+            return
+        is_last: bool = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        for scheduler, _ in self._followed(trainer):
+            scheduler.end_batch()
+            # A checkpoint of this batch counts its epoch as ended. Lightning moves schedulers before it, too.
+            if is_last and scheduler.horizon.unit == "epoch" and scheduler.has_update:
+                scheduler.advance()
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -120,10 +133,11 @@ class _RunFollower(Callback):
                 length = scheduler.run_length
                 yield scheduler, length if isinstance(length, TrainerRunLength) else None
 
-    def _measure(self, trainer: Trainer, *, begins_epoch: bool) -> None:
+    def _measure(self, trainer: Trainer) -> None:
         """Measure the updates per batch under manual optimization, at an epoch's start and after 1, 2, 4, 8 ... batches."""
+        begins_epoch = not _batches_done(trainer)
         for scheduler, length in self._followed(trainer):
-            scheduler.discard_unfinished_update()
+            scheduler.end_batch()
             if length is None:
                 continue
             batches = length.batches_measured

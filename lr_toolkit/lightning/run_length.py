@@ -8,7 +8,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, final
 
-from lr_toolkit.lightning.run import facts_at_fit_start, may_resume, read_run_facts, set_up_dataloader
+from lr_toolkit.lightning.dataloader import set_up_dataloader
+from lr_toolkit.lightning.run import facts_at_fit_start, may_resume, read_run_facts
 from lr_toolkit.lightning.run_facts import Pace, RunFacts, horizon_on_the_way, horizon_with_past
 from lr_toolkit.schedules.horizon import Horizon, horizon_from, horizon_state
 
@@ -76,17 +77,18 @@ class TrainerRunLength:
 
     def horizon_after(self, record: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
         """The horizon of the resumed run, ``taken`` steps into the horizon ``saved`` of the run of ``record``."""
-        facts = self._facts()
+        facts = replace(self._facts(), pace=_pace_of(record))
         if self._is_cut or (self._is_same_run(record) and not facts.is_off_plan):
             return saved
         return horizon_with_past(facts, saved, taken, behind=record.get("behind", 0))
 
     def _is_same_run(self, record: Mapping[str, Any]) -> bool:
         """Whether the code makes the run of ``record``, as it began or as it is since its length has changed."""
-        began = {key: value for key, value in record.items() if key not in _LATER}
-        own = {key: value for key, value in self.record.items() if key not in _LATER}
-        now = record.get("now")
-        return own == began or (now is not None and all(own[key] == now[key] for key in _KEYS if key != "pace"))
+        own, began = _beginning(self.record), _beginning(record)
+        # A pace is measured on the way: the code cannot know it, nor the horizon that follows from it.
+        known = [began] if "pace" in began else []
+        known += [record["now"]] if "now" in record else []
+        return own == began or any(all(own[key] == facts[key] for key in _KEYS if key != "pace") for facts in known)
 
     def adopt(self, record: Mapping[str, Any]) -> Horizon | None:
         """Go on from a state that was loaded, with what its ``record`` knows of the run.
@@ -95,11 +97,10 @@ class TrainerRunLength:
             The horizon of the run, if its length had changed since it began, and the code makes the same run.
         """
         self.was_loaded = True
-        now = record.get("now") or {}
         if self._is_same_run(record):
-            self._now = dict(now) or None
+            self._record, self._now = {**self._record, **_beginning(record)}, record.get("now")
             self._measured = record.get("measured", self._measured)
-        self._pace = _pace_from_state(now.get("pace"))
+        self._pace = _pace_of(record)
         self._pace_from = tuple(record.get("counted_from", self._pace_from))
         self._record["behind"] = record.get("behind", 0)
         return horizon_from(self._now) if self._now else None
@@ -197,8 +198,15 @@ def _pace_state(pace: Pace) -> list[int]:
     return [number for ratio in (pace.per_batch, pace.share) for number in ratio.as_integer_ratio()]
 
 
-def _pace_from_state(state: list[int] | None) -> Pace | None:
+def _pace_of(record: Mapping[str, Any]) -> Pace | None:
+    """The pace that was measured last."""
+    state = (record.get("now") or record).get("pace")
     return None if state is None else Pace(Fraction(*state[:2]), Fraction(*state[2:]))
+
+
+def _beginning(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without what the run has shown since it began."""
+    return {key: value for key, value in record.items() if key not in _LATER}
 
 
 def _limit(record: Mapping[str, Any]) -> tuple[Literal["steps", "epochs"], int]:

@@ -64,7 +64,7 @@ class LRMultiplier:
         hookable = hookable_optimizers(optimizer)
         self._optimizer = optimizer
         self._terms: list[LRFactor] = []
-        self._updates = UpdateTracker()
+        self._updates = UpdateTracker(optimizer.param_groups)
         self._unscaled = _Unscaled(self._restore, self._apply)
         self._wrapped: list[Any] = []
         self._has_warned = False
@@ -158,9 +158,9 @@ class LRMultiplier:
 
     def reset(self) -> None:
         """End an update whose end no hook has shown, and adopt another list of groups. To be called between two batches."""
-        if self._updates.reset():
-            self._advance()
         groups = self._optimizer.param_groups
+        if self._updates.reset(groups):
+            self._advance()
         if groups is not self._values.source and not self._values.are_of(groups):
             self._adopt(groups)
 

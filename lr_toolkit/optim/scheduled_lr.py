@@ -420,11 +420,25 @@ class ScheduledLR(LRScheduler):
         """Note that an update happened, if it did, and move on with it if nobody calls ``step()``."""
         self._watch.note_update(optimizer, needs_gradient=self.needs_gradient)
         if self.moves_with == "update" and self._watch.ends_update(optimizer, self._groups):
-            self.advance()
+            self._advance_within_step()
 
-    def discard_unfinished_update(self) -> None:
-        """Forget a step of the optimizer that raised; to be called between two batches if this scheduler moves with updates."""
-        self._watch.discard_unfinished()
+    def _advance_within_step(self) -> None:
+        """Move on in a hook of the optimizer, where DeepSpeed may have left only some of the groups."""
+        present = self.optimizer.param_groups
+        if len(present) < self._count:
+            self.optimizer.param_groups = self._groups
+        try:
+            self.advance()
+        finally:
+            self.optimizer.param_groups = present
+
+    def end_batch(self) -> None:
+        """End the updates of a batch; to be called between two batches if this scheduler moves with updates.
+
+        A step of the optimizer that raised is forgotten. An update that was stepped in parts has ended.
+        """
+        if self._watch.ends_batch():
+            self.advance()
 
     def _holding(
         self, groups: Sequence[dict[str, Any]], loaded: Sequence[Sequence[float]] | None = None

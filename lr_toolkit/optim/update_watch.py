@@ -40,7 +40,7 @@ class UpdateWatch:
 
     def _join(self) -> None:
         self._probe = GradientProbe()
-        self._tracker = UpdateTracker()
+        self._tracker = UpdateTracker(self._optimizer.param_groups)
         watches = watches_of(self._optimizer)
         watches.add(self)
         for watch in watches:
@@ -78,9 +78,10 @@ class UpdateWatch:
         """Whether the update of all ``groups`` ends with this step of the optimizer, and moves the scheduler."""
         return self._tracker.end(optimizer.param_groups, groups) and self.has_update
 
-    def discard_unfinished(self) -> None:
-        """Forget a step of the optimizer that raised."""
-        self._tracker.reset()
+    def ends_batch(self) -> bool:
+        """End the updates of a batch, and forget a step that raised; whether an update that was stepped in parts ends with it."""
+        was_taken = self._tracker.reset(self._optimizer.param_groups)
+        return was_taken and self.has_update and self._tracker.is_in_parts
 
     # --- the scheduler's step ---
 

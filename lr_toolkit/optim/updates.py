@@ -127,9 +127,16 @@ class UpdateTracker:
 
     A subclass calls ``super().step()``; an optimizer steps the optimizers that it holds; DeepSpeed steps one parameter group
     after another. The update ends when the outermost ``step()`` has returned and each group was stepped.
+
+    DeepSpeed's third stage steps one part of the parameters after another, leaves the other groups empty for as long, and all of
+    them between two updates. No hook shows which part is the last: the update ends between two batches (``reset``).
+
+    Args:
+        groups: the optimizer's groups, if no step is running.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, groups: Sequence[dict[str, Any]] = ()) -> None:
+        self.is_in_parts = _are_empty(groups)
         self._depth = 0
         self._stepped: set[int] = set()  # the groups of an update that steps them one after another
         self._has_steps = False  # whether a step() has returned since the last update
@@ -145,7 +152,7 @@ class UpdateTracker:
             return False
         self._depth -= 1
         self._has_steps = True
-        if self._depth:
+        if self._depth or self.is_in_parts:
             return False
         if len(stepped) < len(groups):
             self._stepped |= set(map(id, stepped))
@@ -155,16 +162,21 @@ class UpdateTracker:
         self._has_steps = False
         return True
 
-    def reset(self) -> bool:
+    def reset(self, groups: Sequence[dict[str, Any]]) -> bool:
         """Begin anew between two batches; ``True`` if an update was taken whose end was not found.
 
-        That is so after a ``step()`` that raised and was called again, or if some groups were not stepped.
+        That is so after a ``step()`` that raised and was called again, or if some groups were not stepped, or all of them in parts.
         """
         was_taken = self._has_steps
+        self.is_in_parts = _are_empty(groups)
         self._depth, self._has_steps = 0, False
         if self._stepped:
             self._stepped.clear()
         return was_taken
+
+
+def _are_empty(groups: Sequence[dict[str, Any]]) -> bool:
+    return bool(groups) and not any(group["params"] for group in groups)
 
 
 @final

@@ -122,6 +122,25 @@ def forgets(trainer: L.Trainer) -> bool:
     return gone
 
 
+def reads_progress(trainer: L.Trainer) -> list[Any]:
+    """What is found in a checkpoint that was saved here: its batches, and those in the loops while its progress is loaded."""
+    connector: Any = trainer._checkpoint_connector
+    batches: Any = trainer.fit_loop.epoch_loop.batch_progress
+    connector._loaded_checkpoint = connector.dump_checkpoint()
+    saved: Any = _compat.progress_of(trainer)
+    held = [saved["epoch_loop.batch_progress"]["total"]["ready"]]
+    batches.total.ready = 9
+    with _compat.loaded_progress(trainer):
+        held.append(batches.total.ready)
+    connector._loaded_checkpoint = {}
+    return [*held, batches.total.ready, _compat.progress_of(trainer)]
+
+
+def saves(*loaders: Any) -> bool:
+    """Whether a checkpoint of a fit loop with these states holds the position of a dataloader."""
+    return _compat.saves_dataloader({"loops": {"fit_loop": {"state_dict": {"combined_loader": list(loaders)}}}})
+
+
 # What is asked in a fit, and the right answer.
 GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
     "batches_that_stepped": (_compat.batches_that_stepped, 1),
@@ -136,12 +155,18 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
     "is_in_epoch": (_compat.is_in_epoch, True),
     "is_loader_exhausted": (_compat.is_loader_exhausted, True),
     "is_trial": (_compat.is_trial, False),
+    "loaded_progress": (reads_progress, [2, 2, 9, None]),
     "logging_cadence": (_compat.logging_cadence, 2),
     "logs_this_batch": (_compat.logs_this_batch, True),
     "optimizer_list": (lambda trainer: _compat.optimizer_list(trainer) == trainer.optimizers, True),
+    "progress_of": (reads_progress, [2, 2, 9, None]),
     "saved_hyperparameters": (
         lambda trainer: [dict(kept) for kept in _compat.saved_hyperparameters(Saving(depth=3))],
         [{"depth": 3}, {"depth": 3}],
+    ),
+    "saves_dataloader": (
+        lambda trainer: [saves({"at": 3}), saves(), _compat.saves_dataloader({})],
+        [True, False, False],
     ),
     "steps_schedulers_itself": (
         lambda trainer: [_compat.steps_schedulers_itself(module) for module in (trainer.lightning_module, Stepping())],

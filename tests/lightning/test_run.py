@@ -265,7 +265,7 @@ def test_a_resumable_loader_goes_on_at_its_position(
 def test_lightnings_own_estimate_makes_it_start_over(tmp_path: Path) -> None:
     """The test above can fail: with ``estimated_stepping_batches`` the first samples are seen a second time (#20550).
 
-    When Lightning fixes this, ``forget_dataloader`` is not needed any more.
+    When Lightning fixes this, ``loaded_progress`` is not needed any more.
     """
 
     def estimates(net: Net, optimizer: Optimizer) -> Optimizer:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 from torch.optim import Optimizer
 
 from lr_toolkit import Horizon, ScheduledLR, ScheduleError
@@ -58,7 +59,7 @@ def test_optimizers_that_a_hybrid_steps_are_found(held: str) -> None:
     assert hookable_optimizers(hybrid) == [first, second]
 
 
-GROUPS: list[dict[str, Any]] = [{"params": []}, {"params": []}, {"params": []}]
+GROUPS: list[dict[str, Any]] = [{"params": []}, {"params": []}, {"params": [parameter()]}]
 # Each event is a step() that begins, or the indices of the groups whose step() returns; then whether an update ends there.
 RUNS: dict[str, list[tuple[list[int] | None, bool]]] = {
     "one step": [(None, True), ([0, 1, 2], True)],
@@ -100,15 +101,31 @@ def test_a_step_that_raised_is_no_update_until_it_is_called_again() -> None:
     """``reset`` finds the update between two batches."""
     updates = UpdateTracker()
     updates.begin()  # raises
-    assert not updates.reset()
+    assert not updates.reset(GROUPS)
     updates.begin()  # raises
     updates.begin()
     assert not updates.end(GROUPS, GROUPS)
-    assert updates.reset()
-    assert not updates.reset()
+    assert updates.reset(GROUPS)
+    assert not updates.reset(GROUPS)
     updates.begin()
     assert updates.end(GROUPS, GROUPS)
-    assert not updates.reset()
+    assert not updates.reset(GROUPS)
+
+
+def test_an_update_that_is_stepped_in_parts_ends_with_the_batch() -> None:
+    """If all groups are empty between two updates, no step() is known to be the last of one."""
+    groups = [{"params": []}, {"params": []}]
+    updates = UpdateTracker(groups)
+    for group in groups * 2:
+        group["params"] = [torch.zeros(1)]
+        updates.begin()
+        assert not updates.end(groups, groups)
+        group["params"] = []
+    assert updates.reset(groups)
+    assert not updates.reset(groups)
+    assert not updates.reset(GROUPS)
+    updates.begin()
+    assert updates.end(GROUPS, GROUPS)
 
 
 def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:

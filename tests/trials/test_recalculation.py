@@ -392,6 +392,42 @@ def test_each_optimizer_of_a_gan_ends_with_the_run(options: dict[str, int], upda
         assert max(abs(before - after) for before, after in pairwise(used)) < 0.1 * 4 / count
 
 
+class PerEpoch(Gan):
+    """Both schedules move with the epochs."""
+
+    def __init__(self, on_change: Any = "error", save: Path | None = None) -> None:
+        super().__init__()
+        self.on_change, self.save = on_change, save
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Save each half of an epoch."""
+        if self.save and not self.trainer.global_step % 60:
+            self.trainer.save_checkpoint(self.save / f"step={self.trainer.global_step}.ckpt")
+
+    def configure_optimizers(self) -> Any:
+        """A linear decay for each."""
+        options = {"interval": "epoch", "on_change": self.on_change}
+        optimizers = [SGD([weight], lr=1.0) for weight in self.weights]
+        return [configure_optimizers(optimizer, "linear()", self.trainer, **options) for optimizer in optimizers]
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`", "ignore:You're resuming from a checkpoint")
+@pytest.mark.parametrize("step", [60, 180, 300])
+def test_a_pace_that_was_measured_in_the_first_epoch_survives_a_resume(step: int, tmp_path: Path) -> None:
+    """Two optimizers share the updates of ``max_steps``: what was measured before the first step of a schedule is saved."""
+    begin, ended = {"ckpt_path": tmp_path / f"step={step}.ckpt"}, step // 120
+    whole, rest, longer = PerEpoch(save=tmp_path), PerEpoch(), PerEpoch("replan")
+    runs.trainer(max_epochs=-1, max_steps=480).fit(whole, loader(100))
+    runs.trainer(max_epochs=-1, max_steps=480).fit(rest, loader(100), **begin)
+    runs.trainer(max_epochs=-1, max_steps=960).fit(longer, loader(100), **begin)
+
+    for index, updates in enumerate((100, 20)):
+        assert whole.used[index] == pytest.approx([1 - epoch / 4 for epoch in range(4) for _ in range(updates)])
+        assert rest.used[index] == whole.used[index][-len(rest.used[index]) :]
+        plan = [1 - epoch / 8 for epoch in range(ended, 8) for _ in range(updates)]
+        assert longer.used[index] == pytest.approx(plan[-len(longer.used[index]) :])
+
+
 @pytest.mark.parametrize("calls", [0, 1, 2])
 def test_a_step_of_the_module_changes_nothing(calls: int) -> None:
     """The schedulers of this package move with the updates under manual optimization, whoever steps them besides."""
@@ -408,6 +444,35 @@ def test_updates_by_hand_every_fourth_batch() -> None:
     runs.trainer(max_epochs=3).fit(module, loader(8))
 
     assert module.used == pytest.approx([1 - update / 6 for update in range(6)])
+
+
+class Saving(EveryNth):
+    """Saves a checkpoint after each batch."""
+
+    folder: Path | None = None
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Save."""
+        if self.folder:
+            self.trainer.save_checkpoint(self.folder / f"{self.trainer.fit_loop.total_batch_idx + 1}.ckpt")
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize(("every", "times"), [(4, 1), (5, 1), (1, 3)])
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint")
+def test_a_resume_under_manual_optimization_is_exact(every: int, times: int, interval: Any, tmp_path: Path) -> None:
+    """After any batch: before the first update, in mid-epoch between two updates, and at the last batch of an epoch."""
+
+    def run(**options: Any) -> list[float]:
+        module = Saving(interval=interval)
+        module.every, module.times, module.folder = every, times, None if options else tmp_path
+        runs.trainer(max_epochs=3).fit(module, loader(8), **options)
+        return module.used
+
+    whole = run()
+    for batch in (1, 3, 6, 8, 11, 16, 18):
+        rest = run(ckpt_path=tmp_path / f"{batch}.ckpt")
+        assert rest == whole[len(whole) - len(rest) :], batch
 
 
 # --- before the first update ------------------------------------------------------------------------------------------
@@ -642,6 +707,41 @@ def test_ranks_whose_epochs_differ_follow_one_schedule(tmp_path: Path) -> None:
     (finding,) = reports["uneven-0"]["findings"]
     assert re.match(r"LR231: .*\(8, 6\).*Trainer\(limit_train_batches=6\)", finding)
     assert all(not reports[name]["findings"] for name in ("uneven-1", "even-0", "even-1"))
+
+
+class Streams(Module):
+    """A loader of eight batches, and from the second epoch on a stream of five without a length."""
+
+    def train_dataloader(self) -> Any:
+        """The one of this epoch."""
+        return of(Stream()) if self.current_epoch else loader()
+
+
+def spread(*stretches: tuple[int, float]) -> list[float]:
+    """The LRs of a decay from 1 that takes so many updates at so much an update, and so on."""
+    lrs = [1.0]
+    for updates, slope in stretches:
+        lrs += [lrs[-1] - slope * (k + 1) for k in range(updates)]
+    return lrs[:-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "lrs"),
+    [
+        # Of the 24 updates 13 are taken when the first stream has ended, and 5 are left for the 11/24 that are left.
+        ({"max_epochs": 3}, spread((13, 1 / 24), (5, 11 / 24 / 5))),
+        ({"max_epochs": 3, "interval": "epoch"}, [1.0] * 8 + [2 / 3] * 5 + [1 / 3] * 5),
+        ({"max_steps": 20}, spread((20, 1 / 20))),
+        ({"max_steps": 20, "interval": "epoch"}, [1.0] * 8 + [2 / 3] * 5 + [1 / 3] * 5 + [1 / 6] * 2),
+    ],
+)
+def test_a_loader_that_is_exchanged_for_a_stream(options: dict[str, Any], lrs: list[float]) -> None:
+    """The run goes on; a length that no limit tells any more is known again when the stream has ended once."""
+    options = {"max_epochs": -1, "interval": "step"} | options
+    module = Streams(interval=options.pop("interval"))
+    runs.trainer(**options, reload_dataloaders_every_n_epochs=1).fit(module)
+
+    assert module.used == pytest.approx(lrs)
 
 
 class Growing(Module):
