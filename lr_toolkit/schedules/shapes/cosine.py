@@ -12,7 +12,7 @@ from lr_toolkit.schedules.duration import DurationLike, optional_duration
 from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Curve, Index, Value
+from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Value
 
 __all__ = ["Cosine", "cosine"]
 
@@ -22,8 +22,8 @@ __all__ = ["Cosine", "cosine"]
 class Cosine(Decay):
     """The arguments of ``cosine(...)``."""
 
-    def curve(self, first: float, last: float, length: int) -> Curve:
-        return _CosineCurve(first, last, length)
+    def curve(self, first: float, last: float, context: PhaseContext) -> Curve:
+        return _CosineCurve(first, last, context.length)
 
 
 @final

@@ -11,7 +11,7 @@ from lr_toolkit.schedules.duration import DurationLike, optional_duration
 from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Curve, Index, Value, check_number
+from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Value, check_number
 
 __all__ = ["Polynomial", "polynomial"]
 
@@ -27,8 +27,8 @@ class Polynomial(Decay):
         check_number(self, "power", "power=2.0", above_zero=True)
         Decay.__post_init__(self)
 
-    def curve(self, first: float, last: float, length: int) -> Curve:
-        return _PolynomialCurve(first, last, length, self.power)
+    def curve(self, first: float, last: float, context: PhaseContext) -> Curve:
+        return _PolynomialCurve(first, last, context.length, self.power)
 
 
 @final
