@@ -10,6 +10,7 @@ from lr_toolkit.schedules.shapes.inverse_time import inverse_time as inverse_tim
 from lr_toolkit.schedules.shapes.linear import linear as linear
 from lr_toolkit.schedules.shapes.multistep import multistep as multistep
 from lr_toolkit.schedules.shapes.one_minus_sqrt import one_minus_sqrt as one_minus_sqrt
+from lr_toolkit.schedules.shapes.piecewise import piecewise as piecewise
 from lr_toolkit.schedules.shapes.polynomial import polynomial as polynomial
 from lr_toolkit.schedules.shapes.power_cool import power_cool as power_cool
 from lr_toolkit.schedules.shapes.rex import rex as rex
