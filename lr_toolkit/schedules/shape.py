@@ -134,10 +134,17 @@ class Shape(ABC):
 
     @property
     def durations(self) -> tuple[Duration, ...]:
-        """Every duration among the arguments, in the order of the call."""
+        """Every duration among the arguments, and in schedules among them, in the order of the call."""
+        found: list[Duration] = []
+        for value in self._arguments:
+            found += (value,) if isinstance(value, Duration) else getattr(value, "durations", ())
+        return tuple(found)
+
+    @property
+    def _arguments(self) -> list[Any]:
+        """The arguments in the order of the call, those in lists one by one."""
         values = [getattr(self, field.name) for field in call_fields(self)]
-        flat = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
-        return tuple(part for part in flat if isinstance(part, Duration))
+        return [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
 
     @property
     def lengths(self) -> tuple[Length, ...] | None:
@@ -147,7 +154,8 @@ class Shape(ABC):
     @property
     def units(self) -> frozenset[Unit]:
         """The units in which the shape measures the run; empty for a shape that needs only its own length."""
-        return frozenset(duration.unit for duration in self.durations)
+        inner = [unit for value in self._arguments for unit in getattr(value, "units", ())]
+        return frozenset([*inner, *(duration.unit for duration in self.durations)])
 
     @property
     def absolute_levels(self) -> tuple[float, ...]:
