@@ -112,7 +112,10 @@ class SequenceCurve(Curve):
     def edges(self) -> tuple[int, ...]:
         found = {phase.end for phase in self.phases}
         for phase in self.phases:
-            found |= {phase.start, *(phase.start + edge for edge in phase.curve.edges if phase.start + edge < phase.end)}
+            found |= {
+                phase.start,
+                *(phase.start + edge for edge in phase.curve.edges if phase.start + edge < phase.end),
+            }
         return tuple(sorted(found))
 
     @property

@@ -22,7 +22,18 @@ from lr_toolkit.schedules.duration import Duration, Unit
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
 from lr_toolkit.schedules.text import call_fields
 
-__all__ = ["Curve", "Index", "Length", "PhaseContext", "Shape", "Value", "check_number", "evenly_spread", "exact_ratio", "is_level"]
+__all__ = [
+    "Curve",
+    "Index",
+    "Length",
+    "PhaseContext",
+    "Shape",
+    "Value",
+    "check_number",
+    "evenly_spread",
+    "exact_ratio",
+    "is_level",
+]
 
 # An int, or an int64 array of them, gives a number or a float64 array: the type system cannot express "the same for both".
 Index: TypeAlias = Any
@@ -200,7 +211,7 @@ def exact_ratio(value: float, base: float) -> float:
     return next((factor for factor in near if base * factor == value), ratio)
 
 
-def is_level(value: object) -> bool:
+def is_level(value: Any) -> bool:
     """Whether a value is a finite number, zero or more."""
     try:
         return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) <= sys.float_info.max

@@ -225,7 +225,9 @@ class _Reader:
                 return -value if isinstance(node.op, ast.USub) else value
         if isinstance(node, (ast.List, ast.Tuple)):
             return [self._value(element, depth) for element in node.elts]
-        raise self._foreign(node, "An argument is a number, a string such as '5%', None, a schedule, or a list of these.")
+        raise self._foreign(
+            node, "An argument is a number, a string such as '5%', None, a schedule, or a list of these."
+        )
 
     def _foreign(self, node: ast.expr, fix: str) -> ScheduleError:
         part = ast.get_source_segment(self._text, node) or self._text

@@ -73,9 +73,9 @@ class _ClippedCurve(WrappedCurve):
 def clipped(
     schedule: ScheduleLike,
     *,
-    min: float | None = None,  # noqa: A002  # the word that everybody uses
+    min: float | None = None,  # the word that everybody uses
     min_lr: float | None = None,
-    max: float | None = None,  # noqa: A002
+    max: float | None = None,
     max_lr: float | None = None,
     over: DurationLike | None = None,
 ) -> Schedule:
