@@ -61,11 +61,18 @@ _WHOLE_RUN = frozenset(
 _NOT_NEEDED = frozenset({"last_epoch", "num_cycles", "optimizer", "verbose"})
 _EXAMPLES = {
     "at": ["50%", "75%"],
+    "by": 0.5,
+    "cooldown": "10%",
     "decay": "20%",
     "every": "30%",
     "gamma": 0.95,
+    "knee": "10%",
+    "limit": "100%",
     "over": "5%",
     "power": 1.0,
+    "schedule": "cosine()",
+    "timescale": "5%",
+    "up": "10%",
     "warmup": "5%",
 }
 
