@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules import Horizon, Schedule
-from lr_toolkit.schedules.recipes import COOLDOWNS
+from lr_toolkit.schedules.recipes.cooldowns import COOLDOWNS
 
 __all__ = ["main"]
 

@@ -348,7 +348,11 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
         ["cannot read 'cosine.__globals__'", "warmup('5%') >> cosine(end=0.1)"],
     ),
     ("a misspelt builder", lambda: on("warmpu(5)"), ["cannot read 'warmpu'", "Did you mean warmup(...)?"]),
-    ("a misspelt argument", lambda: on("warmup(5, begin=0)"), ["'begin'", "warmup(over, *, start)"]),
+    (
+        "a misspelt argument",
+        lambda: on("warmup(5, begin=0)"),
+        ["'begin'", "warmup(over, *, shape, peak, start, start_lr)"],
+    ),
     ("an argument twice", lambda: on("cosine(end=0.1, end=0.2)"), ["cosine(end=0.1, end=0.2)", "each once"]),
     ("arithmetic", lambda: on("warmup(2 * 5)"), ["cannot read '2 * 5'", "a string such as '5%'"]),
     ("a function", lambda: on("custom(fn)"), ["custom(fn)", "build this schedule in code"]),
