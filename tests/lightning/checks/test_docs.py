@@ -16,8 +16,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "checks.md"
 NOT_RUN = {
     "LR231": "needs two ranks: test_recalculation.py",
     "LR503": "needs two ranks: test_running.py",
-    "LR703": "needs a GPU: test_warmup.py",
-    "LR706": "needs a GPU: test_gpu.py",
+    "LR703": "needs a GPU: test_multiplier.py, test_pasted.py",
+    "LR706": "needs a GPU: test_group_writer.py, test_pasted.py",
 }
 RAISES = {"LR303": ValueError}  # as the finding says
 _CODE = r"```python\n(.*?)```"

@@ -1,0 +1,386 @@
+"""Each line to write that a warning prints, taken from the warning and pasted into a program, which is right and quiet."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import torch
+from torch.optim import SGD, Adam
+
+from lr_toolkit import Horizon, Schedule, ScheduledLR, ScheduleWarning, cosine, list_checks
+from lr_toolkit.optim.multiplier import LRMultiplier
+from tests.helpers.capturing import captured
+from tests.lightning.checks.test_docs import RAISES, SECTIONS, messages_of
+
+WRONG = {section.code: section for section in SECTIONS}
+
+
+def module(body: str, fit: str = "", *, methods: str = "", base: str = "Model") -> str:
+    """A program that fits a module whose ``configure_optimizers`` ends with ``body``; the arguments of the fit follow."""
+    lines = "".join(f"        {line}\n" for line in body.splitlines())
+    return (
+        f"class Right({base}):\n    def configure_optimizers(self):\n        optimizer = SGD(self.parameters(), lr=0.1)\n{lines}\n"
+        f"{methods}\n\nfit(Right(){fit})\n"
+    )
+
+
+def torchs(make: str, pasted: str = "PASTED", fit: str = "", **options: str) -> str:
+    """A program with a scheduler of torch in a pasted dict."""
+    return module(f"scheduler = {make}\nreturn [optimizer], [{pasted.replace('...', 'scheduler')}]", fit, **options)
+
+
+def ours(schedule: str, fit: str = "", **options: str) -> str:
+    """A program with a pasted ``scheduler_config(optimizer, schedule, self.trainer)``."""
+    return module(f"schedule = {schedule}\nreturn [optimizer], [PASTED]", fit, **options)
+
+
+MANUAL = """
+    automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        optimizers = self.optimizers()
+        for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
+            self.manual_backward(self.weight.square().mean())
+            optimizer.step()
+            optimizer.zero_grad()
+        self.after_update()
+
+    def after_update(self):
+        pass
+"""
+STREAM = """
+class Stream:
+    def __iter__(self):
+        return iter(torch.ones(5, 1))
+
+    def __len__(self):
+        return 8
+
+"""
+TRAIN_ON = """
+class TrainOn(Callback):
+    def on_train_epoch_end(self, trainer, module):
+        if trainer.current_epoch == 2:
+            trainer.fit_loop.max_epochs = 6
+
+"""
+DROPPED = """
+    def on_load_checkpoint(self, checkpoint):
+        checkpoint["lr_schedulers"] = []
+"""
+TO_HALF = """, ModelCheckpoint("run", filename="half"), max_epochs=1, enable_checkpointing=True)
+fit(Right(), ckpt_path="run/half.ckpt\""""
+LOOP = """
+weight = torch.nn.Parameter(torch.ones(1))
+optimizer = SGD([weight], lr=0.1)
+"""
+DICT = r"(\{'scheduler': \.\.\., 'interval': '%s'\})"
+STEP, EPOCH, CONFIG = DICT % "step", DICT % "epoch", r"(scheduler_config\(optimizer, schedule, self\.trainer\))"
+READS = r"(scheduler_config\(\.\.\., plateau=ReduceOnPlateau\(\.\.\.\)\))"
+FREQUENCY = (
+    r"Write (frequency=\d+)",
+    torchs("lr_scheduler.ExponentialLR(optimizer, 0.9)", "dict(scheduler=..., interval='step', PASTED)"),
+)
+PLATEAU = module("return [optimizer], [PASTED]")
+HORIZON = r"Leave out horizon=, and pass (self\.trainer)"
+
+# For each code the lines that its message prints, each as a pattern with a group, and the program into which it is pasted.
+# "..." in a printed line stands for what the user has: it is filled in below.
+LINES: dict[str, list[tuple[str, str]]] = {
+    "LR101": [
+        (r"(warmup\('500 steps'\) >> cosine\(\))",
+         module("return configure_optimizers(optimizer, PASTED, self.trainer)", ", max_epochs=-1, max_steps=600")),
+        (r"(plateau=ReduceOnPlateau\(\.\.\.\))", module("return configure_optimizers(optimizer, hold(), self.trainer, PASTED)")),
+    ],
+    "LR111": [
+        (r"write (build_optimizer\(self\))",
+         ("class Right(ScheduleMixin, Model):\n    schedule = warmup(2) >> cosine()\n\n"
+          "    def PASTED:\n        return SGD(self.parameters(), lr=0.1)\n\nfit(Right())")),
+        (r"(return configure_optimizers\(.*?\)) from it", module("PASTED", base="ScheduleMixin, Model", methods="    schedule = cosine()")),
+    ],
+    "LR201": [
+        (r"Write (interval='step')",
+         torchs("lr_scheduler.ExponentialLR(optimizer, 0.9)", "dict(scheduler=..., PASTED)", ", max_steps=5, max_epochs=-1")),
+    ],
+    "LR202": [(STEP, torchs("lr_scheduler.CosineAnnealingLR(optimizer, 24)")), (CONFIG, ours("cosine()"))],
+    "LR203": [(EPOCH, torchs("lr_scheduler.CosineAnnealingLR(optimizer, 3)")), (CONFIG, ours("cosine()"))],
+    "LR204": [(STEP, torchs("lr_scheduler.MultiStepLR(optimizer, [12, 18])")), (CONFIG, ours("multistep(at=[12, 18])"))],
+    "LR205": [
+        (r"(multistep\(\['1 epochs', '2 epochs'\]\))", module("return [optimizer], [scheduler_config(optimizer, PASTED, self.trainer)]")),
+        (EPOCH, torchs("lr_scheduler.MultiStepLR(optimizer, [1, 2])")),
+    ],
+    "LR206": [(CONFIG, ours("cosine()"))],
+    "LR211": [FREQUENCY],
+    "LR212": [FREQUENCY],
+    "LR221": [
+        (r"(step\('30%'\))", module("return configure_optimizers(optimizer, PASTED, self.trainer)")),
+        (r"(hold\(\))", module("return configure_optimizers(optimizer, PASTED, self.trainer)")),
+    ],
+    "LR222": [(HORIZON, module("return configure_optimizers(optimizer, cosine(), PASTED)"))],
+    "LR223": [
+        (r"(scheduler_config\(.*?, horizon=Horizon\(8\)\))",
+         module("schedule, optimizers = cosine(), [optimizer, SGD(self.parameters(), lr=0.1)]\n"
+                "return optimizers, [PASTED for optimizer in optimizers]", ", max_epochs=-1, max_steps=16", methods=MANUAL)),
+        (r"Trainer\((max_steps=32)\)",
+         module("schedule, optimizers = cosine(), [optimizer, SGD(self.parameters(), lr=0.1)]\n"
+                "return optimizers, [scheduler_config(optimizer, schedule, self.trainer, horizon=Horizon(16)) for optimizer in optimizers]",
+                ", max_epochs=-1, PASTED", methods=MANUAL)),
+    ],
+    "LR241": [(STEP, torchs("lr_scheduler.CosineAnnealingLR(optimizer, 24)"))],
+    "LR261": [
+        (r"(horizon=Horizon\(.*?\))",
+         module("return configure_optimizers(optimizer, warmup(500) >> cosine(), self.trainer, PASTED)", ", overfit_batches=2")),
+    ],
+    "LR262": [
+        (r"Trainer\((max_epochs=10)\)", module("return configure_optimizers(optimizer, cosine(), self.trainer)", ", PASTED")),
+        (r"(warnings\.filterwarnings\('ignore', 'LR262'\))", "import warnings\n\nPASTED\n" + WRONG["LR262"].wrong),
+    ],
+    "LR263": [
+        (HORIZON, module("return configure_optimizers(optimizer, cosine(), PASTED)")),
+        (r"(cosine\(end=0\.1, over=7\))", module("return configure_optimizers(optimizer, PASTED, self.trainer)")),
+    ],
+    "LR264": [
+        (r"(lr=3e-4)",
+         ("class Right(Model):\n    def configure_optimizers(self):\n"
+          "        return configure_optimizers(SGD(self.parameters(), PASTED), cosine(), self.trainer)\n\nfit(Right())")),
+    ],
+    "LR265": [
+        (r"(scheduler\.observe\(val_loss\))",
+         (f"{LOOP}scheduler = ScheduledLR(optimizer, hold(), Horizon(24), plateau=ReduceOnPlateau(monitor='val_loss'))\n"
+          "for _ in range(3):\n    for _ in range(8):\n        optimizer.step()\n        scheduler.step()\n"
+          "    val_loss = 1.0\n    PASTED\n")),
+    ],
+    "LR301": [
+        (STEP, torchs("lr_scheduler.LambdaLR(optimizer, lambda k: min(k / 8, 1))")),
+        (r"(warmup\(\.\.\.\)) of this package", module("return configure_optimizers(optimizer, PASTED >> cosine(), self.trainer)")),
+    ],
+    "LR302": [
+        (r"needs (interval='epoch')", torchs("lr_scheduler.ExponentialLR(optimizer, 0.1)", "dict(scheduler=..., PASTED)")),
+        (r"\((step\('3 epochs'\))\)", module("return configure_optimizers(optimizer, PASTED, self.trainer)", ", max_epochs=6")),
+        (r"(cosine\(end=0\.1\))", module("return configure_optimizers(optimizer, PASTED, self.trainer)")),
+        (r"(end_lr=1e-5)", module("return configure_optimizers(optimizer, cosine(PASTED), self.trainer)")),
+    ],
+    "LR303": [
+        (r"the length of this run, (\d+) updates",
+         torchs("lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=PASTED)", "dict(scheduler=..., interval='step')")),
+    ],
+    "LR401": [
+        (r"ReduceLROnPlateau\(\.\.\., (mode='max')\)",
+         torchs("lr_scheduler.ReduceLROnPlateau(optimizer, PASTED)", "dict(scheduler=..., monitor='val_acc')")),
+    ],
+    "LR402": [
+        (r"Did you mean (monitor='val_loss')", torchs("lr_scheduler.ReduceLROnPlateau(optimizer)", "dict(scheduler=..., PASTED)")),
+    ],
+    "LR403": [
+        (r"Write (frequency=2)", torchs("lr_scheduler.ReduceLROnPlateau(optimizer)",
+         "dict(scheduler=..., monitor='val_loss', PASTED)", ", check_val_every_n_epoch=2, max_epochs=4")),
+        (READS, module("return [optimizer], [PASTED]", ", check_val_every_n_epoch=2, max_epochs=4")),
+    ],
+    "LR404": [(READS, module("return [optimizer], [PASTED]", ", val_check_interval=0.25"))],
+    "LR405": [(READS, PLATEAU)],
+    "LR406": [
+        (r"(plateau=ReduceOnPlateau\(\.\.\.\)) of this package",
+         module("return configure_optimizers(optimizer, hold(), self.trainer, PASTED)",
+                ', ModelCheckpoint("run", filename="last"), enable_checkpointing=True)\n'
+                'fit(Right(), ckpt_path="run/last.ckpt", max_epochs=6')),
+    ],
+    "LR407": [
+        (r"(self\.log\('fid', value\)) in validation_step",
+         module("return configure_optimizers(optimizer, hold(), self.trainer, plateau=ReduceOnPlateau(monitor='fid'))",
+                methods="    def validation_step(self, batch, batch_idx):\n        value = torch.ones(())\n        PASTED\n")),
+    ],
+    "LR501": [
+        (r"Call (self\.lr_schedulers\(\)\.step\(\)) after optimizer\.step\(\)",
+         torchs("lr_scheduler.CosineAnnealingLR(optimizer, 24)", "dict(scheduler=..., interval='step')",
+                methods=MANUAL.replace("        pass", "        PASTED"))),
+    ],
+    "LR502": [
+        (CONFIG, ours("exponential(0.9, every=1)", methods="    def training_step(self, batch, batch_idx):\n"
+                      "        return super().training_step(batch, batch_idx) if batch_idx % 2 else None\n")),
+    ],
+    "LR505": [
+        (r"Trainer\((max_epochs=-1, max_steps=6)\)",
+         module("return configure_optimizers(optimizer, cosine(), self.trainer)", ", PASTED")),
+    ],
+    "LR506": [
+        (r"(scheduler_config\(optimizer, schedule, self\.trainer, plateau=\.\.\.\))", ours("hold()")),
+        (r"(scheduler\.observe\(value\))",
+         module("rule = ReduceOnPlateau(monitor='val_loss')\n"
+                "self.scheduler = ScheduledLR(optimizer, hold(), Horizon(24), plateau=rule)\n"
+                "return [optimizer], [{'scheduler': self.scheduler, 'interval': 'step'}]",
+                methods="    def on_validation_epoch_end(self):\n        scheduler, value = self.scheduler, 1.0\n        PASTED\n")),
+    ],
+    "LR511": [
+        (r"call (super\(\)\.__init__\(params, defaults\))",
+         ("class Own(torch.optim.Optimizer):\n    def __init__(self, params, lr):\n        defaults = {'lr': lr}\n        PASTED\n\n"
+          "    def step(self, closure=None):\n        return closure()\n\n\n"
+          "class Right(Model):\n    def configure_optimizers(self):\n        return Own(self.parameters(), lr=0.1)\n\n\nfit(Right())\n")),
+    ],
+    "LR521": [
+        (r"Trainer\((limit_train_batches=5)\)",
+         STREAM + module("return configure_optimizers(optimizer, cosine(), self.trainer)", ", PASTED",
+                         methods="    def train_dataloader(self):\n        return Stream()\n")),
+    ],
+    "LR522": [
+        (r"(on_change='replan')",
+         TRAIN_ON + module("return configure_optimizers(optimizer, cosine(), self.trainer, PASTED)", ", TrainOn()")),
+    ],
+    "LR523": [
+        (r"(on_change='restart')",
+         module("return configure_optimizers(optimizer, cosine(), self.trainer, PASTED)", TO_HALF, methods=DROPPED)),
+        (r"write (self\.lr_schedulers\(\)\.step\(self\.trainer\.global_step\)) in the module's on_train_start",
+         module("return configure_optimizers(optimizer, cosine(), self.trainer)", TO_HALF,
+                methods=f"{DROPPED}\n    def on_train_start(self):\n        PASTED\n")),
+    ],
+    "LR531": [
+        (r"(if accelerator\.sync_gradients: scheduler\.step\(\))",
+         (f"{LOOP}from types import SimpleNamespace\nscheduler = ScheduledLR(optimizer, cosine(), Horizon(6))\n"
+          "for batch in range(24):\n    accelerator = SimpleNamespace(sync_gradients=batch % 4 == 3)  # as accelerate sets it\n"
+          "    if accelerator.sync_gradients:\n        optimizer.step()\n    PASTED\n")),
+        (r"(Horizon\(epochs \* len\(dataloader\)\))",
+         (f"{LOOP}epochs, dataloader = 3, loader(8)\nscheduler = ScheduledLR(optimizer, cosine(), PASTED)\n"
+          "for _ in range(epochs):\n    for _ in dataloader:\n        optimizer.step()\n        scheduler.step()\n"
+          "assert scheduler.get_last_lr() == [0.0]\n")),
+        (r"call (scheduler\.step\(n\)) once",
+         (f"{LOOP}n, scheduler = 20, ScheduledLR(optimizer, cosine(), Horizon(24))\nPASTED\nassert scheduler.last_epoch == 20\n"
+          "for _ in range(4):\n    optimizer.step()\n    scheduler.step()\n")),
+    ],
+    "LR601": [
+        (r"\((scheduler\.rebase\(lr\)) changes the plan",
+         module("return configure_optimizers(optimizer, cosine(), self.trainer)",
+                methods="    def on_train_epoch_start(self):\n        scheduler, lr = self.lr_schedulers(), 0.01\n        PASTED\n")),
+    ],
+    "LR704": [
+        (r"saved \((LRWarmup\(10\))\)",
+         module("return optimizer", ', ModelCheckpoint("run", filename="half"), PASTED, max_epochs=2, enable_checkpointing=True)\n'
+                'fit(Right(), PASTED, ckpt_path="run/half.ckpt"')),
+    ],
+}  # fmt: skip
+
+# What is filled in for "..." in a printed line.
+FILLED = {
+    "plateau=ReduceOnPlateau(...)": "plateau=ReduceOnPlateau(monitor='val_loss')",
+    "scheduler_config(..., ": "scheduler_config(optimizer, hold(), self.trainer, ",
+    "plateau=...": "plateau=ReduceOnPlateau(monitor='val_loss')",
+    "warmup(...)": "warmup(5)",
+    "'scheduler': ...": "'scheduler': scheduler",
+}
+
+NO_LINE = {
+    "LR591": "the right program of its section loads another checkpoint",
+    "LR592": "the right program of its section is checked",
+    "LR701": "the right program of its section leaves one of the two out",
+    "LR702": "the right program of its section writes after the ramp",
+    "LR705": "a trial needs no other line",
+}
+ELSEWHERE = {
+    "LR231": "needs two ranks: test_recalculation.py",
+    "LR503": "needs two ranks: test_running.py",
+    "LR703": "needs a CUDA graph: below",
+    "LR706": "needs a CUDA graph: below",
+}
+CASES = [(code, number) for code, lines in LINES.items() for number in range(len(lines))]
+
+
+@cache
+def message_of(code: str) -> str:
+    """What the wrong program in the documentation is told."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (message,) = messages_of(WRONG[code].wrong, RAISES.get(code))
+    return message
+
+
+def test_each_code_has_its_lines() -> None:
+    """Each code is in one of the tables."""
+    codes = [check.code for check in list_checks()]
+
+    assert sorted([*LINES, *NO_LINE, *ELSEWHERE]) == codes
+
+
+@pytest.mark.parametrize(("code", "number"), CASES)
+def test_the_printed_line_is_right_and_quiet(
+    code: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line is in the message; pasted as it is printed, it gives a program that runs without a warning."""
+    pattern, program = LINES[code][number]
+    printed = re.search(pattern, message_of(code))
+    assert printed, message_of(code)
+    line = printed[1]
+    for short, whole in FILLED.items():
+        line = line.replace(short, whole)
+    monkeypatch.chdir(tmp_path)
+
+    assert "PASTED" in program
+    assert messages_of(program.replace("PASTED", line)) == []
+
+
+@pytest.mark.parametrize("code", LINES)
+def test_no_printed_line_is_left_out(code: str) -> None:
+    """Each sentence of a message that says "write" and has code in it is covered by a line of the table."""
+    message = message_of(code)
+    covered = [re.search(pattern, message) for pattern, _ in LINES[code]]
+    sentences = re.finditer(r"(?<![\w'])[Ww]rite [^;]*?[(=].*?(?=\. [A-Z]|;|\.$)", message)
+
+    for sentence in sentences:
+        assert any(each and sentence.start() <= each.start(1) <= sentence.end() for each in covered), sentence[0]
+
+
+@pytest.mark.parametrize("code", NO_LINE)
+def test_a_message_without_a_line_has_none(code: str) -> None:
+    """The message of such a code says "write" nowhere, unless of something that the program has."""
+    assert "Write " not in message_of(code)
+
+
+# --- CUDA graphs --------------------------------------------------------------------------------------------------------
+
+
+def printed_in_a_capture(step: Callable[[], object], pattern: str) -> str:
+    """The line that the warning of a captured step prints."""
+    with captured(), pytest.warns(ScheduleWarning) as caught:
+        step()
+    printed = re.search(pattern, str(caught[0].message))
+    assert printed, caught[0].message
+    return printed[1]
+
+
+def test_the_warmup_in_place_of_a_ramp() -> None:
+    """The schedule that LR703 prints warms up without LRWarmup."""
+    optimizer = SGD([torch.nn.Parameter(torch.ones(1))], lr=torch.tensor(0.1))
+    LRMultiplier.of(optimizer)
+    line = printed_in_a_capture(optimizer.step, r"LR703: .*schedule: (.*)\.$")
+    other = SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler = ScheduledLR(other, Schedule.parse(line), Horizon(1000))
+        for _ in range(500):
+            other.step()
+            scheduler.step()
+
+    assert scheduler.get_last_lr() == [0.1]
+
+
+@pytest.mark.gpu  # the line puts the LR on a GPU
+def test_an_lr_that_a_graph_reads_anew() -> None:
+    """The LR that LR706 prints is no constant of a graph."""
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = SGD([weight], lr=0.1)
+    scheduler = ScheduledLR(optimizer, cosine(), Horizon(10))
+    line = printed_in_a_capture(optimizer.step, r"LR706: .*on the GPU: (lr=.*)\.$")
+    assert scheduler.last_epoch == 0
+    other = eval(
+        f"Adam([torch.nn.Parameter(torch.ones(1, device='cuda'))], {line}, capturable=True)",
+        {"Adam": Adam, "torch": torch},
+    )
+    follows = ScheduledLR(other, cosine(), Horizon(10))
+    with captured(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        other.step()
+
+    assert follows.last_epoch == 0
