@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -55,7 +55,16 @@ class Key:
     def __str__(self) -> str:
         return self.entry if self.place is None else f"{self.entry}[{self.place}]"
 
-    def is_in(self, group: Group) -> bool:
+    @property
+    def name(self) -> str:
+        """How it is called in logs: ``beta1`` for ``betas[0]``, and otherwise as in a parameter group."""
+        return f"beta{self.place + 1}" if self.entry == "betas" and self.place is not None else str(self)
+
+    def number_in(self, group: Mapping[str, Any]) -> Any:
+        """The number of a group that has it: a number, or a tensor."""
+        return group[self.entry] if self.place is None else group[self.entry][self.place]
+
+    def is_in(self, group: Mapping[str, Any]) -> bool:
         """Whether a group has a number there."""
         value = group.get(self.entry)
         if self.place is not None:

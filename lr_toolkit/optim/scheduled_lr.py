@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, warn
-from lr_toolkit.optim.binding import Binding
+from lr_toolkit.optim.binding import Binding, distinct
 from lr_toolkit.optim.group_writer import GroupWriter, Holding
 from lr_toolkit.optim.keys import BASE_OF_ZERO
 from lr_toolkit.optim.on_change import OnChange, RunLength, check_fit, check_policy, check_state
@@ -280,6 +280,11 @@ class ScheduledLR(LRScheduler):
         return schedules if schedules.only is None else cast("Schedule", schedules.only)
 
     @property
+    def other_schedules(self) -> dict[str, GroupSchedules]:
+        """The schedules of other keys of the parameter groups, by key."""
+        return {key: schedules for key, schedules in self._plan.schedules.items() if key != "lr"}
+
+    @property
     def timelines(self) -> tuple[ResolvedTimeline, ...]:
         """The schedules of the LR that the code asks for, on the length of the run."""
         return self._plan.timelines
@@ -291,8 +296,9 @@ class ScheduledLR(LRScheduler):
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """The phases that are followed, with the updates at which they act; if groups differ, those of the first group."""
-        return self._plan.lr.timelines[0].phases
+        """The phases that the LR follows, with the updates at which they act: those of each schedule, one after another."""
+        phases = [phase for timeline in self._plan.lr.timelines for phase in timeline.phases]
+        return tuple(distinct(phases)[0])
 
     @property
     def change(self) -> str:

@@ -32,8 +32,6 @@ __all__ = [
 Names: TypeAlias = Literal["stable", "lightning"]
 GroupNames: TypeAlias = "Sequence[Sequence[str | None]]"
 
-_STABLE = {"lr": "lr", "momentum": "momentum", "weight_decay": "weight_decay", "effective": "lr_effective"}
-
 
 @final
 @dataclass(frozen=True)
@@ -68,9 +66,9 @@ class SeriesName:
         return self.name_of("lr")
 
     def name_of(self, quantity: str) -> str:
-        """The name of ``"lr"``, ``"momentum"``, ``"weight_decay"`` or ``"effective"``."""
+        """The name of ``"lr"``, ``"effective"``, or another number of the group such as ``"momentum"``."""
         if self.names == "stable":
-            return f"{self.prefix}{_STABLE[quantity]}/{self.label}"
+            return f"{self.prefix}{'lr_effective' if quantity == 'effective' else quantity}/{self.label}"
         return f"{self.prefix}{self.label}" if quantity == "lr" else f"{self.prefix}{self.label}-{quantity}"
 
 

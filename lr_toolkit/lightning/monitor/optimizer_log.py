@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
@@ -137,7 +138,10 @@ class OptimizerLog:
         series = [name for name in self.series if name.interval in intervals]
         row = {name.name: lrs[name.group] for name in series}
         for quantity, values in self.update.others.items():
-            row |= {name.name_of(quantity): values[name.group] for name in series}
+            numbers = {name.name_of(quantity): values[name.group] for name in series}
+            row |= {
+                name: number for name, number in numbers.items() if not math.isnan(number)
+            }  # a group may not have it
         return row
 
     def replanned_row(self, intervals: Collection[Interval]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from lr_toolkit.lightning.checks.forecast import logged_updates
 from lr_toolkit.lightning.loggers.rows import PlanReport
 from lr_toolkit.lightning.monitor.start_report import schedule_text
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.optim.keys import Key
 from lr_toolkit.preview.picture import Line
 
 if TYPE_CHECKING:
@@ -130,6 +131,10 @@ def _phase_config(scheduler: ScheduledLR) -> dict[str, Any]:
             str(number): {"shape": phase.name, "begins": phase.start, "steps": phase.end - phase.start}
             for number, phase in enumerate(phases)
         },
-        "warmup_steps": sum(phase.end - phase.start for phase in phases if phase.warms_up),
+        "warmup_steps": max(
+            sum(phase.end - phase.start for phase in timeline.phases if phase.warms_up)
+            for timeline in scheduler.bindings[0].timelines
+        ),
         **({"change": change} if change else {}),
+        **{Key.parse(key).name: repr(schedules) for key, schedules in scheduler.other_schedules.items()},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import is_, mul
@@ -13,6 +14,7 @@ from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.binding import Binding
+from lr_toolkit.optim.keys import Key
 from lr_toolkit.optim.multiplier import LRMultiplier
 from lr_toolkit.optim.updates import hookable_optimizers, is_captured
 
@@ -34,7 +36,8 @@ class Update(NamedTuple):
     Attributes:
         groups: the optimizer's parameter groups, in their order; the same tuple as before if they are the same.
         recorded_lrs: the LR of each group: numbers, or copies of tensors on their device.
-        recorded: the same for each other quantity (``"momentum"``, ``"weight_decay"``, ``"effective"``).
+        recorded: the same for each other quantity: ``"momentum"``, ``"weight_decay"``, ``"effective"``, and the keys that the
+            scheduler drives besides the LR. A group that has no such number has NaN.
         scheduler: the scheduler of this package that drives the optimizer, if there is one.
         scheduler_step: the scheduler's count, -1 without one.
         bindings: what the scheduler followed.
@@ -115,11 +118,12 @@ class UpdateRecorder:
         self.scheduler = scheduler
         self.groups: Groups = tuple(optimizer.param_groups)
         self._source = optimizer.param_groups
-        self._readers: dict[str, Callable[[dict[str, Any]], Any]] = {}
-        if momentum:
-            self._readers["momentum"] = momentum_of
-        if weight_decay:
-            self._readers["weight_decay"] = weight_decay_of
+        wanted = {
+            "momentum": momentum_of if momentum else None,
+            "weight_decay": weight_decay_of if weight_decay else None,
+        }
+        self._asked = {quantity: reader for quantity, reader in wanted.items() if reader is not None}
+        self._readers = {**_readers_of(scheduler), **self._asked}
         hookable = _hookable(optimizer)
         self._schedule_free = [each for each in hookable if "ScheduleFree" in type(each).__name__]
         # Prodigy and D-Adaptation multiply the LR by an estimate d.
@@ -131,8 +135,10 @@ class UpdateRecorder:
         self._has_others = bool(self._readers or self._schedule_free or estimating)
 
     def follow(self, scheduler: ScheduledLR | None) -> None:
-        """Record the count and the bindings of another scheduler from now on."""
+        """Record the count and the bindings of another scheduler from now on, and what it drives."""
         self.scheduler = scheduler
+        self._readers = {**_readers_of(scheduler), **self._asked}
+        self._has_others = self._has_others or bool(self._readers)
 
     def record(self, *_: Any) -> None:
         """Record what the optimizer's groups hold now as its latest update; also a hook after its ``step``."""
@@ -210,6 +216,16 @@ class UpdateRecorder:
 def are_same(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]]) -> bool:
     """Whether two lists hold the same parameter groups in the same order."""
     return before is now or (len(before) == len(now) and all(map(is_, before, now)))
+
+
+def _readers_of(scheduler: ScheduledLR | None) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
+    """What reads each number that a scheduler drives besides the LR."""
+
+    def reader(key: Key) -> Callable[[Mapping[str, Any]], Any]:
+        return lambda group: key.number_in(group) if key.is_in(group) else math.nan
+
+    keys = [Key.parse(binding.key) for binding in (scheduler.bindings[1:] if scheduler else ())]
+    return {key.name: reader(key) for key in keys}
 
 
 def momentum_of(group: Mapping[str, Any]) -> Any:

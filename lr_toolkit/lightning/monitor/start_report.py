@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from lr_toolkit.lightning._compat import callbacks_of, is_a
 from lr_toolkit.lightning.monitor.group_table import group_table
 from lr_toolkit.optim import ScheduledLR
+from lr_toolkit.optim.binding import distinct
+from lr_toolkit.optim.keys import Key
 from lr_toolkit.preview import Report, Table
 from lr_toolkit.preview.report import count, plural
 
@@ -37,7 +39,8 @@ def start_report(run_info: RunInfo, series: Sequence[SeriesName], notes: Iterabl
         configs = run_info.configs_of(optimizer)
         schedulers = [config.scheduler for config in configs if isinstance(config.scheduler, ScheduledLR)]
         names = {name.group: name.name for name in reversed(series) if name.optimizer == index}
-        phases = [_phase_table(scheduler, run_info.layout) for scheduler in schedulers if _has_phases(scheduler)]
+        phases = [_phase_table(scheduler, run_info.layout, names) for scheduler in schedulers if _has_phases(scheduler)]
+        phases += [_other_table(scheduler, run_info.layout) for scheduler in schedulers if scheduler.other_schedules]
         is_last = index == len(run_info.optimizers) - 1
         reports.append(
             Report(
@@ -103,6 +106,7 @@ def _facts(
     elif forecast.cut:
         yield f"looked ahead to update {_end(forecast)}, what comes after is not known"
     for scheduler in schedulers:
+        yield from (f"{Key.parse(key).name}: {schedules!r}" for key, schedules in scheduler.other_schedules.items())
         yield scheduler.change
 
 
@@ -142,14 +146,35 @@ def _has_phases(scheduler: ScheduledLR) -> bool:
     return len(scheduler.phases) > 1
 
 
-def _phase_table(scheduler: ScheduledLR, layout: RunLayout) -> Table:
-    """Where each phase begins, in updates and in epochs."""
-    horizon = scheduler.horizon
+def _other_table(scheduler: ScheduledLR, layout: RunLayout) -> Table:
+    """What else than the LR is driven: its values in the first and in the last update."""
+    last = (layout.updates if scheduler.horizon.unit == "step" else layout.epochs) or scheduler.horizon.steps
+    ends = (scheduler.last_epoch, max(last - 1, scheduler.last_epoch))
+    rows = [
+        (Key.parse(binding.key).name, *(_range(binding.values(k)) for k in ends)) for binding in scheduler.bindings[1:]
+    ]
+    return Table(("also", ">first", ">last"), tuple(rows))
+
+
+def _range(values: Sequence[float]) -> str:
+    """The values of the groups: one, or the lowest and the highest."""
+    return " to ".join(dict.fromkeys(f"{value:.4g}" for value in (min(values), max(values))))
+
+
+def _phase_table(scheduler: ScheduledLR, layout: RunLayout, names: Mapping[int, str]) -> Table:
+    """Where each phase begins, in updates and in epochs; by groups, if they have different phases."""
+    horizon, binding = scheduler.horizon, scheduler.bindings[0]
+    of_groups = [timeline.phases for timeline in binding.group_timelines]
+    unique, which = distinct(of_groups)
     rows = []
-    for phase in scheduler.phases:
-        epoch = float(horizon.epoch_at(Fraction(phase.start))) if horizon.epoch_steps else math.nan
-        update = phase.start
-        if horizon.unit == "epoch":
-            update = layout.start_of(phase.start)
-        rows.append((phase.text, count(update), "" if math.isnan(epoch) else f"{epoch:.2f}"))
-    return Table(("phase", ">from update", ">epoch"), tuple(rows))
+    for index, phases in enumerate(unique):
+        groups = [position for position, its in zip(binding.members, which, strict=True) if its == index]
+        label = names.get(groups[0], f"pg{groups[0] + 1}").removeprefix("lr/")
+        label += f" +{len(groups) - 1}" if len(groups) > 1 else ""
+        for phase in phases:
+            epoch = float(horizon.epoch_at(Fraction(phase.start))) if horizon.epoch_steps else math.nan
+            update = layout.start_of(phase.start) if horizon.unit == "epoch" else phase.start
+            rows.append((label, phase.text, count(update), "" if math.isnan(epoch) else f"{epoch:.2f}"))
+            label = ""
+    columns = ("groups", "phase", ">from update", ">epoch")
+    return Table(columns, tuple(rows)) if len(unique) > 1 else Table(columns[1:], tuple(row[1:] for row in rows))
