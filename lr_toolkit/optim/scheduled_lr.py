@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.optim.binding import Binding, distinct
-from lr_toolkit.optim.group_writer import GroupWriter, Holding
+from lr_toolkit.optim.driven_groups import DrivenGroups
 from lr_toolkit.optim.keys import BASE_OF_ZERO
 from lr_toolkit.optim.on_change import OnChange, RunLength, check_fit, check_policy, check_state
 from lr_toolkit.optim.plan import Plan
@@ -157,8 +157,7 @@ class ScheduledLR(LRScheduler):
         # torch's constructor calls this: it counts from last_epoch to the first update to come.
         self._step_count = 1
         self.last_epoch += 1
-        self._writers = [GroupWriter(self.optimizer, binding) for binding in self._plan.followed]
-        self._groups, self._count = self.optimizer.param_groups, len(self.optimizer.param_groups)
+        self._groups = DrivenGroups(self.optimizer, self._plan.followed)
         self.base_lrs = list(self._plan.lr.bases)
         self._write()
 
@@ -339,40 +338,29 @@ class ScheduledLR(LRScheduler):
 
     def _write(self) -> None:
         self._adopt_groups()
-        for writer in self._writers:
-            writer.write(self.last_epoch)
+        self._groups.write(self.last_epoch)
         self._loaded = None
 
     def _follow(self, plan: Plan) -> None:
         """Follow another plan, from the next write on."""
         self._plan = plan
         self.base_lrs = list(plan.lr.bases)
-        self._writers[0].bind(plan.lr, with_bases=True)
-        for writer, binding in zip(self._writers[1:], plan.followed[1:], strict=True):
-            writer.bind(binding)
+        self._groups.follow(plan.followed)
 
     def _adopt_groups(self) -> None:
         """Take in groups that were added since, and the groups of a state that the optimizer has loaded.
 
         The base LR of a late group is the ``lr`` that it came with.
         """
-        groups = self.optimizer.param_groups
-        if groups is self._groups and len(groups) == self._count:
+        if self._groups.are_same():
             return
-        if len(groups) < self._count:
-            raise ScheduleError(
-                f"ScheduledLR: the optimizer had {self._count} parameter groups and has {len(groups)} now. Keep the "
-                "group and write scheduler.rebase([...]) with 0.0 in its place, or build a new scheduler."
-            )
-        if groups is not self._groups:
-            for writer in self._writers:
-                writer.reattach()
-        if len(groups) > self._count:
+        if self._groups.reattach():
+            groups = self.optimizer.param_groups
             self._gains.check_groups(len(groups))
             plan = self._plan.joined_by(groups, self.horizon)
-            self._gains.add_groups(len(groups) - self._count)
+            self._gains.add_groups(len(groups) - self._groups.count)
             self._follow(plan)
-        self._groups, self._count = groups, len(groups)
+        self._groups.take_in()
 
     def _checked_update(self, update: object) -> int:
         """``update`` as the number of an update, or the error that shows it."""
@@ -402,11 +390,7 @@ class ScheduledLR(LRScheduler):
 
     def write_new_groups(self) -> None:
         """Write the values of groups that have joined since the last step, or were loaded; an update does so at its beginning."""
-        groups = self.optimizer.param_groups
-        if groups is self._groups and len(groups) == self._count:
-            return
-        # DeepSpeed leaves only some of the groups for a while within a step; that is no change of groups.
-        if len(groups) < self._count or (len(groups) == self._count and all(map(operator.is_, groups, self._groups))):
+        if self._groups.are_same() or not self._groups.are_new():
             return
         if is_captured():
             raise ScheduleError(
@@ -415,24 +399,28 @@ class ScheduledLR(LRScheduler):
                 "scheduler.load_state_dict(state)."
             )
         # Another LR than ours stays: SWALR, a dampening or the first part of a SequentialLR may be in charge.
-        known = self._groups[: self._count]
-        holding = self._holding(known)
+        known, planned = self._groups.count, self._planned()
+        holding = self._groups.holding(known, planned)
         self._adopt_groups()
         if self._loaded is not None:  # the optimizer's state was loaded after that of this scheduler
-            holding = self._holding(groups[: len(known)], self._loaded)
-        self._write_where(holding)
+            holding = self._groups.holding(known, self._loaded, planned)
+        self._groups.write_where(holding, self.last_epoch)
+
+    def _planned(self) -> list[list[float]]:
+        """What is planned for the update to come, for each key."""
+        return [binding.values(self.last_epoch) for binding in self._plan.followed]
 
     def _after_update(self, optimizer: Optimizer) -> None:
         """Note that an update happened, if it did, and move on with it if nobody calls ``step()``."""
         self._watch.note_update(optimizer, needs_gradient=self.needs_gradient)
-        if self.moves_with == "update" and self._watch.ends_update(optimizer, self._groups):
+        if self.moves_with == "update" and self._watch.ends_update(optimizer, self._groups.known):
             self._advance_within_step()
 
     def _advance_within_step(self) -> None:
         """Move on in a hook of the optimizer, where DeepSpeed may have left only some of the groups."""
         present = self.optimizer.param_groups
-        if len(present) < self._count:
-            self.optimizer.param_groups = self._groups
+        if len(present) < self._groups.count:
+            self.optimizer.param_groups = self._groups.known
         try:
             self.advance()
         finally:
@@ -446,25 +434,13 @@ class ScheduledLR(LRScheduler):
         if self._watch.ends_batch():
             self.advance()
 
-    def _holding(
-        self, groups: Sequence[dict[str, Any]], loaded: Sequence[Sequence[float]] | None = None
-    ) -> list[Holding]:
-        """Which of ``groups`` hold what this scheduler has planned, or what was ``loaded``, for each binding."""
-        planned = [binding.values(self.last_epoch) for binding in self._plan.followed]
-        candidates = zip(planned, loaded, strict=True) if loaded else zip(planned, strict=True)
-        return [writer.holding(groups, *values) for writer, values in zip(self._writers, candidates, strict=True)]
-
-    def _write_where(self, holding: Sequence[Holding]) -> None:
-        for writer, where in zip(self._writers, holding, strict=True):
-            writer.write_where(where, self.last_epoch)
-
     def __getstate__(self) -> dict[str, Any]:
         # The length of the run is reported by a Trainer, which is not this scheduler's to copy.
-        return {**self.__dict__, "run_length": None, "_groups": None}
+        return {**self.__dict__, "run_length": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A copy or an unpickled scheduler holds a copied optimizer, which comes without hooks.
-        self.__dict__.update(state, _groups=state["optimizer"].param_groups)
+        self.__dict__.update(state)
         call_at_updates(self, self.optimizer, ScheduledLR._before_update, ScheduledLR._after_update)
 
     # --- checkpoints ---
@@ -505,14 +481,14 @@ class ScheduledLR(LRScheduler):
         self._adopt_groups()
         plan = self._plan.after(state, self.run_length, on_change=self.on_change, rewarm=self.rewarm)
         loaded = [loaded_values(state, binding) for binding in plan.followed]
-        holding = self._holding(self._groups, loaded)
+        holding = self._groups.holding(self._groups.count, loaded, self._planned())
         self.horizon = plan.horizon
         self.last_epoch = state["last_epoch"]
         self._gains.load(state, plan.lr.gains)
         # optimizer.load_state_dict has put the checkpoint's initial_lr back.
         self._follow(plan)
         self._watch.has_update = state.get("updated", False)
-        self._write_where(holding)
+        self._groups.write_where(holding, self.last_epoch)
         self._loaded = loaded
         if self.run_length is not None and "run" in state:
             self.horizon = self.run_length.adopt(state["run"]) or self.horizon
