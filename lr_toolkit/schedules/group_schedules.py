@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, TypeAlias, cast
@@ -20,8 +20,9 @@ _WILD = frozenset("*?[")
 class GroupSchedules(Immutable):
     """What each parameter group follows: a schedule, by the group's name or by a pattern for names.
 
-    The entry with the group's name acts, or else the first entry whose pattern matches it (``"layer_*"``, as in a shell), or else
-    ``"*"``, which is also for groups without a name. A pattern may match groups that join later.
+    The entry with the group's name acts, or with what stands before a dot in it (``"head"`` for ``"head.no_decay"``); or else the
+    first entry whose pattern matches it (``"layer_*"``, as in a shell); or else ``"*"``, which is also for groups without a name. A
+    pattern may match groups that join later.
 
     Args:
         entries: the schedules by name or pattern, in order.
@@ -29,8 +30,8 @@ class GroupSchedules(Immutable):
     Example:
         >>> from lr_toolkit import cosine, hold
         >>> schedules = GroupSchedules.of({"head": "cosine()", "layer_*": hold(), "*": "linear()"})
-        >>> schedules.schedule_of("head"), schedules.schedule_of("layer_3"), schedules.schedule_of(None)
-        (cosine(), hold(), linear())
+        >>> [schedules.schedule_of(name) for name in ("head", "head.no_decay", "layer_3", None)]
+        [cosine(), cosine(), hold(), linear()]
         >>> GroupSchedules.of("cosine()").schedule_of("head")
         cosine()
         >>> schedules
@@ -82,23 +83,25 @@ class GroupSchedules(Immutable):
     def schedule_of(self, name: object) -> Schedule | Absolute | None:
         """What the group with this name follows; ``None`` if no entry is for it."""
         by_name = dict(self.entries)
-        if name in by_name and name != "*":
-            return by_name[str(name)]
+        for given in _with_parents(name):
+            if given in by_name and given != "*":
+                return by_name[given]
         patterns = (entry for entry in by_name if entry != "*" and isinstance(name, str) and fnmatchcase(name, entry))
         return by_name.get(next(patterns, "*"))
 
-    def check_names(self, names: Iterable[object], key: str) -> None:
+    def check_names(self, names: Sequence[object], key: str) -> None:
         """Refuse an entry for a group that does not exist, which may be misspelled; a pattern may match a later one.
 
         Raises:
             ScheduleError: with the names that there are.
         """
-        known = [str(name) for name in names if name is not None]
+        known = [each for name in names for each in _with_parents(name)]
         for entry, _ in self.entries:
             if entry in known or _WILD & set(entry):
                 continue
             near = get_close_matches(entry, known, n=1)
-            there = f"The groups are {', '.join(map(repr, known))}." if known else "No group has a name."
+            own = [str(name) for name in names if name is not None]
+            there = f"The groups are {', '.join(map(repr, own))}." if own else "No group has a name."
             name = f"Give the group its name in the optimizer: {{'params': ..., 'name': {entry!r}}}."
             fix = f"Write {near[0]!r}." if near else name
             raise ScheduleError(
@@ -110,6 +113,12 @@ class GroupSchedules(Immutable):
         if self.only is not None:
             return repr(self.only)
         return "{" + ", ".join(f"{name!r}: {schedule!r}" for name, schedule in self.entries) + "}"
+
+
+def _with_parents(name: object) -> list[str]:
+    """A group's name, and what stands before each of its dots, the longest first."""
+    parts = name.split(".") if isinstance(name, str) else []
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
 
 GroupSchedulesLike: TypeAlias = (
