@@ -272,7 +272,7 @@ def test_a_tied_parameter_gets_what_any_of_its_names_gets() -> None:
 # --- weight decay -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [bert, swin])
+@pytest.mark.parametrize("make", [bert, llama, swin])
 def test_norms_and_biases_are_those_of_transformers(make: Callable[[], nn.Module]) -> None:
     """By default what decays is what transformers' Trainer decays."""
     module = make()
