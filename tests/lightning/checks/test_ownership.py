@@ -244,7 +244,8 @@ class Builds(Grouped):
         """The groups."""
         first, second = ({"params": [weight]} for weight in self.weights)
         first["lr_scale"] = 0.1
-        return [first, dict(second, lr_scale=1.0)]
+        second.update({"lr_scale": 1.0})
+        return [first, second]
 
 
 def adjust(optimizer: Any, lr: float) -> None:
@@ -334,6 +335,13 @@ UNAPPLIED: dict[str, tuple[Any, str]] = {
     "written with a default": (Gets(lambda net: torch.optim.SGD(net.groups(), lr=0.1)), ""),
     "an optimizer that reads it": (Grouped(lambda net: plain(net, ScaledSGD(net.groups(), lr=0.1))), ""),
     "a scheduler that the module holds": (Grouped(holding), ""),
+    "groups that do not train": (
+        Grouped(
+            lambda net: torch.optim.SGD([{"lr": 0.1 * (group["lr_scale"] == 1), **group} for group in net.groups()], lr=0.1),
+            factors=(0.1, 0.5, 1.0),
+        ),
+        "",
+    ),
     "something else under this key": (Grouped(plain, factors=("a", "b")), ""),
 }  # fmt: skip
 
