@@ -162,9 +162,9 @@ def _expanded(module: nn.Module, path: str, *, takes_leaves: bool) -> Iterator[_
     for name, child in children.items():
         is_repeated = kinds[type(child)] > 1 and _is_composite(child)
         if _is_whole(child, is_repeated, takes_leaves):
-            is_head, joins = bool(_HEAD.search(name.lower())), is_norm(child)
-            is_block = (isinstance(module, _LISTS) or is_repeated) and not (is_head or joins)
-            yield _Unit(f"{start}{name}", is_block, joins, is_head)
+            is_head = bool(_HEAD.search(name.lower()))
+            is_block = (isinstance(module, _LISTS) or is_repeated) and not is_head
+            yield _Unit(f"{start}{name}", is_block, is_norm(child), is_head)
         else:
             yield from _expanded(child, f"{start}{name}", takes_leaves=takes_leaves)
 

@@ -136,6 +136,14 @@ class Wrapped(nn.Module):
         self.backbone = backbone
 
 
+class SiblingBlocks(nn.Module):
+    """Blocks in attributes, with a head of the same class before them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.block1, self.block2 = Mlp(), Mlp(), Mlp()
+
+
 class Tied(nn.Module):
     """A language model whose output weight is its embedding."""
 

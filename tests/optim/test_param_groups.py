@@ -17,7 +17,7 @@ from transformers.trainer_pt_utils import get_parameter_names
 
 from lr_toolkit import Horizon, ScheduledLR, ScheduleError, cosine, param_groups
 from lr_toolkit.optim.layers import layers_of
-from tests.helpers.trees import MobileNet, ResNet, Tied, TimmViT, ViT, Wrapped, beit_layer, sequential
+from tests.helpers.trees import MobileNet, ResNet, SiblingBlocks, Tied, TimmViT, ViT, Wrapped, beit_layer, sequential
 
 SMALL = {"hidden_size": 8, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16}
 
@@ -120,6 +120,11 @@ TREES: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
             r"head|backbone\.(bert\.pooler|classifier)",
         ],
     ),
+    "siblings of one class, with a head before them": (SiblingBlocks, [r"block1\.", r"block2\.", r"head\."]),
+    "a frozen teacher beside a student": (
+        lambda: nn.ModuleDict({"teacher": TimmViT(2).requires_grad_(False), "student": TimmViT(1)}),
+        [r"student\.(cls|pos|patch)", r"student\.(blocks|norm)", r"student\.head|teacher"],
+    ),
     "a tied output weight is in the first layer": (Tied, ["embed", r"layers\.0\.", r"layers\.1\."]),
     "a plain Sequential": (lambda: sequential(2, 2, 2, 2), [r"0\.", r"2\.", r"4\."]),
     "a Sequential with norms": (
@@ -154,7 +159,7 @@ def test_the_lr_of_a_layer_is_its_closed_form(name: str) -> None:
     for layer_decay in (0.75, 0.65, 1.0):
         lrs = lr_by_name(module, param_groups(module, lr=2e-3, weight_decay=0.05, layer_decay=layer_decay))
 
-        assert {name for name, _ in module.named_parameters()} == set(lrs)
+        assert {name for name, value in module.named_parameters() if value.requires_grad} == set(lrs)
         for name, lr in lrs.items():
             (layer,) = [index for index, pattern in enumerate(patterns) if re.match(pattern, name)]
             assert lr == pytest.approx(2e-3 * layer_decay ** (len(patterns) - 1 - layer), rel=1e-12)
@@ -272,7 +277,7 @@ def test_a_tied_parameter_gets_what_any_of_its_names_gets() -> None:
 # --- weight decay -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [bert, swin])
+@pytest.mark.parametrize("make", [bert, llama, swin])
 def test_norms_and_biases_are_those_of_transformers(make: Callable[[], nn.Module]) -> None:
     """By default what decays is what transformers' Trainer decays."""
     module = make()
@@ -389,6 +394,22 @@ def test_the_groups_follow_a_schedule_from_their_own_base_lr() -> None:
         module(torch.ones(2, 4)).sum().backward()
         optimizer.step()
         scheduler.step()
+
+
+def test_two_towers_in_one_optimizer() -> None:
+    """The groups of two calls, each with its prefix, are a partition with different names."""
+    model = nn.ModuleDict({"vision": ViT(2), "text": Tied()})
+    groups = [
+        group
+        for tower in ("vision", "text")
+        for group in param_groups(model[tower], lr=1.0, layer_decay=0.5, prefix=f"{tower}.")
+    ]
+
+    assert [group["name"] for group in torch.optim.SGD(groups).param_groups] == [
+        *(f"vision.layer{layer}" for layer in range(4)),
+        *(f"text.layer{layer}" for layer in range(3)),
+    ]
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
 
 
 # --- groups of other libraries ------------------------------------------------------------------------------------------

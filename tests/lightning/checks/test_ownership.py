@@ -60,7 +60,25 @@ def chain_of_lambda(optimizer: Any) -> Any:
     return torch_lr.ChainedScheduler([linear(optimizer), warmup_by_lambda(optimizer)])
 
 
+def two_layers(optimizer: Any) -> Any:
+    """The optimizer with a second group, both with the factors of timm."""
+    optimizer.param_groups[0]["lr_scale"] = 0.5
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr_scale": 1.0})
+    return optimizer
+
+
+def decay_for_each(optimizer: Any) -> Any:
+    """A LambdaLR that applies the factor of each group."""
+    factors = [group["lr_scale"] for group in optimizer.param_groups]
+    return torch_lr.LambdaLR(optimizer, [lambda k, factor=factor: factor * 0.9**k for factor in factors])
+
+
 TWINS = {
+    "factors of layers that no scheduler applies": Twin(
+        {"LR121": r"The groups of SGD carry lr_scale \(0.5, 1\), and these groups train at one LR"},
+        lambda optimizer: exponential(two_layers(optimizer)),
+        lambda optimizer: decay_for_each(two_layers(optimizer)),
+    ),
     "a warmup per step that LambdaLR resets: the LR climbs to ten times its base": Twin(
         {"LR101": "LinearLR and LambdaLR drive one optimizer: LambdaLR writes its own LR"},
         lambda optimizer: [step(linear)(optimizer), ones(optimizer)],
@@ -226,7 +244,8 @@ class Builds(Grouped):
         """The groups."""
         first, second = ({"params": [weight]} for weight in self.weights)
         first["lr_scale"] = 0.1
-        return [first, dict(second, lr_scale=1.0)]
+        second.update({"lr_scale": 1.0})
+        return [first, second]
 
 
 def adjust(optimizer: Any, lr: float) -> None:
@@ -316,6 +335,13 @@ UNAPPLIED: dict[str, tuple[Any, str]] = {
     "written with a default": (Gets(lambda net: torch.optim.SGD(net.groups(), lr=0.1)), ""),
     "an optimizer that reads it": (Grouped(lambda net: plain(net, ScaledSGD(net.groups(), lr=0.1))), ""),
     "a scheduler that the module holds": (Grouped(holding), ""),
+    "groups that do not train": (
+        Grouped(
+            lambda net: torch.optim.SGD([{"lr": 0.1 * (group["lr_scale"] == 1), **group} for group in net.groups()], lr=0.1),
+            factors=(0.1, 0.5, 1.0),
+        ),
+        "",
+    ),
     "something else under this key": (Grouped(plain, factors=("a", "b")), ""),
 }  # fmt: skip
 
