@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
     from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
     from lr_toolkit.lightning.run import horizon_of as horizon_of
+    from lr_toolkit.lightning.scheduled_number import ScheduledNumber as ScheduledNumber
+    from lr_toolkit.lightning.scheduled_number import scheduled as scheduled
     from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
     from lr_toolkit.optim.branching import Branch as Branch
     from lr_toolkit.optim.branching import branch as branch
@@ -65,9 +67,11 @@ _LAZY = {
         "LRMonitor",
         "LRWarmup",
         "ScheduleMixin",
+        "ScheduledNumber",
         "configure_optimizers",
         "horizon_of",
         "list_checks",
+        "scheduled",
         "scheduler_config",
     ),
 }

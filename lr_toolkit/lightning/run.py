@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.lightning._compat import callbacks_of, is_in_epoch, is_trial
+from lr_toolkit.lightning._compat import batches_that_stepped, callbacks_of, is_in_epoch, is_trial
 from lr_toolkit.lightning.dataloader import set_up_dataloader
 from lr_toolkit.lightning.run_facts import RunFacts, horizon_ahead, horizon_with_even_past
 from lr_toolkit.schedules import Horizon
@@ -23,6 +23,7 @@ __all__ = [
     "may_resume",
     "read_run_facts",
     "takes_no_update",
+    "updates_taken",
 ]
 
 
@@ -75,6 +76,15 @@ def takes_no_update(trainer: Trainer) -> bool:
     """Whether a limit of 0 lets the Trainer take no update at all, which Lightning allows."""
     limit: float = trainer.limit_train_batches
     return 0 in (trainer.max_epochs, trainer.max_steps, limit)
+
+
+def updates_taken(trainer: Trainer) -> int:
+    """The updates that each optimizer has taken in all fits of a Trainer, or in those of its checkpoint."""
+    module: Any = trainer.lightning_module  # None before the first fit
+    if module is None or module.automatic_optimization:
+        return trainer.global_step
+    # global_step counts the updates of all optimizers; Lightning counts a batch only after the checkpoints of its end were saved.
+    return batches_that_stepped(trainer)
 
 
 def horizon_from_here(trainer: Trainer, whole: Horizon, taken: int) -> Horizon:

@@ -12,7 +12,7 @@ import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning._compat import batches_that_stepped
-from lr_toolkit.lightning.run import horizon_from_here, horizon_of, read_run_facts
+from lr_toolkit.lightning.run import horizon_from_here, horizon_of, read_run_facts, updates_taken
 from lr_toolkit.optim import ScheduledLR
 
 if TYPE_CHECKING:
@@ -159,11 +159,7 @@ def _accumulations(trainer: Trainer) -> tuple[int, ...]:
 
 def _start(trainer: Trainer) -> tuple[int, int]:
     """The update at which a resumed run goes on, or else the batches of an earlier fit."""
-    stepped = batches_that_stepped(trainer)
-    if trainer.ckpt_path is None:
-        return 0, stepped
-    # Lightning counts a batch only after the checkpoints of its end were saved, and the updates of its one optimizer before.
-    return (trainer.global_step if trainer.lightning_module.automatic_optimization else stepped), 0
+    return (0, batches_that_stepped(trainer)) if trainer.ckpt_path is None else (updates_taken(trainer), 0)
 
 
 def _resumed(trainer: Trainer, horizon: Horizon | None, start: int) -> tuple[Horizon | None, int]:
