@@ -3,7 +3,7 @@
 Choose it if you train with Muon: it is made for the matrices of hidden layers, and biases, norms, embeddings and the last layer
 need another optimizer. Lightning's automatic optimization takes one optimizer, and so does a scheduler. ``CombinedOptimizer``
 is one: it has the parameter groups of both under their names, so the logs show ``lr/muon`` and ``lr/adamw``, and it steps,
-saves and resumes both. Each keeps its own base LR, which the schedule multiplies.
+saves and resumes both. Each has a schedule of its own, and Muon's momentum rises at first, as in modded-nanogpt.
 
     torch: two optimizers and two schedulers under manual optimization, or a class of your own that holds both
 
@@ -15,13 +15,14 @@ from __future__ import annotations
 import torch
 from digits import DigitsClassifier, DigitsData, make_trainer, read_curves, report
 
-from lr_toolkit import CombinedOptimizer, ScheduleMixin, cosine, warmup
+from lr_toolkit import CombinedOptimizer, ScheduleMixin, absolute, cosine, hold, linear, warmup
 
 
 class MuonClassifier(ScheduleMixin, DigitsClassifier):
     """The hidden layers' matrices with Muon, everything else with AdamW."""
 
-    schedule = warmup("5%") >> cosine(end=0.05)
+    schedule = {"muon": warmup("5%") >> hold() >> linear(over="40%"), "adamw": warmup("5%") >> cosine(end=0.05)}
+    momentum = {"muon": absolute(linear(start=0.85, end=0.95, over="20%") >> hold())}
 
     def build_optimizer(self) -> torch.optim.Optimizer:
         """Two optimizers as one."""
@@ -38,7 +39,7 @@ if __name__ == "__main__":
     trainer = make_trainer("runs/muon_adamw")
     trainer.fit(MuonClassifier(), DigitsData())
     report(trainer, "lr/muon")
-    adamw = list(read_curves(trainer.default_root_dir)["lr/adamw"].values())
-    print(
-        f"AdamW's learning rate had the same shape: {adamw[0]:.3g} at first, {max(adamw):.3g} at most, {adamw[-1]:.3g} at last"
-    )
+    curves = read_curves(trainer.default_root_dir)
+    momentum, adamw = (list(curves[name].values()) for name in ("momentum/muon", "lr/adamw"))
+    print(f"Muon's momentum: {momentum[0]:.3g} at first, {momentum[-1]:.3g} at last")
+    print(f"AdamW's learning rate: {adamw[0]:.3g} at first, {max(adamw):.3g} at most, {adamw[-1]:.3g} at last")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import struct
@@ -14,7 +15,20 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lr_toolkit import Horizon, Schedule, cosine, custom, exponential, hold, linear, multistep, step, warmup
+from lr_toolkit import (
+    Horizon,
+    Schedule,
+    cosine,
+    cosine_restarts,
+    custom,
+    exponential,
+    hold,
+    linear,
+    multistep,
+    one_cycle,
+    step,
+    warmup,
+)
 from tests.helpers import offline_wandb
 from tests.helpers.fits import read_csv
 
@@ -30,6 +44,11 @@ needs_muon = pytest.mark.needs("torch>=2.9", "torch.optim.Muon")
 def one_over_t(update: int) -> float:
     """The function of ``custom.py`` and ``compare.py``."""
     return 1 / (1 + update / 50)
+
+
+def waves(update: int) -> float:
+    """The function of ``formula.py`` behind its warmup of 25 updates, as ``waves(times=4)`` calls it."""
+    return (1 - update / 225) * (1 - math.sin(math.pi * 4 * update / 225) ** 2 / 2)
 
 
 def run(example: str, folder: Path, *arguments: str) -> str:
@@ -77,9 +96,15 @@ def test_runs_and_names_its_device(example: str, printed: Callable[[str], str]) 
         ("exponential", exponential(0.8), Horizon(10, unit="epoch"), 0.5),
         ("cosine", cosine(end_lr=0.001), Horizon(250, 25), 0.5),
         ("custom", custom(one_over_t), Horizon(250, 25), 0.5),
+        ("formula", warmup("10%") >> custom(waves), Horizon(250, 25), 0.5),
         ("warmup_cosine", warmup("50 steps") >> cosine(), Horizon(250, 25), 0.01),
         ("plain_pytorch", warmup("5%") >> cosine(end=0.1), Horizon(200, 25), 0.5),
-        pytest.param("muon_adamw", warmup("5%") >> cosine(end=0.05), Horizon(250, 25), 0.02, marks=needs_muon),
+        ("one_cycle", one_cycle("30%"), Horizon(250, 25), 0.5),
+        ("restarts", cosine_restarts(times=3, gamma=0.7), Horizon(225, 25), 0.5),
+        ("weight_decay", warmup("10%") >> cosine(), Horizon(250, 25), 0.01),
+        pytest.param(
+            "muon_adamw", warmup("5%") >> hold() >> linear(over="40%"), Horizon(250, 25), 0.02, marks=needs_muon
+        ),
     ],
 )
 def test_shows_its_schedule(
@@ -120,6 +145,27 @@ def test_each_group_follows_its_schedule(printed: Callable[[str], str]) -> None:
     for layer, _, _, *shown in rows:
         expected = [0.01 * 0.5 ** (2 - int(layer)) * factor for factor in (timeline(0), 1.0, timeline(49))]
         assert [float(lr) for lr in shown] == pytest.approx(expected, rel=6e-3)  # three digits are printed
+
+
+@pytest.mark.parametrize(
+    ("example", "lines"),
+    [
+        ("one_cycle", ["Momentum: 0.95 at first, 0.85 at least, 0.95 at last"]),
+        (
+            "weight_decay",
+            ["Weight decay of decay: 0.04 at first, 0.4 at last", "Weight decay of no_decay: 0 at first, 0 at last"],
+        ),
+        pytest.param(
+            "muon_adamw",
+            ["Muon's momentum: 0.85 at first, 0.95 at last", "AdamW's learning rate: 0.000214 at first, 0.003 at most"],
+            marks=needs_muon,
+        ),
+    ],
+)
+def test_other_values_follow_their_schedules(example: str, lines: list[str], printed: Callable[[str], str]) -> None:
+    """The momentum and the weight decay that an example prints, and the LR of a second group."""
+    for line in lines:
+        assert line in printed(example)
 
 
 # --- the comparison -----------------------------------------------------------------------------------------------------
