@@ -54,7 +54,7 @@ def with_changes(lines: Iterable[Line], changes: History, names: Iterable[str]) 
         updates, lrs = changes.series(name)
         if updates:
             before = [point for point in zip(*planned.get(name, ((), ())), strict=True) if point[0] < updates[0]]
-            planned[name] = [update for update, _ in before] + updates, [lr for _, lr in before] + lrs
+            planned[name] = [*(update for update, _ in before), *updates], [*(lr for _, lr in before), *lrs]
     return tuple(Line(name, points) for name, points in planned.items())
 
 
