@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, is_left, next_log_step
+from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, next_log_step
 from lr_toolkit.lightning.monitor.recorder import Groups, Update, UpdateRecorder, are_same
 from lr_toolkit.optim.match_groups import match_groups
 
@@ -106,7 +106,7 @@ class OptimizerLog:
 
     def take_left(self) -> list[Interval]:
         """The intervals whose series have no row of the taken update, which turned out to be the last."""
-        return self._mark([interval for interval, last_row in self._last_rows.items() if is_left(self.step, last_row)])
+        return self._mark([interval for interval, last_row in self._last_rows.items() if self.step > last_row])
 
     def _place(self, epoch: int) -> Position:
         self.epoch = epoch
