@@ -234,7 +234,7 @@ class MonitoredRun:
         """Log each optimizer's last update, which was not known to be the last."""
         # An error may have come between an update and the end of its batch.
         for log in self._logs.take_updates(batches_that_stepped(self._trainer)):
-            log.place_last(self._trainer.current_epoch)
+            log.place(self._trainer.current_epoch)
         rows: dict[tuple[int, int], dict[str, float]] = {}
         for log in self._logs:
             left = log.take_left()
