@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -183,8 +183,7 @@ def horizon_with_past(facts: RunFacts, saved: Horizon, taken: int, *, behind: in
     if math.isinf(facts.batches):
         return Horizon(taken + int(facts.updates_to_limit))
     ahead = facts.ahead()
-    known = saved.epoch_steps or ahead.lengths[-1:]
-    past = [known[min(epoch, len(known) - 1)] for epoch in range(facts.epoch - behind)]
+    past = _first_epochs(saved.epoch_steps or ahead.lengths[-1:], facts.epoch - behind)
     return _joined(past, taken, ahead)
 
 
@@ -201,8 +200,7 @@ def horizon_on_the_way(facts: RunFacts, known: Horizon, taken: int, *, behind: i
     past = facts.epoch - behind
     if horizon is known or horizon.unit == "epoch" or horizon.epoch_steps is None or not past:
         return horizon
-    lengths = horizon.epoch_steps
-    whole = [lengths[min(epoch, len(lengths) - 1)] for epoch in range(past + 1)]
+    whole = _first_epochs(horizon.epoch_steps, past + 1)
     begun = sum(whole[:past])  # where the epoch in progress begins by that horizon
     if facts.batch or begun == taken:
         return horizon
@@ -222,8 +220,7 @@ def horizon_with_even_past(facts: RunFacts, whole: Horizon, taken: int) -> Horiz
     ahead = facts.ahead()
     in_this_epoch = replace(facts, batch=0).updates_in(facts.epoch) - ahead.lengths[0]
     before = taken - in_this_epoch
-    known = whole.epoch_steps or ahead.lengths[-1:]
-    past = [known[min(epoch, len(known) - 1)] for epoch in range(facts.epoch)]
+    past = _first_epochs(whole.epoch_steps or ahead.lengths[-1:], facts.epoch)
     if sum(past) != before:
         edges = [epoch * before // facts.epoch for epoch in range(facts.epoch + 1)] if facts.epoch else []
         past = [max(end - start, 1) for start, end in pairwise(edges)]
@@ -235,6 +232,11 @@ def _epochs_with_past(facts: RunFacts, taken: int, behind: int) -> Horizon:
         return Horizon(taken + facts.ahead().epochs, unit="epoch")
     counted_twice = max(taken - (facts.epoch - behind), 0)  # an epoch that was counted, and goes on
     return Horizon(facts.max_epochs - behind + counted_twice, unit="epoch")
+
+
+def _first_epochs(lengths: Sequence[int], count: int) -> list[int]:
+    """The updates of each of the first epochs. The last of ``lengths`` holds for all epochs that follow."""
+    return [lengths[min(epoch, len(lengths) - 1)] for epoch in range(count)]
 
 
 def _joined(past: list[int], taken: int, ahead: UpdatesAhead) -> Horizon:

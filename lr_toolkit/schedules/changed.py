@@ -240,7 +240,7 @@ class Continued(_Changed):
         return replace(self, of=of)
 
     def without_past(self, at: Fraction, *, ramps: bool) -> Timeline:
-        return self  # the factor that the plan had where it was continued goes on to count
+        return self  # factor() divides by of(at), which lies in the past
 
     def to_state(self) -> dict[str, Any]:
         return {"kind": "continued", "of": self.of.to_state(), "at": self.at, "start": self.start}

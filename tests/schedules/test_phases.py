@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lr_toolkit import Horizon, Schedule, Timeline
 from lr_toolkit.schedules.changed import Continued, Rewarmed, Stretched, stretched
-from lr_toolkit.schedules.text import call_text
 from lr_toolkit.schedules.timeline import ResolvedTimeline
 
 PHASES = [
@@ -79,23 +77,3 @@ def test_a_phase_begins_with_its_first_lr(timeline: Timeline) -> None:
     start = next((phase.start for phase in timeline.phases if phase.name == "warmup"), None)
 
     assert start == next((k for k in range(500) if timeline(k) < 1.0), None)
-
-
-@pytest.mark.parametrize(
-    ("text", "idle"),
-    [
-        ("step(1000)", ["step(1000)"]),
-        ("step('50%')", []),
-        ("warmup(5) >> step('60%', over='50%') >> hold()", ["step('60%', over='50%')"]),
-        ("warmup(5, start=1.0) >> hold()", ["warmup(5, start=1.0)"]),
-        ("exponential(1.0, every=1)", ["exponential(1.0, every=1)"]),
-        ("warmup(1) >> hold(1) >> linear(over=1) >> hold()", []),
-        ("multistep(['50%'])", []),
-        ("step(1000, over='0.1%') >> hold()", []),
-    ],
-)
-def test_a_phase_is_idle_if_it_should_move_the_level_and_does_not(text: str, idle: list[str]) -> None:
-    """Each idle phase of a run of 100 updates is found; a hold, a single update and a phase without any are not idle."""
-    phases = [phase for phase in plan(text, 100).resolved_phases if phase.is_idle]
-
-    assert [call_text(phase.shape) for phase in phases] == idle

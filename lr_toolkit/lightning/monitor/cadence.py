@@ -6,7 +6,7 @@ import math
 from collections.abc import Container
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["BEFORE_TRAINING", "Interval", "Position", "is_due", "is_left", "next_log_step"]
+__all__ = ["BEFORE_TRAINING", "Interval", "Position", "is_due", "next_log_step"]
 
 Interval: TypeAlias = Literal["step", "epoch", "any"]
 
@@ -65,8 +65,3 @@ def next_log_step(step: int, every: int) -> float:
         (9, 19)
     """
     return ((step + 1) // every + 1) * every - 1 if every > 0 else math.inf
-
-
-def is_left(step: int, last_row: int) -> bool:
-    """Whether the update at ``step``, which turned out to be the last one, has no row yet."""
-    return step > last_row

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning.checks.before_training import check_before_training, invisible_warmups
+from lr_toolkit.lightning.checks.before_training import check_before_training
 from lr_toolkit.lightning.checks.finding import Finding
 from lr_toolkit.lightning.checks.plan_mismatch import find_mismatch
 from lr_toolkit.lightning.checks.runtime import RuntimeChecks
@@ -20,14 +20,9 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.checks.run_info import RunInfo
     from lr_toolkit.lightning.monitor.optimizer_log import OptimizerLog
 
-__all__ = ["RunFindings", "notes_of"]
+__all__ = ["RunFindings"]
 
 _log = logging.getLogger("lr_toolkit")
-
-
-def notes_of(run_info: RunInfo) -> list[str]:
-    """What stands under the start report, without a warning."""
-    return list(invisible_warmups(run_info))
 
 
 @final

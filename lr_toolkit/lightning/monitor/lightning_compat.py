@@ -64,19 +64,18 @@ class LightningReadings:
         self._rename(series)
         wanted = [name for name in series if name.interval in (interval, "any")]
         groups = [optimizers[name.optimizer].param_groups[name.group] for name in wanted]
-        lrs = dict(zip([name.name for name in wanted], numbers(group["lr"] for group in groups), strict=True))
-        for name, lr in lrs.items():
+        read = _values("lr", wanted, (group["lr"] for group in groups))
+        for name, lr in read.items():
             self.lrs[name].append(lr)
-        momentum, weight_decay = {}, {}
         if settings.log_momentum:
-            names = [name.name_of("momentum") for name in wanted]
-            momentum = dict(zip(names, numbers(map(momentum_of, groups)), strict=True))
+            momentum = _values("momentum", wanted, map(momentum_of, groups))
+            self.momentum |= momentum
+            read |= momentum
         if settings.log_weight_decay:
-            names = [name.name_of("weight_decay") for name in wanted]
-            weight_decay = dict(zip(names, numbers(map(weight_decay_of, groups)), strict=True))
-        self.momentum |= momentum
-        self.weight_decay |= weight_decay
-        put_metrics(trainer, {**lrs, **momentum, **weight_decay})
+            weight_decay = _values("weight_decay", wanted, map(weight_decay_of, groups))
+            self.weight_decay |= weight_decay
+            read |= weight_decay
+        put_metrics(trainer, read)
 
     def _rename(self, series: Iterable[SeriesName]) -> None:
         """Show groups that have joined; the values of a group that was alone go on under its new name."""
@@ -85,6 +84,11 @@ class LightningReadings:
             if alone != name.name and alone in self.lrs:
                 self.lrs[name.name] = self.lrs.pop(alone)
             self.lrs.setdefault(name.name, [])
+
+
+def _values(quantity: str, series: Sequence[SeriesName], values: Iterable[Any]) -> dict[str, float]:
+    """The numbers of a quantity under the names of its series."""
+    return dict(zip([name.name_of(quantity) for name in series], numbers(values), strict=True))
 
 
 def check_logger(trainer: Trainer) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
 from lr_toolkit.lightning._compat import batches_that_stepped, logging_cadence, logs_this_batch
+from lr_toolkit.lightning.checks.before_training import invisible_warmups
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.loggers.rows import log_plan
 from lr_toolkit.lightning.monitor.callback_metrics import are_read_in_epochs, put_metrics
-from lr_toolkit.lightning.monitor.findings import RunFindings, notes_of
+from lr_toolkit.lightning.monitor.findings import RunFindings
 from lr_toolkit.lightning.monitor.history import History
 from lr_toolkit.lightning.monitor.lightning_compat import LightningReadings, check_logger, warn_about_momentum
 from lr_toolkit.lightning.monitor.optimizer_logs import OptimizerLogs
@@ -133,7 +134,8 @@ class MonitoredRun:
         self._log_last_updates()
         summary = self._summary()
         if summary is not None:
-            summary.report(self._trainer, self._settings.prefix, self._settings.save_plot)
+            figure = summary.picture(self._trainer, self._settings.save_plot)
+            summary.report(self._trainer, self._settings.prefix, figure)
         return self.close()
 
     def fail(self) -> RunResult:
@@ -145,7 +147,7 @@ class MonitoredRun:
             self._log_last_updates()
             summary = self._summary()
             if summary is not None:
-                summary.report_numbers(self._trainer, self._settings.prefix)
+                summary.report(self._trainer, self._settings.prefix)
         except Exception:
             _log.warning("LRMonitor could not log the last learning rates of the interrupted run.", exc_info=True)
         return self.close()
@@ -180,7 +182,7 @@ class MonitoredRun:
         run_info = RunInfo.of(trainer, self._module, self._logs.optimizers, self._pending.validated)
         plan = None
         with self._findings.unless_it_fails("shown"):
-            reports = start_report(run_info, series, notes_of(run_info))
+            reports = start_report(run_info, series, invisible_warmups(run_info))
             if is_shown(trainer, settings.table):
                 for report in reports:
                     report.show()
@@ -232,7 +234,7 @@ class MonitoredRun:
         """Log each optimizer's last update, which was not known to be the last."""
         # An error may have come between an update and the end of its batch.
         for log in self._logs.take_updates(batches_that_stepped(self._trainer)):
-            log.place_last(self._trainer.current_epoch)
+            log.place(self._trainer.current_epoch)
         rows: dict[tuple[int, int], dict[str, float]] = {}
         for log in self._logs:
             left = log.take_left()

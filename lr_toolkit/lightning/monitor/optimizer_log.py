@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, is_left, next_log_step
+from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, next_log_step
 from lr_toolkit.lightning.monitor.recorder import Groups, Update, UpdateRecorder, are_same
 from lr_toolkit.optim.match_groups import match_groups
 
@@ -92,7 +92,7 @@ class OptimizerLog:
 
     def advance(self, epoch: int, every: int) -> list[Interval]:
         """Place the taken update in its epoch; returns the intervals whose series the cadence logs for it."""
-        before, now = self._before, self._place(epoch)
+        before, now = self._before, self.place(epoch)
         due: list[Interval] = [
             interval
             for interval, last_row in self._last_rows.items()
@@ -101,15 +101,12 @@ class OptimizerLog:
         self._next_log_step = -1 if self._looks_at_all else next_log_step(self.step, every)
         return self._mark(due)
 
-    def place_last(self, epoch: int) -> None:
-        """Place the taken update in its epoch; it was the last one, so the cadence does not matter."""
-        self._place(epoch)
-
     def take_left(self) -> list[Interval]:
         """The intervals whose series have no row of the taken update, which turned out to be the last."""
-        return self._mark([interval for interval, last_row in self._last_rows.items() if is_left(self.step, last_row)])
+        return self._mark([interval for interval, last_row in self._last_rows.items() if self.step > last_row])
 
-    def _place(self, epoch: int) -> Position:
+    def place(self, epoch: int) -> Position:
+        """Place the taken update in its epoch, whatever the cadence says."""
         self.epoch = epoch
         self._before = self.position
         return self._before
@@ -150,7 +147,7 @@ class OptimizerLog:
         A plateau that has moved the LR, a group that has joined and another length of the run change the plan.
         """
         update = self.update
-        if update is None or update.scheduler is None or update.bindings == self._forecast:
+        if not intervals or update is None or update.scheduler is None or update.bindings == self._forecast:
             return {}
         self._forecast = None
         planned = update.planned_lrs

@@ -39,7 +39,9 @@ def plan_report(
     """
     table = "\n\n".join(report.text() for report in reports)
     beginning = f"{prefix}{'lr/' if names == 'stable' else 'lr-'}"
-    return PlanReport(_planned_lines(run_info, series), _config(run_info), table, beginning, _logged_steps(run_info))
+    logged = [_logged_updates(run_info, optimizer) for optimizer in range(len(run_info.optimizers))]
+    steps = frozenset(update + run_info.layout.before for updates in logged for update in updates)
+    return PlanReport(_planned_lines(run_info, series, logged), _config(run_info), table, beginning, steps)
 
 
 def with_changes(lines: Iterable[Line], changes: History, names: Iterable[str]) -> tuple[Line, ...]:
@@ -55,11 +57,13 @@ def with_changes(lines: Iterable[Line], changes: History, names: Iterable[str]) 
         updates, lrs = changes.series(name)
         if updates:
             before = [point for point in zip(*planned.get(name, ((), ())), strict=True) if point[0] < updates[0]]
-            planned[name] = [update for update, _ in before] + updates, [lr for _, lr in before] + lrs
+            planned[name] = [*(update for update, _ in before), *updates], [*(lr for _, lr in before), *lrs]
     return tuple(Line(name, points) for name, points in planned.items())
 
 
-def _planned_lines(run_info: RunInfo, series: Iterable[SeriesName]) -> tuple[Line, ...]:
+def _planned_lines(
+    run_info: RunInfo, series: Iterable[SeriesName], logged: Sequence[Sequence[int]]
+) -> tuple[Line, ...]:
     """The planned LRs on the loggers' x axis, thinned to what a chart can show; none if nothing is known."""
     before = run_info.layout.before
     lines = []
@@ -69,18 +73,10 @@ def _planned_lines(run_info: RunInfo, series: Iterable[SeriesName]) -> tuple[Lin
             continue
         last = len(forecast.updates) - 1
         thinned = np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int)
-        picked = np.union1d(
-            thinned, np.flatnonzero(np.isin(forecast.updates, _logged_updates(run_info, name.optimizer)))
-        )
+        picked = np.union1d(thinned, np.flatnonzero(np.isin(forecast.updates, logged[name.optimizer])))
         updates = (forecast.updates[picked] + before).tolist()
         lines.append(Line(name.name, planned=(updates, forecast.lrs[picked, name.group].tolist())))
     return tuple(lines)
-
-
-def _logged_steps(run_info: RunInfo) -> frozenset[int]:
-    """The points on the loggers' x axis at which the LRs of a run are going to be logged."""
-    before, optimizers = run_info.layout.before, range(len(run_info.optimizers))
-    return frozenset(update + before for optimizer in optimizers for update in _logged_updates(run_info, optimizer))
 
 
 def _logged_updates(run_info: RunInfo, optimizer: int) -> list[int]:

@@ -66,8 +66,12 @@ class RunSummary:
             "lr/total_updates": self.updates,
         }
 
-    def report(self, trainer: Trainer, prefix: str, path: str | Path | None) -> None:
-        """Give the numbers to the trackers under names that begin with ``prefix``, and the picture; write it to ``path``, too."""
+    def report(self, trainer: Trainer, prefix: str, figure: Figure | None = None) -> None:
+        """Give the numbers to the trackers under names that begin with ``prefix``, and the picture."""
+        log_summary(trainer, {f"{prefix}{name}": value for name, value in self.numbers().items()}, figure)
+
+    def picture(self, trainer: Trainer, path: str | Path | None) -> Figure | None:
+        """The picture, if a tracker wants it or ``path`` is given, to which it is written; ``None`` also if it fails."""
         figure: Figure | None = None
         try:
             if path is not None or (wants_picture(trainer) and has_matplotlib()):
@@ -81,11 +85,4 @@ class RunSummary:
                 UserWarning,
                 stacklevel=2,
             )
-        self._log(trainer, prefix, figure)
-
-    def report_numbers(self, trainer: Trainer, prefix: str) -> None:
-        """Give the numbers alone to the trackers."""
-        self._log(trainer, prefix, None)
-
-    def _log(self, trainer: Trainer, prefix: str, figure: Figure | None) -> None:
-        log_summary(trainer, {f"{prefix}{name}": value for name, value in self.numbers().items()}, figure)
+        return figure

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Position, is_due, is_left, next_log_step
+from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Position, is_due, next_log_step
 
 # A run of 12 updates in 3 epochs, each one a batch: where each update stands.
 ONE_PER_BATCH = [Position(step, step // 4, step) for step in range(12)]
@@ -60,14 +60,6 @@ def test_a_new_group_is_logged_at_its_first_update() -> None:
 
     assert is_due(now, before, last_row=-1, **rules)
     assert not is_due(now, before, last_row=0, **rules)
-
-
-@pytest.mark.parametrize(
-    ("step", "last_row", "expected"), [(9, 4, True), (9, 9, False), (-1, -1, False), (0, -1, True)]
-)
-def test_the_last_update_is_logged_once(step: int, last_row: int, expected: bool) -> None:
-    """The last update gets a row if it has none; a run without an update gets none."""
-    assert is_left(step, last_row) is expected
 
 
 @pytest.mark.parametrize("every", [0, 1, 3, 50])
