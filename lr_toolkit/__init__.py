@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
     from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
     from lr_toolkit.lightning.run import horizon_of as horizon_of
+    from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
     from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
     from lr_toolkit.optim.branching import Branch as Branch
     from lr_toolkit.optim.branching import branch as branch
@@ -42,6 +43,7 @@ _LAZY = {
         "Finding",
         "LRMonitor",
         "LRWarmup",
+        "ScheduleFree",
         "ScheduleMixin",
         "configure_optimizers",
         "horizon_of",

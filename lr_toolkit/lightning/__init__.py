@@ -7,4 +7,5 @@ from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
 from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
 from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
 from lr_toolkit.lightning.run import horizon_of as horizon_of
+from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
 from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup

@@ -8,7 +8,9 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +26,15 @@ ROOT = Path(__file__).parents[2]
 # digits is a module of the others; compare is tested below, and gpt in test_gpt.py, at a smaller size.
 EXAMPLES = sorted({path.stem for path in (ROOT / "examples").glob("*.py")} - {"digits", "compare", "gpt"})
 EPOCH = re.compile(r"^ *\d+ +([-.\de]+) +([-.\de]+) +", re.MULTILINE)  # the first and the last LR of an epoch
-needs_muon = pytest.mark.needs("torch>=2.9", "torch.optim.Muon")
+NEEDS = {
+    "muon_adamw": pytest.mark.needs("torch>=2.9", "torch.optim.Muon"),
+    "schedule_free": pytest.mark.skipif(find_spec("schedulefree") is None, reason="schedulefree is not installed"),
+}
+
+
+def example(name: str, *arguments: object) -> Any:
+    """A case of an example, skipped if something that it needs is missing."""
+    return pytest.param(name, *arguments, marks=NEEDS.get(name, ()))
 
 
 def one_over_t(update: int) -> float:
@@ -61,9 +71,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     return output_of
 
 
-@pytest.mark.parametrize(
-    "example", [pytest.param(name, marks=needs_muon) if name == "muon_adamw" else name for name in EXAMPLES]
-)
+@pytest.mark.parametrize("example", map(example, EXAMPLES))
 def test_runs_and_names_its_device(example: str, printed: Callable[[str], str]) -> None:
     """Every example ends without an error or a warning, and prints the device on which it ran."""
     assert re.search(r"\bon (cpu|cuda|mps)", printed(example))
@@ -79,7 +87,8 @@ def test_runs_and_names_its_device(example: str, printed: Callable[[str], str]) 
         ("custom", custom(one_over_t), Horizon(250, 25), 0.5),
         ("warmup_cosine", warmup("50 steps") >> cosine(), Horizon(250, 25), 0.01),
         ("plain_pytorch", warmup("5%") >> cosine(end=0.1), Horizon(200, 25), 0.5),
-        pytest.param("muon_adamw", warmup("5%") >> cosine(end=0.05), Horizon(250, 25), 0.02, marks=needs_muon),
+        example("muon_adamw", warmup("5%") >> cosine(end=0.05), Horizon(250, 25), 0.02),
+        example("schedule_free", warmup(24) >> hold(), Horizon(250, 25), 0.01),
     ],
 )
 def test_shows_its_schedule(
