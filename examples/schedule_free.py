@@ -1,8 +1,9 @@
 """Schedule-free: a constant learning rate and an average of the weights in place of a decay.
 
-Choose it for a run whose end is not known: the averaged weights can be used at any time, without a decay before. The optimizer takes its gradients at other weights than those that it averages, so something has to switch
-between the two before each validation, checkpoint and test. The callback ``ScheduleFree`` does. The warmup is the optimizer's
-own; ``LRMonitor`` shows the learning rate that it uses as ``lr_effective``. With a decay on top the run is refused.
+Choose it for a run whose end is not known: the averaged weights can be used at any time, without a decay before. The optimizer
+takes its gradients at other weights than those that it averages, so something has to switch between the two before each
+validation, checkpoint and test. The callback ``ScheduleFree`` does. The warmup is the optimizer's own; ``LRMonitor`` shows the
+learning rate that it uses as ``lr_effective``. With a decay on top the run is refused.
 
     torch: no counterpart; optimizer.train() and optimizer.eval() in about eight hooks of the module
 

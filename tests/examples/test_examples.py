@@ -71,7 +71,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     return output_of
 
 
-@pytest.mark.parametrize("example", map(example, EXAMPLES))
+@pytest.mark.parametrize("example", [example(name) for name in EXAMPLES])
 def test_runs_and_names_its_device(example: str, printed: Callable[[str], str]) -> None:
     """Every example ends without an error or a warning, and prints the device on which it ran."""
     assert re.search(r"\bon (cpu|cuda|mps)", printed(example))
