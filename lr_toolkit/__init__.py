@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.run import horizon_of as horizon_of
     from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
     from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
+    from lr_toolkit.lightning.weight_ema import WeightEMA as WeightEMA
     from lr_toolkit.optim.branching import Branch as Branch
     from lr_toolkit.optim.branching import branch as branch
     from lr_toolkit.optim.combined import CombinedOptimizer as CombinedOptimizer
@@ -45,6 +46,7 @@ _LAZY = {
         "LRWarmup",
         "ScheduleFree",
         "ScheduleMixin",
+        "WeightEMA",
         "configure_optimizers",
         "horizon_of",
         "list_checks",

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from lightning.pytorch.callbacks import Callback
+from torch import nn
 from torch.optim import Optimizer
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.checks.forecast import forecast
 from lr_toolkit.lightning.run_layout import run_layout_of
+from lr_toolkit.lightning.weight_switch import WeightSwitch
 from lr_toolkit.optim.held_objects import held_objects
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
-    from torch.utils.hooks import RemovableHandle
 
 __all__ = ["ScheduleFree"]
 
 
 @final
-class ScheduleFree(Callback):
+class ScheduleFree(WeightSwitch):
     """Calls ``train()`` and ``eval()`` of schedule-free optimizers where Lightning needs the weights of the other kind.
 
     A schedule-free optimizer takes gradients at weights y and averages its iterates into weights x, which are the result of the
@@ -57,15 +56,11 @@ class ScheduleFree(Callback):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._optimizers: list[Any] = []
-        self._handles: list[RemovableHandle] = []
-        self._is_in_batch = False  # between the beginning of a batch and its step
-
-    # --- a training ---
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._forget()
         found = [each for optimizer in trainer.optimizers for each in _schedule_free(optimizer)]
         if not found:
             names = ", ".join(type(optimizer).__name__ for optimizer in trainer.optimizers) or "no optimizer"
@@ -74,77 +69,24 @@ class ScheduleFree(Callback):
                 "schedulefree.AdamWScheduleFree(self.parameters(), lr=2.5e-3), or leave the callback out."
             )
         _refuse_decays(trainer, pl_module)
+        # A hybrid may have no hooks of its own.
+        self.watch(pl_module, [each for each in found if hasattr(each, "_optimizer_step_post_hooks")])
         self._optimizers = found
-        reference = weakref.ref(self)  # a copy of the module must not take this callback with it
-
-        def before_state_dict(*_: Any) -> None:
-            callback = reference()
-            if callback is not None and not callback._is_in_batch:
-                callback._eval()
-
-        module: Any = pl_module  # torch has not typed its hooks
-        self._handles = [module.register_state_dict_pre_hook(before_state_dict)]
-        hookable = [each for each in found if hasattr(each, "_optimizer_step_post_hooks")]  # a hybrid may have none
-        self._handles += [each.register_step_post_hook(self._after_step) for each in hookable]
 
     @override
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        self._train()
-        self._is_in_batch = True
-
-    @override
-    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        self._train()  # a batch may have several steps, and the module's state may have been taken between them
-
-    def _after_step(self, *_: Any) -> None:
-        self._is_in_batch = False
-
-    @override
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self._is_in_batch = False  # even if no step was taken
-
-    @override
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._eval()
-
-    @override
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        self._eval()
-
-    @override
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._forget()
-
-    # --- evaluations ---
-
-    @override
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._eval()
-
-    @override
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._eval()
-
-    @override
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._eval()
-
-    # --- switching: both do nothing if it is done ---
-
-    def _train(self) -> None:
+    def to_training(self, module: nn.Module) -> None:
         for optimizer in self._optimizers:
             optimizer.train()
 
-    def _eval(self) -> None:
+    @override
+    def to_evaluation(self, module: nn.Module) -> None:
         for optimizer in self._optimizers:
             optimizer.eval()
 
-    def _forget(self) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._optimizers, self._handles, self._is_in_batch = [], [], False
+    @override
+    def forget(self) -> None:
+        super().forget()
+        self._optimizers = []
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(ScheduleFree())  # a running fit stays with this callback
