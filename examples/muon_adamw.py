@@ -21,8 +21,13 @@ from lr_toolkit import CombinedOptimizer, ScheduleMixin, absolute, cosine, hold,
 class MuonClassifier(ScheduleMixin, DigitsClassifier):
     """The hidden layers' matrices with Muon, everything else with AdamW."""
 
-    schedule = {"muon": warmup("5%") >> hold() >> linear(over="40%"), "adamw": warmup("5%") >> cosine(end=0.05)}
-    momentum = {"muon": absolute(linear(start=0.85, end=0.95, over="20%") >> hold())}
+    def __init__(self) -> None:
+        super().__init__()
+        self.schedule = {
+            "muon": warmup("5%") >> hold() >> linear(over="40%"),
+            "adamw": warmup("5%") >> cosine(end=0.05),
+        }
+        self.momentum = {"muon": absolute(linear(start=0.85, end=0.95, over="20%") >> hold())}
 
     def build_optimizer(self) -> torch.optim.Optimizer:
         """Two optimizers as one."""

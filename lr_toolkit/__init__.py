@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.run import horizon_of as horizon_of
     from lr_toolkit.lightning.scheduled_number import ScheduledNumber as ScheduledNumber
     from lr_toolkit.lightning.scheduled_number import scheduled as scheduled
+    from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
     from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
+    from lr_toolkit.lightning.weight_ema import WeightEMA as WeightEMA
     from lr_toolkit.optim.branching import Branch as Branch
     from lr_toolkit.optim.branching import branch as branch
     from lr_toolkit.optim.combined import CombinedOptimizer as CombinedOptimizer
@@ -66,8 +68,10 @@ _LAZY = {
         "Finding",
         "LRMonitor",
         "LRWarmup",
+        "ScheduleFree",
         "ScheduleMixin",
         "ScheduledNumber",
+        "WeightEMA",
         "configure_optimizers",
         "horizon_of",
         "list_checks",

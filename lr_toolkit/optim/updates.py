@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, final
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -42,13 +43,16 @@ def hookable_optimizers(optimizer: Optimizer) -> list[Optimizer]:
         ScheduleError: if no hook would see an update.
     """
     known = {id(group["params"]) for group in optimizer.param_groups}  # the lists stay when a state is loaded
-    inner = [
+    candidates = [
         held
         for held in held_objects(optimizer, Optimizer)
         if known.issuperset(id(group["params"]) for group in held.param_groups)
     ]
-    for held in inner:
+    for held in candidates:
         _take_groups(optimizer, held)
+    groups = set(map(id, optimizer.param_groups))
+    inner = [held for held in candidates if groups.issuperset(map(id, held.param_groups))]
+    for held in inner:
         _take_groups_after_loads(optimizer, held)
     found = [candidate for candidate in (optimizer, *inner) if _has_hooks(candidate)]
     if not found:
@@ -65,7 +69,8 @@ def _take_groups(optimizer: Optimizer, held: Optimizer) -> None:
     taken = {id(group["params"]): group for group in held.param_groups}
     groups = [taken.get(id(group["params"]), group) for group in optimizer.param_groups]
     if any(new is not old for new, old in zip(groups, optimizer.param_groups, strict=True)):
-        optimizer.param_groups = groups
+        with suppress(AttributeError):  # a property without a setter
+            optimizer.param_groups = groups
 
 
 def _take_groups_after_loads(optimizer: Optimizer, held: Optimizer) -> None:

@@ -35,6 +35,13 @@ class ResolvedPhase:
         """How many updates it has."""
         return self.end - self.start
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is meant to move the level and does not, such as a ``step`` whose interval is longer than its phase."""
+        if not (self.shape.moves and self.length and self.curve.is_monotone and not self.curve.edges):
+            return False
+        return bool(self.curve(0) == self.curve.end)
+
 
 def check_horizon(shapes: Sequence[Shape], horizon: object) -> None:
     """Refuse anything but a horizon of a possible length."""

@@ -9,7 +9,9 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +40,15 @@ ROOT = Path(__file__).parents[2]
 # digits is a module of the others; compare is tested below, and gpt in test_gpt.py, at a smaller size.
 EXAMPLES = sorted({path.stem for path in (ROOT / "examples").glob("*.py")} - {"digits", "compare", "gpt"})
 EPOCH = re.compile(r"^ *\d+ +([-.\de]+) +([-.\de]+) +", re.MULTILINE)  # the first and the last LR of an epoch
-needs_muon = pytest.mark.needs("torch>=2.9", "torch.optim.Muon")
+NEEDS = {
+    "muon_adamw": pytest.mark.needs("torch>=2.9", "torch.optim.Muon"),
+    "schedule_free": pytest.mark.skipif(find_spec("schedulefree") is None, reason="schedulefree is not installed"),
+}
+
+
+def example(name: str, *arguments: object) -> Any:
+    """A case of an example, skipped if something that it needs is missing."""
+    return pytest.param(name, *arguments, marks=NEEDS.get(name, ()))
 
 
 def one_over_t(update: int) -> float:
@@ -80,9 +90,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     return output_of
 
 
-@pytest.mark.parametrize(
-    "example", [pytest.param(name, marks=needs_muon) if name == "muon_adamw" else name for name in EXAMPLES]
-)
+@pytest.mark.parametrize("example", [example(name) for name in EXAMPLES])
 def test_runs_and_names_its_device(example: str, printed: Callable[[str], str]) -> None:
     """Every example ends without an error or a warning, and prints the device on which it ran."""
     assert re.search(r"\bon (cpu|cuda|mps)", printed(example))
@@ -102,9 +110,8 @@ def test_runs_and_names_its_device(example: str, printed: Callable[[str], str]) 
         ("one_cycle", one_cycle("30%"), Horizon(250, 25), 0.5),
         ("restarts", cosine_restarts(times=3, gamma=0.7), Horizon(225, 25), 0.5),
         ("weight_decay", warmup("10%") >> cosine(), Horizon(250, 25), 0.01),
-        pytest.param(
-            "muon_adamw", warmup("5%") >> hold() >> linear(over="40%"), Horizon(250, 25), 0.02, marks=needs_muon
-        ),
+        example("muon_adamw", warmup("5%") >> hold() >> linear(over="40%"), Horizon(250, 25), 0.02),
+        example("schedule_free", warmup(24) >> hold(), Horizon(250, 25), 0.01),
     ],
 )
 def test_shows_its_schedule(
@@ -155,10 +162,9 @@ def test_each_group_follows_its_schedule(printed: Callable[[str], str]) -> None:
             "weight_decay",
             ["Weight decay of decay: 0.04 at first, 0.4 at last", "Weight decay of no_decay: 0 at first, 0 at last"],
         ),
-        pytest.param(
+        example(
             "muon_adamw",
             ["Muon's momentum: 0.85 at first, 0.95 at last", "AdamW's learning rate: 0.000214 at first, 0.003 at most"],
-            marks=needs_muon,
         ),
     ],
 )

@@ -10,7 +10,7 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 
-from lr_toolkit import Horizon, Schedule
+from lr_toolkit import Horizon, Schedule, WeightEMA
 from tests.helpers import two_ranks
 from tests.helpers.combined_nets import (
     BATCH,
@@ -27,11 +27,12 @@ from tests.helpers.runs import trainer
 BATCHES, EPOCHS = 6, 2
 
 
-def by_hand(rank: int) -> list[list[float]]:
-    """The weights after a plain loop that steps both optimizers, on this rank's samples."""
+def by_hand(rank: int) -> tuple[list[list[float]], list[list[float]]]:
+    """The weights after a plain loop that steps both optimizers, on this rank's samples, and their average over 40 %."""
     net = network()
     parallel, optimizers = DistributedDataParallel(net), list(optimizers_of(net).values())
     bases = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+    average = [parameter.detach().clone() for parameter in net.parameters()]
     timeline = Schedule.parse(PLAN).resolve(Horizon(BATCHES * EPOCHS))
     for update in range(BATCHES * EPOCHS):
         batch = samples(2 * BATCHES).split(2 * BATCH)[update % BATCHES][rank::2]
@@ -41,7 +42,11 @@ def by_hand(rank: int) -> list[list[float]]:
         for optimizer, base in zip(optimizers, bases, strict=True):
             optimizer.param_groups[0]["lr"] = base * timeline(update)
             optimizer.step()
-    return weights(net)
+        step = 1 / max(1, 0.4 * (update + 1))
+        average = [
+            mean + (weight.detach() - mean) * step for mean, weight in zip(average, net.parameters(), strict=True)
+        ]
+    return weights(net), [mean.flatten().tolist() for mean in average]
 
 
 def work() -> None:
@@ -50,7 +55,10 @@ def work() -> None:
     rank = dist.get_rank()
     run = trainer(max_epochs=EPOCHS, use_distributed_sampler=False, **two_ranks.OPTIONS)
     run.fit(net, DataLoader(TensorDataset(samples(2 * BATCHES)[rank::2]), batch_size=BATCH))
-    report = {"used": net.used, "weights": weights(net), "by hand": by_hand(rank)}
+    averaged = CombinedNet()
+    run = trainer(max_epochs=EPOCHS, use_distributed_sampler=False, callbacks=[WeightEMA("40%")], **two_ranks.OPTIONS)
+    run.fit(averaged, DataLoader(TensorDataset(samples(2 * BATCHES)[rank::2]), batch_size=BATCH))
+    report = {"used": net.used, "weights": weights(net), "by hand": by_hand(rank), "averaged": weights(averaged)}
     Path(sys.argv[1], f"{rank}.json").write_text(json.dumps(report))
 
 

@@ -187,12 +187,14 @@ def test_layers_that_join_late_are_resumed(at: int, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_two_ranks_train_as_two_optimizers_that_are_stepped_by_hand(tmp_path: Path) -> None:
-    """With DDP over gloo: bit for bit, and with the same LRs and weights on both ranks."""
+    """With DDP over gloo: bit for bit, with the same LRs and weights on both ranks, and the average of them under WeightEMA."""
     run_script("tests.helpers.combined_ranks", tmp_path)
     ranks = [json.loads((tmp_path / f"{rank}.json").read_text("utf-8")) for rank in (0, 1)]
 
+    trained, average = ranks[0]["by hand"]
     assert ranks[0] == ranks[1]
-    assert ranks[0]["weights"] == ranks[0]["by hand"] != weights(network())
+    assert ranks[0]["weights"] == trained != weights(network())
+    assert ranks[0]["averaged"] == [pytest.approx(expected, rel=1e-5, abs=1e-7) for expected in average]
     assert ranks[0]["used"] == [pytest.approx([0.05 * factor, 0.01 * factor]) for factor in factors(PLAN, 12)]
 
 

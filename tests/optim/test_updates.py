@@ -138,3 +138,44 @@ def test_an_optimizer_whose_updates_cannot_be_seen_is_refused() -> None:
         ScheduledLR(optimizer, "warmup(2) >> linear()", Horizon(4))
 
     assert optimizer.param_groups[0] == before
+
+
+class Copying(Wrapper):
+    """Shows copies of the groups of the optimizer that it steps: what is written to them has no effect."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self._optimizer_step_pre_hooks = self._optimizer_step_post_hooks = {}  # type: ignore[assignment]  # OrderedDicts in torch
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]  # an attribute in torch
+        """New dicts at each look."""
+        return [dict(group) for group in self.optimizer.param_groups]
+
+
+def test_an_optimizer_that_shows_copies_of_its_groups_is_refused() -> None:
+    """A schedule that is written to the copies would never act."""
+    with pytest.raises(ScheduleError, match="with the same dicts in param_groups"):
+        ScheduledLR(Copying(sgd([1.0])), "linear()", Horizon(4))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("held", ["attributes", "list", "dict"])
+def test_a_hybrid_takes_the_groups_that_its_optimizers_have_loaded(held: str, when: str) -> None:
+    """A load before the scheduler is made, and one after it: the LR that is written is the one that moves the weights."""
+    first, second = sgd([1.0]), sgd([1.0])
+    hybrid = Hybrid([first, second], held)
+    scheduler = ScheduledLR(hybrid, "linear()", Horizon(4)) if when == "after" else None
+    for optimizer in (first, second):
+        optimizer.load_state_dict(optimizer.state_dict())
+    scheduler = scheduler or ScheduledLR(hybrid, "linear()", Horizon(4))
+    used = []
+    for _ in range(4):
+        weight = second.param_groups[0]["params"][0]
+        before = weight.item()
+        hybrid.step()
+        used.append(before - weight.item())
+        scheduler.step()
+
+    assert used == pytest.approx([1.0, 0.75, 0.5, 0.25])
+    assert hybrid.param_groups[1] is second.param_groups[0]
