@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
     from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
     from lr_toolkit.lightning.run import horizon_of as horizon_of
+    from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
     from lr_toolkit.lightning.scheduled_number import ScheduledNumber as ScheduledNumber
     from lr_toolkit.lightning.scheduled_number import scheduled as scheduled
-    from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
     from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
     from lr_toolkit.lightning.weight_ema import WeightEMA as WeightEMA
     from lr_toolkit.optim.branching import Branch as Branch
