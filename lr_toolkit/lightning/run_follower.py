@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from lr_toolkit.errors import warn
 from lr_toolkit.lightning._compat import callbacks_of, is_a, is_loader_exhausted, is_trial, steps_schedulers_itself
+from lr_toolkit.lightning.finetuning import follow_backbone
 from lr_toolkit.lightning.run_length import TrainerRunLength
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ class _RunFollower(Callback):
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         loop = trainer.fit_loop
+        if not _batches_done(trainer):
+            for scheduler, _ in self._followed(trainer):
+                follow_backbone(trainer, scheduler)
         facts = (trainer.accumulate_grad_batches, loop.max_epochs, loop.max_steps, loop.max_batches)
         if facts != self._facts or not pl_module.automatic_optimization:
             if not pl_module.automatic_optimization:
