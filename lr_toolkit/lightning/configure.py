@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import torch
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.lightning._compat import has_whole_gradients, trial_cause
 from lr_toolkit.lightning.dataloader import set_up_dataloader
-from lr_toolkit.lightning.plateau_reader import attach_plateau, gathered
+from lr_toolkit.lightning.plateau_reader import attach_plateau
+from lr_toolkit.lightning.ranks import uneven_batches
 from lr_toolkit.lightning.run import facts_at_fit_start, horizon_of, is_endless, takes_no_update
 from lr_toolkit.lightning.run_follower import follow_run
 from lr_toolkit.lightning.run_length import TrainerRunLength
@@ -237,20 +237,10 @@ def _length(
 
 def _agreed(trainer: Trainer, length: Horizon) -> tuple[Horizon, int | None]:
     """The horizon of the first rank, with its batches of an epoch, if those of the ranks differ; every rank has to call this."""
-    if trainer.world_size == 1:
-        return length, None
-    batches = [number for number, _ in gathered(trainer, torch.tensor(float(trainer.fit_loop.max_batches)))]
-    if len(set(batches)) == 1:
+    batches = uneven_batches(trainer, {length.unit})
+    if not batches:
         return length, None
     agreed: Horizon = trainer.strategy.broadcast(length)
-    if trainer.is_global_zero:
-        numbers = ", ".join(f"{number:g}" for number in batches)
-        warn(
-            "LR231",
-            f"An epoch has another number of batches on each rank ({numbers}). All ranks follow the schedule of the first, on "
-            f"{agreed!r}, so that their learning rates are equal. Give all ranks the same number: "
-            f"Trainer(limit_train_batches={min(batches):g}).",
-        )
     return agreed, None if math.isinf(batches[0]) else int(batches[0])
 
 

@@ -12,6 +12,7 @@ from typing_extensions import override
 from lr_toolkit.errors import warn
 from lr_toolkit.lightning._compat import callbacks_of, is_a, is_loader_exhausted, is_trial, steps_schedulers_itself
 from lr_toolkit.lightning.finetuning import follow_backbone
+from lr_toolkit.lightning.ranks import uneven_batches
 from lr_toolkit.lightning.run_length import TrainerRunLength
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:
 class _RunFollower(Callback):
     """Recalculates the schedules at the beginning of a batch, if a fact that decides the length of the run has changed.
 
-    By then all other callbacks and the module have run their hooks for the beginning of the epoch. The ranks need not
-    communicate: the facts are the same on all of them.
+    By then all other callbacks and the module have run their hooks for the beginning of the epoch. The ranks communicate only after
+    a dataloader was reloaded, until their epochs differ: all other facts are the same on all of them.
     """
 
     def __init__(self) -> None:
@@ -79,6 +80,8 @@ class _RunFollower(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._is_whole_epoch = True
         self._facts = None
+        if trainer.reload_dataloaders_every_n_epochs:  # type: ignore[attr-defined]  # its data connector sets it
+            self._agree(trainer)
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -128,6 +131,15 @@ class _RunFollower(Callback):
             if id(scheduler) in configured:
                 length = scheduler.run_length
                 yield scheduler, length if isinstance(length, TrainerRunLength) else None
+
+    def _agree(self, trainer: Trainer) -> None:
+        """Follow the first rank from now on if the epochs of the ranks differ. They are at the same update for the last time."""
+        followed = [(scheduler, length) for scheduler, length in self._followed(trainer) if length is not None]
+        if not followed or any(length.has_agreed for _, length in followed):
+            return
+        batches = uneven_batches(trainer, {scheduler.horizon.unit for scheduler, _ in followed})
+        for _, length in followed if batches else ():
+            length.agree(batches[0])
 
     def _measure(self, trainer: Trainer) -> None:
         """Measure the updates per batch under manual optimization, at an epoch's start and after 1, 2, 4, 8 ... batches."""

@@ -697,16 +697,41 @@ def test_a_reloaded_loader_gets_no_opposite_advice(text: str | None) -> None:
     assert module.used[-1] < 0.05
 
 
-def test_ranks_whose_epochs_differ_follow_one_schedule(tmp_path: Path) -> None:
-    """All ranks use the LRs of the first, which says so; the advice that it gives is quiet."""
-    run_script("tests.helpers.uneven_ranks", tmp_path)
-    reports = {path.stem: json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.json")}
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What each rank of the runs reports whose epochs have other lengths on each rank."""
+    folder = tmp_path_factory.mktemp("ranks")
+    run_script("tests.helpers.uneven_ranks", folder)
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
 
-    assert reports["uneven-0"]["lrs"] == reports["uneven-1"]["lrs"]
-    assert reports["even-0"]["lrs"] == reports["even-1"]["lrs"] != reports["uneven-0"]["lrs"]
-    (finding,) = reports["uneven-0"]["findings"]
-    assert re.match(r"LR231: .*\(8, 6\).*Trainer\(limit_train_batches=6\)", finding)
-    assert all(not reports[name]["findings"] for name in ("uneven-1", "even-0", "even-1"))
+
+@pytest.mark.parametrize(("name", "numbers"), [("uneven", [8, 6]), ("later", [4, 6])])
+def test_ranks_whose_epochs_differ_follow_one_schedule(
+    name: str, numbers: list[int], uneven: dict[str, dict[str, Any]]
+) -> None:
+    """All ranks use the LRs of the first, which says so, from the beginning or after the dataloaders were reloaded."""
+    assert uneven[f"{name}-0"]["lrs"] == uneven[f"{name}-1"]["lrs"] != []
+
+    (finding,) = uneven[f"{name}-0"]["findings"]
+    assert re.match(rf"LR231: .*\({numbers[0]}, {numbers[1]}\).*Trainer\(limit_train_batches={min(numbers)}\)", finding)
+    assert not uneven[f"{name}-1"]["findings"]
+
+
+def test_the_advice_to_ranks_whose_epochs_differ_is_quiet(uneven: dict[str, dict[str, Any]]) -> None:
+    """With the same number of batches on all ranks nothing is reported, and the LRs are equal."""
+    for name in ("even", "later-even"):
+        assert uneven[f"{name}-0"]["lrs"] == uneven[f"{name}-1"]["lrs"] != []
+        assert not uneven[f"{name}-0"]["findings"] + uneven[f"{name}-1"]["findings"]
+
+
+@pytest.mark.parametrize(("name", "updates"), [("refused", 0), ("later-refused", 16)])
+def test_epochs_that_differ_between_ranks_cannot_be_counted(
+    name: str, updates: int, uneven: dict[str, dict[str, Any]]
+) -> None:
+    """A schedule per epoch would move after another update on each rank: it is refused on both, at the same update."""
+    for rank in (0, 1):
+        assert re.search(r"interval='step'.*limit_train_batches=", uneven[f"{name}-{rank}"]["error"])
+        assert len(uneven[f"{name}-{rank}"]["lrs"]) == updates
 
 
 class Streams(Module):
