@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
 __all__ = [
+    "ENDLESS",
     "facts_at_fit_start",
     "horizon_from_here",
     "horizon_of",
@@ -24,6 +25,10 @@ __all__ = [
     "read_run_facts",
     "takes_no_update",
 ]
+
+
+ENDLESS = 10**9
+"""The steps of the horizon of a run without an end: more than any run takes."""
 
 
 def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") -> Horizon:
