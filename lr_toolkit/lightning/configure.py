@@ -6,15 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import torch
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.lightning._compat import has_whole_gradients, trial_cause
 from lr_toolkit.lightning.dataloader import set_up_dataloader
-from lr_toolkit.lightning.plateau_reader import attach_plateau, gathered
-from lr_toolkit.lightning.run import facts_at_fit_start, horizon_of, is_endless, takes_no_update
+from lr_toolkit.lightning.plateau_reader import attach_plateau
+from lr_toolkit.lightning.ranks import uneven_batches
+from lr_toolkit.lightning.run import ENDLESS, facts_at_fit_start, horizon_of, is_endless, takes_no_update
 from lr_toolkit.lightning.run_follower import follow_run
 from lr_toolkit.lightning.run_length import TrainerRunLength
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
@@ -34,8 +34,7 @@ _UNSET_EPOCHS = 1000
 
 TooLong: TypeAlias = Literal["error", "cut"]
 
-_ENDLESS = 10**9  # the horizon of a run without an end: more updates than any run takes
-_MOST_EDGES = 1000  # per million updates: a schedule may be asked for all of its edges
+_MOST_EDGES = 1000  # that a million more updates may bring: a schedule may be asked for all of its edges
 
 
 _ANSWERS = {
@@ -68,6 +67,13 @@ def scheduler_config(
     The Trainer tells the length of the run, and the schedule is recalculated if that changes on the way. ``frequency`` stays 1:
     Lightning counts it in batches within an epoch, and durations are clearer. Under manual optimization the scheduler moves by
     itself, with each update of its optimizer or each epoch, and a ``step()`` changes nothing.
+
+    A run without an end (``max_epochs=-1``, or only ``max_time``) needs a schedule that does not depend on the end, such as
+    ``warmup("500 steps") >> hold()``. A shape of your own that declares more than 1000 edges in a million updates
+    is refused there; pass ``horizon``.
+
+    The state in a checkpoint lists the updates of each epoch up to the last change of their number. So it grows with the epochs of a
+    run whose dataloader is exchanged for one of another length in each of them; at most a million such epochs can be loaded.
 
     Args:
         optimizer: the optimizer whose parameter groups follow the schedule, each from its own base LR.
@@ -262,20 +268,10 @@ def _length(
 
 def _agreed(trainer: Trainer, length: Horizon) -> tuple[Horizon, int | None]:
     """The horizon of the first rank, with its batches of an epoch, if those of the ranks differ; every rank has to call this."""
-    if trainer.world_size == 1:
-        return length, None
-    batches = [number for number, _ in gathered(trainer, torch.tensor(float(trainer.fit_loop.max_batches)))]
-    if len(set(batches)) == 1:
+    batches = uneven_batches(trainer, {length.unit})
+    if not batches:
         return length, None
     agreed: Horizon = trainer.strategy.broadcast(length)
-    if trainer.is_global_zero:
-        numbers = ", ".join(f"{number:g}" for number in batches)
-        warn(
-            "LR231",
-            f"An epoch has another number of batches on each rank ({numbers}). All ranks follow the schedule of the first, on "
-            f"{agreed!r}, so that their learning rates are equal. Give all ranks the same number: "
-            f"Trainer(limit_train_batches={min(batches):g}).",
-        )
     return agreed, None if math.isinf(batches[0]) else int(batches[0])
 
 
@@ -291,9 +287,9 @@ def _endless(schedules: Sequence[Schedule], trainer: Trainer, interval: Literal[
             short, long = (schedule.resolve(Horizon(steps, per_epoch, interval)) for steps in (10**6, 2 * 10**6))
         except ScheduleError:
             return None
-        if len(short.edges) > _MOST_EDGES or not same_history(short, long, short.steps):
+        if len(long.edges) - len(short.edges) > _MOST_EDGES or not same_history(short, long, short.steps):
             return None
-    return Horizon(_ENDLESS, per_epoch, interval)
+    return Horizon(ENDLESS, per_epoch, interval)
 
 
 def _refuse_updates(schedules: Sequence[Schedule], plateau: MetricRule | None, rewarm: DurationLike | None) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
 __all__ = [
+    "ENDLESS",
     "facts_at_fit_start",
     "horizon_from_here",
     "horizon_of",
@@ -25,6 +26,10 @@ __all__ = [
     "takes_no_update",
     "updates_taken",
 ]
+
+
+ENDLESS = 10**9
+"""The steps of the horizon of a run without an end: more than any run takes."""
 
 
 def horizon_of(trainer: Trainer, interval: Literal["step", "epoch"] = "step") -> Horizon:

@@ -11,7 +11,9 @@ from typing_extensions import override
 
 from lr_toolkit.errors import warn
 from lr_toolkit.lightning._compat import callbacks_of, is_a, is_loader_exhausted, is_trial, steps_schedulers_itself
+from lr_toolkit.lightning.finetuning import follow_backbone
 from lr_toolkit.lightning.optimizer_place import index_in, place_among
+from lr_toolkit.lightning.ranks import uneven_batches
 from lr_toolkit.lightning.run_length import TrainerRunLength
 
 if TYPE_CHECKING:
@@ -45,8 +47,8 @@ def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:
 class _RunFollower(Callback):
     """Recalculates the schedules at the beginning of a batch, if a fact that decides the length of the run has changed.
 
-    By then all other callbacks and the module have run their hooks for the beginning of the epoch. The ranks need not
-    communicate: the facts are the same on all of them.
+    By then all other callbacks and the module have run their hooks for the beginning of the epoch. The ranks communicate only after
+    a dataloader was reloaded, until their epochs differ: all other facts are the same on all of them.
     """
 
     def __init__(self) -> None:
@@ -79,11 +81,13 @@ class _RunFollower(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._is_whole_epoch = True
         self._facts = None
-        self._write_new_groups()
+        if trainer.reload_dataloaders_every_n_epochs:  # type: ignore[attr-defined]  # its data connector sets it
+            self._agree(trainer)
+        self._take_in_groups(trainer)
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        self._write_new_groups()
+        self._take_in_groups(trainer)
         loop = trainer.fit_loop
         facts = (trainer.accumulate_grad_batches, loop.max_epochs, loop.max_steps, loop.max_batches)
         if facts != self._facts or not pl_module.automatic_optimization:
@@ -120,9 +124,11 @@ class _RunFollower(Callback):
 
     # --- what it does ---
 
-    def _write_new_groups(self) -> None:
+    def _take_in_groups(self, trainer: Trainer) -> None:
         """Let a reader see the LR that a late group is going to use, and not the base LR with which it came."""
-        for scheduler in self._schedulers:
+        for scheduler, _ in self._followed(trainer):
+            if not _batches_done(trainer):
+                follow_backbone(trainer, scheduler)
             scheduler.write_new_groups()
 
     def _followed(self, trainer: Trainer) -> Iterator[tuple[ScheduledLR, TrainerRunLength | None]]:
@@ -132,6 +138,15 @@ class _RunFollower(Callback):
             if id(scheduler) in configured:
                 length = scheduler.run_length
                 yield scheduler, length if isinstance(length, TrainerRunLength) else None
+
+    def _agree(self, trainer: Trainer) -> None:
+        """Follow the first rank from now on if the epochs of the ranks differ. They are at the same update for the last time."""
+        followed = [(scheduler, length) for scheduler, length in self._followed(trainer) if length is not None]
+        if not followed or any(length.has_agreed for _, length in followed):
+            return
+        batches = uneven_batches(trainer, {scheduler.horizon.unit for scheduler, _ in followed})
+        for _, length in followed if batches else ():
+            length.agree(batches[0])
 
     def _measure(self, trainer: Trainer) -> None:
         """Measure the updates per batch under manual optimization, at an epoch's start and after 1, 2, 4, 8 ... batches."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning._compat import batches_that_stepped
-from lr_toolkit.lightning.run import horizon_from_here, horizon_of, read_run_facts, updates_taken
+from lr_toolkit.lightning.run import ENDLESS, horizon_from_here, horizon_of, read_run_facts, updates_taken
 from lr_toolkit.optim import ScheduledLR
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _given_horizon(trainer: Trainer) -> Horizon | None:
     horizons = [
         config.scheduler.horizon for config in trainer.lr_scheduler_configs if isinstance(config.scheduler, ScheduledLR)
     ]
-    return next((horizon for horizon in horizons if horizon.unit == "step"), None)
+    return next((horizon for horizon in horizons if horizon.unit == "step" and horizon.steps < ENDLESS), None)
 
 
 def _accumulations(trainer: Trainer) -> tuple[int, ...]:

@@ -45,7 +45,9 @@ class TrainerRunLength:
             set_up_dataloader(trainer)
         facts = facts_at_fit_start(trainer)
         facts = facts if batches is None else replace(facts, batches=batches)
-        self._promised, self._agreed, self._measured = trainer.fit_loop.max_batches, batches, batches
+        self._promised = trainer.fit_loop.max_batches
+        self._agreed: float | None = batches
+        self._measured: float | None = batches
         self._pace: Pace | None = None
         self._pace_from = self._counts(0)
         self._record = _record(facts, horizon, facts.epoch)
@@ -107,6 +109,16 @@ class TrainerRunLength:
 
     # --- while the run goes on ---
 
+    @property
+    def has_agreed(self) -> bool:
+        """Whether the batches of an epoch are those on which the ranks have agreed."""
+        return self._agreed is not None
+
+    def agree(self, batches: float) -> None:
+        """Take an epoch to have this number of batches from now on, whatever the dataloader of this rank has."""
+        self._promised = self._trainer.fit_loop.max_batches
+        self._agreed = self._measured = batches
+
     def measure_epoch(self) -> None:
         """Note how many batches the epoch had that ends here. Call it once for each whole epoch that its loader has ended."""
         progress: Any = self._trainer.fit_loop.epoch_loop.batch_progress.current
@@ -137,7 +149,7 @@ class TrainerRunLength:
         """The batches that an epoch had, and those that its loader promised, if these are more."""
         if self._agreed is not None or self._measured is None or math.isinf(self._promised):
             return None
-        return (self._measured, int(self._promised)) if self._measured < self._promised else None
+        return (int(self._measured), int(self._promised)) if self._measured < self._promised else None
 
     def horizon_now(self, known: Horizon, taken: int) -> Horizon:
         """The horizon of the run as it is at the beginning of a batch; ``known`` if no fact has changed."""

@@ -380,6 +380,15 @@ program("BackboneFinetuning with torch's scheduler")(
 )
 
 
+program("BackboneFinetuning with a schedule")(
+    returns(
+        lambda net, optimizer: scheduler_config(optimizer, warmup(2) >> cosine(), net.trainer),
+        BackboneFinetuning(1),
+        net=Tuned,
+    )
+)
+
+
 class Unfreezes(BaseFinetuning):
     """What a finding recommends in the place of BackboneFinetuning."""
 

@@ -21,7 +21,8 @@ from lightning.pytorch.callbacks import BatchSizeFinder, ModelCheckpoint
 from torch.optim import SGD
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from lr_toolkit import Horizon, LRMonitor, ScheduleError, ScheduleWarning, configure_optimizers
+from lr_toolkit import Duration, Horizon, LRMonitor, Schedule, ScheduleError, ScheduleWarning, configure_optimizers
+from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
 from tests.helpers import runs
 from tests.helpers.script import run_script
 
@@ -654,18 +655,98 @@ def test_epochs_of_another_length_under_max_steps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["warmup(5) >> hold()", "warmup('1 epoch') >> cosine(over=10, end=0.1)", "multistep(at=[3, 6])"]
+    "text",
+    [
+        "warmup(5) >> hold()",
+        "warmup('1 epoch') >> cosine(over=10, end=0.1)",
+        "multistep(at=[3, 6])",
+        "step(4, gamma=0.5)",
+        "exponential(gamma=0.9)",
+    ],
 )
 def test_a_schedule_that_needs_no_end(text: str) -> None:
     """A run without an end is no mistake if nothing in the schedule depends on its end."""
     endless, limited = Module(text), Module(text)
-    monitor = LRMonitor()
+    monitor = LRMonitor(strict=True)
+    began = time.process_time()
     runs.trainer(max_epochs=-1, callbacks=[monitor, Stop(20)]).fit(endless, loader())
+    seconds = time.process_time() - began
     runs.trainer(max_epochs=10, callbacks=[Stop(20)]).fit(limited, loader())
 
     assert endless.used == limited.used
     assert len(endless.used) == 20
     assert monitor.findings == ()
+    assert seconds < 2.0  # its epochs are not listed
+
+
+def test_a_list_of_many_milestones_needs_no_end() -> None:
+    """However many there are: their number does not grow with the run."""
+    module = Module(f"multistep(at={list(range(3, 6003, 3))}, gamma=0.999)")
+    runs.trainer(max_epochs=-1, callbacks=[Stop(8)]).fit(module, loader())
+
+    assert module.used == pytest.approx([0.999 ** (k // 3) for k in range(8)])
+
+
+@dataclass(frozen=True)
+class Saw(Shape):
+    """Falls and jumps back, again and again; it needs no end."""
+
+    period: int
+    over: Duration | None = None
+
+    def bind(self, context: PhaseContext) -> Curve:
+        """The curve."""
+        return SawCurve(self.period, context.length)
+
+
+@dataclass(frozen=True)
+class SawCurve(Curve):
+    """It declares each jump."""
+
+    period: int
+    length: int
+
+    def __call__(self, i: Any) -> Any:
+        """A fall from 1 in each period."""
+        return 1.0 - i % self.period / self.period
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """The jumps."""
+        return tuple(range(self.period, self.length, self.period))
+
+    @property
+    def end(self) -> float:
+        """After the last period."""
+        return 1.0
+
+
+def test_a_shape_with_many_edges_needs_an_end() -> None:
+    """A shape of the user's that declares 1000 edges in a million updates runs without an end; with more it needs ``horizon=``."""
+    few, many = Schedule((Saw(1000),)), Schedule((Saw(999),))
+    module = Module(few)  # type: ignore[arg-type]  # in place of a text
+    runs.trainer(max_epochs=-1, callbacks=[Stop(3)]).fit(module, loader())
+    with pytest.raises(ScheduleError, match="it trains without end"):
+        runs.trainer(max_epochs=-1).fit(Module(many), loader())  # type: ignore[arg-type]  # as above
+    given = Module(many, horizon=Horizon(10**5))  # type: ignore[arg-type]  # as above
+    runs.trainer(max_epochs=-1, callbacks=[Stop(3)]).fit(given, loader())
+
+    assert module.used == pytest.approx([1 - k / 1000 for k in range(3)])
+    assert given.used == pytest.approx([1 - k / 999 for k in range(3)])
+
+
+def test_epochs_of_different_lengths_are_listed_in_the_state(tmp_path: Path) -> None:
+    """A run whose rate changes at each epoch saves one number for each epoch; one that changes once saves a few."""
+
+    def lengths(module: Module) -> Any:
+        saver = ModelCheckpoint(tmp_path / type(module).__name__, save_on_train_epoch_end=True)
+        options = {"max_epochs": 4, "reload_dataloaders_every_n_epochs": 1, "enable_checkpointing": True}
+        runs.trainer(**options, callbacks=[saver]).fit(module)
+        state = torch.load(saver.best_model_path, weights_only=True)["lr_schedulers"][0]
+        return state["run"]["now"]["steps_per_epoch"]
+
+    assert lengths(Growing()) == [5, 10, 20]  # the last number holds for all epochs that follow
+    assert lengths(Reloaded()) == [8, 4]
 
 
 @pytest.mark.parametrize("limits", [{"max_epochs": 10**6}, {"max_epochs": -1, "max_steps": 10**7}])
@@ -697,16 +778,41 @@ def test_a_reloaded_loader_gets_no_opposite_advice(text: str | None) -> None:
     assert module.used[-1] < 0.05
 
 
-def test_ranks_whose_epochs_differ_follow_one_schedule(tmp_path: Path) -> None:
-    """All ranks use the LRs of the first, which says so; the advice that it gives is quiet."""
-    run_script("tests.helpers.uneven_ranks", tmp_path)
-    reports = {path.stem: json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.json")}
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What each rank of the runs reports whose epochs have other lengths on each rank."""
+    folder = tmp_path_factory.mktemp("ranks")
+    run_script("tests.helpers.uneven_ranks", folder)
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
 
-    assert reports["uneven-0"]["lrs"] == reports["uneven-1"]["lrs"]
-    assert reports["even-0"]["lrs"] == reports["even-1"]["lrs"] != reports["uneven-0"]["lrs"]
-    (finding,) = reports["uneven-0"]["findings"]
-    assert re.match(r"LR231: .*\(8, 6\).*Trainer\(limit_train_batches=6\)", finding)
-    assert all(not reports[name]["findings"] for name in ("uneven-1", "even-0", "even-1"))
+
+@pytest.mark.parametrize(("name", "numbers"), [("uneven", [8, 6]), ("later", [4, 6])])
+def test_ranks_whose_epochs_differ_follow_one_schedule(
+    name: str, numbers: list[int], uneven: dict[str, dict[str, Any]]
+) -> None:
+    """All ranks use the LRs of the first, which says so, from the beginning or after the dataloaders were reloaded."""
+    assert uneven[f"{name}-0"]["lrs"] == uneven[f"{name}-1"]["lrs"] != []
+
+    (finding,) = uneven[f"{name}-0"]["findings"]
+    assert re.match(rf"LR231: .*\({numbers[0]}, {numbers[1]}\).*Trainer\(limit_train_batches={min(numbers)}\)", finding)
+    assert not uneven[f"{name}-1"]["findings"]
+
+
+def test_the_advice_to_ranks_whose_epochs_differ_is_quiet(uneven: dict[str, dict[str, Any]]) -> None:
+    """With the same number of batches on all ranks nothing is reported, and the LRs are equal."""
+    for name in ("even", "later-even"):
+        assert uneven[f"{name}-0"]["lrs"] == uneven[f"{name}-1"]["lrs"] != []
+        assert not uneven[f"{name}-0"]["findings"] + uneven[f"{name}-1"]["findings"]
+
+
+@pytest.mark.parametrize(("name", "updates"), [("refused", 0), ("later-refused", 16)])
+def test_epochs_that_differ_between_ranks_cannot_be_counted(
+    name: str, updates: int, uneven: dict[str, dict[str, Any]]
+) -> None:
+    """A schedule per epoch would move after another update on each rank: it is refused on both, at the same update."""
+    for rank in (0, 1):
+        assert re.search(r"interval='step'.*limit_train_batches=", uneven[f"{name}-{rank}"]["error"])
+        assert len(uneven[f"{name}-{rank}"]["lrs"]) == updates
 
 
 class Streams(Module):

@@ -27,8 +27,10 @@ _CODE = "LR601"
 # Callbacks of Lightning that write LRs, and what to write instead.
 _WRITERS = {
     "BackboneFinetuning": (
-        "writes the LR of the backbone's group as each epoch begins. Write a BaseFinetuning whose finetune_function only adds "
-        "the group, unfreeze_and_add_param_group(pl_module.backbone, optimizer, lr=1e-4): it follows the schedule from then on"
+        "writes the LR of the backbone's group as each epoch begins. The schedule goes on from it if configure_optimizers(optimizer, "
+        "schedule, self.trainer) makes it, unless its factor is 0 or an end_lr is higher. Otherwise write a BaseFinetuning whose "
+        "finetune_function only adds the group, unfreeze_and_add_param_group(pl_module.backbone, optimizer, lr=1e-4): it follows the "
+        "schedule from then on"
     ),
     "LearningRateFinder": "writes the LR that it suggests over the schedule's. Give the suggestion to the optimizer as its lr",
 }

@@ -25,11 +25,18 @@ from tests.helpers.fits import Probe, fit
 from tests.helpers.twins import codes
 
 
+def by_hand(net: Probe) -> Any:
+    """A scheduler that is not made by the helper."""
+    optimizer = net.sgd()
+    config = {"scheduler": ScheduledLR(optimizer, cosine(), horizon_of(net.trainer)), "interval": "step"}
+    return {"optimizer": optimizer, "lr_scheduler": config}
+
+
 class Tuned(Probe):
     """Has a backbone that is not in the optimizer at first."""
 
-    def __init__(self) -> None:
-        super().__init__(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
+    def __init__(self, answer: Any = by_hand) -> None:
+        super().__init__(answer)
         self.backbone = torch.nn.Linear(1, 1)
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
@@ -61,7 +68,7 @@ class Hand(Callback):
 @pytest.mark.parametrize(
     ("callback", "text"),
     [
-        (BackboneFinetuning(1), "Likely causes: BackboneFinetuning writes the LR of the backbone's group.*Write a BaseFinetuning"),
+        (BackboneFinetuning(1), "Likely causes: BackboneFinetuning writes the LR of the backbone's group.*write a BaseFinetuning"),
         (Hand(), r"Likely causes: Hand writes group\['lr'\]"),
     ],
 )  # fmt: skip
@@ -146,8 +153,15 @@ def test_a_plan_that_changes_after_its_update_is_no_mismatch(after: Callback) ->
     assert net.used[-1][1][0] < 0.1 * cosine().resolve(Horizon(8))(7) / 2
 
 
-def test_a_group_that_is_only_added_follows_its_schedule() -> None:
-    """The recommended callback gives no finding."""
+@pytest.mark.parametrize(
+    ("net", "callback"),
+    [
+        (Tuned(), Unfreezes()),
+        (Tuned(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer)), BackboneFinetuning(1)),
+    ],
+)
+def test_what_the_message_recommends_is_quiet(net: Probe, callback: Callback) -> None:
+    """A callback that only adds the group, or the helper, gives no finding."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", ScheduleWarning)
-        fit(Tuned(), Unfreezes(), LRMonitor(strict=True), max_epochs=4, log_every_n_steps=1)
+        fit(net, callback, LRMonitor(strict=True), max_epochs=4, log_every_n_steps=1)
