@@ -592,10 +592,12 @@ def test_epochs_of_another_length_under_max_steps(tmp_path: Path) -> None:
     "text", ["warmup(5) >> hold()", "warmup('1 epoch') >> cosine(over=10, end=0.1)", "multistep(at=[3, 6])"]
 )
 def test_a_schedule_that_needs_no_end(text: str) -> None:
-    """A run without an end is no mistake if nothing in the schedule depends on its end."""
+    """A run without an end is no mistake if nothing in the schedule depends on its end, and its epochs are not walked through."""
     endless, limited = Module(text), Module(text)
     monitor = LRMonitor()
+    began = time.process_time()
     runs.trainer(max_epochs=-1, callbacks=[monitor, Stop(20)]).fit(endless, loader())
+    assert time.process_time() - began < 2.0
     runs.trainer(max_epochs=10, callbacks=[Stop(20)]).fit(limited, loader())
 
     assert endless.used == limited.used
