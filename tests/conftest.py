@@ -12,6 +12,8 @@ import torch
 from hypothesis import settings
 from packaging.requirements import Requirement
 
+from tests.helpers.script import SERVER
+
 _SCRATCH = tempfile.mkdtemp(prefix="lr_toolkit-tests-")
 
 # Doctests of the package run before any fixture, so this is set for the whole process.
@@ -43,7 +45,8 @@ def pytest_report_header() -> str:
 
 
 def pytest_unconfigure() -> None:
-    """Remove the files that W&B wrote."""
+    """End the process that runs the scripts, and remove the files that W&B wrote."""
+    SERVER.stop()
     shutil.rmtree(_SCRATCH, ignore_errors=True)
 
 
