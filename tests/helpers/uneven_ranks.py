@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
-from lr_toolkit import ScheduleWarning, configure_optimizers
+from lr_toolkit import configure_optimizers
 from tests.helpers import two_ranks
 from tests.helpers.runs import Net, loader, trainer
+from tests.helpers.schedule_warnings import schedule_warnings
 
 
 class Uneven(Net):
@@ -28,10 +28,8 @@ def work() -> None:
             lambda net, optimizer: configure_optimizers(optimizer, "warmup('1 epoch') >> cosine()", net.trainer)
         )
         run = trainer(max_epochs=-1, max_steps=12, use_distributed_sampler=False, **two_ranks.OPTIONS, **options)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with schedule_warnings() as found:
             run.fit(net)
-        found = [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
         report = {"lrs": net.lrs, "findings": found}
         Path(sys.argv[1], f"{name}-{net.global_rank}.json").write_text(json.dumps(report))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from lr_toolkit import ScheduleWarning, list_checks
+from lr_toolkit import list_checks
+from tests.helpers.schedule_warnings import schedule_warnings
 
 PAGE = Path(__file__).parents[3] / "docs" / "checks.md"
 NOT_RUN = {
@@ -43,13 +43,12 @@ SECTIONS = [Section(*found) for found in re.findall(_SECTION, TEXT, re.DOTALL)]
 
 def messages_of(program: str, raises: type[Exception] | None = None) -> list[str]:
     """The warnings about schedules in a program of the page, which may raise."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with schedule_warnings() as found:
         names: dict[str, object] = {"__name__": "page"}
         exec(compile(PRELUDE, "prelude", "exec"), names)
         with pytest.raises(raises) if raises else nullcontext():
             exec(compile(program, "program", "exec"), names)
-    return [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
+    return found
 
 
 def test_each_check_has_its_section() -> None:
