@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import os
 import shutil
 import tempfile
@@ -11,6 +13,8 @@ import pytest
 import torch
 from hypothesis import settings
 from packaging.requirements import Requirement
+
+from tests.helpers.script import SERVER
 
 _SCRATCH = tempfile.mkdtemp(prefix="lr_toolkit-tests-")
 
@@ -29,6 +33,10 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
 )
 
+# Each of thousands of Trainers asks every installed package for its plugins: a third of what a short fit takes. Lightning imports
+# the function by its name, so it is replaced before Lightning is imported.
+importlib.metadata.entry_points = functools.cache(importlib.metadata.entry_points)
+
 # The models are tiny: with more than one thread fits are many times slower.
 torch.set_num_threads(1)
 
@@ -43,12 +51,16 @@ def pytest_report_header() -> str:
 
 
 def pytest_unconfigure() -> None:
-    """Remove the files that W&B wrote."""
+    """End the process that runs the scripts, and remove the files that W&B wrote."""
+    SERVER.stop()
     shutil.rmtree(_SCRATCH, ignore_errors=True)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests that need a GPU if there is none, and tests that need a newer package than the installed one."""
+    """Skip tests that need what is not here, and run the files with slow tests first, so that no process works on one alone at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     for item in items:
         if item.get_closest_marker("gpu") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))

@@ -24,24 +24,17 @@ from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduledLR, configure_opti
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.fits import Probe, fit
+from tests.helpers.optimizers import Still, optimizer_of
 
 BUDGET: dict[str, dict[str, int]] = json.loads(Path(__file__).with_name("budget.json").read_text("utf-8"))
 STEPS = BUDGET["ScheduledLR.step"]
 PLANS = {"factor": "warmup('10%') >> cosine()", "floor": "cosine(end_lr=1e-05)"}
 
 
-class Still(Optimizer):
-    """An optimizer whose update is nothing."""
-
-    def step(self, closure: Any = None) -> None:
-        """Nothing."""
-
-
-def optimizer_of(count: int, kind: str) -> Still:
-    """An optimizer of ``count`` groups, each with its own base LR."""
+def still(count: int, kind: str) -> Optimizer:
+    """An optimizer of ``count`` groups, each with its own base LR, whose update is nothing."""
     bases = [0.1 * (index + 1) for index in range(count)]
-    lrs = [torch.tensor(base) if kind == "tensor" else base for base in bases]
-    return Still([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in lrs], {})
+    return optimizer_of([torch.tensor(base) if kind == "tensor" else base for base in bases], kind=Still)
 
 
 def calls_of(act: Callable[[], object]) -> int:
@@ -67,7 +60,7 @@ def calls_of(act: Callable[[], object]) -> int:
 def test_a_step_stays_within_its_budget(what: str) -> None:
     """No step calls more functions than its budget, and 100 groups need no more than one."""
     kind, plan, groups = what.split(", ")
-    optimizer = optimizer_of(int(groups.split()[0]), kind)
+    optimizer = still(int(groups.split()[0]), kind)
     scheduler = ScheduledLR(optimizer, PLANS[plan], Horizon(1000))
     for _ in range(200):  # into a phase, where nearly all steps are
         optimizer.step()
@@ -81,7 +74,7 @@ def test_an_update_is_noticed_within_its_budget() -> None:
     """The scheduler adds a handful of calls to ``optimizer.step()``, whatever the number of groups."""
     added = []
     for count in (1, 100):
-        watched, unwatched = optimizer_of(count, "float"), optimizer_of(count, "float")
+        watched, unwatched = still(count, "float"), still(count, "float")
         scheduler = ScheduledLR(watched, PLANS["factor"], Horizon(1000))
         with_it, without = calls_of(watched.step), calls_of(unwatched.step)
         added.append(with_it - without)
@@ -94,7 +87,7 @@ def test_frozen_parameters_are_not_walked_through_at_every_update() -> None:
     """If an update counts only with a gradient, a frozen backbone before the head costs no calls."""
     seen = []
     for frozen in (1, 1000):
-        optimizer = optimizer_of(2, "float")
+        optimizer = still(2, "float")
         backbone, head = optimizer.param_groups
         backbone["params"] = [torch.nn.Parameter(torch.zeros(1), requires_grad=False) for _ in range(frozen)]
         head["params"][0].grad = torch.ones(1)

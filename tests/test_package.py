@@ -32,54 +32,58 @@ print(*{name.partition(".")[0] for name in sys.modules} - before - set(sys.stdli
 """
 
 
-def run(code: str) -> set[str]:
-    """The words that ``code`` prints in a new interpreter."""
+def run(code: str) -> str:
+    """What ``code`` prints in a new interpreter."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
 
-    return set(done.stdout.split())
+    return done.stdout
 
 
-def heavy_after(statement: str) -> set[str]:
-    """The heavy packages that a new interpreter has loaded after ``statement``."""
-    return run(f"import sys\n{statement}\nprint(*sys.modules)") & HEAVY
+# What each statement is for; one after the other in one interpreter, because each new one takes seconds.
+LIGHT = [
+    "import lr_toolkit",
+    "import lr_toolkit; dir(lr_toolkit), lr_toolkit.__all__, lr_toolkit.__version__",
+    "from lr_toolkit import Horizon, cosine, warmup; (warmup('5%') >> cosine()).resolve(Horizon(100)).values([1])",
+    "import lr_toolkit.schedules",
+]
+PLAIN = "from lr_toolkit import ReduceOnPlateau, ScheduledLR"
+LIGHTNING = "from lr_toolkit import LRMonitor"
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "import lr_toolkit",
-        "import lr_toolkit; dir(lr_toolkit), lr_toolkit.__all__, lr_toolkit.__version__",
-        "from lr_toolkit import Horizon, cosine, warmup; (warmup('5%') >> cosine()).resolve(Horizon(100)).values([1])",
-        "import lr_toolkit.schedules",
-    ],
-)
-def test_writing_a_schedule_is_light(statement: str) -> None:
+@pytest.fixture(scope="module")
+def heavy_after() -> dict[str, set[str]]:
+    """The heavy packages that a new interpreter has loaded after each statement in turn."""
+    statements = [*LIGHT, PLAIN, LIGHTNING]
+    lines = [f"{statement}\nseen.append(HEAVY & set(sys.modules))" for statement in statements]
+    code = "\n".join(["import sys", f"HEAVY, seen = {HEAVY!r}, []", *lines, "print(*map(','.join, seen), sep='\\n')"])
+
+    return {
+        statement: set(filter(None, loaded.split(",")))
+        for statement, loaded in zip(statements, run(code).split("\n")[:-1], strict=True)
+    }
+
+
+@pytest.mark.parametrize("statement", LIGHT)
+def test_writing_a_schedule_is_light(statement: str, heavy_after: dict[str, set[str]]) -> None:
     """Importing the package, and writing and resolving a schedule, loads neither torch nor Lightning nor W&B."""
-    assert heavy_after(statement) == set()
+    assert heavy_after[statement] == set()
 
 
-@pytest.mark.parametrize(
-    ("statement", "expected"),
-    [
-        ("from lr_toolkit import ScheduledLR", {"torch"}),
-        ("from lr_toolkit import LRMonitor", {"torch", "lightning"}),
-    ],
-)
-def test_the_check_of_lightness_can_fail(statement: str, expected: set[str]) -> None:
+def test_the_check_of_lightness_can_fail(heavy_after: dict[str, set[str]]) -> None:
     """The same check sees torch and Lightning if they are loaded."""
-    assert expected <= heavy_after(statement)
+    assert {"torch", "lightning"} <= heavy_after[LIGHTNING]
 
 
-def test_a_plain_loop_needs_no_lightning() -> None:
+def test_a_plain_loop_needs_no_lightning(heavy_after: dict[str, set[str]]) -> None:
     """``ScheduledLR`` and ``ReduceOnPlateau`` load torch, and neither Lightning nor W&B."""
-    assert heavy_after("from lr_toolkit import ReduceOnPlateau, ScheduledLR") == {"torch"}
+    assert heavy_after[PLAIN] == {"torch"}
 
 
 def test_optional_packages_are_loaded_when_used() -> None:
     """Importing every module of the package loads no third-party package that Lightning and torch do not load anyway."""
-    assert run(IMPORT_ALL) == {"lr_toolkit"}
+    assert set(run(IMPORT_ALL).split()) == {"lr_toolkit"}
 
 
 def test_the_public_names_are_sorted() -> None:

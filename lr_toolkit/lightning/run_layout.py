@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, final
@@ -81,6 +81,14 @@ class RunLayout:
         lengths = np.full(self.epochs, whole[-1], dtype=np.int64)
         lengths[: len(whole)] = whole[: self.epochs]
         return np.cumsum(lengths) - lengths
+
+    def listed_starts(self, first: int) -> Sequence[int]:
+        """The first update of each epoch, counted from ``first``. Equal epochs take no memory: a run without an end has millions."""
+        whole = self._whole_epochs()
+        if len(whole) == 1:
+            return range(first, first + self.updates, whole[0])
+        listed: list[int] = (self.starts() + first).tolist()
+        return listed
 
     def start_of(self, epoch: int) -> int:
         """The first update of ``epoch``, or the end of the run for a later epoch. The work does not grow with the number of epochs."""

@@ -1,4 +1,4 @@
-"""Every example runs from a shell without a warning, and the LRs that it shows are those of its schedule."""
+"""Every example runs without a warning, and the LRs that it shows are those of its schedule."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from lr_toolkit import (
 )
 from tests.helpers import offline_wandb
 from tests.helpers.fits import read_csv
+from tests.helpers.script import ROOT, SERVER
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 # digits is a module of the others; compare is tested below, and gpt in test_gpt.py, at a smaller size.
 EXAMPLES = sorted({path.stem for path in (ROOT / "examples").glob("*.py")} - {"digits", "compare", "gpt"})
 EPOCH = re.compile(r"^ *\d+ +([-.\de]+) +([-.\de]+) +", re.MULTILINE)  # the first and the last LR of an epoch
@@ -63,10 +63,8 @@ def waves(update: int) -> float:
 
 def run(example: str, folder: Path, *arguments: str) -> str:
     """Run the example in ``folder`` and return its output; a warning that the example does not filter is an error."""
-    command = [sys.executable, "-W", "error::UserWarning", str(ROOT / "examples" / f"{example}.py"), *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = SERVER.run(str(ROOT / "examples" / f"{example}.py"), *arguments, cwd=folder, COLUMNS="100")
+    assert done.status == 0, done.stdout + done.stderr
     # torch prints this line on a machine with a CUDA toolkit and without a GPU.
     errors = [line for line in done.stderr.splitlines() if not line.startswith("No CUDA runtime is found")]
     assert errors == []
@@ -94,6 +92,17 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 def test_runs_and_names_its_device(example: str, printed: Callable[[str], str]) -> None:
     """Every example ends without an error or a warning, and prints the device on which it ran."""
     assert re.search(r"\bon (cpu|cuda|mps)", printed(example))
+
+
+def test_runs_from_a_shell(tmp_path: Path) -> None:
+    """In a process of its own, in which nothing is imported before it, an example prints the same."""
+    example = ROOT / "examples" / "step.py"
+    command = [sys.executable, "-W", "error::UserWarning", str(example)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\bon (cpu|cuda|mps)", done.stdout)
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers.script import ROOT, SERVER
 
 
 @pytest.mark.slow
 def test_every_schedule_is_trained_and_drawn(tmp_path: Path) -> None:
     """Each schedule ends at its own LR, with a loss below that of a guess (8 bits per byte); mean and sd are of two seeds."""
-    command = [sys.executable, str(ROOT / "examples" / "gpt.py"), "--updates", "20", "--seeds", "2", "--out", "out"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
+    arguments = ["--updates", "20", "--seeds", "2", "--out", "out"]
+    done = SERVER.run(str(ROOT / "examples" / "gpt.py"), *arguments, cwd=tmp_path)
+    assert done.status == 0, done.stderr
 
     rows = re.findall(r"^(\S.*?) +([\de.-]+) +([\d.]+) ± ([\d.]+)$", done.stdout, re.MULTILINE)
     lrs = {name: float(lr) for name, lr, _, _ in rows}

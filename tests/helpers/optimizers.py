@@ -18,8 +18,9 @@ class Still(Optimizer):
     def __init__(self, groups: list[dict[str, Any]]) -> None:
         super().__init__(groups, {})
 
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         """An update, as far as hooks can see."""
+        return None if closure is None else closure()
 
 
 # --- making and reading optimizers ------------------------------------------------------------------------------------

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
-from lr_toolkit import ScheduleError, ScheduleWarning, configure_optimizers
+from lr_toolkit import ScheduleError, configure_optimizers
 from tests.helpers import two_ranks
 from tests.helpers.runs import Net, loader, trainer
+from tests.helpers.schedule_warnings import schedule_warnings
 
 
 class Uneven(Net):
@@ -53,13 +53,11 @@ def work() -> None:
         )
         run = trainer(**({"max_epochs": -1, "use_distributed_sampler": False} | two_ranks.OPTIONS | options))
         error = ""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with schedule_warnings() as found:
             try:
                 run.fit(net)
             except ScheduleError as refusal:
                 error = str(refusal)
-        found = [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
         report = {"lrs": net.lrs, "findings": found, "error": error}
         Path(sys.argv[1], f"{name}-{net.global_rank}.json").write_text(json.dumps(report))
 

@@ -30,7 +30,7 @@ from tests.helpers.fits import csv_logger
 # --- the module ------------------------------------------------------------------------------------------------------------------
 
 
-class Net(L.LightningModule):
+class ThreeLayers(L.LightningModule):
     """Three layers; ``used`` has the LR of each batch's end. Entries override ``configure_optimizers`` or ``training_step``."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Net(L.LightningModule):
 # --- optimizers ------------------------------------------------------------------------------------------------------------------
 
 
-class WithOptimizer(Net):
+class WithOptimizer(ThreeLayers):
     """A net with the optimizer of a subclass."""
 
     def build(self) -> Any:
@@ -308,7 +308,7 @@ class IntegerLRNet(WithOptimizer):
         return SGD(self.parameters(), lr=1)
 
 
-class NoOptimizer(Net):
+class NoOptimizer(ThreeLayers):
     def configure_optimizers(self) -> Any:
         return None
 
@@ -316,7 +316,7 @@ class NoOptimizer(Net):
         return self.loss(batch)
 
 
-class LateGroup(Net):
+class LateGroup(ThreeLayers):
     """Adds a group in the second epoch."""
 
     def configure_optimizers(self) -> Any:
@@ -340,7 +340,7 @@ class FewerGroups(WithOptimizer):
             del self.trainer.optimizers[0].param_groups[1]
 
 
-class Exchanged(Net):
+class Exchanged(ThreeLayers):
     """Takes another optimizer in the middle of the second epoch."""
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -352,7 +352,7 @@ class Exchanged(Net):
 # --- schedulers -------------------------------------------------------------------------------------------------------------------
 
 
-class WithScheduler(Net):
+class WithScheduler(ThreeLayers):
     """A net with the scheduler of a subclass."""
 
     interval = "step"
@@ -453,14 +453,14 @@ class ScheduledNet(WithScheduler):
         return ScheduledLR(optimizer, "warmup(3) >> cosine()", Horizon(12))
 
 
-class PlateauNet(Net):
+class PlateauNet(ThreeLayers):
     def configure_optimizers(self) -> Any:
         optimizer = SGD(self.parameters(), lr=0.1)
         plateau = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "val_loss", "frequency": 2}}
 
 
-class SeveralSchedulers(Net):
+class SeveralSchedulers(ThreeLayers):
     def configure_optimizers(self) -> Any:
         optimizer = SGD(self.parameters(), lr=0.1)
         schedulers = [lr_scheduler.StepLR(optimizer, 2), lr_scheduler.ExponentialLR(optimizer, 0.9)]
@@ -470,7 +470,7 @@ class SeveralSchedulers(Net):
 # --- loops ------------------------------------------------------------------------------------------------------------------------
 
 
-class Manual(Net):
+class Manual(ThreeLayers):
     """Two optimizers, with several updates in a batch and none in others."""
 
     def __init__(self) -> None:
@@ -504,14 +504,14 @@ class ManualWithoutReturn(Manual):
         return None
 
 
-class SkippedSteps(Net):
+class SkippedSteps(ThreeLayers):
     """Returns no loss in every third batch."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         return None if batch_idx % 3 == 0 else self.loss(batch)
 
 
-class WritesLRs(Net):
+class WritesLRs(ThreeLayers):
     """Writes the LR by itself, in its own optimizer step."""
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
@@ -538,7 +538,7 @@ class Stops(Callback):
         trainer.should_stop = trainer.current_epoch == 1 and batch_idx == 1
 
 
-Entry = tuple[Callable[[], Net], dict[str, Any], Callable[[], list[Callback]]]
+Entry = tuple[Callable[[], ThreeLayers], dict[str, Any], Callable[[], list[Callback]]]
 
 
 def none() -> list[Callback]:
@@ -568,7 +568,7 @@ RUNS: dict[str, Entry] = {
     "a late group": (LateGroup, {}, none),
     "a group that leaves": (FewerGroups, {}, none),
     "an optimizer that is exchanged": (Exchanged, {}, none),
-    "groups that are loaded again": (Net, {}, lambda: [Clears()]),
+    "groups that are loaded again": (ThreeLayers, {}, lambda: [Clears()]),
     # Schedulers.
     "ChainedScheduler": (Chained, {}, none),
     "a scheduler of another kind": (DuckNet, {}, none),
@@ -584,30 +584,30 @@ RUNS: dict[str, Entry] = {
     "steps without a loss": (SkippedSteps, {}, none),
     "an LR that is written by hand": (WritesLRs, {}, none),
     "weight averaging": (WithScheduler, {}, lambda: [StochasticWeightAveraging(0.05, swa_epoch_start=1)]),
-    "finetuning": (Net, {}, lambda: [BackboneFinetuning(1, verbose=False)]),
+    "finetuning": (ThreeLayers, {}, lambda: [BackboneFinetuning(1, verbose=False)]),
     "accumulation that changes": (WithScheduler, {}, lambda: [GradientAccumulationScheduler({0: 1, 1: 3})]),
-    "accumulation that is longer than an epoch": (Net, {"accumulate_grad_batches": 9}, none),
-    "a stream": (Net, {"data": lambda: runs.stream(4)}, none),
-    "a stream that ends early": (Net, {"data": lambda: runs.stream(2), "limit_train_batches": 4}, none),
-    "max_time": (Net, {"max_epochs": -1, "max_steps": 9, "max_time": "00:01:00:00"}, none),
-    "a timer": (Net, {}, lambda: [Timer("00:01:00:00")]),
-    "no epoch": (Net, {"max_epochs": 0}, none),
-    "no step": (Net, {"max_steps": 0}, none),
-    "no batch": (Net, {"limit_train_batches": 0}, none),
-    "one batch": (Net, {"overfit_batches": 1}, none),
-    "fast_dev_run": (Net, {"fast_dev_run": True}, none),
+    "accumulation that is longer than an epoch": (ThreeLayers, {"accumulate_grad_batches": 9}, none),
+    "a stream": (ThreeLayers, {"data": lambda: runs.stream(4)}, none),
+    "a stream that ends early": (ThreeLayers, {"data": lambda: runs.stream(2), "limit_train_batches": 4}, none),
+    "max_time": (ThreeLayers, {"max_epochs": -1, "max_steps": 9, "max_time": "00:01:00:00"}, none),
+    "a timer": (ThreeLayers, {}, lambda: [Timer("00:01:00:00")]),
+    "no epoch": (ThreeLayers, {"max_epochs": 0}, none),
+    "no step": (ThreeLayers, {"max_steps": 0}, none),
+    "no batch": (ThreeLayers, {"limit_train_batches": 0}, none),
+    "one batch": (ThreeLayers, {"overfit_batches": 1}, none),
+    "fast_dev_run": (ThreeLayers, {"fast_dev_run": True}, none),
     "barebones": (
-        Net,
+        ThreeLayers,
         {"barebones": True, "logger": None, "enable_checkpointing": None, "enable_progress_bar": None,
          "enable_model_summary": None}, none,
     ),
-    "early stopping": (Net, {}, lambda: [EarlyStopping("val_loss", patience=1)]),
-    "a run that is stopped in mid-epoch": (Net, {}, lambda: [Stops()]),
-    "validation in mid-epoch": (Net, {"val_check_interval": 2}, none),
+    "early stopping": (ThreeLayers, {}, lambda: [EarlyStopping("val_loss", patience=1)]),
+    "a run that is stopped in mid-epoch": (ThreeLayers, {}, lambda: [Stops()]),
+    "validation in mid-epoch": (ThreeLayers, {"val_check_interval": 2}, none),
     "Lightning's own monitor": (WithScheduler, {"logger": True}, lambda: [LearningRateMonitor()]),
     "a warmup": (WithScheduler, {}, lambda: [LRWarmup(4)]),
-    "double precision": (Net, {"precision": "64-true"}, none),
-    "clipped gradients": (Net, {"gradient_clip_val": 0.1}, none),
+    "double precision": (ThreeLayers, {"precision": "64-true"}, none),
+    "clipped gradients": (ThreeLayers, {"gradient_clip_val": 0.1}, none),
 }  # fmt: skip
 
 
@@ -653,7 +653,7 @@ def test_validation_and_test_alone() -> None:
     """Beside ``validate``, ``test`` and ``predict`` the monitor does nothing."""
     for method in ("validate", "test", "predict"):
 
-        class Tested(Net):
+        class Tested(ThreeLayers):
             def test_step(self, batch: Any, batch_idx: int) -> None:
                 """A step."""
 

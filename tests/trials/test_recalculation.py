@@ -6,7 +6,6 @@ import json
 import logging
 import re
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,9 +20,10 @@ from lightning.pytorch.callbacks import BatchSizeFinder, ModelCheckpoint
 from torch.optim import SGD
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from lr_toolkit import Duration, Horizon, LRMonitor, Schedule, ScheduleError, ScheduleWarning, configure_optimizers
+from lr_toolkit import Duration, Horizon, LRMonitor, Schedule, ScheduleError, configure_optimizers
 from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
 from tests.helpers import runs
+from tests.helpers.schedule_warnings import schedule_warnings
 from tests.helpers.script import run_script
 
 EPOCHS, BATCHES = 3, 8
@@ -261,10 +261,8 @@ CHANGES = {
 def findings_of(fit: Callable[[], object], caplog: pytest.LogCaptureFixture) -> list[str]:
     """The warnings, or else the lines in the log, of a fit: a line that a warning repeats is left out."""
     caplog.clear()
-    with warnings.catch_warnings(record=True) as caught, caplog.at_level(logging.INFO, "lr_toolkit"):
-        warnings.simplefilter("always")
+    with schedule_warnings() as warned, caplog.at_level(logging.INFO, "lr_toolkit"):
         fit()
-    warned = [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
     return warned or [record.getMessage() for record in caplog.records if record.name == "lr_toolkit"]
 
 
@@ -559,10 +557,8 @@ def test_a_new_schedule_at_a_checkpoint(
     )
     module = WithoutSchedule(**options)
     module.jump = jump
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with schedule_warnings() as found:
         runs.trainer(max_epochs=3).fit(module, loader(8), ckpt_path=saver.best_model_path)
-    found = [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
 
     assert module.used == pytest.approx(lrs)
     assert len(found) == is_reported
@@ -665,7 +661,7 @@ def test_epochs_of_another_length_under_max_steps(tmp_path: Path) -> None:
     ],
 )
 def test_a_schedule_that_needs_no_end(text: str) -> None:
-    """A run without an end is no mistake if nothing in the schedule depends on its end."""
+    """A run without an end is no mistake if nothing in the schedule depends on its end, and its epochs are not walked through."""
     endless, limited = Module(text), Module(text)
     monitor = LRMonitor(strict=True)
     began = time.process_time()

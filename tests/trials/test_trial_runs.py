@@ -27,6 +27,7 @@ from lr_toolkit import (
     warmup,
 )
 from tests.helpers.runs import BASES, Net, loader, stream, trainer
+from tests.helpers.schedule_warnings import schedule_warnings
 
 SCHEDULE = "warmup(500) >> cosine()"
 CUT = {"too_long": "cut"}
@@ -59,10 +60,9 @@ def helper(schedule: Any, **options: Any) -> Net:
 
 def caught_in(net: Net, data: Any, *callbacks: Any, **options: Any) -> list[str]:
     """The warnings about schedules in a fit."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with schedule_warnings() as found:
         trainer(callbacks=[LRMonitor(), *callbacks], **options).fit(net, data)
-    return [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
+    return found
 
 
 @dataclass(frozen=True)

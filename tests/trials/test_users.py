@@ -7,8 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +41,9 @@ from lr_toolkit import (
 )
 from lr_toolkit.preview.picture import Line, draw, save
 from tests.helpers.runs import BASES, Net, loader, stream, trainer
+from tests.helpers.schedule_warnings import schedule_warnings
 
 PLATEAU = ReduceOnPlateau(monitor="val_loss", patience=3)
-
-
-@contextmanager
-def schedule_warnings() -> Iterator[list[str]]:
-    """The warnings about schedules in the block."""
-    found: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield found
-    found += [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
 
 
 class Base(ScheduleMixin, Net):

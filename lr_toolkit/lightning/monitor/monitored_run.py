@@ -72,7 +72,7 @@ class MonitoredRun:
         self._forecast: tuple[Line, ...] = ()
         self._replanned = History()  # the planned LRs of the logged updates that do not follow the forecast
         self._first_update = 0  # on the x axis, where an earlier fit of the Trainer may have taken updates
-        self._epoch_starts: list[int] = []
+        self._epoch_starts: Sequence[int] = ()
         self._next_lrs: dict[str, float] = {}
 
     # --- events ---
@@ -189,7 +189,7 @@ class MonitoredRun:
             plan = plan_report(run_info, series, reports, names=settings.names, prefix=settings.prefix)
             self._forecast, self._first_update = plan.lines, run_info.layout.before
             if run_info.layout.has_epochs:
-                self._epoch_starts = (run_info.layout.starts() + self._first_update).tolist()
+                self._epoch_starts = run_info.layout.listed_starts(self._first_update)
         if plan is not None:
             log_plan(trainer, plan)
         self._findings.check_before_training(run_info)

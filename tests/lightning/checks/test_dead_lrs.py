@@ -59,18 +59,6 @@ TWINS = {
 }
 
 
-@pytest.mark.parametrize("name", TWINS)
-def test_the_mistake_is_found(name: str) -> None:
-    """The mistake gives exactly its findings before the first update."""
-    TWINS[name].check_wrong()
-
-
-@pytest.mark.parametrize("name", TWINS)
-def test_the_right_twin_is_quiet(name: str) -> None:
-    """The fix gives none."""
-    TWINS[name].check_right()
-
-
 def test_a_base_lr_of_zero_is_not_the_schedulers_mistake() -> None:
     """If the optimizer itself was given 0, the finding says that, and nothing about the schedule."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from lr_toolkit import LRMonitor, ScheduleWarning, list_checks
+from lr_toolkit import LRMonitor, list_checks
+from tests.helpers.schedule_warnings import schedule_warnings
 
 PAGE = Path(__file__).parents[3] / "docs" / "checks.md"
 NOT_RUN = {
@@ -45,13 +45,12 @@ def messages_of(
     program: str, raises: type[Exception] | None = None, prelude: str = PRELUDE, **known: object
 ) -> list[str]:
     """The warnings about schedules in a program of the page, which may raise."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with schedule_warnings() as found:
         names: dict[str, object] = {"__name__": "page", **known}
         exec(compile(prelude, "prelude", "exec"), names)
         with pytest.raises(raises) if raises else nullcontext():
             exec(compile(program, "program", "exec"), names)
-    return [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
+    return found
 
 
 def test_each_check_has_its_section() -> None:

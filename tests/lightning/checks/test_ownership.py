@@ -112,18 +112,6 @@ TWINS = {
 }
 
 
-@pytest.mark.parametrize("name", TWINS)
-def test_the_mistake_is_found(name: str) -> None:
-    """The mistake gives exactly its findings before the first update."""
-    TWINS[name].check_wrong()
-
-
-@pytest.mark.parametrize("name", TWINS)
-def test_the_right_twin_is_quiet(name: str) -> None:
-    """The fix gives none."""
-    TWINS[name].check_right()
-
-
 def test_torch_refuses_a_plateau_inside_of_another_scheduler() -> None:
     """So no check has to look for one there."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)

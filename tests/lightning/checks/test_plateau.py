@@ -146,18 +146,6 @@ TWINS = {
 }
 
 
-@pytest.mark.parametrize("name", TWINS)
-def test_the_mistake_is_found(name: str) -> None:
-    """The mistake gives exactly its findings before the first update."""
-    TWINS[name].check_wrong()
-
-
-@pytest.mark.parametrize("name", TWINS)
-def test_the_right_twin_is_quiet(name: str) -> None:
-    """The fix gives none."""
-    TWINS[name].check_right()
-
-
 def test_a_stream_is_validated_every_few_epochs() -> None:
     """The frequency in epochs is compared even if the length of an epoch is not known."""
 

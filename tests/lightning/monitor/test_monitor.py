@@ -29,6 +29,7 @@ from lr_toolkit import (
     warmup,
 )
 from tests.helpers.fits import Probe, Recorder, csv_logger, csv_rows, fit
+from tests.helpers.optimizers import Still
 
 
 def scheduled(schedule: Any = "cosine()", **options: Any) -> Any:
@@ -150,11 +151,7 @@ def test_no_wait_for_a_device_between_logged_steps() -> None:
             real = trainer.fit_loop.epoch_loop._batches_that_stepped in (0, 5)
             trainer.optimizers[0].param_groups[0]["lr"] = torch.tensor(0.1, device="cpu" if real else "meta")
 
-    class Still(SGD):
-        def step(self, closure: Any = None) -> Any:
-            return closure()
-
-    fit(Probe(lambda net: Still(net.parameters(), lr=torch.tensor(0.1))), Meta(), monitor, batches=6)
+    fit(Probe(lambda net: Still([{"params": [*net.weights], "lr": torch.tensor(0.1)}])), Meta(), monitor, batches=6)
 
     assert monitor.history["step"] == [0, 5]
 

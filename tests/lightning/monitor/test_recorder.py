@@ -8,35 +8,16 @@ import numpy as np
 import pytest
 import torch
 from torch.optim import Optimizer
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder, numbers
 from tests.helpers.capturing import captured
+from tests.helpers.operations import Operations
+from tests.helpers.optimizers import Still, optimizer_of
 
 
-class Still(Optimizer):
-    """An optimizer whose update is nothing."""
-
-    def step(self, closure: Any = None) -> None:
-        """Nothing."""
-
-
-def still(*lrs: Any) -> Still:
-    """An optimizer with one group per LR."""
-    return Still([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in lrs], {})
-
-
-class Counting(TorchDispatchMode):
-    """Counts the operations that reach torch's dispatcher."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Note it, and let it run."""
-        self.seen.append(str(func))
-        return func(*args, **(kwargs or {}))
+def still(*lrs: Any) -> Optimizer:
+    """An optimizer with one group per LR, whose update is nothing."""
+    return optimizer_of(lrs, kind=Still)
 
 
 MIXES: dict[str, list[Any]] = {
@@ -87,10 +68,10 @@ def test_tensors_are_copied_by_one_operation_and_never_read() -> None:
     optimizer = still(*(torch.tensor(0.1, device="meta") for _ in range(100)))
     recorder = UpdateRecorder(optimizer)
     optimizer.step()
-    with Counting() as counting:
+    with Operations() as operations:
         optimizer.step()
 
-    assert [name for name in counting.seen if name.startswith("aten.")] == ["aten.stack.default"]
+    assert [name for name in operations.names if name.startswith("aten.")] == ["aten.stack.default"]
     assert recorder.latest is not None
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
         _ = recorder.latest.lrs
@@ -105,13 +86,13 @@ def test_a_captured_update_is_not_recorded() -> None:
 
     with (
         captured(),
-        Counting() as counting,
+        Operations() as operations,
         pytest.warns(UserWarning, match=r"captured in a CUDA graph.*get_last_lr\(\)"),
     ):
         optimizer.step()
 
     assert recorder.latest is before
-    assert not any(name.startswith("aten.") for name in counting.seen)
+    assert not any(name.startswith("aten.") for name in operations.names)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +102,11 @@ def test_a_captured_update_is_not_recorded() -> None:
 )
 def test_tensors_in_one_place_are_read_at_once(values: Any, reads: int) -> None:
     """Tensors alone are read at once, however many there are; only tensors beside numbers are read one by one."""
-    with Counting() as counting:
+    with Operations() as operations:
         read = numbers(values)
 
     assert read == pytest.approx([0.1] * 9)
-    assert counting.seen.count("aten._local_scalar_dense.default") == reads
+    assert operations.names.count("aten._local_scalar_dense.default") == reads
 
 
 def test_a_closed_recorder_records_nothing() -> None:
