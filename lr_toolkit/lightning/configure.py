@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lightning.pytorch.utilities.types import LRSchedulerConfigType, OptimizerLRSchedulerConfig
 
 from lr_toolkit.arguments import answer_arguments
-from lr_toolkit.errors import ScheduleError, shorten, warn
-from lr_toolkit.lightning._compat import has_whole_gradients, trial_cause
-from lr_toolkit.lightning.dataloader import set_up_dataloader
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.lightning._compat import has_whole_gradients
+from lr_toolkit.lightning.planned_length import agreed_by_ranks, fitting_horizon, length_of_run
 from lr_toolkit.lightning.plateau_reader import attach_plateau
-from lr_toolkit.lightning.ranks import uneven_batches
-from lr_toolkit.lightning.run import ENDLESS, facts_at_fit_start, horizon_of, is_endless, takes_no_update
+from lr_toolkit.lightning.run import is_endless
 from lr_toolkit.lightning.run_follower import follow_run
 from lr_toolkit.lightning.run_length import TrainerRunLength
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule
 from lr_toolkit.schedules.group_schedules import GroupSchedulesLike, schedules_by_key
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
-from lr_toolkit.schedules.same_history import same_history
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -29,13 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TooLong", "configure_optimizers", "scheduler_config"]
 
-# Lightning sets this number of epochs if neither max_epochs nor max_steps is given.
-_UNSET_EPOCHS = 1000
-
 TooLong: TypeAlias = Literal["error", "cut"]
-
-_MOST_EDGES = 1000  # that a million more updates may bring: a schedule may be asked for all of its edges
-
 
 _ANSWERS = {
     **HORIZON_ANSWERS,
@@ -133,12 +124,12 @@ def scheduler_config(
     schedules = [each for by_name in by_key.values() for each in by_name.schedules]
     if interval == "epoch":
         _refuse_updates(schedules, plateau, rewarm)
-    run = _length(schedules, trainer, interval, horizon)
+    run = length_of_run(schedules, trainer, interval, horizon)
     batches = None
     if horizon is None and trainer is not None:
-        run, batches = _agreed(trainer, run)
+        run, batches = agreed_by_ranks(trainer, run)
     cause = "too_long='cut'" if too_long == "cut" else ""
-    length = _fitting(schedules, run, trainer, cause, is_given=horizon is not None)
+    length = fitting_horizon(schedules, run, trainer, cause, is_given=horizon is not None)
     scheduler = ScheduledLR(
         optimizer, by_key.pop("lr"), length, plateau=plateau, on_change=on_change, rewarm=rewarm, other_schedules=by_key
     )
@@ -230,68 +221,6 @@ def configure_optimizers(
     return {"optimizer": optimizer, "lr_scheduler": config}
 
 
-def _length(
-    schedules: Sequence[Schedule], trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None
-) -> Horizon:
-    """The horizon that was passed, if it has the unit of the scheduler, or the Trainer's."""
-    if horizon is None:
-        if trainer is None:
-            raise ScheduleError(
-                "scheduler_config(trainer=None): the Trainer tells the length of the run. Write self.trainer, or "
-                "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
-            )
-        if takes_no_update(trainer):
-            return _any_length(schedules, interval)
-        if is_endless(trainer) and (endless := _endless(schedules, trainer, interval)) is not None:
-            return endless
-        run = horizon_of(trainer, interval)
-        if trainer.max_epochs == _UNSET_EPOCHS and trainer.max_steps == -1:
-            warn(
-                "LR262",
-                "The run has 1000 epochs, which is also what Lightning sets if neither max_epochs nor max_steps is given. Write the "
-                "number that is meant: Trainer(max_epochs=10). If 1000 are meant, silence this finding: "
-                "warnings.filterwarnings('ignore', 'LR262').",
-                stacklevel=4,
-            )
-        return run
-    if not isinstance(horizon, Horizon):
-        raise ScheduleError(
-            f"scheduler_config(horizon={horizon!r}): must be a Horizon. Write Horizon(steps=10_000, steps_per_epoch=500)."
-        )
-    if (horizon.unit == "epoch") != (interval == "epoch"):
-        raise ScheduleError(
-            f"scheduler_config(interval={interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
-            f"horizon=Horizon(steps={horizon.steps}, unit={interval!r})."
-        )
-    return horizon
-
-
-def _agreed(trainer: Trainer, length: Horizon) -> tuple[Horizon, int | None]:
-    """The horizon of the first rank, with its batches of an epoch, if those of the ranks differ; every rank has to call this."""
-    batches = uneven_batches(trainer, {length.unit})
-    if not batches:
-        return length, None
-    agreed: Horizon = trainer.strategy.broadcast(length)
-    return agreed, None if math.isinf(batches[0]) else int(batches[0])
-
-
-def _endless(schedules: Sequence[Schedule], trainer: Trainer, interval: Literal["step", "epoch"]) -> Horizon | None:
-    """A horizon without an end in sight, if no schedule depends on the end."""
-    facts = facts_at_fit_start(trainer)
-    if interval == "step":
-        set_up_dataloader(trainer)
-        facts = facts_at_fit_start(trainer)
-    per_epoch = None if interval == "epoch" or math.isinf(facts.batches) else facts.updates_in(facts.epoch)
-    for schedule in schedules:
-        try:
-            short, long = (schedule.resolve(Horizon(steps, per_epoch, interval)) for steps in (10**6, 2 * 10**6))
-        except ScheduleError:
-            return None
-        if len(long.edges) - len(short.edges) > _MOST_EDGES or not same_history(short, long, short.steps):
-            return None
-    return Horizon(ENDLESS, per_epoch, interval)
-
-
 def _refuse_updates(schedules: Sequence[Schedule], plateau: MetricRule | None, rewarm: DurationLike | None) -> None:
     """Refuse what counts updates under ``interval="epoch"``, where a number of steps would silently count epochs."""
     for schedule in schedules:
@@ -312,70 +241,3 @@ def _refuse_steps(given: str, *durations: Duration) -> None:
                 f"{given} with interval='epoch': the schedule moves once per epoch, so {str(duration)!r} has no meaning. "
                 f"Write {str(Duration(f'{duration.amount} epochs'))!r} or a share of the run ('5%'), or interval='step'."
             )
-
-
-def _fitting(
-    schedules: Sequence[Schedule], run: Horizon, trainer: Trainer | None, cause: str, *, is_given: bool
-) -> Horizon:
-    """``run``, or a longer horizon that the schedules fit, of which the run is the beginning, if there is a cause to cut them.
-
-    Args:
-        schedules: the schedules.
-        run: the length of the run.
-        trainer: cuts the schedule in a trial.
-        cause: the argument that asks to cut; empty to refuse a schedule that is too long.
-        is_given: whether the user gave the length of the run, so that a trial does not excuse it.
-    """
-    schedule = schedules[0]
-    try:
-        for schedule in schedules:
-            schedule.resolve(run)
-    except ScheduleError as misfit:
-        longer = _long_enough(schedules, run)
-        if longer is None:
-            raise
-        if trainer is not None and not is_given:
-            cause = cause or trial_cause(trainer)
-        if cause:
-            warn("LR261", _describe_cut(schedule, run, longer, cause), stacklevel=5)
-            return longer
-        advice = "To train on the beginning of the schedule, write too_long='cut'."
-        if trainer is not None and trainer.ckpt_path is not None and run.unit == "step" and not is_given:
-            advice += (
-                " If the checkpoint's run took more updates in an epoch, the run is longer than that: give its length with "
-                "horizon=Horizon(steps=..., steps_per_epoch=[...])."
-            )
-        raise ScheduleError(f"{misfit} {advice}") from None
-    return run
-
-
-def _describe_cut(schedule: Schedule, run: Horizon, longer: Horizon, cause: str) -> str:
-    """What a run that is shorter than its schedule trains on, and what it leaves out."""
-    unit = "update" if run.unit == "step" else "epoch"
-    phases = schedule.resolve(longer).phases
-    reached = ", ".join(phase.text for phase in phases if phase.start < run.steps)
-    left_out = ", ".join(phase.text for phase in phases if phase.start >= run.steps)
-    return (
-        f"{cause} cuts the schedule {schedule!r}, which is longer than this run of {run.steps} {unit}{'s' * (run.steps > 1)}: "
-        f"the run trains on the beginning of {reached}{f' and does not reach {left_out}' if left_out else ''}. To follow the curve of "
-        "a long run, pass its length: horizon=Horizon(steps=10_000, steps_per_epoch=500)."
-    )
-
-
-def _any_length(schedules: Sequence[Schedule], interval: Literal["step", "epoch"]) -> Horizon:
-    """A horizon that the schedules fit, for a run that takes no update."""
-    shortest = Horizon(1, unit="epoch") if interval == "epoch" else Horizon(1, 1)
-    return _long_enough(schedules, shortest) or shortest
-
-
-def _long_enough(schedules: Sequence[Schedule], horizon: Horizon) -> Horizon | None:
-    """The first doubling of ``horizon`` that the schedules fit; ``None`` if no length helps."""
-    for doublings in range(1, 40):
-        longer = Horizon(horizon.steps << doublings, horizon.steps_per_epoch, horizon.unit)
-        try:
-            for schedule in schedules:
-                schedule.resolve(longer)
-        except ScheduleError:
-            continue
-        return longer
-    return None

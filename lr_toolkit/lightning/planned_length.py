@@ -1,0 +1,154 @@
+"""The length of the run for which a scheduler is made: the Trainer's or a given one, if its schedules fit it, or longer in a trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from lr_toolkit.errors import ScheduleError, warn
+from lr_toolkit.lightning._compat import trial_cause
+from lr_toolkit.lightning.dataloader import set_up_dataloader
+from lr_toolkit.lightning.ranks import uneven_batches
+from lr_toolkit.lightning.run import ENDLESS, facts_at_fit_start, horizon_of, is_endless, takes_no_update
+from lr_toolkit.schedules import Horizon, Schedule
+from lr_toolkit.schedules.same_history import same_history
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+
+__all__ = ["agreed_by_ranks", "fitting_horizon", "length_of_run"]
+
+# Lightning sets this number of epochs if neither max_epochs nor max_steps is given.
+_UNSET_EPOCHS = 1000
+
+_MOST_EDGES = 1000  # that a million more updates may bring: a schedule may be asked for all of its edges
+
+
+def length_of_run(
+    schedules: Sequence[Schedule], trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None
+) -> Horizon:
+    """The horizon that was passed, if it has the unit of the scheduler, or the Trainer's."""
+    if horizon is None:
+        if trainer is None:
+            raise ScheduleError(
+                "scheduler_config(trainer=None): the Trainer tells the length of the run. Write self.trainer, or "
+                "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
+            )
+        if takes_no_update(trainer):
+            return _any_length(schedules, interval)
+        if is_endless(trainer) and (endless := _endless(schedules, trainer, interval)) is not None:
+            return endless
+        run = horizon_of(trainer, interval)
+        if trainer.max_epochs == _UNSET_EPOCHS and trainer.max_steps == -1:
+            warn(
+                "LR262",
+                "The run has 1000 epochs, which is also what Lightning sets if neither max_epochs nor max_steps is given. Write the "
+                "number that is meant: Trainer(max_epochs=10). If 1000 are meant, silence this finding: "
+                "warnings.filterwarnings('ignore', 'LR262').",
+                stacklevel=4,
+            )
+        return run
+    if not isinstance(horizon, Horizon):
+        raise ScheduleError(
+            f"scheduler_config(horizon={horizon!r}): must be a Horizon. Write Horizon(steps=10_000, steps_per_epoch=500)."
+        )
+    if (horizon.unit == "epoch") != (interval == "epoch"):
+        raise ScheduleError(
+            f"scheduler_config(interval={interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
+            f"horizon=Horizon(steps={horizon.steps}, unit={interval!r})."
+        )
+    return horizon
+
+
+def agreed_by_ranks(trainer: Trainer, length: Horizon) -> tuple[Horizon, int | None]:
+    """The horizon of the first rank, with its batches of an epoch, if those of the ranks differ; every rank has to call this."""
+    batches = uneven_batches(trainer, {length.unit})
+    if not batches:
+        return length, None
+    agreed: Horizon = trainer.strategy.broadcast(length)
+    return agreed, None if math.isinf(batches[0]) else int(batches[0])
+
+
+def _endless(schedules: Sequence[Schedule], trainer: Trainer, interval: Literal["step", "epoch"]) -> Horizon | None:
+    """A horizon without an end in sight, if no schedule depends on the end."""
+    facts = facts_at_fit_start(trainer)
+    if interval == "step":
+        set_up_dataloader(trainer)
+        facts = facts_at_fit_start(trainer)
+    per_epoch = None if interval == "epoch" or math.isinf(facts.batches) else facts.updates_in(facts.epoch)
+    for schedule in schedules:
+        try:
+            short, long = (schedule.resolve(Horizon(steps, per_epoch, interval)) for steps in (10**6, 2 * 10**6))
+        except ScheduleError:
+            return None
+        if len(long.edges) - len(short.edges) > _MOST_EDGES or not same_history(short, long, short.steps):
+            return None
+    return Horizon(ENDLESS, per_epoch, interval)
+
+
+def fitting_horizon(
+    schedules: Sequence[Schedule], run: Horizon, trainer: Trainer | None, cause: str, *, is_given: bool
+) -> Horizon:
+    """``run``, or a longer horizon that the schedules fit, of which the run is the beginning, if there is a cause to cut them.
+
+    Args:
+        schedules: the schedules.
+        run: the length of the run.
+        trainer: cuts the schedule in a trial.
+        cause: the argument that asks to cut; empty to refuse a schedule that is too long.
+        is_given: whether the user gave the length of the run, so that a trial does not excuse it.
+    """
+    schedule = schedules[0]
+    try:
+        for schedule in schedules:
+            schedule.resolve(run)
+    except ScheduleError as misfit:
+        longer = _long_enough(schedules, run)
+        if longer is None:
+            raise
+        if trainer is not None and not is_given:
+            cause = cause or trial_cause(trainer)
+        if cause:
+            warn("LR261", _describe_cut(schedule, run, longer, cause), stacklevel=5)
+            return longer
+        advice = "To train on the beginning of the schedule, write too_long='cut'."
+        if trainer is not None and trainer.ckpt_path is not None and run.unit == "step" and not is_given:
+            advice += (
+                " If the checkpoint's run took more updates in an epoch, the run is longer than that: give its length with "
+                "horizon=Horizon(steps=..., steps_per_epoch=[...])."
+            )
+        raise ScheduleError(f"{misfit} {advice}") from None
+    return run
+
+
+def _describe_cut(schedule: Schedule, run: Horizon, longer: Horizon, cause: str) -> str:
+    """What a run that is shorter than its schedule trains on, and what it leaves out."""
+    unit = "update" if run.unit == "step" else "epoch"
+    phases = schedule.resolve(longer).phases
+    reached = ", ".join(phase.text for phase in phases if phase.start < run.steps)
+    left_out = ", ".join(phase.text for phase in phases if phase.start >= run.steps)
+    return (
+        f"{cause} cuts the schedule {schedule!r}, which is longer than this run of {run.steps} {unit}{'s' * (run.steps > 1)}: "
+        f"the run trains on the beginning of {reached}{f' and does not reach {left_out}' if left_out else ''}. To follow the curve of "
+        "a long run, pass its length: horizon=Horizon(steps=10_000, steps_per_epoch=500)."
+    )
+
+
+def _any_length(schedules: Sequence[Schedule], interval: Literal["step", "epoch"]) -> Horizon:
+    """A horizon that the schedules fit, for a run that takes no update."""
+    shortest = Horizon(1, unit="epoch") if interval == "epoch" else Horizon(1, 1)
+    return _long_enough(schedules, shortest) or shortest
+
+
+def _long_enough(schedules: Sequence[Schedule], horizon: Horizon) -> Horizon | None:
+    """The first doubling of ``horizon`` that the schedules fit; ``None`` if no length helps."""
+    for doublings in range(1, 40):
+        longer = Horizon(horizon.steps << doublings, horizon.steps_per_epoch, horizon.unit)
+        try:
+            for schedule in schedules:
+                schedule.resolve(longer)
+        except ScheduleError:
+            continue
+        return longer
+    return None
