@@ -277,3 +277,22 @@ def test_a_decay_is_answered_with_a_window() -> None:
     """It is what other libraries take."""
     with pytest.raises(ScheduleError, match=r"there is no argument 'decay'. Write over='10%', or a window in updates"):
         WeightEMA(decay=0.999)  # type: ignore[call-arg]
+
+
+@not_resumable
+def test_refuses_the_checkpoint_of_another_module(tmp_path: Path) -> None:
+    """Also if Lightning is told to load what fits; the error names the weights."""
+
+    class Larger(AveragedNet):
+        strict_loading = False
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(2, 1)
+
+        def configure_optimizers(self) -> Any:
+            return AdamW(self.net.parameters())
+
+    fit(AveragedNet(lambda net: AdamW(net.net.parameters())), WeightEMA(), SaveAt(4, tmp_path / "saved.ckpt"))
+    with pytest.raises(ScheduleError, match=r"a module with other weights \(\['head.bias', 'head.weight'\]\)"):
+        fit(Larger(), WeightEMA(), ckpt=tmp_path / "saved.ckpt")
