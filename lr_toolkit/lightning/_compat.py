@@ -137,11 +137,25 @@ def loaded_progress(trainer: Trainer) -> Iterator[None]:
         return
     loop = trainer.fit_loop
     before = loop.state_dict()
+    # Loading marks each loop as one that goes on.
+    marks = [
+        (each, {name: mark for name, mark in vars(each).items() if isinstance(mark, bool)}) for each in _loops(loop)
+    ]
     loop.load_state_dict(saved)
     try:
         yield
     finally:
         loop.load_state_dict(before)
+        for each, mark in marks:
+            vars(each).update(mark)
+
+
+def _loops(loop: object) -> Iterator[object]:
+    """A loop, and the loops inside of it."""
+    yield loop
+    for inner in vars(loop).values():
+        if hasattr(inner, "restarting"):
+            yield from _loops(inner)
 
 
 def is_in_epoch(trainer: Trainer) -> bool:

@@ -130,8 +130,10 @@ def reads_progress(trainer: L.Trainer) -> list[Any]:
     saved: Any = _compat.progress_of(trainer)
     held = [saved["epoch_loop.batch_progress"]["total"]["ready"]]
     batches.total.ready = 9
+    marks = [vars(loop)["_restarting"] for loop in (trainer.fit_loop, trainer.fit_loop.epoch_loop)]
     with _compat.loaded_progress(trainer):
         held.append(batches.total.ready)
+    assert [vars(loop)["_restarting"] for loop in (trainer.fit_loop, trainer.fit_loop.epoch_loop)] == marks
     connector._loaded_checkpoint = {}
     return [*held, batches.total.ready, _compat.progress_of(trainer)]
 
