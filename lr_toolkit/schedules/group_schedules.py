@@ -20,7 +20,7 @@ _WILD = frozenset("*?[")
 class GroupSchedules(Immutable):
     """What each parameter group follows: a schedule, by the group's name or by a pattern for names.
 
-    The entry with the group's name acts, or with what stands before a dot in it (``"head"`` for ``"head.no_decay"``); or else the
+    The entry with the group's name acts, or with what stands before a dot or a slash in it (``"head"`` for ``"head.no_decay"``); or else the
     first entry whose pattern matches it (``"layer_*"``, as in a shell); or else ``"*"``, which is also for groups without a name. A
     pattern may match groups that join later.
 
@@ -116,9 +116,10 @@ class GroupSchedules(Immutable):
 
 
 def _with_parents(name: object) -> list[str]:
-    """A group's name, and what stands before each of its dots, the longest first."""
-    parts = name.split(".") if isinstance(name, str) else []
-    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    """A group's name, and what stands before each dot or slash in it, the longest first."""
+    if not isinstance(name, str):
+        return []
+    return [name, *(name[:place] for place in range(len(name) - 1, 0, -1) if name[place] in "./")]
 
 
 GroupSchedulesLike: TypeAlias = (
