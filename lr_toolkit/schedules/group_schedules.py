@@ -20,9 +20,9 @@ _WILD = frozenset("*?[")
 class GroupSchedules(Immutable):
     """What each parameter group follows: a schedule, by the group's name or by a pattern for names.
 
-    The entry with the group's name acts, or with what stands before a dot or a slash in it (``"head"`` for ``"head.no_decay"``); or else the
-    first entry whose pattern matches it (``"layer_*"``, as in a shell); or else ``"*"``, which is also for groups without a name. A
-    pattern may match groups that join later.
+    The entry with the group's name acts, or with what stands before a dot or a slash in it (``"head"`` for ``"head.no_decay"``); or
+    else the first entry whose pattern matches it (``"layer_*"``, as in a shell); or else ``"*"``, which is also for groups without a
+    name. A pattern may match groups that join later.
 
     Args:
         entries: the schedules by name or pattern, in order.
