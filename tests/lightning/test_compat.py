@@ -27,6 +27,7 @@ EXCEPTIONS = {
     "_foreach_copy_": "torch: writes a list of tensors with one kernel",
     "_foreach_mul_": "torch: multiplies a list of tensors with one kernel",
     "_generate_state_key": "Lightning: for the `state_key` of a callback, in the documentation of callbacks",
+    "_getframe": "Python: the module that reads an attribute of this package, in the documentation of sys",
     "_milestones": "torch: where SequentialLR changes schedulers",
     "_schedulers": "torch: the parts of SequentialLR and ChainedScheduler",
     "_version": "torch: the number of writes to a tensor",
