@@ -109,7 +109,7 @@ class Horizon(Immutable):
             return None
         return (self.steps_per_epoch,) if isinstance(self.steps_per_epoch, int) else self.steps_per_epoch
 
-    def after(self, position: Fraction, duration: Duration, times: int = 1) -> Fraction:
+    def after(self, position: Fraction, duration: Duration, times: int | Fraction = 1) -> Fraction:
         """The exact position, in steps, ``times`` durations after ``position``; before it if ``times`` is negative."""
         amount = duration.amount * times
         if duration.unit == "steps":

@@ -1,38 +1,37 @@
-"""Shapes that begin at the level reached or at their own, as a factor or as an LR, and those that move to another."""
+"""Shapes with levels, each a factor or an LR: those that begin at a level of their own, and those that move to another."""
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.duration import Duration
-from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape, Value, check_number, exact_ratio
+from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Shape, Value, check_number, exact_ratio
 from lr_toolkit.schedules.text import argument_text, call_text
 
-__all__ = ["Decay", "DecayCurve", "StartingShape"]
+__all__ = ["Decay", "DecayCurve", "LevelShape", "StartingShape", "remaining"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartingShape(Shape):
-    """Begins at the level reached, at ``start``, a factor, or at ``start_lr``, an LR.
+class LevelShape(Shape):
+    """A shape with levels: pairs of fields, ``name``, a factor, and ``name_lr``, an LR, of which at most one is given."""
 
-    A level is a pair of fields, ``name`` and ``name_lr``, of which at most one is given.
-    """
+    __slots__ = ()
 
-    levels: ClassVar[Mapping[str, float | None]] = {"start": None}
+    level_fields: ClassVar[Mapping[str, float | None]] = {}
     """The levels, each with its value if it is not given."""
-
-    start: float | None = None
-    start_lr: float | None = None
-    over: Duration | None = None
+    highest: ClassVar[Mapping[str, float]] = {}
+    """The largest factor of a level, if it has one."""
 
     def __post_init__(self) -> None:
-        for name, missing in self.levels.items():
+        for name, missing in self.level_fields.items():
             if getattr(self, name) is not None or missing is not None:
-                check_number(self, name, f"{name}=0.1")
+                check_number(self, name, f"{name}=0.1", at_most=self.highest.get(name, math.inf))
             if getattr(self, f"{name}_lr") is not None:
                 check_number(self, f"{name}_lr", f"{name}_lr=1e-5")
                 if getattr(self, name) != missing:
@@ -46,23 +45,22 @@ class StartingShape(Shape):
             f"Write {only_factor} or {only_lr}."
         )
 
-    def start_level(self, context: PhaseContext) -> float:
-        """The factor of the first update."""
-        if self.start_lr == 0.0:
-            return 0.0
-        return context.level if self.start is None else self.start
+    def level_of(self, name: str) -> float | None:
+        """The factor of a level; ``None`` if it is not given. An LR of zero is a factor of zero."""
+        factor: float | None = getattr(self, name)
+        return 0.0 if getattr(self, f"{name}_lr") == 0.0 else factor
 
     @property
     def absolute_levels(self) -> tuple[float, ...]:
-        levels = [getattr(self, f"{name}_lr") for name in self.levels]
+        levels = [getattr(self, f"{name}_lr") for name in self.level_fields]
         return tuple(level for level in levels if level)
 
     def relative_to(self, base: float) -> Shape:
         changes: dict[str, Any] = {}
-        for name in self.levels:
+        for name in self.level_fields:
             if lr := getattr(self, f"{name}_lr"):
                 changes |= {name: self._factor(name, lr, base), f"{name}_lr": None}
-        return replace(self, **changes) if changes else self
+        return replace(self, **changes) if changes else self  # type: ignore[type-var]  # every final subclass is a dataclass
 
     def _factor(self, name: str, lr: float, base: float) -> float:
         if base == 0.0:
@@ -70,7 +68,28 @@ class StartingShape(Shape):
                 f"{self.name}({name}_lr={lr!r}): the base LR is 0, of which no LR is a multiple. Write a level relative to each "
                 f"group's base LR: {name}=0.1."
             )
+        if exact_ratio(lr, base) > self.highest.get(name, math.inf):
+            raise ScheduleError(
+                f"{self.name}({name}_lr={lr!r}): lies above the base LR {base!r}. Write a lower {name}_lr, or a level relative to "
+                f"each group's base LR: {name}=0.1."
+            )
         return exact_ratio(lr, base)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartingShape(LevelShape):
+    """Begins at the level reached, at ``start``, a factor, or at ``start_lr``, an LR."""
+
+    level_fields: ClassVar[Mapping[str, float | None]] = {"start": None}
+
+    start: float | None = None
+    start_lr: float | None = None
+    over: Duration | None = None
+
+    def start_level(self, context: PhaseContext) -> float:
+        """The factor of the first update."""
+        start = self.level_of("start")
+        return context.level if start is None else start
 
     def restarted(self) -> Shape:
         if self.start is not None or self.start_lr is not None:
@@ -91,13 +110,13 @@ class StartingShape(Shape):
 class Decay(StartingShape):
     """Moves from its start to ``end``, a factor, or ``end_lr``, an LR, within its own length."""
 
-    levels: ClassVar[Mapping[str, float | None]] = {"end": 0.0, "start": None}
+    level_fields: ClassVar[Mapping[str, float | None]] = {"end": 0.0, "start": None}
 
     end: float = 0.0
     end_lr: float | None = None
 
     @abstractmethod
-    def curve(self, first: float, last: float, length: int) -> Curve:
+    def curve(self, first: float, last: float, context: PhaseContext) -> Curve:
         """The curve from one level to another."""
 
     def bind(self, context: PhaseContext) -> Curve:
@@ -105,7 +124,7 @@ class Decay(StartingShape):
         # An LR may be the base LR of a group by chance, which then stays there.
         if first == self.end and context.length and context.base is None:
             raise self._idle(first, " and ends there")
-        return self.curve(first, self.end, context.length)
+        return self.curve(first, self.end, context)
 
     def _factor(self, name: str, lr: float, base: float) -> float:
         if name == "end" and lr > base:
@@ -114,6 +133,24 @@ class Decay(StartingShape):
                 "relative to each group's base LR: end=0.1."
             )
         return StartingShape._factor(self, name, lr, base)
+
+
+def remaining(i: Index, length: int, k: float = 1.0) -> Value:
+    """1 - (i / length) ** k: what is left of the way, exact near its end.
+
+    Example:
+        >>> remaining(3, 4), round(remaining(3, 4, 2.0), 4)
+        (0.25, 0.4375)
+    """
+    left = (length - i) / length
+    if k == 1.0:
+        return left
+    if not isinstance(i, np.ndarray):
+        return float(remaining(np.array([i]), length, k)[0])
+    progress = i / length
+    with np.errstate(divide="ignore"):  # of update 0, whose logarithm is minus infinity
+        logarithm = np.where(progress < 0.5, np.log(progress), np.log1p(-left))
+    return -np.expm1(k * logarithm)
 
 
 @dataclass(frozen=True, slots=True)

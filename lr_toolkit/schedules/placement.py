@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import final
@@ -12,10 +12,12 @@ from typing import final
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import ENDLESS, decimal
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
-from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
+from lr_toolkit.schedules.shape import Curve, Length, PhaseContext, Shape
 from lr_toolkit.schedules.text import call_text, schedule_text
 
-__all__ = ["ResolvedPhase", "check_horizon", "place_phases"]
+__all__ = ["ResolvedPhase", "bind_phases", "check_horizon", "phase_places", "place_phases"]
+
+_ONCE = Fraction(1)
 
 
 @final
@@ -66,19 +68,26 @@ def place_phases(shapes: Sequence[Shape], horizon: Horizon, base: float | None =
     Raises:
         ScheduleError: if the phases do not fit; the message ends with the schedule and the horizon.
     """
-    resolved_phases: list[ResolvedPhase] = []
-    level = 1.0
+    example = _example_base(shapes) if base is None else base
     try:
-        positions = _positions(shapes, horizon)
-        for shape, (position, after) in zip(shapes, pairwise(positions), strict=True):
-            start, end = round_half_up(position), round_half_up(after)
-            context = PhaseContext(start, end - start, position, horizon, level, base)
-            curve = shape.relative_to(_example_base(shapes) if base is None else base).bind(context)
-            resolved_phases.append(ResolvedPhase(start, end, shape, curve))
-            level = float(curve.end)
+        places = phase_places(shapes, horizon, Fraction(0), Fraction(horizon.steps))
+        bound = bind_phases([shape.relative_to(example) for shape in shapes], places, horizon, 1.0, base)
     except ScheduleError as error:
         raise ScheduleError(f"{error} (In {schedule_text(shapes)} on {horizon!r}.)") from error.__cause__
-    return tuple(resolved_phases)
+    return tuple(replace(phase, shape=shape) for phase, shape in zip(bound, shapes, strict=True))
+
+
+def bind_phases(
+    shapes: Sequence[Shape], places: Sequence[Fraction], horizon: Horizon, level: float, base: float | None
+) -> list[ResolvedPhase]:
+    """The phases between exact places, the first bound at ``level``, each other at the level at which the one before it ended."""
+    resolved_phases: list[ResolvedPhase] = []
+    for shape, (position, until) in zip(shapes, pairwise(places), strict=True):
+        start, end = round_half_up(position), round_half_up(until)
+        curve = shape.bind(PhaseContext(start, end - start, position, until, horizon, level, base))
+        resolved_phases.append(ResolvedPhase(start, end, shape, curve))
+        level = float(curve.end)
+    return resolved_phases
 
 
 def _example_base(shapes: Sequence[Shape]) -> float:
@@ -86,31 +95,48 @@ def _example_base(shapes: Sequence[Shape]) -> float:
     return math.pi * (1.0 + max((level for shape in shapes for level in shape.absolute_levels), default=0.0))
 
 
-def _positions(shapes: Sequence[Shape], horizon: Horizon) -> list[Fraction]:
-    """The exact beginnings of the phases, and the end of the last; the open phase takes what the others leave."""
-    opening = next((index for index, shape in enumerate(shapes) if shape.over is None), len(shapes))
-    before, after = [Fraction(0)], [Fraction(horizon.steps)]
-    for shape in shapes[:opening]:
-        if shape.over is not None:
-            before.append(horizon.after(before[-1], shape.over))
+def phase_places(
+    shapes: Sequence[Shape], horizon: Horizon, begin: Fraction, end: Fraction, times: Fraction = _ONCE
+) -> list[Fraction]:
+    """The exact beginnings of the phases between ``begin`` and ``end``, and the end of the last.
+
+    The open phase takes what the others leave. The lengths of the others count ``times`` as much.
+
+    Raises:
+        ScheduleError: if the phases do not fit.
+    """
+    lengths = [shape.lengths for shape in shapes]
+    opening = lengths.index(None) if None in lengths else len(shapes)
+    before, after = [begin], [end]
+    for length in lengths[:opening]:
+        before.append(_walked(horizon, before[-1], length or (), times))
     if opening == len(shapes):
-        if before[-1] > horizon.steps:
-            raise _too_long(horizon, before[-1])
+        if before[-1] > end:
+            raise _too_long(horizon, before[-1] - begin, end - begin)
         return before
-    for shape in reversed(shapes[opening + 1 :]):
-        if shape.over is not None:
-            after.append(horizon.after(after[-1], shape.over, -1))
+    for length in reversed(lengths[opening + 1 :]):
+        after.append(_walked(horizon, after[-1], (length or ())[::-1], -times))
     if round_half_up(after[-1]) <= round_half_up(before[-1]):
-        raise _too_long(horizon, before[-1] + horizon.steps - after[-1], call_text(shapes[opening]))
+        taken = before[-1] - begin + end - after[-1]
+        raise _too_long(horizon, taken, end - begin, call_text(shapes[opening]))
     return before + after[::-1]
 
 
-def _too_long(horizon: Horizon, taken: Fraction, left_out: str = "") -> ScheduleError:
+def _walked(horizon: Horizon, position: Fraction, length: Sequence[Length], times: Fraction) -> Fraction:
+    for duration, often in length:
+        position = horizon.after(position, duration, often * times)
+    return position
+
+
+def _too_long(horizon: Horizon, taken: Fraction, there: Fraction, left_out: str = "") -> ScheduleError:
     nothing = f" and leave nothing for {left_out}" if left_out else ""
-    steps = decimal(taken)
-    if taken > horizon.steps and steps == str(horizon.steps):  # the decimals do not show the difference
+    steps, limit = decimal(taken), decimal(there)
+    if taken > there and steps == limit:  # the decimals do not show the difference
         steps = f"more than {steps}"
+    whole, longer = "the run has", "Lengthen the run"
+    if there != horizon.steps:
+        whole, longer = "the schedule around them has", "Give it more room"
     return ScheduleError(
-        f"The schedule does not fit: its phases take {steps} {horizon.unit}s{nothing}, and the run has {horizon.steps}. "
-        "Lengthen the run, or shorten a phase, for example to a share of the run: over='5%'."
+        f"The schedule does not fit: its phases take {steps} {horizon.unit}s{nothing}, and {whole} {limit}. "
+        f"{longer}, or shorten a phase, for example to a share of the run: over='5%'."
     )

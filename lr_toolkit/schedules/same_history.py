@@ -54,7 +54,7 @@ def only_hold_grew(before: Timeline, now: Timeline, update: int) -> bool:
 def _open_level(timeline: ResolvedTimeline, update: int) -> float | None:
     """The level of the open phase, if ``update`` lies in it and the phase is constant."""
     phase = _phase_at(timeline, update)
-    if phase is None or phase.shape.over is not None or not _is_constant(timeline, phase.start, phase.end):
+    if phase is None or phase.shape.lengths is not None or not _is_constant(timeline, phase.start, phase.end):
         return None
     return timeline.factor(update)
 

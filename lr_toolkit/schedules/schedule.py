@@ -58,7 +58,7 @@ class Schedule(Immutable):
                 "Schedule.parse(\"warmup('5%') >> cosine()\")."
             )
         self._set(phases=phases)
-        open_phases = [call_text(phase) for phase in phases if phase.over is None]
+        open_phases = [call_text(phase) for phase in phases if phase.lengths is None]
         if len(open_phases) > 1:
             first, second = open_phases[:2]
             raise ScheduleError(

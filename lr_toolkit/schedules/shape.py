@@ -22,11 +22,12 @@ from lr_toolkit.schedules.duration import Duration, Unit
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
 from lr_toolkit.schedules.text import call_fields
 
-__all__ = ["Curve", "Index", "PhaseContext", "Shape", "Value", "check_number", "evenly_spread", "exact_ratio"]
+__all__ = ["Curve", "Index", "Length", "PhaseContext", "Shape", "Value", "check_number", "evenly_spread", "exact_ratio", "is_level"]
 
 # An int, or an int64 array of them, gives a number or a float64 array: the type system cannot express "the same for both".
 Index: TypeAlias = Any
 Value: TypeAlias = Any
+Length: TypeAlias = "tuple[Duration, Fraction]"
 
 
 @final
@@ -39,6 +40,7 @@ class PhaseContext:
         length: how many updates the phase has.
         position: the exact beginning of the phase, before rounding.
         horizon: the length of the run.
+        until: the exact end of the phase, before rounding.
         level: the factor at which the phase before ended; 1 for the first phase.
         base: the base value of which absolute levels became factors; ``None`` without such a level.
     """
@@ -46,6 +48,7 @@ class PhaseContext:
     start: int
     length: int
     position: Fraction
+    until: Fraction
     horizon: Horizon
     level: float
     base: float | None = None
@@ -53,6 +56,10 @@ class PhaseContext:
     def update_after(self, duration: Duration) -> int:
         """The first update of the phase that lies ``duration`` after its beginning."""
         return round_half_up(self.horizon.after(self.position, duration)) - self.start
+
+    def steps_of(self, duration: Duration) -> float:
+        """The length of ``duration`` from the beginning of the phase on, in steps, not rounded: for a duration that is a scale."""
+        return float(self.horizon.after(self.position, duration) - self.position)
 
 
 class Curve(ABC):
@@ -64,11 +71,13 @@ class Curve(ABC):
 
     __slots__ = ()
 
-    is_monotone: ClassVar[bool] = False
-    """Whether the curve is monotone from each of its edges to the next.
+    @property
+    def is_monotone(self) -> bool:
+        """Whether the curve is monotone from each of its edges to the next; a subclass sets it to ``True``.
 
-    A curve that does not declare it is evaluated at many updates if the package has to know how it moves.
-    """
+        A curve that does not declare it is evaluated at many updates if the package has to know how it moves.
+        """
+        return False
 
     @abstractmethod
     def __call__(self, i: Index) -> Value:
@@ -83,6 +92,11 @@ class Curve(ABC):
     @abstractmethod
     def end(self) -> float:
         """The factor that holds after the phase: the limit of the curve at its end."""
+
+    @property
+    def parts(self) -> tuple[tuple[Shape, int, int], ...]:
+        """The phases within, each with its first update and the one after its last; empty for a single curve."""
+        return ()
 
 
 class Shape(ABC):
@@ -124,6 +138,11 @@ class Shape(ABC):
         values = [getattr(self, field.name) for field in call_fields(self)]
         flat = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
         return tuple(part for part in flat if isinstance(part, Duration))
+
+    @property
+    def lengths(self) -> tuple[Length, ...] | None:
+        """The durations whose sum is the length of the phase, each with how often it is taken; ``None`` if the length is open."""
+        return None if self.over is None else ((self.over, Fraction(1)),)
 
     @property
     def units(self) -> frozenset[Unit]:
@@ -171,6 +190,14 @@ def exact_ratio(value: float, base: float) -> float:
     ratio = value / base
     near = (ratio, math.nextafter(ratio, math.inf), math.nextafter(ratio, 0.0))
     return next((factor for factor in near if base * factor == value), ratio)
+
+
+def is_level(value: object) -> bool:
+    """Whether a value is a finite number, zero or more."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) <= sys.float_info.max
+    except OverflowError:
+        return False
 
 
 def check_number(shape: Shape, name: str, example: str, *, above_zero: bool = False, at_most: float = math.inf) -> None:

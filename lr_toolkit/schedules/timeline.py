@@ -258,7 +258,11 @@ class ResolvedTimeline(Timeline):
 
     @property
     def exact_phases(self) -> list[ExactPhase]:
-        return [(phase.shape, Fraction(phase.start), Fraction(phase.end)) for phase in self.resolved_phases]
+        phases: list[ExactPhase] = []
+        for phase in self.resolved_phases:
+            for shape, first, end in phase.curve.parts or ((phase.shape, 0, phase.length),):
+                phases.append((shape, Fraction(phase.start + first), Fraction(phase.start + end)))
+        return phases
 
     @property
     def edges(self) -> list[int]:

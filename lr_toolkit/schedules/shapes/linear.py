@@ -9,7 +9,7 @@ from lr_toolkit.schedules.duration import DurationLike, optional_duration
 from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Curve, Index, Value
+from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Value
 
 __all__ = ["Linear", "linear"]
 
@@ -19,8 +19,8 @@ __all__ = ["Linear", "linear"]
 class Linear(Decay):
     """The arguments of ``linear(...)``."""
 
-    def curve(self, first: float, last: float, length: int) -> Curve:
-        return _LinearCurve(first, last, length)
+    def curve(self, first: float, last: float, context: PhaseContext) -> Curve:
+        return _LinearCurve(first, last, context.length)
 
 
 @final

@@ -10,9 +10,10 @@ from typing import Any, final
 
 import numpy as np
 
-from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.duration import Duration, DurationLike, optional_duration
 from lr_toolkit.schedules.geometric import GeometricCurve, GeometricShape
+from lr_toolkit.schedules.milestones import place_milestones, read_milestones, unsorted_pair
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shape import Index, PhaseContext, Value
@@ -34,19 +35,17 @@ class MultiStep(GeometricShape):
             raise ScheduleError(
                 "multistep(at=[]): without a milestone nothing happens. Write hold() or multistep(at=['50%', '75%'])."
             )
-        for earlier, later in pairwise(self.at):
-            if earlier.unit == later.unit and earlier.amount >= later.amount:
-                ranks = [(milestone.unit, milestone.amount) for milestone in self.at]
-                raise self._unsorted(earlier, later, ranks)
+        if unsorted := unsorted_pair(self.at):
+            raise self._unsorted(*unsorted, [(milestone.unit, milestone.amount) for milestone in self.at])
 
     def curve(self, start: float, context: PhaseContext) -> GeometricCurve:
-        milestones = [context.update_after(duration) for duration in self.at]
+        milestones = place_milestones(self.at, context)
         for index, (earlier, later) in enumerate(pairwise(milestones)):
             if earlier > later:
                 raise self._unsorted(self.at[index], self.at[index + 1], milestones)
         if milestones[-1] >= context.length:
             raise self._too_late(milestones, context.length)
-        return _MultiStepCurve(start, self.gamma, tuple(milestones))
+        return _MultiStepCurve(start, self.gamma, milestones)
 
     def _too_late(self, milestones: Sequence[int], length: int) -> ScheduleError:
         acting = self.at[: sum(milestone < length for milestone in milestones)]
@@ -120,11 +119,7 @@ def multistep(
     Reference:
         torch's ``MultiStepLR``; He et al. 2015 (ResNet), https://arxiv.org/abs/1512.03385.
     """
-    if isinstance(at, (str, bytes)) or not isinstance(at, Sequence):
-        raise ScheduleError(
-            f"multistep(at={shorten(at)}): the milestones are a list. Write multistep(at=['50%', '75%'])."
-        )
-    milestones = tuple(Duration.of(milestone, "multistep", "at=[..., {}, ...]") for milestone in at)
+    milestones = read_milestones(at, "multistep", "at=['50%', '75%']")
     shape = MultiStep(
         milestones, gamma=gamma, start=start, start_lr=start_lr, over=optional_duration(over, "multistep")
     )

@@ -11,7 +11,7 @@ from lr_toolkit.schedules.duration import DurationLike, optional_duration
 from lr_toolkit.schedules.levels import Decay, DecayCurve
 from lr_toolkit.schedules.registry import register_shape
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shape import Curve, Index, Value
+from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Value
 
 __all__ = ["OneMinusSqrt", "one_minus_sqrt"]
 
@@ -21,8 +21,8 @@ __all__ = ["OneMinusSqrt", "one_minus_sqrt"]
 class OneMinusSqrt(Decay):
     """The arguments of ``one_minus_sqrt(...)``."""
 
-    def curve(self, first: float, last: float, length: int) -> Curve:
-        return _OneMinusSqrtCurve(first, last, length)
+    def curve(self, first: float, last: float, context: PhaseContext) -> Curve:
+        return _OneMinusSqrtCurve(first, last, context.length)
 
 
 @final

@@ -1,0 +1,34 @@
+"""Milestones: durations in rising order, counted from the beginning of a phase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.shape import PhaseContext
+
+__all__ = ["place_milestones", "read_milestones", "unsorted_pair"]
+
+
+def read_milestones(at: Sequence[DurationLike], call: str, example: str) -> tuple[Duration, ...]:
+    """The milestones in ``at``, an argument of the builder ``call``.
+
+    Raises:
+        ScheduleError: for anything but a list of durations.
+    """
+    if isinstance(at, (str, bytes)) or not isinstance(at, Sequence):
+        raise ScheduleError(f"{call}(at={shorten(at)}): the milestones are a list. Write {call}({example}).")
+    return tuple(Duration.of(milestone, call, "at=[..., {}, ...]") for milestone in at)
+
+
+def unsorted_pair(at: Sequence[Duration]) -> tuple[Duration, Duration] | None:
+    """Two neighbours of one unit that do not rise; ``None`` if there are none."""
+    pairs = pairwise(at)
+    return next((pair for pair in pairs if pair[0].unit == pair[1].unit and pair[0].amount >= pair[1].amount), None)
+
+
+def place_milestones(at: Sequence[Duration], context: PhaseContext) -> tuple[int, ...]:
+    """The updates of the phase at which the milestones lie."""
+    return tuple(context.update_after(milestone) for milestone in at)
