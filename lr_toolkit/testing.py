@@ -137,7 +137,7 @@ def _is_refused(builder: Callable[..., Schedule], **arguments: Any) -> bool:
 
 def _check_units(schedule: Schedule) -> None:
     """What does not count in epochs, or in steps, does not depend on them: after a resume it is rescaled on that promise."""
-    units = {unit for phase in schedule.phases for unit in phase.units}
+    units = schedule.units
     base = max([*schedule.absolute_levels, 1.0])
     try:
         once, finer, twice = (

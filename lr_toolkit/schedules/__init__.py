@@ -7,7 +7,7 @@ both. Every class and function named here is public, and reachable as an attribu
 from lr_toolkit.schedules.duration import Duration as Duration
 from lr_toolkit.schedules.duration import DurationLike as DurationLike
 from lr_toolkit.schedules.horizon import Horizon as Horizon
-from lr_toolkit.schedules.recipes import wsd as wsd
+from lr_toolkit.schedules.recipes import *  # noqa: F403  # recipes/ lists its builders
 from lr_toolkit.schedules.registered_function import register_function as register_function
 from lr_toolkit.schedules.registry import register_builder as register_builder
 from lr_toolkit.schedules.registry import register_shape as register_shape

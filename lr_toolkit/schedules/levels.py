@@ -52,6 +52,11 @@ class LevelShape(Shape):
 
     @property
     def absolute_levels(self) -> tuple[float, ...]:
+        return self.own_absolute_levels
+
+    @property
+    def own_absolute_levels(self) -> tuple[float, ...]:
+        """The levels of the shape itself that are LRs above zero."""
         levels = [getattr(self, f"{name}_lr") for name in self.level_fields]
         return tuple(level for level in levels if level)
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
-from lr_toolkit.schedules.duration import Duration
+from lr_toolkit.schedules.duration import Duration, Unit
 from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
 from lr_toolkit.schedules.shape import Shape
@@ -110,6 +110,11 @@ class Schedule(Immutable):
     def durations(self) -> tuple[Duration, ...]:
         """Every duration among the arguments, in order."""
         return tuple(duration for phase in self.phases for duration in phase.durations)
+
+    @property
+    def units(self) -> frozenset[Unit]:
+        """The units in which its phases measure the run."""
+        return frozenset(unit for phase in self.phases for unit in phase.units)
 
     @property
     def absolute_levels(self) -> tuple[float, ...]:

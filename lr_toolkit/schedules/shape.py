@@ -22,7 +22,18 @@ from lr_toolkit.schedules.duration import Duration, Unit
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
 from lr_toolkit.schedules.text import call_fields
 
-__all__ = ["Curve", "Index", "Length", "PhaseContext", "Shape", "Value", "check_number", "evenly_spread", "exact_ratio", "is_level"]
+__all__ = [
+    "Curve",
+    "Index",
+    "Length",
+    "PhaseContext",
+    "Shape",
+    "Value",
+    "check_number",
+    "evenly_spread",
+    "exact_ratio",
+    "is_level",
+]
 
 # An int, or an int64 array of them, gives a number or a float64 array: the type system cannot express "the same for both".
 Index: TypeAlias = Any
@@ -134,10 +145,17 @@ class Shape(ABC):
 
     @property
     def durations(self) -> tuple[Duration, ...]:
-        """Every duration among the arguments, in the order of the call."""
+        """Every duration among the arguments, and in schedules among them, in the order of the call."""
+        found: list[Duration] = []
+        for value in self._arguments:
+            found += (value,) if isinstance(value, Duration) else getattr(value, "durations", ())
+        return tuple(found)
+
+    @property
+    def _arguments(self) -> list[Any]:
+        """The arguments in the order of the call, those in lists one by one."""
         values = [getattr(self, field.name) for field in call_fields(self)]
-        flat = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
-        return tuple(part for part in flat if isinstance(part, Duration))
+        return [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
 
     @property
     def lengths(self) -> tuple[Length, ...] | None:
@@ -147,7 +165,8 @@ class Shape(ABC):
     @property
     def units(self) -> frozenset[Unit]:
         """The units in which the shape measures the run; empty for a shape that needs only its own length."""
-        return frozenset(duration.unit for duration in self.durations)
+        inner = [unit for value in self._arguments for unit in getattr(value, "units", ())]
+        return frozenset([*inner, *(duration.unit for duration in self.durations)])
 
     @property
     def absolute_levels(self) -> tuple[float, ...]:
@@ -192,7 +211,7 @@ def exact_ratio(value: float, base: float) -> float:
     return next((factor for factor in near if base * factor == value), ratio)
 
 
-def is_level(value: object) -> bool:
+def is_level(value: Any) -> bool:
     """Whether a value is a finite number, zero or more."""
     try:
         return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) <= sys.float_info.max

@@ -6,7 +6,9 @@ import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
-from typing import Any
+from functools import reduce
+from operator import rshift
+from typing import Any, TypeGuard
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration
@@ -16,6 +18,7 @@ from lr_toolkit.schedules.text_repair import repaired
 __all__ = ["LONGEST", "argument_text", "call_fields", "call_text", "evaluate", "schedule_text"]
 
 LONGEST = 20_000
+_DEEPEST = 20  # calls within each other
 
 
 # --- printing ---------------------------------------------------------------------------------------------------------
@@ -97,7 +100,8 @@ _NO_FUNCTION = (
 def evaluate(text: str, builders: Mapping[str, Callable[..., Any]], without_text: Collection[str] = ()) -> list[Any]:
     """The values of the builders' calls that ``text`` joins by ``>>``, in order.
 
-    Only calls of ``builders``, ``>>``, numbers, strings, ``None`` and lists of them are read; nothing else is evaluated.
+    Only calls of ``builders``, ``>>``, numbers, strings, ``None`` and lists of them are read, and calls in the place of an argument;
+    nothing else is evaluated.
 
     Args:
         text: what to read.
@@ -134,16 +138,7 @@ def _evaluate(text: str, builders: Mapping[str, Callable[..., Any]], without_tex
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         fix = _NO_FUNCTION if "custom(" in text else f"Write calls joined by >>, such as {_EXAMPLE}."
         raise ScheduleError(f"Schedule.parse({shorten(text)}): not the text of a schedule. {fix}") from None
-    reader = _Reader(text, builders, without_text)
-    values: list[Any] = []
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift):
-            waiting += [node.right, node.left]
-        else:
-            values.append(reader.call(node))
-    return values
+    return _Reader(text, builders, without_text).phases(root)
 
 
 def _no_schedule(given: Any, builders: Mapping[str, Callable[..., Any]]) -> ScheduleError:
@@ -173,6 +168,10 @@ def _instead_of(given: Any, builders: Mapping[str, Callable[..., Any]]) -> str:
     return f"Phases are joined by >>. Write a schedule, or its text: {_EXAMPLE}."
 
 
+def _is_join(node: ast.expr) -> TypeGuard[ast.BinOp]:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.RShift)
+
+
 class _Reader:
     """Reads the nodes of one text."""
 
@@ -181,7 +180,21 @@ class _Reader:
         self._builders = builders
         self._without_text = without_text
 
-    def call(self, node: ast.expr) -> Any:
+    def phases(self, root: ast.expr, depth: int = 0) -> list[Any]:
+        """What the calls give that are joined by ``>>``, in order; ``depth`` calls are around them."""
+        if depth > _DEEPEST:
+            raise self._foreign(root, f"At most {_DEEPEST} calls can be within each other.")
+        values: list[Any] = []
+        waiting = [root]
+        while waiting:
+            node = waiting.pop()
+            if _is_join(node):
+                waiting += [node.right, node.left]
+            else:
+                values.append(self._call(node, depth))
+        return values
+
+    def _call(self, node: ast.expr, depth: int) -> Any:
         """What a builder's call gives."""
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             raise self._foreign(node, f"Write calls joined by >>, such as {_EXAMPLE}.")
@@ -197,20 +210,24 @@ class _Reader:
         has_stars = any(isinstance(argument, ast.Starred) for argument in node.args) or None in names
         if has_stars or len(set(names)) < len(names):
             raise self._foreign(node, f"Write the arguments out, each once, as in {_EXAMPLE}.")
-        positional = [self._value(argument) for argument in node.args]
-        named = {str(keyword.arg): self._value(keyword.value) for keyword in node.keywords}
+        positional = [self._value(argument, depth) for argument in node.args]
+        named = {str(keyword.arg): self._value(keyword.value, depth) for keyword in node.keywords}
         return self._builders[name](*positional, **named)
 
-    def _value(self, node: ast.expr) -> Any:
+    def _value(self, node: ast.expr, depth: int) -> Any:
+        if isinstance(node, ast.Call) or _is_join(node):
+            return reduce(rshift, self.phases(node, depth + 1))
         if isinstance(node, ast.Constant) and (node.value is None or type(node.value) in (int, float, str)):
             return node.value
         if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
-            value = self._value(node.operand)
+            value = self._value(node.operand, depth)
             if isinstance(value, (int, float)) and isinstance(node.op, (ast.USub, ast.UAdd)):
                 return -value if isinstance(node.op, ast.USub) else value
         if isinstance(node, (ast.List, ast.Tuple)):
-            return [self._value(element) for element in node.elts]
-        raise self._foreign(node, "An argument is a number, a string such as '5%', None, or a list of these.")
+            return [self._value(element, depth) for element in node.elts]
+        raise self._foreign(
+            node, "An argument is a number, a string such as '5%', None, a schedule, or a list of these."
+        )
 
     def _foreign(self, node: ast.expr, fix: str) -> ScheduleError:
         part = ast.get_source_segment(self._text, node) or self._text

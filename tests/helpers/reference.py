@@ -7,6 +7,7 @@ an update must have.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -20,11 +21,44 @@ Phase = tuple[str, dict[str, Any]]
 
 DIGITS = 50
 STAIRS = ("step", "multistep", "exponential")
-DECAYS = {
-    "cosine": lambda p, _: (1 + mp.cos(mp.pi * p)) / 2,
-    "linear": lambda p, _: 1 - p,
-    "polynomial": lambda p, power: (1 - p) ** mpf(power),
-    "one_minus_sqrt": lambda p, _: 1 - mp.sqrt(p),
+MULTIPLYING = (*STAIRS, "inverse_time", "power_cool")
+
+
+def raised(p: mpf, arguments: dict[str, Any]) -> mpf:
+    """The progress to the power of ``k``."""
+    return p ** mpf(arguments.get("k", 1))
+
+
+def tangent(p: mpf, arguments: dict[str, Any]) -> mpf:
+    """A piece of a hyperbolic tangent, from 1 to 0."""
+    low, high = mpf(arguments.get("lower", -7)), mpf(arguments.get("upper", 3))
+    return (mp.tanh(high) - mp.tanh(low + (high - low) * p)) / (mp.tanh(high) - mp.tanh(low))
+
+
+def bent(p: mpf, arguments: dict[str, Any]) -> mpf:
+    """An exponential from 1 to 0; without a ratio it depends on both levels."""
+    ratio = mpf(arguments["ratio"])
+    return (ratio**p - ratio) / (1 - ratio)
+
+
+# What is left of the way at a progress p.
+DECAYS: dict[str, Callable[[mpf, dict[str, Any]], mpf]] = {
+    "cosine": lambda p, a: ((1 + mp.cos(mp.pi * raised(p, a))) / 2) ** mpf(a.get("power", 1)),
+    "linear": lambda p, a: 1 - p,
+    "polynomial": lambda p, a: (1 - raised(p, a)) ** mpf(a["power"]),
+    "one_minus_sqrt": lambda p, a: 1 - mp.sqrt(p),
+    "rex": lambda p, a: (1 - p) / (mpf(a.get("beta", 0.5)) + (1 - mpf(a.get("beta", 0.5))) * (1 - p)),
+    "tanh": tangent,
+    "exponential_to": bent,
+}
+# A climb from 0 to 1 after j of m updates.
+CLIMBS: dict[str, Callable[[mpf, mpf], mpf]] = {
+    "linear": lambda j, m: j / m,
+    "cosine": lambda j, m: (1 - mp.cos(mp.pi * j / m)) / 2,
+    "quadratic": lambda j, m: (j / m) ** 2,
+    "log": lambda j, m: mp.log(1 + j) / mp.log(1 + m),
+    "exponential": lambda j, m: (1 - mp.exp(-5 * j / m)) / (1 - mp.exp(-5)),
+    "constant": lambda j, m: mpf(0),
 }
 
 
@@ -93,6 +127,10 @@ class Run:
         for index, (start, end) in enumerate(pairwise(self.starts)):
             name, arguments = self.phases[index]
             least = 1 if "over" not in arguments else 0
+            if name == "hyperbolic":
+                place = self.places[index]
+                if self.ahead(place, arguments["limit"]) - place < end - start:
+                    return False
             if name == "multistep":
                 least = max(least, half_up(self.ahead(self.places[index], arguments["at"][-1])) - start + 1)
             if end - start < least:
@@ -103,9 +141,11 @@ class Run:
         """Whether no phase begins where it ends, or at zero if it multiplies."""
         for index, (name, arguments) in enumerate(self.phases):
             first = self.first(index, base_lr)
-            if name in DECAYS and abs(first - self.last(arguments, base_lr)) < 1e-9:
+            if (name in DECAYS or name == "hyperbolic") and abs(first - self.last(arguments, base_lr)) < 1e-9:
                 return False
-            if name in STAIRS and first < 1e-200:
+            if name == "exponential_to" and "ratio" not in arguments and first < 1e-200:
+                return False
+            if name in MULTIPLYING and first < 1e-200:
                 return False
         return True
 
@@ -144,12 +184,21 @@ class Run:
         name, arguments = self.phases[index]
         start, n = self.starts[index], self.starts[index + 1] - self.starts[index]
         if name == "warmup":
-            low = arguments.get("start")
-            first = mpf(1) / (n + 1) if low is None else mpf(low)
-            return first + (1 - first) * i / n if n else mpf(1)
+            return self.climbed(arguments, i, n, base_lr)
         if name == "hold":
-            return self.held(index - 1, base_lr)
+            if "level_lr" in arguments:
+                return mpf(arguments["level_lr"]) / mpf(base_lr)
+            return mpf(arguments["level"]) if "level" in arguments else self.held(index - 1, base_lr)
+        if name == "piecewise":
+            return self.on_path(index, i, base_lr)
         first = self.first(index, base_lr)
+        if name == "inverse_time":
+            scale = exact(self.ahead(self.places[index], arguments["timescale"]) - self.places[index])
+            passed = 1 + mpf(arguments.get("rate", 1)) * i / scale
+            return first * passed ** -mpf(arguments.get("power", 1))
+        if name == "power_cool":
+            left = 1 - mpf(i) / n / mpf(arguments.get("beyond", 1)) if n else mpf(1)
+            return first * min(mpf(1), mpf(arguments.get("scale", 2)) * left ** mpf(arguments.get("power", 1.2)))
         if name in ("step", "multistep"):
             return first * mpf(arguments.get("gamma", 0.1)) ** self.drops(index, min(i, max(n - 1, 0)))
         if name == "exponential":
@@ -160,8 +209,40 @@ class Run:
             else:
                 intervals = i / self.ahead(Fraction(0), every)
             return first * mpf(arguments["gamma"]) ** exact(intervals)
-        left = DECAYS[name](mpf(i) / n if n else mpf(1), arguments.get("power"))
-        return first * left + self.last(arguments, base_lr) * (1 - left)
+        progress, last = mpf(i) / n if n else mpf(1), self.last(arguments, base_lr)
+        if name == "hyperbolic":
+            far = 2 * exact(self.ahead(self.places[index], arguments["limit"]) - self.places[index])
+            left = mp.sqrt(mpf(n - i) * (far - n - i) / (n * (far - n))) if n else mpf(0)
+        elif name == "exponential_to" and "ratio" not in arguments:
+            return first * (last / first) ** progress
+        else:
+            left = DECAYS[name](progress, arguments)
+        return first * left + last * (1 - left)
+
+    def climbed(self, arguments: dict[str, Any], i: int, n: int, base_lr: float) -> mpf:
+        """The factor of update ``i`` of a warmup of ``n`` updates; without a start it begins an update earlier, at zero."""
+        start = arguments.get("start")
+        if "start_lr" in arguments:
+            start = mpf(arguments["start_lr"]) / mpf(base_lr)
+        early, is_last = start is None, arguments.get("peak") == "last"
+        j, m = mpf(i + early), mpf(n + early - is_last)
+        if i == n or m == 0:
+            return mpf(1)
+        share, low = CLIMBS[arguments.get("shape", "linear")](j, m), mpf(0) if start is None else mpf(start)
+        return low + (1 - low) * share
+
+    def on_path(self, index: int, i: int, base_lr: float) -> mpf:
+        """The factor of update ``i`` on the path through the levels of ``piecewise``."""
+        arguments, place, start = self.phases[index][1], self.places[index], self.starts[index]
+        levels = [mpf(level) for level in arguments.get("levels", ())]
+        levels = levels or [mpf(level) / mpf(base_lr) for level in arguments["levels_lr"]]
+        points = [0, *(half_up(self.ahead(place, milestone)) - start for milestone in arguments["at"])]
+        passed = max(j for j, point in enumerate(points) if point <= i)
+        shape = arguments.get("shape", "constant")
+        if shape == "constant" or passed == len(points) - 1:
+            return levels[passed]
+        share = CLIMBS[shape](mpf(i - points[passed]), mpf(points[passed + 1] - points[passed]))
+        return levels[passed] + (levels[passed + 1] - levels[passed]) * share
 
     def held(self, index: int, base_lr: float) -> mpf:
         """The level at which phase ``index`` ended."""

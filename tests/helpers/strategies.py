@@ -15,7 +15,10 @@ import lr_toolkit
 from lr_toolkit import Horizon, Schedule
 from tests.helpers.reference import STAIRS, Phase, Run, Text
 
-SMOOTH = ["warmup", "hold", "cosine", "linear", "polynomial", "one_minus_sqrt"]
+CLIMBS = ["linear", "cosine", "quadratic", "log", "exponential"]
+
+FALLS = ["cosine", "linear", "polynomial", "one_minus_sqrt", "rex", "tanh", "exponential_to", "hyperbolic"]
+SMOOTH = ["warmup", "hold", *FALLS, "inverse_time", "power_cool"]
 NAMES = [*SMOOTH, *STAIRS]
 BASE = 0.03
 
@@ -61,18 +64,40 @@ def phases(draw: st.DrawFn, name: str, over: st.SearchStrategy[Text | None]) -> 
     """One phase with any arguments that its builder takes."""
     arguments: dict[str, Any] = {}
     if name == "warmup":
-        arguments = draw(st.fixed_dictionaries({"over": durations}, optional={"start": st.floats(0.0, 1.0)}))
-    elif name in ("cosine", "linear", "polynomial", "one_minus_sqrt"):
+        peak = st.sampled_from(["after", "last"])
+        optional = {"start": st.floats(0.0, 1.0), "shape": st.sampled_from(CLIMBS), "peak": peak}
+        arguments = draw(st.fixed_dictionaries({"over": durations}, optional=optional))
+    elif name == "exponential_to":
+        ratio = st.floats(1e-300, 1e300).filter(lambda ratio: ratio != 1.0)
+        floor = draw(st.sampled_from(["end", "end_lr"]))
+        arguments = {floor: draw(positive)} | draw(st.fixed_dictionaries({}, optional={"ratio": ratio}))
+    elif name in FALLS:
         floor = draw(st.sampled_from(["", "end", "end_lr"]))
-        arguments = {"power": draw(positive)} if name == "polynomial" else {}
+        required = {"polynomial": {"power": positive}, "hyperbolic": {"limit": durations}}.get(name, {})
+        optional = {
+            "cosine": {"power": positive, "k": positive},
+            "polynomial": {"k": positive},
+            "rex": {"beta": positive},
+            "tanh": {"lower": st.floats(-100.0, -1.0), "upper": st.floats(-0.9, 100.0)},
+        }.get(name, {})
+        arguments = draw(st.fixed_dictionaries(required, optional=optional))
         arguments |= {floor: draw(factors)} if floor else {}
+    elif name == "inverse_time":
+        optional = {"power": positive, "rate": positive}
+        arguments = draw(st.fixed_dictionaries({"timescale": durations}, optional=optional))
+    elif name == "power_cool":
+        more = st.floats(1.0, 1e300)
+        arguments = draw(st.fixed_dictionaries({}, optional={"power": positive, "scale": more, "beyond": more}))
     elif name == "step":
         arguments = draw(st.fixed_dictionaries({"every": durations}, optional={"gamma": positive}))
     elif name == "multistep":
         arguments = draw(st.fixed_dictionaries({"at": rising(100)}, optional={"gamma": positive}))
     elif name == "exponential":
         arguments = draw(st.fixed_dictionaries({"gamma": positive}, optional={"every": durations}))
-    if name not in ("warmup", "hold"):
+    if name == "hold":
+        level = draw(st.sampled_from(["", "level", "level_lr"]))
+        arguments |= {level: draw(factors)} if level else {}
+    elif name != "warmup":
         start = draw(st.sampled_from(["", "start", "start_lr"]))
         arguments |= {start: draw(factors)} if start else {}
     length = draw(over)
@@ -146,13 +171,44 @@ def fitting(name: str) -> st.SearchStrategy[dict[str, Any]]:
         st.builds(lambda x: {"start_lr": x}, st.floats(0.001, 0.05)),
     )
 
+    def joined(
+        first: st.SearchStrategy[dict[str, Any]], second: st.SearchStrategy[dict[str, Any]]
+    ) -> st.SearchStrategy[dict[str, Any]]:
+        return st.builds(lambda first, second: first | second, first, second)
+
     def started(arguments: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
         return st.builds(lambda arguments, start: arguments | start, arguments, start)
 
     kinds: dict[str, Callable[[], st.SearchStrategy[dict[str, Any]]]] = {
-        "warmup": lambda: st.fixed_dictionaries({}, optional={"start": st.floats(0.0, 1.0)}),
-        "hold": lambda: st.just({}),
-        "polynomial": lambda: started(st.builds(lambda power, end: {"power": power} | end, st.floats(0.2, 6.0), floor)),
+        "warmup": lambda: st.one_of(
+            st.fixed_dictionaries({}, optional={"start": st.floats(0.0, 1.0)}),
+            st.fixed_dictionaries(
+                {"shape": st.sampled_from(CLIMBS)}, optional={"start": st.floats(0.0, 1.0), "peak": st.just("last")}
+            ),
+        ),
+        "hold": lambda: st.one_of(st.just({}), st.just({}), st.fixed_dictionaries({"level": st.floats(0.01, 2.0)})),
+        "cosine": lambda: started(
+            joined(st.fixed_dictionaries({}, optional={"power": st.floats(0.3, 4.0), "k": st.floats(0.3, 4.0)}), floor)
+        ),
+        "polynomial": lambda: started(
+            joined(st.fixed_dictionaries({"power": st.floats(0.2, 6.0)}, optional={"k": st.floats(0.3, 4.0)}), floor)
+        ),
+        "rex": lambda: started(joined(st.fixed_dictionaries({}, optional={"beta": st.floats(0.05, 3.0)}), floor)),
+        "exponential_to": lambda: started(
+            st.fixed_dictionaries({"end": st.floats(0.001, 0.9)}, optional={"ratio": st.floats(0.01, 0.9)})
+        ),
+        "hyperbolic": lambda: started(joined(st.fixed_dictionaries({"limit": st.integers(1, 300)}), floor)),
+        "inverse_time": lambda: started(
+            st.fixed_dictionaries(
+                {"timescale": every}, optional={"power": st.floats(0.1, 2.0), "rate": st.floats(0.1, 3.0)}
+            )
+        ),
+        "power_cool": lambda: started(
+            st.fixed_dictionaries(
+                {},
+                optional={"power": st.floats(0.5, 3.0), "scale": st.floats(1.0, 5.0), "beyond": st.floats(1.0, 1.5)},
+            )
+        ),
         "step": lambda: started(st.fixed_dictionaries({"every": every, "gamma": gamma})),
         "multistep": lambda: started(st.fixed_dictionaries({"at": rising(20), "gamma": gamma})),
         "exponential": lambda: started(st.fixed_dictionaries({"gamma": gamma}, optional={"every": every})),

@@ -95,6 +95,4 @@ def cosine(
         Loshchilov & Hutter 2016, https://arxiv.org/abs/1608.03983; k-decay: Zhang & Li 2020, https://arxiv.org/abs/2004.05909.
     """
     length = optional_duration(over, "cosine")
-    return Schedule(
-        (Cosine(power=power, k=k, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=length),)
-    )
+    return Schedule((Cosine(power=power, k=k, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=length),))

@@ -112,6 +112,4 @@ def exponential_to(
         ``ratio=0.5``, timm's ``decay_fn="exp"`` has ``ratio`` as ``decay_ratio``.
     """
     length = optional_duration(over, "exponential_to")
-    return Schedule(
-        (ExponentialTo(ratio=ratio, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=length),)
-    )
+    return Schedule((ExponentialTo(ratio=ratio, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=length),))

@@ -68,7 +68,9 @@ class Piecewise(Shape):
         return (_StairsOfLevels if self.shape == "constant" else _PathOfLevels)(milestones, levels, self.shape)
 
     def _unsorted(self, earlier: Duration, later: Duration) -> ScheduleError:
-        return _refused(f"at=[..., {earlier.literal}, {later.literal}, ...]: milestones come in rising order, each once")
+        return _refused(
+            f"at=[..., {earlier.literal}, {later.literal}, ...]: milestones come in rising order, each once"
+        )
 
     @property
     def absolute_levels(self) -> tuple[float, ...]:

@@ -86,6 +86,4 @@ def polynomial(
         https://arxiv.org/abs/2004.05909.
     """
     length = optional_duration(over, "polynomial")
-    return Schedule(
-        (Polynomial(power, k=k, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=length),)
-    )
+    return Schedule((Polynomial(power, k=k, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=length),))

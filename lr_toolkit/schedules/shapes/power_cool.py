@@ -111,6 +111,4 @@ def power_cool(
         LR.
     """
     length = optional_duration(over, "power_cool")
-    return Schedule(
-        (PowerCool(power=power, scale=scale, beyond=beyond, start=start, start_lr=start_lr, over=length),)
-    )
+    return Schedule((PowerCool(power=power, scale=scale, beyond=beyond, start=start, start_lr=start_lr, over=length),))

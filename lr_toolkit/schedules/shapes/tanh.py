@@ -105,7 +105,5 @@ def tanh(
         from ``start=(1 - tanh(lower)) / 2`` to ``end=(1 - tanh(upper)) / 2``.
     """
     length = optional_duration(over, "tanh")
-    shape = Tanh(
-        lower=lower, upper=upper, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=length
-    )
+    shape = Tanh(lower=lower, upper=upper, end=end, end_lr=end_lr, start=start, start_lr=start_lr, over=length)
     return Schedule((shape,))

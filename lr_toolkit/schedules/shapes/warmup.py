@@ -31,7 +31,7 @@ _CLIMBS: dict[str, Callable[[Value, float], Value]] = {
     "quadratic": lambda j, m: (j / m) ** 2,
     "log": lambda j, m: np.log1p(j) / math.log1p(m),
     "exponential": lambda j, m: np.expm1(-_CONSTANTS * (j / m)) / math.expm1(-_CONSTANTS),
-    "constant": lambda j, m: 0.0 * j,
+    "constant": lambda j, _: 0.0 * j,
 }
 _PEAKS = ("after", "last")
 

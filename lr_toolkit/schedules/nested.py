@@ -1,0 +1,156 @@
+"""Shapes that change a whole schedule: they bind its phases within their own phase, and return one curve."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import final
+
+import numpy as np
+
+from lr_toolkit.schedules.levels import LevelShape
+from lr_toolkit.schedules.placement import ResolvedPhase, bind_phases, phase_places
+from lr_toolkit.schedules.schedule import Schedule
+from lr_toolkit.schedules.shape import Curve, Index, Length, PhaseContext, Shape, Value
+
+__all__ = ["NestedShape", "SequenceCurve", "WrappedCurve", "bind_within"]
+
+_MOST_PARTS = 50  # that are listed one by one
+
+
+@dataclass(frozen=True, slots=True)
+class NestedShape(LevelShape):
+    """Changes the factors of a schedule, whose first phase begins at the level reached.
+
+    Without ``over`` it is as long as the schedule.
+    """
+
+    schedule: Schedule
+
+    @property
+    def lengths(self) -> tuple[Length, ...] | None:
+        if self.over is not None:
+            return ((self.over, Fraction(1)),)
+        return joined_lengths(self.schedule)
+
+    @property
+    def absolute_levels(self) -> tuple[float, ...]:
+        return (*self.schedule.absolute_levels, *self.own_absolute_levels)
+
+    def relative_to(self, base: float) -> Shape:
+        inner = Schedule(tuple(phase.relative_to(base) for phase in self.schedule.phases))
+        return LevelShape.relative_to(replace(self, schedule=inner), base)
+
+    def restarted(self) -> Shape:
+        first, *others = self.schedule.phases
+        return replace(self, schedule=Schedule((first.restarted(), *others)))
+
+
+def joined_lengths(schedule: Schedule) -> tuple[Length, ...] | None:
+    """The lengths of all phases; ``None`` if one of them is open."""
+    lengths = [phase.lengths for phase in schedule.phases]
+    return None if None in lengths else tuple(length for phase in lengths for length in phase or ())
+
+
+def bind_within(schedule: Schedule, context: PhaseContext, level: float) -> SequenceCurve:
+    """The curve of a schedule within a phase: its phases begin with the phase, the first of them at ``level``.
+
+    Raises:
+        ScheduleError: if it is longer than the phase.
+    """
+    places = phase_places(schedule.phases, context.horizon, context.position, context.until)
+    return SequenceCurve.of(bind_phases(schedule.phases, places, context.horizon, level, context.base), context, level)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SequenceCurve(Curve):
+    """Curves one after another, each on its own clock; afterwards the factor ``last`` holds.
+
+    Attributes:
+        phases: the phases that have an update, which they count from the beginning of the sequence.
+        last: the factor that holds after them.
+    """
+
+    phases: tuple[ResolvedPhase, ...]
+    last: float
+
+    @classmethod
+    def of(cls, phases: Sequence[ResolvedPhase], context: PhaseContext, level: float) -> SequenceCurve:
+        """The curve of phases of the run within the phase ``context``, behind the level ``level``."""
+        end = context.start + context.length
+        shifted = [
+            replace(phase, start=phase.start - context.start, end=min(phase.end, end) - context.start)
+            for phase in phases
+            if phase.start < min(phase.end, end)
+        ]
+        ending = phases[-1] if phases else None
+        if ending is not None and ending.end > end:  # it is cut
+            return cls(tuple(shifted), float(ending.curve(end - ending.start)) if shifted else level)
+        return cls(tuple(shifted), level if ending is None else float(ending.curve.end))
+
+    def __call__(self, i: Index) -> Value:
+        if not isinstance(i, np.ndarray):
+            index = bisect_right(self.phases, i, key=_start) - 1
+            if index < 0 or i >= self.phases[index].end:
+                return self.last
+            return self.phases[index].curve(i - self.phases[index].start)
+        factors = np.full(i.shape, self.last)
+        for phase in self.phases:
+            inside = (i >= phase.start) & (i < phase.end)
+            if inside.any():
+                factors[inside] = phase.curve(i[inside] - phase.start)
+        return factors
+
+    @property
+    def is_monotone(self) -> bool:
+        return all(phase.curve.is_monotone for phase in self.phases)
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        found = {phase.end for phase in self.phases}
+        for phase in self.phases:
+            found |= {
+                phase.start,
+                *(phase.start + edge for edge in phase.curve.edges if phase.start + edge < phase.end),
+            }
+        return tuple(sorted(found))
+
+    @property
+    def end(self) -> float:
+        return self.last
+
+    @property
+    def parts(self) -> tuple[tuple[Shape, int, int], ...]:
+        if len(self.phases) > _MOST_PARTS:
+            return ()
+        inner: list[tuple[Shape, int, int]] = []
+        for phase in self.phases:
+            within = phase.curve.parts or ((phase.shape, 0, phase.length),)
+            inner += [(shape, phase.start + first, phase.start + end) for shape, first, end in within]
+        return tuple(inner) if len(inner) <= _MOST_PARTS else ()
+
+
+def _start(phase: ResolvedPhase) -> int:
+    return phase.start
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedCurve(Curve):
+    """A curve whose factors are changed one by one, so that it moves where the other one does."""
+
+    of: Curve
+
+    @property
+    def is_monotone(self) -> bool:
+        return self.of.is_monotone
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        return self.of.edges
+
+    @property
+    def parts(self) -> tuple[tuple[Shape, int, int], ...]:
+        return self.of.parts
