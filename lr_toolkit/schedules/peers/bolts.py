@@ -55,17 +55,23 @@ def LinearWarmupCosineAnnealingLR(
     else:
         first = joined(climb(up - 1, **start), hold(1)) if up else None
         fall = None if rest == 0 else cosine(**level("end", "eta_min", eta_min), over=rest)
-    return Translation(joined(first, fall), None, ("After max_epochs the LR of Bolts climbs again; here it stays at its end.",))
+    return Translation(
+        joined(first, fall), None, ("After max_epochs the LR of Bolts climbs again; here it stays at its end.",)
+    )
 
 
 @_BOLTS.configuration(example="warmup_steps=500, total_steps=10000")
-def linear_warmup_decay(warmup_steps: int, total_steps: int | None, cosine: bool = True, linear: bool = False) -> Translation:
+def linear_warmup_decay(
+    warmup_steps: int, total_steps: int | None, cosine: bool = True, linear: bool = False
+) -> Translation:
     """A climb from zero, then half a cosine, a line, or nothing."""
     up = whole("warmup_steps", warmup_steps)
     steps = None if total_steps is None else whole("total_steps", total_steps, 1)
     rest = left("total_steps", steps, warmup_steps=up)
     if cosine and linear:
-        raise ScheduleError("cosine=True and linear=True exclude each other. Write cosine=False, linear=True for a line.")
+        raise ScheduleError(
+            "cosine=True and linear=True exclude each other. Write cosine=False, linear=True for a line."
+        )
     if not (cosine or linear):
         return Translation(joined(climb(up, start=0.0), hold()))
     fall = None if rest == 0 else (_line if linear else _half_cosine)(over=rest)

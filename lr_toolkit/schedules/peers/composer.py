@@ -45,7 +45,7 @@ def composer(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
     Example:
         >>> composer("CosineAnnealingWithWarmupScheduler", t_warmup="0.1dur", alpha_f=0.1)
-        warmup('10%', start=0.0) >> cosine(0.1)
+        warmup('10%', start=0.0) >> cosine(end=0.1)
 
     Reference:
         Composer 0.32.1, ``composer/optim/scheduler.py``.
@@ -88,8 +88,12 @@ def CosineAnnealingWarmRestartsScheduler(t_0: str, t_mult: float = 1.0, alpha_f:
     translation = Translation(
         repeat(cosine(number("alpha_f", alpha_f), start=1.0, over=_time("t_0", t_0)), growth=growth, rest="cut")
     )
-    return translation if growth.is_integer() else translation.after(
-        "Composer truncates the length of each cycle; here each restart is at the nearest update."
+    return (
+        translation
+        if growth.is_integer()
+        else translation.after(
+            "Composer truncates the length of each cycle; here each restart is at the nearest update."
+        )
     )
 
 
@@ -196,7 +200,9 @@ def _time(name: str, value: Any) -> Duration:
         return Duration(whole(name, value, 1))
     match = _TIME.fullmatch(value.strip().lower()) if isinstance(value, str) else None
     if match is None or match[2] not in ("dur", "ba", "ep"):
-        raise ScheduleError(f"{name}={shorten(value)} must be a time in batches, epochs or of the run: '500ba', '3ep', '0.1dur'.")
+        raise ScheduleError(
+            f"{name}={shorten(value)} must be a time in batches, epochs or of the run: '500ba', '3ep', '0.1dur'."
+        )
     if match[2] == "dur":
         return Duration(f"{decimal(Fraction(match[1]) * 100)}%")
     return Duration(f"{match[1]} {'steps' if match[2] == 'ba' else 'epochs'}")
@@ -213,4 +219,6 @@ def _minus(time: Duration, up: Duration, name: str) -> Duration:
     rest = time.amount - up.amount
     if rest < 0 and name != "milestones":
         raise ScheduleError(f"t_warmup={up} is longer than {name}={time}. Write a shorter warmup.")
-    return Duration.of(f"{decimal(max(rest, Fraction(0)))} {time.unit}".replace(" %", "%"), "composer", name, may_be_zero=True)
+    return Duration.of(
+        f"{decimal(max(rest, Fraction(0)))} {time.unit}".replace(" %", "%"), "composer", name, may_be_zero=True
+    )

@@ -63,7 +63,9 @@ def WarmupLR(
 ) -> Translation:
     """A climb, then the highest LR."""
     base = None if warmup_max_lr is None else number("warmup_max_lr", warmup_max_lr, above_zero=True)
-    return Translation(joined(_rise(warmup_min_lr, base, _steps(warmup_num_steps), warmup_type), hold()), base, (_TWICE,))
+    return Translation(
+        joined(_rise(warmup_min_lr, base, _steps(warmup_num_steps), warmup_type), hold()), base, (_TWICE,)
+    )
 
 
 @_DEEPSPEED.configuration(example="total_num_steps=10000, warmup_max_lr=1e-3, warmup_num_steps=1000")
@@ -116,17 +118,26 @@ def OneCycle(
     cycle_momentum: bool = True,
 ) -> Translation:
     """Up to the highest LR and down again in lines, then one over the time."""
-    base, up = number("cycle_max_lr", cycle_max_lr, above_zero=True), whole("cycle_first_step_size", cycle_first_step_size, 1)
+    base, up = (
+        number("cycle_max_lr", cycle_max_lr, above_zero=True),
+        whole("cycle_first_step_size", cycle_first_step_size, 1),
+    )
     low = share(number("cycle_min_lr", cycle_min_lr), base)
     down = up if cycle_second_step_size is None else whole("cycle_second_step_size", cycle_second_step_size, 1)
     if cycle_first_stair_count or cycle_second_stair_count:
-        raise ScheduleError("stairs inside the cycle are not known. Write cycle_first_stair_count=0, or stairs(..., every=100).")
+        raise ScheduleError(
+            "stairs inside the cycle are not known. Write cycle_first_stair_count=0, or stairs(..., every=100)."
+        )
     path = Path().move(linear, low, 1.0, up).move(linear, 1.0, low, down)
     if decay_lr_rate and decay_step_size and low:
         scale, rate = whole("decay_step_size", decay_step_size, 1), number("decay_lr_rate", decay_lr_rate)
         path.then(inverse_time(scale) if rate == 1 else inverse_time(scale, rate=rate), 0.0)
     translation = Translation(path.schedule, base)
-    return translation.after("DeepSpeed also moves the momentum; this schedule moves the LR alone.") if cycle_momentum else translation
+    return (
+        translation.after("DeepSpeed also moves the momentum; this schedule moves the LR alone.")
+        if cycle_momentum
+        else translation
+    )
 
 
 def _rise(min_lr: Any, base: float | None, up: int, kind: Any) -> Schedule:

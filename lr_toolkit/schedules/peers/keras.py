@@ -11,7 +11,18 @@ from lr_toolkit.schedules.peers.peer import Peer, plateau_answer
 from lr_toolkit.schedules.peers.phases import number, share, whole
 from lr_toolkit.schedules.peers.translation import Translation
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shapes import cosine, exponential, hold, inverse_time, linear, piecewise, polynomial, repeat, stairs, step
+from lr_toolkit.schedules.shapes import (
+    cosine,
+    exponential,
+    hold,
+    inverse_time,
+    linear,
+    piecewise,
+    polynomial,
+    repeat,
+    stairs,
+    step,
+)
 
 __all__ = ["keras"]
 
@@ -44,7 +55,7 @@ def keras(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
     Example:
         >>> keras("CosineDecay", 0.0, decay_steps=9500, alpha=0.1, warmup_target=3e-4, warmup_steps=500)
-        warmup(500, start=0.0) >> cosine(0.1, over=9500)
+        warmup(500, start=0.0) >> cosine(end=0.1, over=9500)
 
     Reference:
         Keras 3.15, ``keras/src/optimizers/schedules/learning_rate_schedule.py``.
@@ -80,15 +91,22 @@ def CosineDecayRestarts(
     cycle = cosine(floor, start=1.0, over=whole("first_decay_steps", first_decay_steps, 1))
     schedule = repeat(cycle, growth=growth, gamma=gamma, floor=floor if gamma != 1 else 0.0, rest="cut")
     translation = Translation(schedule, base)
-    return translation if growth.is_integer() else translation.after(
-        "Keras restarts between two updates; here each restart is at a whole update."
+    return (
+        translation
+        if growth.is_integer()
+        else translation.after("Keras restarts between two updates; here each restart is at a whole update.")
     )
 
 
 @_KERAS.configuration(example="initial_learning_rate=0.1, decay_steps=1000, decay_rate=0.5")
-def ExponentialDecay(initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False) -> Translation:
+def ExponentialDecay(
+    initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
+) -> Translation:
     """A decay by a factor in each interval, smooth or in stairs."""
-    base, every = number("initial_learning_rate", initial_learning_rate, above_zero=True), whole("decay_steps", decay_steps, 1)
+    base, every = (
+        number("initial_learning_rate", initial_learning_rate, above_zero=True),
+        whole("decay_steps", decay_steps, 1),
+    )
     rate = number("decay_rate", decay_rate, above_zero=True)
     if rate == 1:
         return Translation(hold(), base)
@@ -96,9 +114,14 @@ def ExponentialDecay(initial_learning_rate: float, decay_steps: int, decay_rate:
 
 
 @_KERAS.configuration(example="initial_learning_rate=0.1, decay_steps=1000, decay_rate=0.5")
-def InverseTimeDecay(initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False) -> Translation:
+def InverseTimeDecay(
+    initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
+) -> Translation:
     """One over the time, smooth or in stairs."""
-    base, every = number("initial_learning_rate", initial_learning_rate, above_zero=True), whole("decay_steps", decay_steps, 1)
+    base, every = (
+        number("initial_learning_rate", initial_learning_rate, above_zero=True),
+        whole("decay_steps", decay_steps, 1),
+    )
     rate = number("decay_rate", decay_rate, above_zero=True)
     curve = inverse_time(every) if rate == 1 else inverse_time(every, rate=rate)
     return Translation(stairs(curve, every) if staircase else curve, base)
@@ -107,27 +130,41 @@ def InverseTimeDecay(initial_learning_rate: float, decay_steps: int, decay_rate:
 @_KERAS.configuration(example="boundaries=[1000, 2000], values=[0.1, 0.01, 0.001]")
 def PiecewiseConstantDecay(boundaries: Sequence[int], values: Sequence[float]) -> Translation:
     """LRs between boundaries; a boundary is the last update of the LR before it."""
-    if not all(isinstance(given, (list, tuple)) for given in (boundaries, values)) or len(boundaries) != len(values) - 1:
-        raise ScheduleError(f"boundaries={shorten(boundaries)} and values={shorten(values)} must be lists, with one value more.")
+    if (
+        not all(isinstance(given, (list, tuple)) for given in (boundaries, values))
+        or len(boundaries) != len(values) - 1
+    ):
+        raise ScheduleError(
+            f"boundaries={shorten(boundaries)} and values={shorten(values)} must be lists, with one value more."
+        )
     lrs = [number("values", value) for value in values]
     base, places = max(lrs), [whole("boundaries", boundary) + 1 for boundary in boundaries]
     if base == 0 or not places or places != sorted(set(places)):
-        raise ScheduleError("the boundaries must rise, with a value above zero. Write boundaries=[1000], values=[0.1, 0.01].")
+        raise ScheduleError(
+            "the boundaries must rise, with a value above zero. Write boundaries=[1000], values=[0.1, 0.01]."
+        )
     return Translation(piecewise(places, [share(lr, base) for lr in lrs]), base)
 
 
 @_KERAS.configuration(example="initial_learning_rate=0.1, decay_steps=1000")
 def PolynomialDecay(
-    initial_learning_rate: float, decay_steps: int, end_learning_rate: float = 1e-4, power: float = 1.0, cycle: bool = False
+    initial_learning_rate: float,
+    decay_steps: int,
+    end_learning_rate: float = 1e-4,
+    power: float = 1.0,
+    cycle: bool = False,
 ) -> Translation:
     """A power of the remaining share, to ``end_learning_rate``."""
     if cycle:
-        raise ScheduleError("cycle=True begins again in mid-decay. Write the cycles: repeat(polynomial(2.0, start=1.0, over=100)).")
+        raise ScheduleError(
+            "cycle=True begins again in mid-decay. Write the cycles: repeat(polynomial(2.0, start=1.0, over=100))."
+        )
     first, last = number("initial_learning_rate", initial_learning_rate), number("end_learning_rate", end_learning_rate)
     base, steps = max(first, last), whole("decay_steps", decay_steps, 1)
     if base == 0:
         raise ScheduleError("both LRs are zero. Write initial_learning_rate=0.1.")
     named = {} if number("power", power, above_zero=True) == 1 else {"power": power}
     return Translation(
-        Path().move(polynomial if named else linear, share(first, base), share(last, base), steps, **named).schedule, base
+        Path().move(polynomial if named else linear, share(first, base), share(last, base), steps, **named).schedule,
+        base,
     )

@@ -9,8 +9,9 @@ from lr_toolkit.schedules.peers.path import Path
 from lr_toolkit.schedules.peers.peer import Peer
 from lr_toolkit.schedules.peers.phases import left, number, one_of, share, whole
 from lr_toolkit.schedules.peers.translation import Translation
+from lr_toolkit.schedules.recipes import inverse_sqrt
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shapes import clipped, cosine, exponential_to, inverse_sqrt, linear, one_minus_sqrt
+from lr_toolkit.schedules.shapes import clipped, cosine, exponential_to, linear, one_minus_sqrt
 
 __all__ = ["megatron"]
 
@@ -46,7 +47,7 @@ def megatron(name: str = "OptimizerParamScheduler", /, *args: Any, **kwargs: Any
 
     Example:
         >>> megatron(max_lr=3e-4, min_lr=3e-5, lr_warmup_steps=500, lr_decay_steps=10000, lr_decay_style="cosine")
-        warmup(500, start=0.0) >> cosine(0.1, over=9500)
+        warmup(500, start=0.0) >> cosine(end=0.1, over=9500)
 
     Reference:
         Megatron-core 0.16.1, ``megatron/core/optimizer_param_scheduler.py``.
@@ -83,7 +84,9 @@ def OptimizerParamScheduler(
         notes = ("After lr_decay_steps Megatron's LR drops to min_lr; here the curve goes on.",)
         return Translation(path.then(clipped(curve, min=last) if last else curve, last).schedule, base, notes)
     if lr_decay_style != "WSD":
-        return Translation(path.move({"linear": linear, "cosine": cosine}[lr_decay_style], 1.0, last, rest).schedule, base)
+        return Translation(
+            path.move({"linear": linear, "cosine": cosine}[lr_decay_style], 1.0, last, rest).schedule, base
+        )
     down = whole("wsd_decay_steps", wsd_decay_steps, 1)
     styles = {"linear": linear, "cosine": cosine, "minus_sqrt": one_minus_sqrt, "exponential": exponential_to}
     style = one_of("lr_wsd_decay_style", lr_wsd_decay_style, styles)

@@ -8,8 +8,9 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.peers.peer import Peer, plateau_answer
 from lr_toolkit.schedules.peers.phases import climb, joined, left, level, number, stay, whole
 from lr_toolkit.schedules.peers.translation import Translation
+from lr_toolkit.schedules.recipes import inverse_sqrt
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shapes import clipped, cosine, hold, inverse_sqrt, inverse_time, linear, one_minus_sqrt, polynomial
+from lr_toolkit.schedules.shapes import clipped, cosine, hold, inverse_time, linear, one_minus_sqrt, polynomial
 
 __all__ = ["nemo"]
 
@@ -53,7 +54,11 @@ def nemo(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
 @_NEMO.configuration(example="warmup_steps=500")
 def WarmupPolicy(
-    *, warmup_steps: int | None = None, warmup_ratio: float | None = None, max_steps: int | None = None, min_lr: float = 0.0
+    *,
+    warmup_steps: int | None = None,
+    warmup_ratio: float | None = None,
+    max_steps: int | None = None,
+    min_lr: float = 0.0,
 ) -> Translation:
     """A climb, then the base LR."""
     return Translation(joined(climb(_part("warmup", warmup_steps, warmup_ratio, max_steps)), hold()))
@@ -117,7 +122,9 @@ def SquareRootAnnealing(
     """A climb, then the square root of the share of the whole run that remains, cut off at ``min_lr``."""
     up = _part("warmup", warmup_steps, warmup_ratio, max_steps)
     if max_steps is None:
-        raise ScheduleError("the root is of a share of the whole run, whose length is not given. Write max_steps=10000.")
+        raise ScheduleError(
+            "the root is of a share of the whole run, whose length is not given. Write max_steps=10000."
+        )
     rest = _left(max_steps, warmup_steps=up) or 0
     if up == 0:
         return Translation(_cut(polynomial(0.5, over=rest), min_lr, rest))
@@ -137,7 +144,9 @@ def WarmupAnnealing(
     """A climb, then a line to ``min_lr``."""
     up = _part("warmup", warmup_steps, warmup_ratio, max_steps)
     rest = _left(max_steps, warmup_steps=up)
-    return Translation(joined(climb(up), None if rest == 0 else linear(**level("end", "min_lr", min_lr), over=rest)), None, (_DROPS,))
+    return Translation(
+        joined(climb(up), None if rest == 0 else linear(**level("end", "min_lr", min_lr), over=rest)), None, (_DROPS,)
+    )
 
 
 @_NEMO.configuration(example="max_steps=10000, warmup_steps=500, power=2.0")
@@ -152,7 +161,9 @@ def PolynomialDecayAnnealing(
 ) -> Translation:
     """A climb, then a power of the remaining share."""
     up = _part("warmup", warmup_steps, warmup_ratio, max_steps)
-    return Translation(joined(climb(up), _polynomial(power, min_lr, cycle, _left(max_steps, warmup_steps=up))), None, (_DROPS,))
+    return Translation(
+        joined(climb(up), _polynomial(power, min_lr, cycle, _left(max_steps, warmup_steps=up))), None, (_DROPS,)
+    )
 
 
 @_NEMO.configuration(example="max_steps=10000, warmup_steps=500, hold_steps=1000, power=2.0")
@@ -288,7 +299,9 @@ def _left(max_steps: Any, **taken: int) -> int | None:
     return left("max_steps", None if max_steps is None else whole("max_steps", max_steps, 1), **taken)
 
 
-def _held(max_steps: Any, warmup_steps: Any, warmup_ratio: Any, hold_steps: Any, hold_ratio: Any) -> tuple[int, int, int | None]:
+def _held(
+    max_steps: Any, warmup_steps: Any, warmup_ratio: Any, hold_steps: Any, hold_ratio: Any
+) -> tuple[int, int, int | None]:
     """The lengths of the warmup, of the stable part and of what they leave."""
     up, flat = _part("warmup", warmup_steps, warmup_ratio, max_steps), _part("hold", hold_steps, hold_ratio, max_steps)
     return up, flat, _left(max_steps, warmup_steps=up, hold_steps=flat)
@@ -296,7 +309,9 @@ def _held(max_steps: Any, warmup_steps: Any, warmup_ratio: Any, hold_steps: Any,
 
 def _polynomial(power: Any, min_lr: Any, cycle: bool, rest: int | None) -> Schedule | None:
     if cycle:
-        raise ScheduleError("cycle=True begins again in mid-decay. Write the cycles: repeat(polynomial(2.0, start=1.0, over=100)).")
+        raise ScheduleError(
+            "cycle=True begins again in mid-decay. Write the cycles: repeat(polynomial(2.0, start=1.0, over=100))."
+        )
     if rest == 0:
         return None
     end = level("end", "min_lr", min_lr)

@@ -10,20 +10,24 @@ from lr_toolkit.schedules.peers.path import Path
 from lr_toolkit.schedules.peers.peer import Peer
 from lr_toolkit.schedules.peers.phases import climb, joined, left, level, number, one_of, share, stay, whole
 from lr_toolkit.schedules.peers.translation import Translation
+from lr_toolkit.schedules.recipes import inverse_sqrt
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shapes import cosine, exponential_to, hold, inverse_sqrt, inverse_time, linear, repeat, scaled
+from lr_toolkit.schedules.shapes import cosine, exponential_to, hold, linear, repeat, scaled
 
 __all__ = ["olmo_core"]
+
+_QUARTER = "is a quarter of a wave. Write half a wave: warmup(500) >> cosine(0.1)."
+_SEQUENTIAL = "begins each schedule at the LR of the one before. Write the phases: warmup(500) >> cosine(0.1, over=900)."
 
 _OLMO_CORE = Peer(
     "olmo_core",
     ("olmo_core.optim.scheduler", "olmo_core.optim", "olmo_core"),
     ignored=("lr_field", "initial_lr_field", "units"),
     refused={
-        "half_cos_with_warmup": lambda **_: "is a quarter of a wave. Write half a wave: warmup(500) >> cosine(0.1).",
-        "HalfCosWithWarmup": lambda **_: "is a quarter of a wave. Write half a wave: warmup(500) >> cosine(0.1).",
-        "sequential": lambda **_: "begins each schedule at the LR of the one before. Write the phases: warmup(500) >> cosine(0.1, over=900).",
-        "SequentialScheduler": lambda **_: "begins each schedule at the LR of the one before. Write the phases: warmup(500) >> cosine(0.1, over=900).",
+        "half_cos_with_warmup": lambda **_: _QUARTER,
+        "HalfCosWithWarmup": lambda **_: _QUARTER,
+        "sequential": lambda **_: _SEQUENTIAL,
+        "SequentialScheduler": lambda **_: _SEQUENTIAL,
     },
 )
 
@@ -49,7 +53,7 @@ def olmo_core(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
     Example:
         >>> olmo_core("cos_with_warmup", warmup=2000, t_max=100000)
-        warmup(1999) >> cosine(0.1, over=98000)
+        warmup(1999) >> cosine(end=0.1, over=98000)
 
     Reference:
         OLMo-core 3.0.0, ``olmo_core/optim/scheduler.py``.
@@ -107,7 +111,9 @@ def CosWithWarmup(
     return Translation(_decay(cosine, up, warmup_min_lr, lr, alpha_f, t_max))
 
 
-@_OLMO_CORE.configuration("cos_with_warmup_and_linear_decay", example="warmup=2000, decay=1000, decay_fraction=None, t_max=100000")
+@_OLMO_CORE.configuration(
+    "cos_with_warmup_and_linear_decay", example="warmup=2000, decay=1000, decay_fraction=None, t_max=100000"
+)
 def CosWithWarmupAndLinearDecay(
     warmup: int | None = None,
     warmup_steps: int | None = None,
@@ -125,8 +131,12 @@ def CosWithWarmupAndLinearDecay(
     up = _length("warmup", warmup, warmup_steps, warmup_fraction, t_max)
     steps, down = whole("t_max", t_max, 1), _length("decay", decay, decay_steps, decay_fraction, t_max)
     rest = left("t_max", steps, warmup=up) or 0
-    wave = repeat(cosine(number("alpha_f", alpha_f), over=rest), rest="cut", over=left("t_max", steps, warmup=up, decay=down))
-    return Translation(joined(_rise(up, warmup_min_lr, lr), wave, linear(**level("end", "decay_min_lr", decay_min_lr), over=down)))
+    wave = repeat(
+        cosine(number("alpha_f", alpha_f), over=rest), rest="cut", over=left("t_max", steps, warmup=up, decay=down)
+    )
+    return Translation(
+        joined(_rise(up, warmup_min_lr, lr), wave, linear(**level("end", "decay_min_lr", decay_min_lr), over=down))
+    )
 
 
 @_OLMO_CORE.configuration("inv_sqrt_with_warmup", example="warmup=2000")
@@ -186,9 +196,15 @@ def WSDS(
     if isinstance(period_lengths, str) or not isinstance(period_lengths, Sequence):
         raise ScheduleError(f"period_lengths={shorten(period_lengths)} must be a list of lengths, as in [1000, 2000].")
     lengths = [whole("period_lengths", length, 1) for length in period_lengths]
-    peaks = [1.0] * len(lengths) if period_lr_multipliers is None else [number("period_lr_multipliers", peak) for peak in period_lr_multipliers]
+    peaks = (
+        [1.0] * len(lengths)
+        if period_lr_multipliers is None
+        else [number("period_lr_multipliers", peak) for peak in period_lr_multipliers]
+    )
     if not lengths or len(peaks) != len(lengths):
-        raise ScheduleError("period_lengths and period_lr_multipliers must be lists of equal length. Write period_lengths=[1000].")
+        raise ScheduleError(
+            "period_lengths and period_lr_multipliers must be lists of equal length. Write period_lengths=[1000]."
+        )
     if peaks[0] != 1.0 and warmup_min_lr:
         raise ScheduleError("warmup_min_lr with a first multiplier is not known. Write warmup_min_lr=0.0.")
     up = _length("warmup", warmup, None, warmup_fraction, lengths[0])
@@ -211,7 +227,9 @@ def WSDS(
     return Translation(path.schedule)
 
 
-@_OLMO_CORE.configuration("composable", example="stages=[{'duration': 1000, 'start_lr_fraction': 0.0, 'end_lr_fraction': 1.0}]")
+@_OLMO_CORE.configuration(
+    "composable", example="stages=[{'duration': 1000, 'start_lr_fraction': 0.0, 'end_lr_fraction': 1.0}]"
+)
 def ComposableScheduler(
     stages: Sequence[Mapping[str, Any]] = (),
     override_decay: Mapping[str, Any] | None = None,
@@ -220,7 +238,9 @@ def ComposableScheduler(
 ) -> Translation:
     """Stages, each a line or half a cosine between two levels; the first must be a line, because its first step is skipped."""
     if override_decay is not None:
-        raise ScheduleError("override_decay replaces what follows its start. Write the stages up to it, and the decay as the last.")
+        raise ScheduleError(
+            "override_decay replaces what follows its start. Write the stages up to it, and the decay as the last."
+        )
     if not isinstance(stages, (list, tuple)) or not stages or not all(isinstance(stage, Mapping) for stage in stages):
         raise ScheduleError(f"stages={shorten(stages)} must be a list of mappings, one for each stage.")
     path, build = Path(), {"linear": linear, "cosine": cosine}
@@ -260,7 +280,9 @@ def _stage_level(stage: Mapping[str, Any], side: str, default: float | None, lr:
 def _base(level_lr: Any, lr: Any) -> float:
     """The optimizer's LR, which an LR above zero needs to become a factor."""
     if lr is None and level_lr:
-        raise ScheduleError(f"{shorten(level_lr)} is an LR, which is a factor only of a known base LR. Write the optimizer's LR too: lr=3e-4.")
+        raise ScheduleError(
+            f"{shorten(level_lr)} is an LR, and the base LR is not known. Write the optimizer's LR too: lr=3e-4."
+        )
     return 1.0 if lr is None else number("lr", lr, above_zero=True)
 
 
@@ -271,7 +293,9 @@ def _length(name: str, given: Any, steps: Any, fraction: Any, t_max: Any) -> int
     if given is not None and (fraction is None or name == "decay"):
         return whole(name, given)
     if given is not None or fraction is None:
-        raise ScheduleError(f"{name} is either a number of updates or a share. Write {name}=1000 or {name}_fraction=0.1.")
+        raise ScheduleError(
+            f"{name} is either a number of updates or a share. Write {name}=1000 or {name}_fraction=0.1."
+        )
     if t_max is None:
         raise ScheduleError(f"{name}_fraction is a share of a run whose length is not given. Write t_max=100000 too.")
     return round(whole("t_max", t_max, 1) * number(f"{name}_fraction", fraction))

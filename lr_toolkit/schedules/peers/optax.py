@@ -47,7 +47,7 @@ def optax(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
     Example:
         >>> optax("warmup_cosine_decay_schedule", 0.0, 3e-4, warmup_steps=500, decay_steps=10000, end_value=3e-5)
-        warmup(500, start=0.0) >> cosine(0.1, over=9500)
+        warmup(500, start=0.0) >> cosine(end=0.1, over=9500)
 
     Reference:
         optax 0.2.8, ``optax/schedules/_schedule.py``.
@@ -62,7 +62,9 @@ def constant_schedule(value: float) -> Translation:
 
 
 @_OPTAX.configuration(example="init_value=1e-3, end_value=0.0, transition_steps=1000")
-def linear_schedule(init_value: float, end_value: float, transition_steps: int, transition_begin: int = 0) -> Translation:
+def linear_schedule(
+    init_value: float, end_value: float, transition_steps: int, transition_begin: int = 0
+) -> Translation:
     """A line between two LRs."""
     return polynomial_schedule(init_value, end_value, 1, transition_steps, transition_begin)
 
@@ -81,7 +83,9 @@ def polynomial_schedule(
 
 
 @_OPTAX.configuration(example="init_value=1e-3, decay_steps=1000")
-def cosine_decay_schedule(init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0) -> Translation:
+def cosine_decay_schedule(
+    init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0
+) -> Translation:
     """Half a cosine, or a power of it, from an LR to its share ``alpha``."""
     path = Path().move(cosine, 1.0, number("alpha", alpha), whole("decay_steps", decay_steps, 1), **_exponent(exponent))
     return Translation(path.schedule, number("init_value", init_value, above_zero=True))
@@ -103,9 +107,13 @@ def exponential_decay(
 
 
 @_OPTAX.configuration(example="init_value=1e-3, boundaries_and_scales={3000: 0.1, 6000: 0.1}")
-def piecewise_constant_schedule(init_value: float, boundaries_and_scales: Mapping[int, float] | None = None) -> Translation:
+def piecewise_constant_schedule(
+    init_value: float, boundaries_and_scales: Mapping[int, float] | None = None
+) -> Translation:
     """An LR that is multiplied at each boundary."""
-    return Translation(_points(boundaries_and_scales, "constant", 1.0).schedule, number("init_value", init_value, above_zero=True))
+    return Translation(
+        _points(boundaries_and_scales, "constant", 1.0).schedule, number("init_value", init_value, above_zero=True)
+    )
 
 
 @_OPTAX.configuration(example="'linear', init_value=1e-3, boundaries_and_scales={3000: 0.1, 6000: 0.1}")
@@ -114,7 +122,9 @@ def piecewise_interpolate_schedule(
 ) -> Translation:
     """Lines, or half cosines, between LRs of which each is a multiple of the one before."""
     shape = one_of("interpolate_type", interpolate_type, ("linear", "cosine"))
-    return Translation(_points(boundaries_and_scales, shape, 1.0).schedule, number("init_value", init_value, above_zero=True))
+    return Translation(
+        _points(boundaries_and_scales, shape, 1.0).schedule, number("init_value", init_value, above_zero=True)
+    )
 
 
 @_OPTAX.configuration(example="transition_steps=1000, peak_value=0.1")
@@ -155,7 +165,9 @@ def cosine_onecycle_schedule(
 def warmup_constant_schedule(init_value: float, peak_value: float, warmup_steps: int) -> Translation:
     """A line between two LRs, of which the second stays."""
     base, (first, peak) = _relative(init_value=init_value, peak_value=peak_value)
-    return Translation(Path().move(linear, first, peak, whole("warmup_steps", warmup_steps)).stay(peak, None).schedule, base)
+    return Translation(
+        Path().move(linear, first, peak, whole("warmup_steps", warmup_steps)).stay(peak, None).schedule, base
+    )
 
 
 @_OPTAX.configuration(
@@ -193,12 +205,12 @@ def warmup_exponential_decay_schedule(
         raise ScheduleError(f"peak_value={peak_value!r} lies below init_value={init_value!r}. Write a higher peak.")
     path = Path().move(linear, first, 1.0, whole("warmup_steps", warmup_steps))
     path.stay(1.0, whole("transition_begin", transition_begin))
-    return Translation(path.then(_exponential(base, transition_steps, decay_rate, staircase, end_value), 1.0).schedule, base)
+    return Translation(
+        path.then(_exponential(base, transition_steps, decay_rate, staircase, end_value), 1.0).schedule, base
+    )
 
 
-@_OPTAX.configuration(
-    example="[{'init_value': 0.0, 'peak_value': 1e-3, 'warmup_steps': 100, 'decay_steps': 1000}]"
-)
+@_OPTAX.configuration(example="[{'init_value': 0.0, 'peak_value': 1e-3, 'warmup_steps': 100, 'decay_steps': 1000}]")
 def sgdr_schedule(cosine_kwargs: Sequence[Mapping[str, Any]]) -> Translation:
     """A list of ``warmup_cosine_decay_schedule``, one after another; the highest peak is the base LR."""
     if not isinstance(cosine_kwargs, (list, tuple)) or not cosine_kwargs:
@@ -206,13 +218,17 @@ def sgdr_schedule(cosine_kwargs: Sequence[Mapping[str, Any]]) -> Translation:
     keys = ("init_value", "peak_value", "end_value")
     cycles = []
     for cycle in cosine_kwargs:
-        if not isinstance(cycle, Mapping) or not {"init_value", "peak_value", "warmup_steps", "decay_steps"} <= set(cycle):
+        if not isinstance(cycle, Mapping) or not {"init_value", "peak_value", "warmup_steps", "decay_steps"} <= set(
+            cycle
+        ):
             raise ScheduleError(f"{shorten(cycle)} must have init_value, peak_value, warmup_steps and decay_steps.")
         cycles.append({"end_value": 0.0, "exponent": 1.0} | dict(cycle))
     base, levels = _relative(**{f"{key} {index}": cycle[key] for index, cycle in enumerate(cycles) for key in keys})
     path = Path()
     for index, cycle in enumerate(cycles):
-        _warmup_cosine(path, levels[3 * index : 3 * index + 3], cycle["warmup_steps"], cycle["decay_steps"], cycle["exponent"])
+        _warmup_cosine(
+            path, levels[3 * index : 3 * index + 3], cycle["warmup_steps"], cycle["decay_steps"], cycle["exponent"]
+        )
     return Translation(path.schedule, base)
 
 

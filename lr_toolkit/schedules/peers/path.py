@@ -18,7 +18,7 @@ class Path:
     Example:
         >>> from lr_toolkit import cosine
         >>> Path().move(linear, 0.0, 1.0, 500).stay(1.0, 100).move(cosine, 1.0, 0.1, 400).schedule
-        warmup(500, start=0.0) >> hold(100) >> cosine(0.1, over=400)
+        warmup(500, start=0.0) >> hold(100) >> cosine(end=0.1, over=400)
     """
 
     def __init__(self) -> None:

@@ -60,7 +60,9 @@ def number(name: str, value: Any, *, above_zero: bool = False) -> float:
     """
     bound = "above zero" if above_zero else "zero or more"
     if isinstance(value, (list, tuple)):
-        raise ScheduleError(f"{name}={shorten(value)} is a list. Give each group its own LR in the optimizer, and one number here.")
+        raise ScheduleError(
+            f"{name}={shorten(value)} is a list. Give each group its own LR in the optimizer, and one number here."
+        )
     fits = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < math.inf
     if not fits or (above_zero and value == 0):
         raise ScheduleError(f"{name}={shorten(value)} must be a finite number, {bound}.")
@@ -112,7 +114,9 @@ def stay(length: int | None, **to: float) -> Schedule | None:
     return None if length == 0 else hold(length, **to)
 
 
-def climb(length: DurationLike, *, start: float | None = None, start_lr: float | None = None, **named: Any) -> Schedule | None:
+def climb(
+    length: DurationLike, *, start: float | None = None, start_lr: float | None = None, **named: Any
+) -> Schedule | None:
     """``warmup``, from a factor or an LR; nothing for a length of zero."""
     if not Duration.of(length, "warmup", may_be_zero=True).amount:
         return None

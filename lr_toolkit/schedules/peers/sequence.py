@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import reduce
 from itertools import pairwise
 from typing import Any
@@ -52,19 +53,25 @@ def product(schedules: object) -> Schedule:
 
     Example:
         >>> from lr_toolkit import step, warmup
-        >>> product([step(30), warmup(5, start=0.1)])
-        scaled(step(30), by=warmup(5, start=0.1))
+        >>> product([warmup(5, start=0.1), step(30)])
+        scaled(warmup(5, start=0.1) >> hold(), step(30))
     """
     children = _schedules(schedules)
     absolute = next((child for child in children if child.absolute_levels), None)
     if absolute is not None:
-        raise ScheduleError(f"{absolute!r} has an absolute LR, which is no factor. Write it relative to the base LR: end=0.1.")
-    return reduce(lambda whole_schedule, child: scaled(whole_schedule, child), children)
+        raise ScheduleError(
+            f"{absolute!r} has an absolute LR, which is no factor. Write it relative to the base LR: end=0.1."
+        )
+    # A product is as long as its first factor, so that one takes what the run leaves.
+    is_open = any(phase.lengths is None for phase in children[0].phases)
+    return reduce(scaled, children[1:], children[0] if is_open else children[0] >> hold())
 
 
 def _schedules(schedules: Any) -> list[Schedule]:
     if isinstance(schedules, str) or not isinstance(schedules, Sequence) or not schedules:
-        raise ScheduleError(f"schedulers={shorten(schedules)} must be a list of schedules, as in [warmup(5), cosine()].")
+        raise ScheduleError(
+            f"schedulers={shorten(schedules)} must be a list of schedules, as in [warmup(5), cosine()]."
+        )
     return [Schedule.parse(schedule) for schedule in schedules]
 
 
@@ -80,13 +87,18 @@ def _fitted(schedule: Schedule, length: int | None) -> Schedule:
     """The schedule over exactly ``length`` updates; unchanged if that is ``None``."""
     if length is None:
         return schedule
-    if any(phase.over is not None and phase.over.unit != "steps" for phase in schedule.phases):
-        raise ScheduleError(f"{schedule!r} has a length that is not in steps, so a milestone in steps cannot cut it. Write steps.")
-    fixed = sum(int(phase.over.amount) for phase in schedule.phases if phase.over is not None)
-    is_open = any(phase.over is None for phase in schedule.phases)
-    if is_open and fixed < length:
-        over = Duration(length - fixed)
-        return Schedule(tuple(phase if phase.over is not None else replace(phase, over=over) for phase in schedule.phases))
+    known = [part for phase in schedule.phases for part in phase.lengths or ()]
+    if any(duration.unit != "steps" for duration, _ in known):
+        raise ScheduleError(
+            f"{schedule!r} has a length that is not in steps, so a milestone in steps cannot cut it. Write steps."
+        )
+    fixed = sum((duration.amount * times for duration, times in known), Fraction(0))
+    is_open = any(phase.lengths is None for phase in schedule.phases)
+    if is_open and fixed < length and fixed.denominator == 1:
+        over = Duration(int(length - fixed))
+        return Schedule(
+            tuple(phase if phase.lengths is not None else replace(phase, over=over) for phase in schedule.phases)
+        )
     if is_open or fixed > length:
         return repeat(schedule, rest="cut", over=length)
-    return schedule if fixed == length else schedule >> hold(length - fixed)
+    return schedule if fixed == length else schedule >> hold(int(length - fixed))

@@ -11,13 +11,13 @@ from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.peers.peer import Peer, plateau_answer
 from lr_toolkit.schedules.peers.phases import climb, joined, level, number, one_of, stay, whole
 from lr_toolkit.schedules.peers.translation import Translation
+from lr_toolkit.schedules.recipes import inverse_sqrt
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shapes import (
     clipped,
     cosine,
     exponential_to,
     hold,
-    inverse_sqrt,
     inverse_time,
     linear,
     multistep,
@@ -35,7 +35,11 @@ _TIMM = Peer(
     "timm",
     ("timm.scheduler", "timm"),
     ignored=("t_in_epochs", "noise_pct", "noise_std", "noise_seed", "noise_type", "initialize"),
-    refused={"PlateauLRScheduler": plateau_answer(decay_rate="factor", patience_t="patience", cooldown_t="cooldown", lr_min="min_lr")},
+    refused={
+        "PlateauLRScheduler": plateau_answer(
+            decay_rate="factor", patience_t="patience", cooldown_t="cooldown", lr_min="min_lr"
+        )
+    },
 )
 _JOINS = (
     "With warmup_prefix=False timm's decay begins with the run, so after the warmup the LR jumps into its middle; here the decay "
@@ -89,7 +93,7 @@ def CosineLRScheduler(
     k = {} if number("k_decay", k_decay, above_zero=True) == 1 else {"k": k_decay}
     return _cycles(
         lambda start, over: cosine(**level("end", "lr_min", lr_min), **start, **k, over=over),
-        (t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit),
+        (t_initial, cycle_mul, cycle_decay, cycle_limit),
         (warmup_t, warmup_lr_init, warmup_prefix),
     )
 
@@ -113,7 +117,7 @@ def PolyLRScheduler(
     k = {} if number("k_decay", k_decay, above_zero=True) == 1 else {"k": k_decay}
     return _cycles(
         lambda start, over: polynomial(power, **level("end", "lr_min", lr_min), **start, **k, over=over),
-        (t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit),
+        (t_initial, cycle_mul, cycle_decay, cycle_limit),
         (warmup_t, warmup_lr_init, warmup_prefix),
     )
 
@@ -138,8 +142,10 @@ def TanhLRScheduler(
         raise ScheduleError(f"cycle_limit={shorten(cycle_limit)}: one cycle is known here. Write cycle_limit=1.")
     lower, upper = -number("-lb", -lb), number("ub", ub)
     first, last = (1 - math.tanh(lower)) / 2, (1 - math.tanh(upper)) / 2
-    floor, length, (rise, notes) = number("lr_min", lr_min), whole("t_initial", t_initial, 1), _rise(
-        warmup_t, warmup_lr_init, warmup_prefix
+    floor, length, (rise, notes) = (
+        number("lr_min", lr_min),
+        whole("t_initial", t_initial, 1),
+        _rise(warmup_t, warmup_lr_init, warmup_prefix),
     )
     over = length if warmup_prefix else length - whole("warmup_t", warmup_t)
     if over < 1:
@@ -232,7 +238,7 @@ def _decay(fn: Any, power: float, ratio: float, floor: dict[str, float], over: i
 
 def _cycles(build: Any, cycle: tuple[Any, ...], warmup: tuple[Any, ...]) -> Translation:
     """A warmup, and ``cycle_limit`` decays, each longer by ``cycle_mul`` and lower by ``cycle_decay``; then the floor."""
-    t_initial, lr_min, growth, gamma, limit = cycle
+    t_initial, growth, gamma, limit = cycle
     warmup_t, warmup_lr_init, prefix = warmup
     rise, notes = _rise(warmup_t, warmup_lr_init, prefix)
     length, times = whole("t_initial", t_initial, 1), whole("cycle_limit", limit, 1)
@@ -248,7 +254,9 @@ def _cycles(build: Any, cycle: tuple[Any, ...], warmup: tuple[Any, ...]) -> Tran
         cycles = repeat(build({"start": 1.0}, length), times, growth=grows)
     else:
         ends = [round(sum(grows**cycle for cycle in range(count)) * length) for count in range(times + 1)]
-        cycles = joined(*(build({"start": falls**cycle}, later - earlier) for cycle, (earlier, later) in enumerate(pairwise(ends))))
+        cycles = joined(
+            *(build({"start": falls**cycle}, later - earlier) for cycle, (earlier, later) in enumerate(pairwise(ends)))
+        )
     if not grows.is_integer():
         notes = (*notes, "timm restarts between two updates; here each restart is at a whole update.")
     return Translation(joined(rise, cycles), None, notes)
@@ -261,7 +269,9 @@ def _rise(warmup_t: Any, warmup_lr_init: Any, prefix: bool) -> tuple[Schedule | 
 
 def _needs_prefix(warmup_t: Any, prefix: bool) -> None:
     if warmup_t and not prefix:
-        raise ScheduleError("warmup_prefix=False counts the stairs from the beginning of the warmup. Write warmup_prefix=True.")
+        raise ScheduleError(
+            "warmup_prefix=False counts the stairs from the beginning of the warmup. Write warmup_prefix=True."
+        )
 
 
 def _no_noise(noise_range_t: Any) -> None:

@@ -222,7 +222,9 @@ def OneCycleLR(
     if abs(rise - round(rise)) > 1e-9:
         notes = (*notes, f"torch's peak lies between two updates, at {rise - 1:g}; here it is update {up}.")
     back = [shape(start, over=down)] if three_phase else []
-    return Translation(joined(shape(1.0, start=start, over=up), *back, shape(end, over=steps - 1 - up - down)), base, notes)
+    return Translation(
+        joined(shape(1.0, start=start, over=up), *back, shape(end, over=steps - 1 - up - down)), base, notes
+    )
 
 
 @_TORCH.configuration(example="lr_lambda=lambda i: 0.95**i")
@@ -245,6 +247,4 @@ def ChainedScheduler(schedulers: Sequence[Any]) -> Translation:
     return Translation(product(schedulers))
 
 
-_MOMENTUM = (
-    "{} also moves the momentum, from {} and back; this schedule moves the LR alone. cycle_momentum=False says that this is meant."
-)
+_MOMENTUM = "{} also moves the momentum, from {} and back; this schedule moves the LR alone. cycle_momentum=False says that this is meant."

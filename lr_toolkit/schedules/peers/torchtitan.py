@@ -14,7 +14,9 @@ from lr_toolkit.schedules.shapes import cosine, linear, one_minus_sqrt
 
 __all__ = ["torchtitan"]
 
-_TORCHTITAN = Peer("torchtitan", ("torchtitan.components.optimizer.lr_scheduler", "torchtitan.components.lr_scheduler", "torchtitan"))
+_TORCHTITAN = Peer(
+    "torchtitan", ("torchtitan.components.optimizer.lr_scheduler", "torchtitan.components.lr_scheduler", "torchtitan")
+)
 
 
 def torchtitan(name: str = "LRSchedulersContainer", /, *args: Any, **kwargs: Any) -> Schedule:

@@ -11,8 +11,9 @@ from lr_toolkit.schedules.duration import DurationLike
 from lr_toolkit.schedules.peers.peer import Peer, plateau_answer
 from lr_toolkit.schedules.peers.phases import climb, joined, left, level, number, one_of, stay, whole
 from lr_toolkit.schedules.peers.translation import Translation
+from lr_toolkit.schedules.recipes import inverse_sqrt
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shapes import cosine, hold, inverse_sqrt, linear, one_minus_sqrt, polynomial, repeat
+from lr_toolkit.schedules.shapes import cosine, hold, linear, one_minus_sqrt, polynomial, repeat
 
 __all__ = ["transformers"]
 
@@ -26,7 +27,9 @@ _TRANSFORMERS = Peer(
         "greedy": plateau_answer("GreedyLR"),
         "get_greedy_schedule": plateau_answer("GreedyLR"),
         "GreedyLR": plateau_answer("GreedyLR"),
-        "AdafactorSchedule": lambda **_: "shows the LR that Adafactor computes for itself. Write LRMonitor() to see it.",
+        "AdafactorSchedule": lambda **_: (
+            "shows the LR that Adafactor computes for itself. Write LRMonitor() to see it."
+        ),
     },
 )
 _CLIMBS_AGAIN = "After its end transformers' cosine climbs again; here it stays at its end."
@@ -59,7 +62,7 @@ def transformers(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
     Example:
         >>> transformers("cosine_with_min_lr", num_warmup_steps=500, num_training_steps=10000, min_lr_rate=0.1)
-        warmup(500, start=0.0) >> cosine(0.1, over=9500)
+        warmup(500, start=0.0) >> cosine(end=0.1, over=9500)
         >>> transformers("linear", warmup_ratio=0.05)
         warmup('5%', start=0.0) >> linear()
 
@@ -93,7 +96,9 @@ def _given(
 def _decay_length(num_training_steps: int | None, warmup: DurationLike, **more: int) -> int | None:
     if num_training_steps is None:
         return None
-    return left("num_training_steps", whole("num_training_steps", num_training_steps, 1), num_warmup_steps=int(warmup), **more)
+    return left(
+        "num_training_steps", whole("num_training_steps", num_training_steps, 1), num_warmup_steps=int(warmup), **more
+    )
 
 
 @_TRANSFORMERS.configuration("constant")
@@ -141,10 +146,14 @@ def get_cosine_schedule_with_warmup(
     """A climb from zero, then a cosine of ``num_cycles`` waves, of which half a wave is a decay to zero."""
     up, notes = _given(num_warmup_steps, num_training_steps, warmup_steps, warmup_ratio)
     rest = _decay_length(num_training_steps, up)
-    return Translation(joined(climb(up, start=0.0), _waves(num_cycles, rest, {"end": 0.0})), None, (*notes, _CLIMBS_AGAIN))
+    return Translation(
+        joined(climb(up, start=0.0), _waves(num_cycles, rest, {"end": 0.0})), None, (*notes, _CLIMBS_AGAIN)
+    )
 
 
-@_TRANSFORMERS.configuration("cosine_with_restarts", example="num_warmup_steps=500, num_training_steps=10000, num_cycles=3")
+@_TRANSFORMERS.configuration(
+    "cosine_with_restarts", example="num_warmup_steps=500, num_training_steps=10000, num_cycles=3"
+)
 def get_cosine_with_hard_restarts_schedule_with_warmup(
     num_warmup_steps: int | None = None,
     num_training_steps: int | None = None,
@@ -194,7 +203,9 @@ def get_inverse_sqrt_schedule(
     return Translation(joined(climb(up, start=0.0), inverse_sqrt(scale)), None, notes)
 
 
-@_TRANSFORMERS.configuration("cosine_with_min_lr", example="num_warmup_steps=500, num_training_steps=10000, min_lr_rate=0.1")
+@_TRANSFORMERS.configuration(
+    "cosine_with_min_lr", example="num_warmup_steps=500, num_training_steps=10000, min_lr_rate=0.1"
+)
 def get_cosine_with_min_lr_schedule_with_warmup(
     num_warmup_steps: int | None = None,
     num_training_steps: int | None = None,
@@ -233,11 +244,15 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     if num_cycles != 0.5:
         raise ScheduleError(f"num_cycles={shorten(num_cycles)}: only half a wave is known here. Write num_cycles=0.5.")
     if up == 0:
-        raise ScheduleError("without a warmup transformers begins one step into the decay. Write num_warmup_steps=1 or more.")
+        raise ScheduleError(
+            "without a warmup transformers begins one step into the decay. Write num_warmup_steps=1 or more."
+        )
     rest = _decay_length(num_training_steps, up)
     rise = climb(int(up) - 1, **({} if warmup_lr_rate is None else {"start": warmup_lr_rate}))
     tail = hold(1) if rest is None else None  # the decay ends before the last update, which is at the floor
-    return Translation(joined(rise, None if rest == 0 else cosine(**end, over=rest), tail), None, (*notes, _CLIMBS_AGAIN))
+    return Translation(
+        joined(rise, None if rest == 0 else cosine(**end, over=rest), tail), None, (*notes, _CLIMBS_AGAIN)
+    )
 
 
 @_TRANSFORMERS.configuration("warmup_stable_decay", example="num_warmup_steps=500, num_decay_steps=2000")

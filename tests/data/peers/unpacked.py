@@ -53,7 +53,7 @@ class _Placeholders(MetaPathFinder, Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = ModuleType(spec.name)
         module.__path__ = []
-        module.__getattr__ = lambda name: _missing(name)  # type: ignore[method-assign]  # PEP 562
+        module.__getattr__ = _missing  # type: ignore[method-assign]  # PEP 562
         return module
 
     def exec_module(self, module: ModuleType) -> None:

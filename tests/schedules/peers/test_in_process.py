@@ -1,0 +1,61 @@
+"""Configurations of torch and transformers: the LR of every update of a real loop, beside ours."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.optim import SGD, Optimizer
+
+from lr_toolkit import Horizon, Schedule
+from lr_toolkit.schedules.peers.peer import PEERS
+from tests.helpers.peer_draws import DRAWS, TORCH, TRANSFORMERS, Draw, real_torch, real_transformers
+
+CONFIGURATIONS = [
+    *(("torch", label, *configuration) for label, configuration in TORCH.items()),
+    *(("transformers", label, *configuration) for label, configuration in TRANSFORMERS.items()),
+]
+REAL: dict[str, Callable[[str, dict[str, Any], Optimizer], Any]] = {
+    "torch": real_torch,
+    "transformers": real_transformers,
+}
+
+
+def used(scheduler: Callable[[Optimizer], Any], lr: float, updates: int) -> list[float]:
+    """The LR of each update of a real loop."""
+    optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+    stepped, lrs = scheduler(optimizer), []
+    for update in range(updates):
+        lrs.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        if update < updates - 1:
+            stepped.step()
+    return lrs
+
+
+@pytest.mark.parametrize(
+    ("library", "label", "name", "draw"), CONFIGURATIONS, ids=lambda value: str(value).replace(" ", "_")
+)
+def test_every_update_has_the_lr_of_the_library(
+    library: str, label: str, name: str, draw: Callable[[np.random.Generator], Draw]
+) -> None:
+    """Twenty random configurations of each name: the LRs agree to 1e-9 in each update, and the text is read back."""
+    for seed in range(DRAWS):
+        rng = np.random.default_rng([seed, zlib.crc32(f"{library} {label}".encode())])
+        drawn, lr = draw(rng), float(rng.uniform(2e-3, 1.0))
+        translation = PEERS[library].translate(
+            label.partition(",")[0] if library == "transformers" else name, **drawn.arguments
+        )
+        real = drawn.real or (lambda optimizer, drawn=drawn: REAL[library](name, drawn.arguments, optimizer))
+        base = lr if translation.base_lr is None else translation.base_lr
+        theirs = used(real, lr, drawn.updates)
+        timeline = translation.schedule.resolve(Horizon(drawn.updates))
+        ours = timeline.values(range(drawn.updates), base_lr=base).tolist()
+
+        assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12 * base), (drawn.arguments, translation.schedule)
+        if translation.schedule.has_text:
+            assert Schedule.parse(repr(translation.schedule)) == translation.schedule
