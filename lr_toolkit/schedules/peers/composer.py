@@ -137,7 +137,7 @@ def ConstantWithWarmupScheduler(
 ) -> Translation:
     """A climb from zero to a level."""
     at = number("alpha", alpha, above_zero=True)
-    _minus(_time("t_max", t_max), _time("t_warmup", t_warmup), "t_max")
+    _time("t_max", t_max)
     return Translation(_climb(_time("t_warmup", t_warmup), at) >> hold())
 
 

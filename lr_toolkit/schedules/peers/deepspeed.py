@@ -76,10 +76,10 @@ def WarmupDecayLR(
     warmup_num_steps: int = 1000,
     warmup_type: str = "log",
 ) -> Translation:
-    """A climb, then a line to zero."""
+    """A climb, then a line back to the first LR."""
     base, up = number("warmup_max_lr", warmup_max_lr, above_zero=True), _steps(warmup_num_steps)
     rest = _rest(total_num_steps, up)
-    fall = None if rest == 0 else linear(over=rest)
+    fall = None if rest == 0 else linear(share(number("warmup_min_lr", warmup_min_lr), base), over=rest)
     return Translation(joined(_rise(warmup_min_lr, base, up, warmup_type), fall), base, (_TWICE,))
 
 

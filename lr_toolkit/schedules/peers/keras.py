@@ -143,7 +143,7 @@ def PiecewiseConstantDecay(boundaries: Sequence[int], values: Sequence[float]) -
         raise ScheduleError(
             "the boundaries must rise, with a value above zero. Write boundaries=[1000], values=[0.1, 0.01]."
         )
-    return Translation(piecewise(places, [share(lr, base) for lr in lrs]), base)
+    return Translation(piecewise(places, levels=[share(lr, base) for lr in lrs]), base)
 
 
 @_KERAS.configuration(example="initial_learning_rate=0.1, decay_steps=1000")
