@@ -12,12 +12,14 @@ from lr_toolkit.schedules.peers.phases import climb, joined, left, level, number
 from lr_toolkit.schedules.peers.translation import Translation
 from lr_toolkit.schedules.recipes import inverse_sqrt
 from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.shapes import cosine, exponential_to, hold, linear, repeat, scaled
+from lr_toolkit.schedules.shapes import cosine, exponential_to, hold, inverse_time, linear, repeat, scaled
 
 __all__ = ["olmo_core"]
 
 _QUARTER = "is a quarter of a wave. Write half a wave: warmup(500) >> cosine(0.1)."
-_SEQUENTIAL = "begins each schedule at the LR of the one before. Write the phases: warmup(500) >> cosine(0.1, over=900)."
+_SEQUENTIAL = (
+    "begins each schedule at the LR of the one before. Write the phases: warmup(500) >> cosine(0.1, over=900)."
+)
 
 _OLMO_CORE = Peer(
     "olmo_core",
@@ -78,7 +80,7 @@ def ConstantWithWarmup(
 ) -> Translation:
     """A climb, then the base LR."""
     up = _length("warmup", warmup, warmup_steps, warmup_fraction, t_max)
-    return Translation(joined(_rise(up, warmup_min_lr, lr), hold()))
+    return Translation(joined(_rise(up, warmup_min_lr, lr), hold()), _optional(lr))
 
 
 @_OLMO_CORE.configuration("linear_with_warmup", example="warmup=2000, t_max=100000")
@@ -93,7 +95,7 @@ def LinearWithWarmup(
 ) -> Translation:
     """A climb, then a line to a share of the base LR."""
     up = _length("warmup", warmup, warmup_steps, warmup_fraction, t_max)
-    return Translation(_decay(linear, up, warmup_min_lr, lr, alpha_f, t_max))
+    return Translation(_decay(linear, up, warmup_min_lr, lr, alpha_f, t_max), _optional(lr))
 
 
 @_OLMO_CORE.configuration("cos_with_warmup", example="warmup=2000, t_max=100000")
@@ -108,7 +110,7 @@ def CosWithWarmup(
 ) -> Translation:
     """A climb, then half a cosine to a share of the base LR."""
     up = _length("warmup", warmup, warmup_steps, warmup_fraction, t_max)
-    return Translation(_decay(cosine, up, warmup_min_lr, lr, alpha_f, t_max))
+    return Translation(_decay(cosine, up, warmup_min_lr, lr, alpha_f, t_max), _optional(lr))
 
 
 @_OLMO_CORE.configuration(
@@ -135,7 +137,8 @@ def CosWithWarmupAndLinearDecay(
         cosine(number("alpha_f", alpha_f), over=rest), rest="cut", over=left("t_max", steps, warmup=up, decay=down)
     )
     return Translation(
-        joined(_rise(up, warmup_min_lr, lr), wave, linear(**level("end", "decay_min_lr", decay_min_lr), over=down))
+        joined(_rise(up, warmup_min_lr, lr), wave, linear(**level("end", "decay_min_lr", decay_min_lr), over=down)),
+        _optional(lr),
     )
 
 
@@ -153,7 +156,7 @@ def InvSqrtWithWarmup(
     up = _length("warmup", warmup, warmup_steps, warmup_fraction, t_max)
     floor = number("alpha_f", alpha_f)
     curve = scaled(hold(level=1.0), inverse_sqrt(up), floor=floor) if floor else inverse_sqrt(up)
-    return Translation(joined(_rise(up, warmup_min_lr, lr), curve))
+    return Translation(joined(_rise(up, warmup_min_lr, lr), curve), _optional(lr))
 
 
 @_OLMO_CORE.configuration("wsd", example="warmup=2000, t_max=100000")
@@ -174,9 +177,37 @@ def WSD(
     down = _length("decay", decay, decay_steps, decay_fraction, t_max)
     fall = linear(**level("end", "decay_min_lr", decay_min_lr), over=down)
     if t_max is None:
-        return Translation(joined(_rise(up, warmup_min_lr, lr), hold(), fall, hold(1)))
+        return Translation(joined(_rise(up, warmup_min_lr, lr), hold(), fall, hold(1)), _optional(lr))
     stable = left("t_max", whole("t_max", t_max, 1), warmup=up, decay=down)
-    return Translation(joined(_rise(up, warmup_min_lr, lr), stay(stable), fall))
+    return Translation(joined(_rise(up, warmup_min_lr, lr), stay(stable), fall), _optional(lr))
+
+
+@_OLMO_CORE.configuration("power_lr", example="warmup=2000, t_max=100000")
+def PowerLR(
+    b: float = -0.51,
+    warmup: int | None = None,
+    warmup_steps: int | None = None,
+    warmup_fraction: float | None = None,
+    warmup_min_lr: float = 0.0,
+    decay: int | None = None,
+    decay_steps: int | None = None,
+    decay_fraction: float | None = 0.1,
+    decay_min_lr: float = 0.0,
+    t_max: int | None = None,
+    lr: float | None = None,
+) -> Translation:
+    """A climb, a power of the updates, and a line from the level that it reaches."""
+    up = _length("warmup", warmup, warmup_steps, warmup_fraction, t_max)
+    down = _length("decay", decay, decay_steps, decay_fraction, t_max)
+    if up == 0:
+        raise ScheduleError("without a warmup OLMo-core divides by zero. Write warmup=1 or more.")
+    steps = None if t_max is None else whole("t_max", t_max, 1)
+    middle = left("t_max", steps, warmup=up, decay=down)
+    curve = None if middle == 0 else inverse_time(up, power=number("-b", -b, above_zero=True), over=middle)
+    fall = linear(**level("end", "decay_min_lr", decay_min_lr), over=down)
+    return Translation(
+        joined(_rise(up, warmup_min_lr, lr), curve, fall, hold(1) if steps is None else None), _optional(lr)
+    )
 
 
 @_OLMO_CORE.configuration("wsds", example="period_lengths=[1000, 2000], warmup=100, decay_fraction=0.1")
@@ -224,7 +255,7 @@ def WSDS(
         path.stay(peak, stable - first).move(linear, peak, last, down)
         if index < len(lengths) - 1:
             path.stay(last, 1)
-    return Translation(path.schedule)
+    return Translation(path.schedule, _optional(lr))
 
 
 @_OLMO_CORE.configuration(
@@ -254,7 +285,7 @@ def ComposableScheduler(
                 raise ScheduleError("a first stage that is no line begins one step into it. Write a line first.")
             first, over = first + (at - first) / over, over - 1
         path.move(build[shape], first, at, over)
-    return Translation(path.schedule)
+    return Translation(path.schedule, _optional(lr))
 
 
 @_OLMO_CORE.configuration("exponential", example="lr_min=1e-6, t_max=1000, lr=1e-2")
@@ -265,6 +296,11 @@ def ExponentialScheduler(lr_min: float = 1e-9, t_max: int | None = None, lr: flo
     steps, base = whole("t_max", t_max, 2), number("lr", lr, above_zero=True)
     first = (number("lr_min", lr_min, above_zero=True) / base) ** (1 - 1 / steps)
     return Translation(exponential_to(1.0, start=first, over=steps - 1), base)
+
+
+def _optional(lr: Any) -> float | None:
+    """The base LR, if it is known."""
+    return None if lr is None else number("lr", lr, above_zero=True)
 
 
 def _stage_level(stage: Mapping[str, Any], side: str, default: float | None, lr: float | None) -> float:

@@ -19,8 +19,14 @@ def load(folder: str) -> dict[str, Any]:
     """Import the file from the unpacked package."""
     global FILE
     FILE, missing = import_unpacked("pl_bolts.optimizers.lr_scheduler", folder)
-    version = next(path.name.split("-")[1].removesuffix(".dist") for path in Path(folder).glob("lightning_bolts-*.dist-info"))
-    return {"library": "bolts", "version": version, "origin": f"its file lr_scheduler.py, with placeholders for {', '.join(missing)}"}
+    version = next(
+        path.name.split("-")[1].removesuffix(".dist") for path in Path(folder).glob("lightning_bolts-*.dist-info")
+    )
+    return {
+        "library": "bolts",
+        "version": version,
+        "origin": f"its file lr_scheduler.py, with placeholders for {', '.join(missing)}",
+    }
 
 
 def used(name: str, arguments: dict[str, Any], lr: float, updates: int) -> list[float]:
@@ -35,7 +41,10 @@ def used(name: str, arguments: dict[str, Any], lr: float, updates: int) -> list[
 def cosine(rng: Generator) -> Drawn:
     up = whole(rng, 1, 12)
     total = up + whole(rng, 2, 24)
-    lrs = {"warmup_start_lr": choice(rng, [0.0, number(rng, 1e-5, 1e-3)]), "eta_min": choice(rng, [0.0, number(rng, 1e-5, 1e-3)])}
+    lrs = {
+        "warmup_start_lr": choice(rng, [0.0, number(rng, 1e-5, 1e-3)]),
+        "eta_min": choice(rng, [0.0, number(rng, 1e-5, 1e-3)]),
+    }
     return {"warmup_epochs": up, "max_epochs": total, **lrs}, total
 
 

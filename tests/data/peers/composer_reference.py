@@ -20,7 +20,11 @@ def load(folder: str) -> dict[str, Any]:
     global FILE
     FILE, missing = import_unpacked("composer.optim.scheduler", folder)
     version = next(path.name.split("-")[1].removesuffix(".dist") for path in Path(folder).glob("mosaicml-*.dist-info"))
-    return {"library": "composer", "version": version, "origin": f"its file scheduler.py, with placeholders for {', '.join(missing)}"}
+    return {
+        "library": "composer",
+        "version": version,
+        "origin": f"its file scheduler.py, with placeholders for {', '.join(missing)}",
+    }
 
 
 def used(name: str, arguments: dict[str, Any], lr: float, updates: int) -> list[float]:
@@ -47,7 +51,11 @@ def constant(rng: Generator) -> Drawn:
 
 
 def linear(rng: Generator) -> Drawn:
-    return {"alpha_i": number(rng, 0.0, 1.0), "alpha_f": number(rng, 0.0, 1.0), "t_max": choice(rng, ["1dur", time(rng, 1, 35, 40)])}, 40
+    return {
+        "alpha_i": number(rng, 0.0, 1.0),
+        "alpha_f": number(rng, 0.0, 1.0),
+        "t_max": choice(rng, ["1dur", time(rng, 1, 35, 40)]),
+    }, 40
 
 
 def exponential(rng: Generator) -> Drawn:
@@ -87,7 +95,9 @@ def constant_warmup(rng: Generator) -> Drawn:
 
 def with_warmup(rng: Generator) -> dict[str, Any]:
     share = rng.random() < 0.5
-    times = {"t_warmup": "0.1dur", "t_max": "1dur"} if share else {"t_warmup": f"{whole(rng, 1, 12)}ba", "t_max": "40ba"}
+    times = (
+        {"t_warmup": "0.1dur", "t_max": "1dur"} if share else {"t_warmup": f"{whole(rng, 1, 12)}ba", "t_max": "40ba"}
+    )
     return {**times, "alpha_f": number(rng, 0.0, 0.5)}
 
 

@@ -20,7 +20,11 @@ def load(folder: str) -> dict[str, Any]:
     global FILE
     FILE, missing = import_unpacked("deepspeed.runtime.lr_schedules", folder)
     version = Path(folder, "version.txt").read_text("utf-8").strip()
-    return {"library": "deepspeed", "version": version, "origin": f"its file lr_schedules.py, with placeholders for {', '.join(missing)}"}
+    return {
+        "library": "deepspeed",
+        "version": version,
+        "origin": f"its file lr_schedules.py, with placeholders for {', '.join(missing)}",
+    }
 
 
 def used(name: str, arguments: dict[str, Any], lr: float, updates: int) -> list[float]:

@@ -35,7 +35,11 @@ def used(name: str, arguments: dict[str, Any], lr: float, updates: int) -> list[
 
 def cosine(rng: Generator) -> Drawn:
     steps = whole(rng, 1, 25)
-    return {"initial_learning_rate": number(rng, 1e-3, 1.0), "decay_steps": steps, "alpha": number(rng, 0.0, 0.5)}, steps + 4
+    return {
+        "initial_learning_rate": number(rng, 1e-3, 1.0),
+        "decay_steps": steps,
+        "alpha": number(rng, 0.0, 0.5),
+    }, steps + 4
 
 
 def warmup_cosine(rng: Generator) -> Drawn:
@@ -46,13 +50,21 @@ def warmup_cosine(rng: Generator) -> Drawn:
 
 
 def restarts(rng: Generator) -> Drawn:
-    named = {"initial_learning_rate": number(rng, 1e-3, 1.0), "first_decay_steps": whole(rng, 2, 8), "alpha": number(rng, 0.0, 0.5)}
+    named = {
+        "initial_learning_rate": number(rng, 1e-3, 1.0),
+        "first_decay_steps": whole(rng, 2, 8),
+        "alpha": number(rng, 0.0, 0.5),
+    }
     # Above 1, Keras finds the cycle by a logarithm, which is off by one cycle at some restarts: those have a test of their own.
     return {**named, "t_mul": 1.0, "m_mul": choice(rng, [1.0, number(rng, 0.5, 1.0)])}, 34
 
 
 def exponential(rng: Generator) -> Drawn:
-    named = {"initial_learning_rate": number(rng, 1e-3, 1.0), "decay_steps": whole(rng, 1, 10), "decay_rate": number(rng, 0.3, 0.99)}
+    named = {
+        "initial_learning_rate": number(rng, 1e-3, 1.0),
+        "decay_steps": whole(rng, 1, 10),
+        "decay_rate": number(rng, 0.3, 0.99),
+    }
     return {**named, "staircase": choice(rng, [False, True])}, 34
 
 

@@ -19,7 +19,9 @@ def load(folder: str) -> dict[str, Any]:
     """Import the file from the unpacked package."""
     global FILE
     FILE, _ = import_unpacked("megatron.core.optimizer_param_scheduler", folder)
-    version = next(path.name.split("-")[1].removesuffix(".dist") for path in Path(folder).glob("megatron_core-*.dist-info"))
+    version = next(
+        path.name.split("-")[1].removesuffix(".dist") for path in Path(folder).glob("megatron_core-*.dist-info")
+    )
     return {"library": "megatron", "version": version, "origin": "its file optimizer_param_scheduler.py"}
 
 

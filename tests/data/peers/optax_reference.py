@@ -41,7 +41,12 @@ def _two(rng: Generator) -> tuple[float, float]:
 def linear(rng: Generator) -> Drawn:
     first, last = _two(rng)
     steps, begin = whole(rng, 1, 25), whole(rng, 0, 8)
-    return {"init_value": first, "end_value": last, "transition_steps": steps, "transition_begin": begin}, steps + begin + 4
+    return {
+        "init_value": first,
+        "end_value": last,
+        "transition_steps": steps,
+        "transition_begin": begin,
+    }, steps + begin + 4
 
 
 def polynomial(rng: Generator) -> Drawn:
@@ -75,7 +80,12 @@ def interpolate(rng: Generator) -> Drawn:
 def linear_onecycle(rng: Generator) -> Drawn:
     steps = whole(rng, 12, 30)
     factors = {"div_factor": number(rng, 2, 50), "final_div_factor": number(rng, 10, 1e4)}
-    return {"transition_steps": steps, "peak_value": number(rng, 0.01, 1.0), "pct_start": number(rng, 0.2, 0.5), **factors}, steps + 4
+    return {
+        "transition_steps": steps,
+        "peak_value": number(rng, 0.01, 1.0),
+        "pct_start": number(rng, 0.2, 0.5),
+        **factors,
+    }, steps + 4
 
 
 def cosine_onecycle(rng: Generator) -> Drawn:
@@ -84,7 +94,11 @@ def cosine_onecycle(rng: Generator) -> Drawn:
 
 def warmup_constant(rng: Generator) -> Drawn:
     up = whole(rng, 1, 20)
-    return {"init_value": choice(rng, [0.0, number(rng, 1e-5, 1e-3)]), "peak_value": number(rng, 0.01, 1.0), "warmup_steps": up}, up + 4
+    return {
+        "init_value": choice(rng, [0.0, number(rng, 1e-5, 1e-3)]),
+        "peak_value": number(rng, 0.01, 1.0),
+        "warmup_steps": up,
+    }, up + 4
 
 
 def warmup_cosine(rng: Generator) -> Drawn:

@@ -19,8 +19,14 @@ def load(folder: str) -> dict[str, Any]:
     """Import the file from the unpacked package."""
     global FILE
     FILE, missing = import_unpacked("torchtitan.components.optimizer.lr_scheduler", folder)
-    version = next(path.name.split("-")[1].removesuffix(".dist") for path in Path(folder).glob("torchtitan-*.dist-info"))
-    return {"library": "torchtitan", "version": version, "origin": f"its file lr_scheduler.py, with placeholders for {', '.join(missing)}"}
+    version = next(
+        path.name.split("-")[1].removesuffix(".dist") for path in Path(folder).glob("torchtitan-*.dist-info")
+    )
+    return {
+        "library": "torchtitan",
+        "version": version,
+        "origin": f"its file lr_scheduler.py, with placeholders for {', '.join(missing)}",
+    }
 
 
 def used(name: str, arguments: dict[str, Any], lr: float, updates: int) -> list[float]:
@@ -33,7 +39,12 @@ def draw(rng: Generator) -> Drawn:
     up, total = whole(rng, 0, 12), whole(rng, 14, 36)
     share = choice(rng, [None, 0.0, number(rng, 0.1, (total - up) / total)])
     decay = {"decay_ratio": share, "decay_type": choice(rng, ["linear", "sqrt", "cosine"])}
-    return {"warmup_steps": up, "total_steps": total, **decay, "min_lr_factor": choice(rng, [0.0, number(rng, 0.0, 0.5)])}, total
+    return {
+        "warmup_steps": up,
+        "total_steps": total,
+        **decay,
+        "min_lr_factor": choice(rng, [0.0, number(rng, 0.0, 0.5)]),
+    }, total
 
 
 DRAWS = {"LRSchedulersContainer": draw}

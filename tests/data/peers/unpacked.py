@@ -6,6 +6,8 @@ import importlib
 import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -64,6 +66,30 @@ def _missing(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
     return _AnyClass(name, (_Anything,), {})
+
+
+def import_alone(module: str, folder: str, **given: dict[str, Any]) -> ModuleType:
+    """The module alone, with placeholders for every other module of its package, where the whole cannot be imported.
+
+    Args:
+        module: its dotted name.
+        folder: where its package is unpacked.
+        **given: for modules of the package, with ``__`` for a dot, the names that the module needs from them.
+    """
+    for name, names in given.items():
+        sys.modules[name.replace("__", ".")] = stub = ModuleType(name)
+        vars(stub).update(names)
+    placeholders = _Placeholders()
+    placeholders.names.add(module.partition(".")[0])
+    sys.meta_path.insert(0, placeholders)
+    spec = spec_from_file_location(module, Path(folder, *module.split(".")).with_suffix(".py"))
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(module)
+    found = module_from_spec(spec)
+    found.__package__ = module.rpartition(".")[0]
+    sys.modules[module] = found
+    spec.loader.exec_module(found)
+    return found
 
 
 def import_unpacked(module: str, folder: str) -> tuple[ModuleType, list[str]]:

@@ -18,7 +18,11 @@ CASES = [(library, name) for library, table in TABLES.items() for name in table[
 def with_numbers(arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments, with the whole numbers back that JSON writes as the keys of a mapping."""
     boundaries = arguments.get("boundaries_and_scales")
-    return arguments if boundaries is None else {**arguments, "boundaries_and_scales": {int(k): v for k, v in boundaries.items()}}
+    return (
+        arguments
+        if boundaries is None
+        else {**arguments, "boundaries_and_scales": {int(k): v for k, v in boundaries.items()}}
+    )
 
 
 @pytest.mark.parametrize(("library", "name"), CASES)
