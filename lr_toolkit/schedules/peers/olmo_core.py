@@ -203,7 +203,7 @@ def PowerLR(
         raise ScheduleError("without a warmup OLMo-core divides by zero. Write warmup=1 or more.")
     steps = None if t_max is None else whole("t_max", t_max, 1)
     middle = left("t_max", steps, warmup=up, decay=down)
-    curve = None if middle == 0 else inverse_time(up, power=number("-b", -b, above_zero=True), over=middle)
+    curve = None if middle == 0 else inverse_time(up, power=-number("b", b, signed=True), over=middle)
     fall = linear(**level("end", "decay_min_lr", decay_min_lr), over=down)
     return Translation(
         joined(_rise(up, warmup_min_lr, lr), curve, fall, hold(1) if steps is None else None), _optional(lr)
@@ -224,8 +224,14 @@ def WSDS(
     lr: float | None = None,
 ) -> Translation:
     """Periods, each at its level, with a line at the end; the next begins at its level again."""
-    if isinstance(period_lengths, str) or not isinstance(period_lengths, Sequence):
-        raise ScheduleError(f"period_lengths={shorten(period_lengths)} must be a list of lengths, as in [1000, 2000].")
+    for name, value in {
+        "period_lengths": period_lengths,
+        "period_lr_multipliers": () if period_lr_multipliers is None else period_lr_multipliers,
+    }.items():
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise ScheduleError(
+                f"{name}={shorten(value)} must be a list with a number for each period, as in [1000, 2000]."
+            )
     lengths = [whole("period_lengths", length, 1) for length in period_lengths]
     peaks = (
         [1.0] * len(lengths)

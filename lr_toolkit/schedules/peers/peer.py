@@ -68,6 +68,10 @@ class Peer:
         """The names of the configurations, and of what is refused with a reason."""
         return [*self.configurations, *self.refused]
 
+    def parameters(self, name: str) -> list[str]:
+        """The names of a configuration's arguments, in order."""
+        return [*inspect.signature(self.configurations[name]).parameters]
+
     def translate(self, name: object, /, *args: Any, **kwargs: Any) -> Translation:
         """The translation of a configuration.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Collection
 from numbers import Real
 from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.duration import Duration, DurationLike
+from lr_toolkit.schedules.duration import ENDLESS, Duration, DurationLike
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shapes import hold, warmup
 
@@ -38,16 +39,18 @@ def whole(name: str, value: Any, least: int = 0) -> int:
         lr_toolkit.errors.ScheduleError: T_max=0 must be a whole number, 1 or more.
     """
     try:
-        number = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
+        found = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
     except TypeError:
-        number = least - 1
-    if isinstance(value, bool) or number < least:
+        found = least - 1
+    if isinstance(value, bool) or found < least:
         raise ScheduleError(f"{name}={shorten(value)} must be a whole number, {least} or more.")
-    return number
+    if found >= ENDLESS:
+        raise ScheduleError(f"{name}={shorten(value)} is longer than any run, which has fewer than 10^11 steps.")
+    return found
 
 
-def number(name: str, value: Any, *, above_zero: bool = False) -> float:
-    """``value``, the argument ``name``, as a finite number from zero on.
+def number(name: str, value: Any, *, above_zero: bool = False, signed: bool = False) -> float:
+    """``value``, the argument ``name``, as a finite number from zero on, or of any sign.
 
     Raises:
         ScheduleError: for anything else.
@@ -58,15 +61,19 @@ def number(name: str, value: Any, *, above_zero: bool = False) -> float:
         ...
         lr_toolkit.errors.ScheduleError: max_lr='0.1' must be a finite number, zero or more.
     """
-    bound = "above zero" if above_zero else "zero or more"
     if isinstance(value, (list, tuple)):
         raise ScheduleError(
             f"{name}={shorten(value)} is a list. Give each group its own LR in the optimizer, and one number here."
         )
-    fits = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < math.inf
-    if not fits or (above_zero and value == 0):
-        raise ScheduleError(f"{name}={shorten(value)} must be a finite number, {bound}.")
-    return float(value)
+    try:
+        found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        found = math.inf
+    lowest = -sys.float_info.max if signed else 0.0
+    if not lowest <= found < math.inf or (above_zero and found == 0):
+        bound = "" if signed else ", above zero" if above_zero else ", zero or more"
+        raise ScheduleError(f"{name}={shorten(value)} must be a finite number{bound}.")
+    return found
 
 
 def left(total_name: str, total: int | None, **taken: int) -> int | None:

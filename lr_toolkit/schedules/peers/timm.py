@@ -140,7 +140,7 @@ def TanhLRScheduler(
     _no_noise(noise_range_t)
     if cycle_limit != 1:
         raise ScheduleError(f"cycle_limit={shorten(cycle_limit)}: one cycle is known here. Write cycle_limit=1.")
-    lower, upper = -number("-lb", -lb), number("ub", ub)
+    lower, upper = number("lb", lb, signed=True), number("ub", ub, signed=True)
     first, last = (1 - math.tanh(lower)) / 2, (1 - math.tanh(upper)) / 2
     floor, length, (rise, notes) = (
         number("lr_min", lr_min),

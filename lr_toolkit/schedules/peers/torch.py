@@ -210,21 +210,20 @@ def OneCycleLR(
         recipe = one_cycle(f"{100 * pct_start:.12g}%", start=start, end=end, shape=shape, **phases)
         note = "torch peaks one update earlier and hits its end at the last update; here the end comes after it."
         return Translation(recipe, base, (*notes, note))
-    shape = cosine if anneal_strategy == "cos" else linear
-    steps, rise = whole("total_steps", total_steps, 2), pct_start * total_steps
-    up = round(rise) - 1
+    shape, rising = (cosine, {"shape": "cosine"}) if anneal_strategy == "cos" else (linear, {})
+    steps, peak = whole("total_steps", total_steps, 2), pct_start * total_steps
+    up = round(peak) - 1
     down = up if three_phase else 0
     if up < 1 or steps - 1 - up - down < 1:
         raise ScheduleError(
             f"pct_start={pct_start} of {steps} updates leaves a phase without an update, for which torch divides by zero. Write a "
             "longer run, or another pct_start."
         )
-    if abs(rise - round(rise)) > 1e-9:
-        notes = (*notes, f"torch's peak lies between two updates, at {rise - 1:g}; here it is update {up}.")
+    if abs(peak - round(peak)) > 1e-9:
+        notes = (*notes, f"torch's peak lies between two updates, at {peak - 1:g}; here it is update {up}.")
     back = [shape(start, over=down)] if three_phase else []
-    return Translation(
-        joined(shape(1.0, start=start, over=up), *back, shape(end, over=steps - 1 - up - down)), base, notes
-    )
+    climbing, fall = climb(up, start=start, **rising), shape(end, over=steps - 1 - up - down)
+    return Translation(joined(climbing, *back, fall), base, notes)
 
 
 @_TORCH.configuration(example="lr_lambda=lambda i: 0.95**i")

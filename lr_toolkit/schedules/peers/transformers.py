@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -303,11 +304,12 @@ def get_scheduler(
     """The schedule of an ``lr_scheduler_type``."""
     lengths = {"num_warmup_steps": num_warmup_steps, "num_training_steps": num_training_steps}
     given = {key: value for key, value in lengths.items() if value is not None}
-    return _TRANSFORMERS.translate(name, **given, **(scheduler_specific_kwargs or {}))
+    return _TRANSFORMERS.translate(name, **given, **_mapping("scheduler_specific_kwargs", scheduler_specific_kwargs))
 
 
 @_TRANSFORMERS.configuration(example="lr_scheduler_type='cosine', warmup_ratio=0.05")
 def TrainingArguments(
+    output_dir: Any = None,
     lr_scheduler_type: str = "linear",
     learning_rate: float = 5e-5,
     warmup_steps: float = 0,
@@ -327,11 +329,20 @@ def TrainingArguments(
     warmup = {"warmup_steps": warmup_steps} if warmup_steps else {"warmup_ratio": warmup_ratio} if warmup_ratio else {}
     if str(getattr(lr_scheduler_type, "value", lr_scheduler_type)) == "constant":
         warmup = {}
-    kwargs = {**warmup, **(lr_scheduler_kwargs or {})}
+    kwargs = {**warmup, **_mapping("lr_scheduler_kwargs", lr_scheduler_kwargs)}
     if steps is not None:
         kwargs["num_training_steps"] = steps
     translation = _TRANSFORMERS.translate(lr_scheduler_type, **kwargs)
-    return Translation(translation.schedule, float(learning_rate), translation.notes)
+    return Translation(translation.schedule, number("learning_rate", learning_rate), translation.notes)
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    """More arguments by name."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ScheduleError(f"{name}={shorten(value)} must be a mapping by name, as in {{'min_lr_rate': 0.1}}.")
+    return dict(value)
 
 
 def _floor(min_lr: float | None, min_lr_rate: float | None) -> dict[str, float]:

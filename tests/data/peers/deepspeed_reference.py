@@ -17,7 +17,7 @@ FILE: Any = None
 
 def load(folder: str) -> dict[str, Any]:
     """Import the file from the unpacked package."""
-    global FILE
+    global FILE  # loaded once
     FILE, missing = import_unpacked("deepspeed.runtime.lr_schedules", folder)
     version = Path(folder, "version.txt").read_text("utf-8").strip()
     return {

@@ -17,7 +17,7 @@ FILE: Any = None
 
 def load(folder: str) -> dict[str, Any]:
     """Import the file from the unpacked package."""
-    global FILE
+    global FILE  # loaded once
     FILE, _ = import_unpacked("megatron.core.optimizer_param_scheduler", folder)
     version = next(
         path.name.split("-")[1].removesuffix(".dist") for path in Path(folder).glob("megatron_core-*.dist-info")

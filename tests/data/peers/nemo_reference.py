@@ -18,7 +18,7 @@ FILE: ModuleType
 
 def load(folder: str) -> dict[str, Any]:
     """Run the file."""
-    global FILE
+    global FILE  # noqa: PLW0603  # loaded once
     FILE = import_alone("nemo.core.optim.lr_scheduler", folder)
     version = next(
         path.name.split("-")[1].removesuffix(".dist") for path in Path(folder).glob("nemo_toolkit-*.dist-info")

@@ -17,7 +17,7 @@ FILE: Any = None
 
 def load(folder: str) -> dict[str, Any]:
     """Import the file from the unpacked package."""
-    global FILE
+    global FILE  # loaded once
     FILE, missing = import_unpacked("torchtitan.components.optimizer.lr_scheduler", folder)
     version = next(
         path.name.split("-")[1].removesuffix(".dist") for path in Path(folder).glob("torchtitan-*.dist-info")
