@@ -10,7 +10,7 @@ from typing import Any
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration, decimal
 from lr_toolkit.schedules.peers.peer import Peer
-from lr_toolkit.schedules.peers.phases import number, whole
+from lr_toolkit.schedules.peers.phases import listed, number, whole
 from lr_toolkit.schedules.peers.translation import Translation
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shapes import cosine, exponential, hold, linear, multistep, polynomial, repeat, step, warmup
@@ -126,8 +126,9 @@ def MultiStepWithWarmupScheduler(
     places = [_minus(milestone, up, "milestones") for milestone in _times(milestones)]
     later = [place for place in places if place.amount > 0]
     first = factor ** (len(places) - len(later))
-    start = {} if first == 1.0 else {"start": first}
-    stairs = multistep(later, gamma=factor, **start) if later else hold(**({"level": first} if start else {}))
+    if not later:
+        return Translation(_climb(up, 1.0) >> (hold() if first == 1.0 else hold(level=first)))
+    stairs = multistep(later, gamma=factor, start=None if first == 1.0 else first)
     return Translation(_climb(up, 1.0) >> stairs)
 
 
@@ -189,9 +190,7 @@ def _power(power: Any) -> Callable[..., Schedule]:
 
 
 def _times(milestones: Any) -> list[Duration]:
-    if isinstance(milestones, str) or not isinstance(milestones, Sequence) or not milestones:
-        raise ScheduleError(f"milestones={shorten(milestones)} must be a list of times, as in ['30ep', '60ep'].")
-    return [_time("milestones", milestone) for milestone in milestones]
+    return [_time("milestones", milestone) for milestone in listed("milestones", milestones, "['30ep', '60ep']")]
 
 
 def _time(name: str, value: Any) -> Duration:

@@ -7,7 +7,7 @@ from typing import Any
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.peers.path import Path
 from lr_toolkit.schedules.peers.peer import Peer
-from lr_toolkit.schedules.peers.phases import joined, left, level, number, one_of, share, whole
+from lr_toolkit.schedules.peers.phases import Arguments, joined, left, level, number, one_of, share, whole
 from lr_toolkit.schedules.peers.translation import Translation
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shapes import cosine, hold, inverse_time, linear, warmup
@@ -97,7 +97,7 @@ def WarmupCosineLR(
     rest, last = _rest(total_num_steps, up), number("cos_min_ratio", cos_min_ratio)
     # Its cosine begins one update before the warmup has ended; the logarithm is at the peak by then.
     rise = warmup(up - 1, shape="log", start=first)
-    notes = (_TWICE,)
+    notes: tuple[str, ...] = (_TWICE,)
     if warmup_type == "linear":
         rise = linear(first + (1 - first) * (up - 1) / up, start=first, over=up - 1)
         notes = (_TWICE, f"DeepSpeed never uses the peak of a linear warmup; here update {up} is at the peak.")
@@ -143,7 +143,7 @@ def OneCycle(
 def _rise(min_lr: Any, base: float | None, up: int, kind: Any) -> Schedule:
     """The first LR once, and the warmup, which begins with it again."""
     one_of("warmup_type", kind, ("log", "linear"))
-    shape = {"shape": "log", "peak": "last"} if kind == "log" else {}
+    shape: Arguments = {"shape": "log", "peak": "last"} if kind == "log" else {}
     low = number("warmup_min_lr", min_lr)
     start = level("start", "warmup_min_lr", low) if base is None else {"start": share(low, base)}
     first = {name.replace("start", "level"): value for name, value in start.items()}

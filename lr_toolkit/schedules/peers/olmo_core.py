@@ -8,7 +8,7 @@ from typing import Any
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.peers.path import Path
 from lr_toolkit.schedules.peers.peer import Peer
-from lr_toolkit.schedules.peers.phases import climb, joined, left, level, number, one_of, share, stay, whole
+from lr_toolkit.schedules.peers.phases import climb, joined, left, level, listed, number, one_of, share, stay, whole
 from lr_toolkit.schedules.peers.translation import Translation
 from lr_toolkit.schedules.recipes import inverse_sqrt
 from lr_toolkit.schedules.schedule import Schedule
@@ -20,6 +20,8 @@ _QUARTER = "is a quarter of a wave. Write half a wave: warmup(500) >> cosine(0.1
 _SEQUENTIAL = (
     "begins each schedule at the LR of the one before. Write the phases: warmup(500) >> cosine(0.1, over=900)."
 )
+
+_STAGES = "[{'duration': 1000, 'start_lr_fraction': 0.0, 'end_lr_fraction': 1.0}]"
 
 _OLMO_CORE = Peer(
     "olmo_core",
@@ -224,21 +226,12 @@ def WSDS(
     lr: float | None = None,
 ) -> Translation:
     """Periods, each at its level, with a line at the end; the next begins at its level again."""
-    for name, value in {
-        "period_lengths": period_lengths,
-        "period_lr_multipliers": () if period_lr_multipliers is None else period_lr_multipliers,
-    }.items():
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            raise ScheduleError(
-                f"{name}={shorten(value)} must be a list with a number for each period, as in [1000, 2000]."
-            )
-    lengths = [whole("period_lengths", length, 1) for length in period_lengths]
-    peaks = (
-        [1.0] * len(lengths)
-        if period_lr_multipliers is None
-        else [number("period_lr_multipliers", peak) for peak in period_lr_multipliers]
-    )
-    if not lengths or len(peaks) != len(lengths):
+    lengths = [
+        whole("period_lengths", length, 1) for length in listed("period_lengths", period_lengths, "[1000, 2000]")
+    ]
+    given = [1.0] * len(lengths) if period_lr_multipliers is None else period_lr_multipliers
+    peaks = [number("period_lr_multipliers", peak) for peak in listed("period_lr_multipliers", given, "[1.0, 0.5]")]
+    if len(peaks) != len(lengths):
         raise ScheduleError(
             "period_lengths and period_lr_multipliers must be lists of equal length. Write period_lengths=[1000]."
         )
@@ -264,9 +257,7 @@ def WSDS(
     return Translation(path.schedule, _optional(lr))
 
 
-@_OLMO_CORE.configuration(
-    "composable", example="stages=[{'duration': 1000, 'start_lr_fraction': 0.0, 'end_lr_fraction': 1.0}]"
-)
+@_OLMO_CORE.configuration("composable", example=f"stages={_STAGES}")
 def ComposableScheduler(
     stages: Sequence[Mapping[str, Any]] = (),
     override_decay: Mapping[str, Any] | None = None,
@@ -278,8 +269,8 @@ def ComposableScheduler(
         raise ScheduleError(
             "override_decay replaces what follows its start. Write the stages up to it, and the decay as the last."
         )
-    if not isinstance(stages, (list, tuple)) or not stages or not all(isinstance(stage, Mapping) for stage in stages):
-        raise ScheduleError(f"stages={shorten(stages)} must be a list of mappings, one for each stage.")
+    if not all(isinstance(stage, Mapping) for stage in listed("stages", stages, _STAGES)):
+        raise ScheduleError(f"stages={shorten(stages)} must be a list of mappings, as in stages={_STAGES}.")
     path, build = Path(), {"linear": linear, "cosine": cosine}
     at = 1.0
     for index, stage in enumerate(stages):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, TypeAlias
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import ENDLESS, Duration, DurationLike
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shapes import hold, warmup
 
-__all__ = ["climb", "joined", "left", "level", "number", "one_of", "share", "stay", "whole"]
+__all__ = ["Arguments", "climb", "joined", "left", "level", "listed", "number", "one_of", "share", "stay", "whole"]
+
+Arguments: TypeAlias = "dict[str, Any]"
+"""Arguments of a builder by name."""
 
 
 def joined(*parts: Schedule | None) -> Schedule:
@@ -66,7 +69,7 @@ def number(name: str, value: Any, *, above_zero: bool = False, signed: bool = Fa
             f"{name}={shorten(value)} is a list. Give each group its own LR in the optimizer, and one number here."
         )
     try:
-        found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+        found = float(value) if type(value) is not bool and isinstance(value, Real) else math.nan
     except OverflowError:
         found = math.inf
     lowest = -sys.float_info.max if signed else 0.0
@@ -110,13 +113,30 @@ def share(lr: float, base: float) -> float:
     return short if abs(base * short - lr) <= 1e-15 * abs(lr) else ratio
 
 
-def level(name: str, argument: str, lr: Any) -> dict[str, float]:
+def listed(name: str, value: Any, example: str) -> list[Any]:
+    """``value``, the argument ``name``, as a list that is not empty.
+
+    Raises:
+        ScheduleError: for anything else, with an example.
+
+    Example:
+        >>> listed("milestones", 30, "[30, 60]")
+        Traceback (most recent call last):
+        ...
+        lr_toolkit.errors.ScheduleError: milestones=30 must be a list, as in milestones=[30, 60].
+    """
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not value:
+        raise ScheduleError(f"{name}={shorten(value)} must be a list, as in {name}={example}.")
+    return [*value]
+
+
+def level(name: str, argument: str, lr: Any) -> Arguments:
     """The argument ``name`` for a level that is the LR ``argument`` there; zero is the same as a factor."""
     checked = number(argument, lr)
     return {f"{name}_lr": checked} if checked else {name: 0.0}
 
 
-def stay(length: int | None, **to: float) -> Schedule | None:
+def stay(length: int | None, **to: Any) -> Schedule | None:
     """``hold`` for so many updates, for what is left if ``None``; nothing for none."""
     return None if length == 0 else hold(length, **to)
 

@@ -13,6 +13,7 @@ from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration
 from lr_toolkit.schedules.peers.phases import joined, whole
 from lr_toolkit.schedules.schedule import Schedule
+from lr_toolkit.schedules.shape import Shape
 from lr_toolkit.schedules.shapes import hold, repeat, scaled
 
 __all__ = ["in_sequence", "product"]
@@ -96,9 +97,13 @@ def _fitted(schedule: Schedule, length: int | None) -> Schedule:
     is_open = any(phase.lengths is None for phase in schedule.phases)
     if is_open and fixed < length and fixed.denominator == 1:
         over = Duration(int(length - fixed))
-        return Schedule(
-            tuple(phase if phase.lengths is not None else replace(phase, over=over) for phase in schedule.phases)
-        )
+        return Schedule(tuple(phase if phase.lengths is not None else _over(phase, over) for phase in schedule.phases))
     if is_open or fixed > length:
         return repeat(schedule, rest="cut", over=length)
     return schedule if fixed == length else schedule >> hold(int(length - fixed))
+
+
+def _over(phase: Any, over: Duration) -> Shape:
+    """The phase with a length."""
+    lasting: Shape = replace(phase, over=over)
+    return lasting

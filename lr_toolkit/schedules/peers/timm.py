@@ -9,7 +9,7 @@ from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.peers.peer import Peer, plateau_answer
-from lr_toolkit.schedules.peers.phases import climb, joined, level, number, one_of, stay, whole
+from lr_toolkit.schedules.peers.phases import climb, joined, level, listed, number, one_of, stay, whole
 from lr_toolkit.schedules.peers.translation import Translation
 from lr_toolkit.schedules.recipes import inverse_sqrt
 from lr_toolkit.schedules.schedule import Schedule
@@ -152,7 +152,7 @@ def TanhLRScheduler(
         raise ScheduleError(f"warmup_t={warmup_t} leaves nothing of t_initial={t_initial}. Write a shorter warmup.")
     curve = tanh(last, lower=lower, upper=upper, start=first, over=over)
     decay = scaled(hold(level=1.0), curve, floor_lr=floor, over=over) if floor else curve
-    after = hold(**({"level_lr": floor} if floor else {"level": 0.0}))
+    after = hold(**level("level", "lr_min", floor))
     return Translation(joined(rise, decay, after), None, notes)
 
 
@@ -186,11 +186,9 @@ def MultiStepLRScheduler(
     _no_noise(noise_range_t)
     rate = number("decay_rate", decay_rate, above_zero=True)
     _needs_prefix(warmup_t, warmup_prefix)
-    if isinstance(decay_t, str) or not isinstance(decay_t, Sequence):
-        raise ScheduleError(f"decay_t={shorten(decay_t)} must be a list of whole numbers.")
-    places = [whole("decay_t", milestone, 2) - 1 for milestone in decay_t]
+    places = [whole("decay_t", milestone, 2) - 1 for milestone in listed("decay_t", decay_t, "[30, 60]")]
     rise, _ = _rise(warmup_t, warmup_lr_init, True)
-    return Translation(joined(rise, hold() if rate == 1 or not places else multistep(places, gamma=rate)))
+    return Translation(joined(rise, hold() if rate == 1 else multistep(places, gamma=rate)))
 
 
 @_TIMM.configuration("wsd", example="t_initial=300, decay_t=60, warmup_t=5")
@@ -220,7 +218,7 @@ def WSDLRScheduler(
         return Translation(joined(rise, stay(length - down), _decay(decay_fn, decay_power, decay_ratio, floor, down)))
     scale = whole("stable_timescale", warmup_t if stable_timescale is None else stable_timescale, 1)
     curve = inverse_sqrt(scale) if stable_fn == "rsqrt" else inverse_time(scale, power=stable_power)
-    at_floor = {"floor_lr": float(lr_min)} if lr_min else {}
+    at_floor = level("floor", "lr_min", lr_min)
     factor = joined(stay(length - down), _decay(decay_fn, decay_power, decay_ratio, {"end": 0.0}, down))
     stable = clipped(curve, min_lr=float(lr_min)) if lr_min else curve
     return Translation(joined(rise, scaled(stable, factor, **at_floor)))

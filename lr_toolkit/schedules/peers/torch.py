@@ -8,7 +8,18 @@ from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.peers.peer import Peer, plateau_answer
-from lr_toolkit.schedules.peers.phases import climb, joined, level, number, one_of, share, stay, whole
+from lr_toolkit.schedules.peers.phases import (
+    Arguments,
+    climb,
+    joined,
+    level,
+    listed,
+    number,
+    one_of,
+    share,
+    stay,
+    whole,
+)
 from lr_toolkit.schedules.peers.sequence import in_sequence, product
 from lr_toolkit.schedules.peers.translation import Translation
 from lr_toolkit.schedules.recipes import one_cycle, triangular
@@ -88,15 +99,13 @@ def StepLR(step_size: int, gamma: float = 0.1) -> Translation:
 @_TORCH.configuration(example="milestones=[30, 80]")
 def MultiStepLR(milestones: Sequence[int], gamma: float = 0.1) -> Translation:
     """Stairs at milestones; a milestone at 0 acts from the first update, and one that is given twice acts twice."""
-    if isinstance(milestones, str) or not isinstance(milestones, Sequence):
-        raise ScheduleError(f"milestones={shorten(milestones)} must be a list of whole numbers.")
-    times = Counter(whole("milestones", milestone) for milestone in milestones)
+    times = Counter(whole("milestones", milestone) for milestone in listed("milestones", milestones, "[30, 80]"))
     factor = number("gamma", gamma, above_zero=True)
     first = factor ** times.pop(0, 0)
     if not times:
         return Translation(hold() if first == 1.0 else hold(level=first))
     if set(times.values()) == {1}:
-        return Translation(multistep(at=sorted(times), gamma=factor, **({} if first == 1.0 else {"start": first})))
+        return Translation(multistep(sorted(times), gamma=factor, start=None if first == 1.0 else first))
     parts, before, at_level = [], 0, first
     for milestone, count in sorted(times.items()):
         parts.append(hold(milestone - before, level=at_level))
@@ -205,12 +214,15 @@ def OneCycleLR(
     start, end = share(1.0, first), share(1.0, first * number("final_div_factor", final_div_factor, above_zero=True))
     notes = (_MOMENTUM.format("OneCycleLR", "0.95 to 0.85"),) if cycle_momentum else ()
     if total_steps is None:
-        shape = "cosine" if anneal_strategy == "cos" else "linear"
-        phases = {"phases": 3} if three_phase else {}
-        recipe = one_cycle(f"{100 * pct_start:.12g}%", start=start, end=end, shape=shape, **phases)
+        kind: Arguments = {
+            "shape": "cosine" if anneal_strategy == "cos" else "linear",
+            "phases": 3 if three_phase else 2,
+        }
+        recipe = one_cycle(f"{100 * pct_start:.12g}%", start=start, end=end, **kind)
         note = "torch peaks one update earlier and hits its end at the last update; here the end comes after it."
         return Translation(recipe, base, (*notes, note))
-    shape, rising = (cosine, {"shape": "cosine"}) if anneal_strategy == "cos" else (linear, {})
+    shape = cosine if anneal_strategy == "cos" else linear
+    rising: Arguments = {"shape": "cosine"} if anneal_strategy == "cos" else {}
     steps, peak = whole("total_steps", total_steps, 2), pct_start * total_steps
     up = round(peak) - 1
     down = up if three_phase else 0

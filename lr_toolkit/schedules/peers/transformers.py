@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.duration import DurationLike
 from lr_toolkit.schedules.peers.peer import Peer, plateau_answer
 from lr_toolkit.schedules.peers.phases import climb, joined, left, level, number, one_of, stay, whole
 from lr_toolkit.schedules.peers.translation import Translation
@@ -75,7 +74,7 @@ def transformers(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
 def _given(
     num_warmup_steps: int | None, num_training_steps: int | None, warmup_steps: float | None, warmup_ratio: float | None
-) -> tuple[DurationLike, tuple[str, ...]]:
+) -> tuple[int | str, tuple[str, ...]]:
     """The length of the warmup, by whichever name it has, and a note if its share is rounded otherwise."""
     names = {"num_warmup_steps": num_warmup_steps, "warmup_steps": warmup_steps, "warmup_ratio": warmup_ratio}
     # TrainingArguments have both, of which one is 0.
@@ -94,7 +93,7 @@ def _given(
     return f"{100 * value:.12g}%", (_UP_OR_NEAREST,)
 
 
-def _decay_length(num_training_steps: int | None, warmup: DurationLike, **more: int) -> int | None:
+def _decay_length(num_training_steps: int | None, warmup: int | str, **more: int) -> int | None:
     if num_training_steps is None:
         return None
     return left(
@@ -249,7 +248,7 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
             "without a warmup transformers begins one step into the decay. Write num_warmup_steps=1 or more."
         )
     rest = _decay_length(num_training_steps, up)
-    rise = climb(int(up) - 1, **({} if warmup_lr_rate is None else {"start": warmup_lr_rate}))
+    rise = climb(up - 1, **({} if warmup_lr_rate is None else {"start": warmup_lr_rate}))
     tail = hold(1) if rest is None else None  # the decay ends before the last update, which is at the floor
     return Translation(
         joined(rise, None if rest == 0 else cosine(**end, over=rest), tail), None, (*notes, _CLIMBS_AGAIN)
@@ -281,12 +280,12 @@ def get_wsd_schedule(
         stable: int | None = whole("num_stable_steps", num_stable_steps)
     else:
         stable = _decay_length(num_training_steps, up, num_decay_steps=down)
-    climbs = {
+    climbs: dict[str, Callable[[], Schedule | None]] = {
         "linear": lambda: climb(up, start=floor),
         "cosine": lambda: climb(up, start=floor, shape="cosine"),
         "1-sqrt": lambda: polynomial(0.5, end=1.0, start=floor, over=up),
     }
-    decays = {
+    decays: dict[str, Callable[[], Schedule | None]] = {
         "linear": lambda: linear(floor, over=down),
         "cosine": lambda: _waves(num_cycles, down, {"end": floor}),
         "1-sqrt": lambda: one_minus_sqrt(floor, over=down),

@@ -46,7 +46,7 @@ def translate_call(text: str) -> Translation | None:
     Example:
         >>> translation = translate_call("torch.optim.lr_scheduler.OneCycleLR(opt, max_lr=0.1, total_steps=100)")
         >>> translation.schedule, translation.base_lr
-        (cosine(end=1.0, start=0.04, over=29) >> cosine(end=4e-06, over=70), 0.1)
+        (warmup(29, shape='cosine', start=0.04) >> cosine(end=4e-06, over=70), 0.1)
     """
     written = read_call(text)
     return None if written is None else _translate(written)

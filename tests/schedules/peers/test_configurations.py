@@ -47,12 +47,12 @@ def test_a_strange_value_is_refused_with_a_message(library: str, name: str) -> N
     example = example_of(library, name)
     for argument in PEERS[library].parameters(name):
         for value in STRANGE:
+            refused = ""
             try:
-                schedule = PEERS[library].translate(name, **{**example, argument: value}).schedule
+                PEERS[library].translate(name, **{**example, argument: value})
             except ScheduleError as error:
-                assert str(error).startswith((f"{library}.", f"{library}(", "transformers")), error
-            else:
-                assert isinstance(schedule, Schedule)
+                refused = str(error)
+            assert refused.startswith((f"{library}.", f"{library}(")) or not refused
 
 
 @pytest.mark.parametrize("library", PEERS)

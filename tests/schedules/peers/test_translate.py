@@ -55,23 +55,55 @@ CALLS = [
 ]
 SECTIONS: list[tuple[dict[str, Any], str]] = [
     ({"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}}, "step(30)"),
-    ({"lr_scheduler": {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "_partial_": True, "gamma": 0.9}}, "exponential(0.9, every=1)"),
-    ({"lr_scheduler_type": "cosine", "warmup_ratio": 0.03, "learning_rate": "5e-5", "output_dir": "out"}, "warmup('3%', start=0.0) >> cosine()"),
-    ({"lr_scheduler_type": "cosine_with_min_lr", "warmup_steps": 10, "max_steps": 100, "lr_scheduler_kwargs": {"min_lr": "1e-5"}}, "warmup(10, start=0.0) >> cosine(end_lr=1e-05, over=90)"),
     (
-        {"train_batch_size": 8, "scheduler": {"type": "WarmupDecayLR", "params": {"total_num_steps": "auto", "warmup_num_steps": 5, "warmup_type": "linear"}}},
+        {"lr_scheduler": {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "_partial_": True, "gamma": 0.9}},
+        "exponential(0.9, every=1)",
+    ),
+    (
+        {"lr_scheduler_type": "cosine", "warmup_ratio": 0.03, "learning_rate": "5e-5", "output_dir": "out"},
+        "warmup('3%', start=0.0) >> cosine()",
+    ),
+    (
+        {
+            "lr_scheduler_type": "cosine_with_min_lr",
+            "warmup_steps": 10,
+            "max_steps": 100,
+            "lr_scheduler_kwargs": {"min_lr": "1e-5"},
+        },
+        "warmup(10, start=0.0) >> cosine(end_lr=1e-05, over=90)",
+    ),
+    (
+        {
+            "train_batch_size": 8,
+            "scheduler": {
+                "type": "WarmupDecayLR",
+                "params": {"total_num_steps": "auto", "warmup_num_steps": 5, "warmup_type": "linear"},
+            },
+        },
         "hold(1, level=0.0) >> warmup(5, start=0.0) >> linear()",
     ),
-    ({"optim": "adam", "sched": {"name": "CosineAnnealing", "warmup_steps": 10, "max_steps": 100}}, "warmup(10) >> cosine(over=90)"),
-    ({"class_name": "CosineDecay", "config": {"initial_learning_rate": 0.1, "decay_steps": 100, "name": "decay"}}, "cosine(over=100)"),
+    (
+        {"optim": "adam", "sched": {"name": "CosineAnnealing", "warmup_steps": 10, "max_steps": 100}},
+        "warmup(10) >> cosine(over=90)",
+    ),
+    (
+        {"class_name": "CosineDecay", "config": {"initial_learning_rate": 0.1, "decay_steps": 100, "name": "decay"}},
+        "cosine(over=100)",
+    ),
     ({"lr_scheduler": {"warmup_steps": 200, "decay_ratio": 0.2}}, "warmup(199) >> hold() >> linear(over='20%')"),
-    ({"scheduler": {"_CLASS_": "olmo_core.optim.CosWithWarmup", "warmup": 10, "t_max": 100}}, "warmup(9) >> cosine(end=0.1, over=90)"),
+    (
+        {"scheduler": {"_CLASS_": "olmo_core.optim.CosWithWarmup", "warmup": 10, "t_max": 100}},
+        "warmup(9) >> cosine(end=0.1, over=90)",
+    ),
     (
         {
             "class_path": "torch.optim.lr_scheduler.SequentialLR",
             "init_args": {
                 "schedulers": [
-                    {"class_path": "torch.optim.lr_scheduler.LinearLR", "init_args": {"start_factor": 0.1, "total_iters": 5}},
+                    {
+                        "class_path": "torch.optim.lr_scheduler.LinearLR",
+                        "init_args": {"start_factor": 0.1, "total_iters": 5},
+                    },
                     {"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}},
                 ],
                 "milestones": [5],
@@ -79,34 +111,79 @@ SECTIONS: list[tuple[dict[str, Any], str]] = [
         },
         "warmup(5, start=0.1) >> step(30, start=1.0)",
     ),
-]  # fmt: skip
-PLATEAU = "follows a metric, so it is no function of time. Write the rule beside a schedule: configure_optimizers(optimizer, hold(), trainer, plateau="
+]
+PLATEAU = (
+    "follows a metric, so it is no function of time. Write the rule beside a schedule: configure_optimizers(optimizer, hold(), "
+    "trainer, plateau="
+)
 REFUSED = [
-    ("ReduceLROnPlateau(opt, factor=0.5, patience=3)", f"torch.ReduceLROnPlateau: {PLATEAU}ReduceOnPlateau(monitor='val_loss', factor=0.5, patience=3))."),
-    ("PlateauLRScheduler(opt, decay_rate=0.2, patience_t=4)", f"{PLATEAU}ReduceOnPlateau(monitor='val_loss', factor=0.2, patience=4))."),
+    (
+        "ReduceLROnPlateau(opt, factor=0.5, patience=3)",
+        f"torch.ReduceLROnPlateau: {PLATEAU}ReduceOnPlateau(monitor='val_loss', factor=0.5, patience=3)).",
+    ),
+    (
+        "PlateauLRScheduler(opt, decay_rate=0.2, patience_t=4)",
+        f"{PLATEAU}ReduceOnPlateau(monitor='val_loss', factor=0.2, patience=4)).",
+    ),
     ("GreedyLR(opt, factor=0.9)", f"{PLATEAU}GreedyLR(monitor='val_loss', factor=0.9))."),
     ("MultiplicativeLR(opt, f)", "Write the product in closed form: custom(lambda i: 0.95**i)"),
     ("LRRangeTest(opt)", "grows without an end, to find an LR. Write the climb to the LR at which you stop"),
-    ("LambdaLR(opt, lambda epoch: 0.95**epoch)", "is a Python function, which text cannot carry. Write it in code: custom(lambda epoch: 0.95**epoch)"),
-    ("LambdaLR(opt, lr_lambda=my_function)", "lr_lambda=my_function: its value is not in the text. Write the number in its place."),
+    (
+        "LambdaLR(opt, lambda epoch: 0.95**epoch)",
+        "is a Python function, which text cannot carry. Write it in code: custom(lambda epoch: 0.95**epoch)",
+    ),
+    (
+        "LambdaLR(opt, lr_lambda=my_function)",
+        "lr_lambda=my_function: its value is not in the text. Write the number in its place.",
+    ),
     ("CosineAnnelingLR(opt, 10)", "no library that is known has it. Did you mean CosineAnnealingLR(...)?"),
-    ("StepLR(opt, step_sise=30)", "torch.StepLR(step_sise=30): there is no argument 'step_sise'. Write step_size=30. Its arguments are step_size, gamma."),
+    (
+        "StepLR(opt, step_sise=30)",
+        "torch.StepLR(step_sise=30): there is no argument 'step_sise'. Write step_size=30. Its arguments are step_size, gamma.",
+    ),
     ("StepLR(opt)", "torch.StepLR(): missing a required argument: 'step_size'. Write torch.StepLR(step_size=30)."),
-    ("StepLR(opt, 30, 0.1, 5, 6)", "torch.StepLR(30, 0.1, 5, 6): too many positional arguments. Write torch.StepLR(step_size=30)."),
-    ("StepLR(opt, step_size=args.step)", "step_size=args.step: its value is not in the text. Write the number in its place."),
+    (
+        "StepLR(opt, 30, 0.1, 5, 6)",
+        "torch.StepLR(30, 0.1, 5, 6): too many positional arguments. Write torch.StepLR(step_size=30).",
+    ),
+    (
+        "StepLR(opt, step_size=args.step)",
+        "step_size=args.step: its value is not in the text. Write the number in its place.",
+    ),
     ("StepLR(*arguments)", "an argument with a star cannot be read. Write the arguments out."),
     ("StepLR(opt, step_size=1 / 0)", "'1 / 0' has no value. Write a number."),
     ("CosineAnnealingLR(opt, T_max=0)", "torch.CosineAnnealingLR(T_max=0): T_max=0 must be a whole number, 1 or more."),
     ("get_scheduler('cosin', opt)", "transformers('cosin'): is not known. Did you mean 'cosine'? Write one of "),
-    ("get_linear_schedule_with_warmup(opt, 500, 100)", "num_warmup_steps=500 take more than num_training_steps=100. Write a shorter part, or a longer whole."),
-    ("get_cosine_with_min_lr_schedule_with_warmup(opt, 5, 100)", "the floor is either an LR or a factor. Write min_lr=1e-5 or min_lr_rate=0.1."),
+    (
+        "get_linear_schedule_with_warmup(opt, 500, 100)",
+        "num_warmup_steps=500 take more than num_training_steps=100. Write a shorter part, or a longer whole.",
+    ),
+    (
+        "get_cosine_with_min_lr_schedule_with_warmup(opt, 5, 100)",
+        "the floor is either an LR or a factor. Write min_lr=1e-5 or min_lr_rate=0.1.",
+    ),
     ("TrainingArguments(warmup_ration=0.1)", "there is no argument 'warmup_ration'. Write warmup_ratio=0.1."),
     ("TrainingArguments(warmup_ratio=5)", "warmup_ratio=5 must be a share from 0 to 1, as in warmup_ratio=0.05."),
-    ("OneCycleLR(opt, max_lr=[0.1, 0.01], total_steps=100)", "max_lr=[0.1, 0.01] is a list. Give each group its own LR in the optimizer, and one number here."),
-    ("SequentialLR(opt, [OneCycleLR(opt, 0.1, 10), StepLR(opt, 5)], [10])", "OneCycleLR has LRs of its own, which another scheduler cannot hold. Write it alone."),
-    ("ConstantScheduler()", "composer and olmo_core have it. Write the module too: composer.optim.scheduler.ConstantScheduler(...) or olmo_core"),
-    ("composer.optim.LinearScheduler(t_max='10tok')", "t_max='10tok' must be a time in batches, epochs or of the run: '500ba', '3ep', '0.1dur'."),
-    ("timm.scheduler.CosineLRScheduler(opt, 300, noise_range_t=[0, 1])", "noise is no function of time. Leave out noise_range_t."),
+    (
+        "OneCycleLR(opt, max_lr=[0.1, 0.01], total_steps=100)",
+        "max_lr=[0.1, 0.01] is a list. Give each group its own LR in the optimizer, and one number here.",
+    ),
+    (
+        "SequentialLR(opt, [OneCycleLR(opt, 0.1, 10), StepLR(opt, 5)], [10])",
+        "OneCycleLR has LRs of its own, which another scheduler cannot hold. Write it alone.",
+    ),
+    (
+        "ConstantScheduler()",
+        "composer and olmo_core have it. Write the module too: composer.optim.scheduler.ConstantScheduler(...) or olmo_core",
+    ),
+    (
+        "composer.optim.LinearScheduler(t_max='10tok')",
+        "t_max='10tok' must be a time in batches, epochs or of the run: '500ba', '3ep', '0.1dur'.",
+    ),
+    (
+        "timm.scheduler.CosineLRScheduler(opt, 300, noise_range_t=[0, 1])",
+        "noise is no function of time. Leave out noise_range_t.",
+    ),
     ("warmup(500)", "is a builder of this package already. Write it as it is."),
     ("type: 5", "{'type': 5}: must have a name, and arguments as a mapping."),
     ("{rate: 5}", "{'rate': 5}: is no section of a scheduler. Write one of class_path: and init_args: (LightningCLI)"),
@@ -116,7 +193,7 @@ REFUSED = [
     ("!!python/object/apply:os.system ['false']", "is neither a constructor's call nor a section of a configuration."),
     ("missing.yaml", "No such file or directory: 'missing.yaml'"),
     ("x" * 20_001, "text of 20001 characters: at most 20000 are read."),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "schedule"), CALLS)
