@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules import Horizon, Schedule
-from lr_toolkit.schedules.recipes import COOLDOWNS
+from lr_toolkit.schedules.recipes.cooldowns import COOLDOWNS
 from lr_toolkit.schedules.text import LONGEST
 
 if TYPE_CHECKING:

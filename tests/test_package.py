@@ -90,9 +90,8 @@ def test_the_public_names_are_sorted() -> None:
 
 def test_type_checkers_see_every_public_name() -> None:
     """The names imported for type checkers are those of ``__all__``, each from the module that defines it."""
-    seen = (
-        imported_names(lr_toolkit) | imported_names(lr_toolkit.schedules) | imported_names(lr_toolkit.schedules.shapes)
-    )
+    lists = (lr_toolkit, lr_toolkit.schedules, lr_toolkit.schedules.recipes, lr_toolkit.schedules.shapes)
+    seen = {name: module for package in lists for name, module in imported_names(package).items()}
     aliases = {"DurationLike", "ScheduleLike"}  # of types: public in schedules/ alone
 
     assert sorted(seen.keys() - aliases) == lr_toolkit.__all__
@@ -104,7 +103,7 @@ def imported_names(package: ModuleType) -> dict[str, str]:
     imports = [node for node in ast.walk(ast.parse(inspect.getsource(package))) if isinstance(node, ast.ImportFrom)]
     stars = {node.module for node in imports if node.names[0].name == "*"}
 
-    assert stars <= {"lr_toolkit.schedules", "lr_toolkit.schedules.shapes"}
+    assert stars <= {"lr_toolkit.schedules", "lr_toolkit.schedules.recipes", "lr_toolkit.schedules.shapes"}
     return {name.asname: str(node.module) for node in imports for name in node.names if name.asname}
 
 

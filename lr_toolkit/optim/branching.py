@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, final
 
 import torch
 
@@ -18,7 +18,7 @@ from lr_toolkit.optim.on_change import check_state
 from lr_toolkit.optim.state import CLASS, configured_from, followed_from, upgraded
 from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
 from lr_toolkit.schedules.horizon import horizon_from, round_half_up
-from lr_toolkit.schedules.recipes import COOLDOWNS
+from lr_toolkit.schedules.recipes.cooldowns import COOLDOWNS, Cooldown
 
 __all__ = ["Branch", "branch"]
 
@@ -48,7 +48,7 @@ class Branch:
 def branch(
     checkpoint: str | Path | Mapping[str, Any],
     over: DurationLike,
-    shape: Literal["cosine", "linear", "one_minus_sqrt"] = "one_minus_sqrt",
+    shape: Cooldown = "one_minus_sqrt",
     *,
     end: float = 0.0,
 ) -> Branch:

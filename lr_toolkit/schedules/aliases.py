@@ -23,28 +23,49 @@ Call: TypeAlias = "tuple[str, dict[str, Any]]"  # of a builder, by its name, wit
 
 # The names in torch, transformers, optax and Keras, each with its names here; the first that a builder has is meant.
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "T_0": ("first",),
     "T_max": ("over",),
+    "T_mult": ("growth",),
     "alpha": ("end",),
+    "base_lr": ("low_lr",),
     "boundaries": ("at",),
-    "decay_rate": ("gamma",),
-    "decay_steps": ("decay", "every", "over"),
+    "cut_frac": ("up",),
+    "cycle_decay": ("gamma",),
+    "cycle_mul": ("growth",),
+    "decay_rate": ("gamma", "rate"),
+    "decay_steps": ("decay", "timescale", "every", "over"),
+    "decay_type": ("shape",),
     "end_factor": ("end",),
     "end_value": ("end_lr",),
     "eta_min": ("end_lr",),
-    "factor": ("gamma",),
+    "exponent": ("power",),
+    "factor": ("gamma", "level"),
+    "first_cycle_steps": ("first",),
+    "first_decay_steps": ("first",),
+    "k_decay": ("k",),
     "lr_end": ("end_lr",),
     "lr_lambda": ("fn",),
+    "lr_min": ("end_lr",),
+    "m_mul": ("gamma",),
     "milestones": ("at",),
     "min_lr": ("end_lr",),
     "min_lr_rate": ("end",),
+    "num_cycles": ("times",),
     "num_decay_steps": ("decay",),
     "num_steps": ("over",),
     "num_training_steps": ("over",),
     "num_warmup_steps": ("warmup", "over"),
+    "pct_start": ("up",),
     "start_factor": ("start",),
     "step_size": ("every",),
+    "step_size_down": ("down",),
+    "step_size_up": ("up",),
+    "t_mul": ("growth",),
     "total_iters": ("over",),
     "transition_steps": ("every", "over"),
+    "values": ("levels_lr",),
+    "warmup_init_lr": ("start_lr",),
+    "warmup_lr_init": ("start_lr",),
     "warmup_ratio": ("warmup", "over"),
     "warmup_steps": ("warmup", "over"),
 }
@@ -61,11 +82,18 @@ _WHOLE_RUN = frozenset(
 _NOT_NEEDED = frozenset({"last_epoch", "num_cycles", "optimizer", "verbose"})
 _EXAMPLES = {
     "at": ["50%", "75%"],
+    "by": 0.5,
+    "cooldown": "10%",
     "decay": "20%",
     "every": "30%",
     "gamma": 0.95,
+    "knee": "10%",
+    "limit": "100%",
     "over": "5%",
     "power": 1.0,
+    "schedule": "cosine()",
+    "timescale": "5%",
+    "up": "10%",
     "warmup": "5%",
 }
 
@@ -166,7 +194,7 @@ class _Meant:
         if key == "warmup_ratio" and isinstance(value, float) and 0 < value <= 1:
             value = f"{decimal(value * 100)}%"
         climbing = key in _CLIMBS and self.name != "warmup" and "warmup" not in self.known
-        if key in _NOT_NEEDED or (climbing and _is(value, _CLIMBS[key][1])):
+        if (key in _NOT_NEEDED and not ours) or (climbing and _is(value, _CLIMBS[key][1])):
             self.left_out.append(key)
         elif climbing:
             self.climb[_CLIMBS[key][0]] = value

@@ -110,13 +110,13 @@ class SequenceCurve(Curve):
 
     @property
     def edges(self) -> tuple[int, ...]:
-        found = {phase.end for phase in self.phases}
+        found: set[int] = set()
         for phase in self.phases:
             found |= {
                 phase.start,
                 *(phase.start + edge for edge in phase.curve.edges if phase.start + edge < phase.end),
             }
-        return tuple(sorted(found))
+        return tuple(sorted(found | {self.phases[-1].end} if self.phases else found))
 
     @property
     def end(self) -> float:

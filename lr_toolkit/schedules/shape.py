@@ -214,7 +214,7 @@ def exact_ratio(value: float, base: float) -> float:
 def is_level(value: Any) -> bool:
     """Whether a value is a finite number, zero or more."""
     try:
-        return isinstance(value, Real) and not isinstance(value, bool) and 0.0 <= float(value) <= sys.float_info.max
+        return not isinstance(value, bool) and isinstance(value, Real) and 0.0 <= float(value) <= sys.float_info.max
     except OverflowError:
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import struct
@@ -29,6 +30,11 @@ EPOCH = re.compile(r"^ *\d+ +([-.\de]+) +([-.\de]+) +", re.MULTILINE)  # the fir
 def one_over_t(update: int) -> float:
     """The function of ``custom.py`` and ``compare.py``."""
     return 1 / (1 + update / 50)
+
+
+def waves(update: int) -> float:
+    """The function of ``formula.py`` behind its warmup of 25 updates, as ``waves(times=4)`` calls it."""
+    return (1 - update / 225) * (1 - math.sin(math.pi * 4 * update / 225) ** 2 / 2)
 
 
 def run(example: str, folder: Path, *arguments: str) -> str:
@@ -74,6 +80,7 @@ def test_runs_and_names_its_device(example: str, printed: Callable[[str], str]) 
         ("exponential", exponential(0.8), Horizon(10, unit="epoch"), 0.5),
         ("cosine", cosine(end_lr=0.001), Horizon(250, 25), 0.5),
         ("custom", custom(one_over_t), Horizon(250, 25), 0.5),
+        ("formula", warmup("10%") >> custom(waves), Horizon(250, 25), 0.5),
         ("warmup_cosine", warmup("50 steps") >> cosine(), Horizon(250, 25), 0.01),
         ("plain_pytorch", warmup("5%") >> cosine(end=0.1), Horizon(200, 25), 0.5),
     ],

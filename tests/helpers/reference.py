@@ -182,7 +182,7 @@ class Run:
     def factor(self, index: int, i: int, base_lr: float) -> mpf:
         """The factor of update ``i`` of phase ``index``; ``i = n`` is the limit at the end."""
         name, arguments = self.phases[index]
-        start, n = self.starts[index], self.starts[index + 1] - self.starts[index]
+        n = self.starts[index + 1] - self.starts[index]
         if name == "warmup":
             return self.climbed(arguments, i, n, base_lr)
         if name == "hold":
@@ -191,30 +191,45 @@ class Run:
             return mpf(arguments["level"]) if "level" in arguments else self.held(index - 1, base_lr)
         if name == "piecewise":
             return self.on_path(index, i, base_lr)
-        first = self.first(index, base_lr)
+        if name in DECAYS or name == "hyperbolic":
+            return self.fallen(index, i, base_lr)
+        return self.first(index, base_lr) * self.multiplied(index, i)
+
+    def multiplied(self, index: int, i: int) -> mpf:
+        """By how much a phase that multiplies its level has changed it by its update ``i``."""
+        name, arguments = self.phases[index]
+        start, n = self.starts[index], self.starts[index + 1] - self.starts[index]
         if name == "inverse_time":
             scale = exact(self.ahead(self.places[index], arguments["timescale"]) - self.places[index])
             passed = 1 + mpf(arguments.get("rate", 1)) * i / scale
-            return first * passed ** -mpf(arguments.get("power", 1))
+            return passed ** -mpf(arguments.get("power", 1))
         if name == "power_cool":
             left = 1 - mpf(i) / n / mpf(arguments.get("beyond", 1)) if n else mpf(1)
-            return first * min(mpf(1), mpf(arguments.get("scale", 2)) * left ** mpf(arguments.get("power", 1.2)))
+            return min(mpf(1), mpf(arguments.get("scale", 2)) * left ** mpf(arguments.get("power", 1.2)))
         if name in ("step", "multistep"):
-            return first * mpf(arguments.get("gamma", 0.1)) ** self.drops(index, min(i, max(n - 1, 0)))
-        if name == "exponential":
-            every = arguments.get("every", "1 epoch")
-            if "epoch" in str(every):
-                passed = self.epoch_at(Fraction(start + i)) - self.epoch_at(Fraction(start))
-                intervals = passed / Fraction(every.split()[0])
-            else:
-                intervals = i / self.ahead(Fraction(0), every)
-            return first * mpf(arguments["gamma"]) ** exact(intervals)
-        progress, last = mpf(i) / n if n else mpf(1), self.last(arguments, base_lr)
+            return mpf(arguments.get("gamma", 0.1)) ** self.drops(index, min(i, max(n - 1, 0)))
+        every = arguments.get("every", "1 epoch")
+        if "epoch" in str(every):
+            passed = self.epoch_at(Fraction(start + i)) - self.epoch_at(Fraction(start))
+            intervals = passed / Fraction(every.split()[0])
+        else:
+            intervals = i / self.ahead(Fraction(0), every)
+        return mpf(arguments["gamma"]) ** exact(intervals)
+
+    def fallen(self, index: int, i: int, base_lr: float) -> mpf:
+        """The factor of update ``i`` of a decay."""
+        name, arguments = self.phases[index]
+        n, first, last = (
+            self.starts[index + 1] - self.starts[index],
+            self.first(index, base_lr),
+            self.last(arguments, base_lr),
+        )
+        progress = mpf(i) / n if n else mpf(1)
+        if name == "exponential_to" and "ratio" not in arguments:
+            return first * (last / first) ** progress
         if name == "hyperbolic":
             far = 2 * exact(self.ahead(self.places[index], arguments["limit"]) - self.places[index])
             left = mp.sqrt(mpf(n - i) * (far - n - i) / (n * (far - n))) if n else mpf(0)
-        elif name == "exponential_to" and "ratio" not in arguments:
-            return first * (last / first) ** progress
         else:
             left = DECAYS[name](progress, arguments)
         return first * left + last * (1 - left)

@@ -59,41 +59,35 @@ def rising(most: int) -> st.SearchStrategy[list[str]]:
     return st.builds(lambda numbers, unit: [f"{number}{unit}" for number in numbers], numbers, unit)
 
 
+def _arguments(name: str) -> tuple[dict[str, st.SearchStrategy[Any]], dict[str, st.SearchStrategy[Any]]]:
+    """The arguments that a builder requires and those that may be left out, without levels."""
+    more, gamma = st.floats(1.0, 1e300), {"gamma": positive}
+    climb = {"start": st.floats(0.0, 1.0), "shape": st.sampled_from(CLIMBS), "peak": st.sampled_from(["after", "last"])}
+    known: dict[str, tuple[dict[str, st.SearchStrategy[Any]], dict[str, st.SearchStrategy[Any]]]] = {
+        "warmup": ({"over": durations}, climb),
+        "cosine": ({}, {"power": positive, "k": positive}),
+        "polynomial": ({"power": positive}, {"k": positive}),
+        "rex": ({}, {"beta": positive}),
+        "tanh": ({}, {"lower": st.floats(-100.0, -1.0), "upper": st.floats(-0.9, 100.0)}),
+        "exponential_to": ({}, {"ratio": st.floats(1e-300, 1e300).filter(lambda ratio: ratio != 1.0)}),
+        "hyperbolic": ({"limit": durations}, {}),
+        "inverse_time": ({"timescale": durations}, {"power": positive, "rate": positive}),
+        "power_cool": ({}, {"power": positive, "scale": more, "beyond": more}),
+        "step": ({"every": durations}, gamma),
+        "multistep": ({"at": rising(100)}, gamma),
+        "exponential": ({"gamma": positive}, {"every": durations}),
+    }
+    return known.get(name, ({}, {}))
+
+
 @st.composite
 def phases(draw: st.DrawFn, name: str, over: st.SearchStrategy[Text | None]) -> Phase:
     """One phase with any arguments that its builder takes."""
-    arguments: dict[str, Any] = {}
-    if name == "warmup":
-        peak = st.sampled_from(["after", "last"])
-        optional = {"start": st.floats(0.0, 1.0), "shape": st.sampled_from(CLIMBS), "peak": peak}
-        arguments = draw(st.fixed_dictionaries({"over": durations}, optional=optional))
-    elif name == "exponential_to":
-        ratio = st.floats(1e-300, 1e300).filter(lambda ratio: ratio != 1.0)
-        floor = draw(st.sampled_from(["end", "end_lr"]))
-        arguments = {floor: draw(positive)} | draw(st.fixed_dictionaries({}, optional={"ratio": ratio}))
-    elif name in FALLS:
-        floor = draw(st.sampled_from(["", "end", "end_lr"]))
-        required = {"polynomial": {"power": positive}, "hyperbolic": {"limit": durations}}.get(name, {})
-        optional = {
-            "cosine": {"power": positive, "k": positive},
-            "polynomial": {"k": positive},
-            "rex": {"beta": positive},
-            "tanh": {"lower": st.floats(-100.0, -1.0), "upper": st.floats(-0.9, 100.0)},
-        }.get(name, {})
-        arguments = draw(st.fixed_dictionaries(required, optional=optional))
-        arguments |= {floor: draw(factors)} if floor else {}
-    elif name == "inverse_time":
-        optional = {"power": positive, "rate": positive}
-        arguments = draw(st.fixed_dictionaries({"timescale": durations}, optional=optional))
-    elif name == "power_cool":
-        more = st.floats(1.0, 1e300)
-        arguments = draw(st.fixed_dictionaries({}, optional={"power": positive, "scale": more, "beyond": more}))
-    elif name == "step":
-        arguments = draw(st.fixed_dictionaries({"every": durations}, optional={"gamma": positive}))
-    elif name == "multistep":
-        arguments = draw(st.fixed_dictionaries({"at": rising(100)}, optional={"gamma": positive}))
-    elif name == "exponential":
-        arguments = draw(st.fixed_dictionaries({"gamma": positive}, optional={"every": durations}))
+    required, optional = _arguments(name)
+    arguments: dict[str, Any] = draw(st.fixed_dictionaries(required, optional=optional))
+    if name in FALLS:
+        floor = draw(st.sampled_from(["end", "end_lr", *([""] if name != "exponential_to" else [])]))
+        arguments |= {floor: draw(positive if name == "exponential_to" else factors)} if floor else {}
     if name == "hold":
         level = draw(st.sampled_from(["", "level", "level_lr"]))
         arguments |= {level: draw(factors)} if level else {}

@@ -14,7 +14,7 @@ from lr_toolkit import Horizon, Schedule, ScheduleError, cosine, exponential, li
 from tests.helpers.reference import Run
 from tests.helpers.strategies import BASE, resolved
 
-DECAYS = ["cosine", "linear", "one_minus_sqrt", "polynomial(2.0)"]
+DECAYS = ["cosine", "linear", "one_minus_sqrt", "polynomial(2.0)", "rex", "tanh"]
 
 
 def on(text: str, steps: int, lengths: int | None = None) -> Any:

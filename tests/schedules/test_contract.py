@@ -29,12 +29,13 @@ from lr_toolkit import (
 )
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.summary import summary_of
-from lr_toolkit.schedules import shapes
+from lr_toolkit.schedules import recipes, shapes
 from lr_toolkit.schedules.changed import continued
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
 from lr_toolkit.schedules.same_history import same_history
 from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
 from lr_toolkit.testing import check_builder
+from tests.helpers.nested_reference import NESTED, PHASES_OF, by_formula
 from tests.helpers.reference import Run
 from tests.helpers.strategies import resolved
 
@@ -49,14 +50,56 @@ def halves(i: int) -> float:
 
 # For each builder arguments that use all of its parameters. A new builder needs an entry, and an authority below.
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
-    "cosine": [{}, {"end": 0.1, "start": 0.9, "over": "50%"}, {"end_lr": 1e-5, "start_lr": 2e-2}, {"end": 10.0}],
+    "clipped": [
+        {"schedule": "linear()", "min": 0.25, "max": 0.75},
+        {"schedule": "linear()", "min_lr": 0.04, "max_lr": 0.09, "over": "50%"},
+    ],
+    "cosine": [
+        {},
+        {"end": 0.1, "start": 0.9, "over": "50%"},
+        {"end_lr": 1e-5, "start_lr": 2e-2},
+        {"end": 10.0},
+        {"power": 1.7, "k": 0.3},
+        {"power": 0.5, "k": 2.5, "end": 0.1},
+    ],
+    "cosine_restarts": [
+        {"times": 3, "end": 0.1, "gamma": 0.5},
+        {"first": 12, "growth": 1.5},
+        {"first": 20, "rest": "cut", "warmup": 5},
+    ],
     "custom": [{"fn": halves}, {"fn": halves, "over": 9}],
     "exponential": [
         {"gamma": 0.9},
         {"gamma": 1.1, "every": "10%", "start": 0.5, "over": 40},
         {"gamma": 0.5, "start_lr": 1e-3},
     ],
-    "hold": [{}, {"over": "2 epochs"}],
+    "exponential_to": [
+        {"end": 0.01},
+        {"ratio": 0.1, "start": 0.9, "over": "50%"},
+        {"end_lr": 1e-5, "start_lr": 2e-2},
+        {"ratio": 3.0, "end": 2.0},
+    ],
+    "flat_cosine": [{}, {"decay": 30, "end": 0.1}],
+    "hold": [{}, {"over": "2 epochs"}, {"level": 0.3}, {"level_lr": 1e-5, "over": 30}],
+    "hyperbolic": [
+        {"limit": 500},
+        {"limit": "100%", "end": 0.1, "start": 0.9, "over": "50%"},
+        {"limit": "40.5 epochs", "end_lr": 1e-5, "start_lr": 2e-2},
+    ],
+    "infinite": [
+        {"warmup": 5, "decay": "20%", "cooldown": 10},
+        {"warmup": "5%", "decay": 10, "cooldown": "10%", "plateau": 0.5, "shape": "square", "end": 0.1},
+    ],
+    "inverse_sqrt": [
+        {"timescale": 7},
+        {"timescale": "5%", "start": 0.9, "over": "50%"},
+        {"timescale": 3, "start_lr": 0.1},
+    ],
+    "inverse_time": [
+        {"timescale": 7},
+        {"timescale": "1.5 epochs", "power": 0.51, "rate": 0.3, "start": 0.9, "over": "50%"},
+        {"timescale": "5%", "start_lr": 2e-2},
+    ],
     "linear": [{}, {"end": 0.1, "start": 0.9, "over": "50%"}, {"end_lr": 1e-5, "start_lr": 2e-2}, {"end": 10.0}],
     "multistep": [
         {"at": [3, "30%"]},
@@ -64,18 +107,77 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"at": ["50%"], "start_lr": 1e-3},
     ],
     "one_minus_sqrt": [{}, {"end": 0.1, "start": 0.9, "over": "50%"}, {"end_lr": 1e-5, "start_lr": 2e-2}],
+    "one_cycle": [{}, {"up": "25%", "start": 0.1, "end": 0.01, "shape": "linear", "phases": 3}],
+    "one_minus_square": [{}, {"end": 0.1, "start": 0.9, "over": "50%"}, {"end_lr": 1e-5, "start_lr": 2e-2}],
+    "piecewise": [
+        {"at": [3, "30%"], "levels": [1.0, 0.5, 2.0]},
+        {"at": ["1 epoch", "2 epochs"], "levels": [0.1, 1.0, 0.0], "shape": "linear", "over": "2.5 epochs"},
+        {"at": ["50%"], "levels_lr": [0.0, 1e-3], "shape": "cosine"},
+    ],
     "polynomial": [
         {"power": 2.0},
+        {"power": 1.5, "k": 0.3},
         {"power": 0.5, "end": 0.1, "start": 0.9, "over": "50%"},
         {"power": 3.0, "end_lr": 1e-5, "start_lr": 2e-2},
+    ],
+    "power_cool": [
+        {},
+        {"power": 2.0, "scale": 3.0, "beyond": 1.05, "start": 0.9, "over": "50%"},
+        {"start_lr": 2e-2, "scale": 1.0},
+    ],
+    "power_law": [{"knee": 10}, {"knee": "5%", "power": 0.7}],
+    "repeat": [
+        {"schedule": "linear()", "times": 3, "gamma": 0.5, "floor": 0.1},
+        {"schedule": "linear(over=10)", "times": 2, "growth": 1.5, "gamma": 0.7, "floor_lr": 0.01, "over": "50%"},
+        {"schedule": "linear(over=9)", "growth": 2.0},
+        {"schedule": "linear(over=12)", "rest": "cut", "gamma": 1.3},
+        {"schedule": "linear(over='1 epoch')", "times": 2, "growth": 0.5},
+        {"schedule": "linear(over='11%')", "over": "70%"},
+    ],
+    "rex": [{}, {"beta": 0.1, "end": 0.1, "start": 0.9, "over": "50%"}, {"end_lr": 1e-5, "start_lr": 2e-2}],
+    "scaled": [
+        {"schedule": "linear()", "by": 0.5, "floor": 0.1},
+        {"schedule": "linear()", "by": 0.7, "floor_lr": 0.01, "over": 30},
+        {"schedule": "linear()", "by": "linear(end=0.5)"},
+        {"schedule": "linear()", "by": "linear(end=0.5, over=20)", "floor": 0.05},
+    ],
+    "slanted_triangular": [{}, {"up": 30, "ratio": 10.0}],
+    "sqrt": [{}, {"end": 0.1, "start": 0.9, "over": "50%"}, {"end_lr": 1e-5, "start_lr": 2e-2}],
+    "square": [{}, {"end": 0.1, "start": 0.9, "over": "50%"}, {"end_lr": 1e-5, "start_lr": 2e-2}],
+    "stairs": [
+        {"schedule": "linear()", "every": 7},
+        {"schedule": "linear()", "every": "0.5 epochs", "over": "2.5 epochs"},
+        {"schedule": "linear()", "every": "3.3%"},
+    ],
+    "tanh": [
+        {},
+        {"lower": -4.0, "upper": 5.0, "end": 0.1, "start": 0.9, "over": "50%"},
+        {"end_lr": 1e-5, "start_lr": 2e-2},
+    ],
+    "triangular": [
+        {"up": 5, "low": 0.1, "gamma": 0.5},
+        {"up": 5, "down": 9, "low_lr": 0.01, "rest": "stretch", "over": "60%"},
     ],
     "step": [
         {"every": 7},
         {"every": "0.5 epochs", "gamma": 0.5, "start": 0.5, "over": "50%"},
         {"every": "7%", "start_lr": 1e-3},
     ],
-    "warmup": [{"over": 7}, {"over": "50%", "start": 0.1}, {"over": "1.5 epochs", "start": 0.0}],
+    "warmup": [
+        {"over": 7},
+        {"over": "50%", "start": 0.1},
+        {"over": "1.5 epochs", "start": 0.0},
+        {"over": 7, "peak": "last"},
+        {"over": 1, "peak": "last", "start": 0.5},
+        {"over": 9, "shape": "constant", "start_lr": 0.01},
+        *({"over": 9, "shape": shape} for shape in ("cosine", "quadratic", "log", "exponential")),
+        *({"over": 9, "shape": shape, "start": 0.1, "peak": "last"} for shape in ("cosine", "quadratic", "log")),
+    ],
     "wsd": [{"warmup": 5, "decay": "20%"}, {"warmup": "5%", "decay": 10, "shape": "linear", "end": 0.1}],
+    "wsd_s": [
+        {"warmup": 5, "decay": 10},
+        {"warmup": "5%", "decay": 4, "times": 3, "growth": 2.0, "shape": "linear", "end": 0.1},
+    ],
 }
 
 
@@ -84,28 +186,25 @@ def by_reference(name: str, arguments: dict[str, Any], run: Run) -> list[float]:
     return [float(Run([(name, arguments)], run.steps, run.lengths).lr(k, BASE)) for k in range(run.steps + 3)]
 
 
+def by_phases(name: str, arguments: dict[str, Any], run: Run) -> list[float]:
+    """The phases of a recipe by the reference."""
+    phases = PHASES_OF[name](arguments)
+    return [float(Run(phases, run.steps, run.lengths).lr(k, BASE)) for k in range(run.steps + 3)]
+
+
 def custom_by_hand(name: str, arguments: dict[str, Any], run: Run) -> list[float]:
     """The function itself, and its last value."""
     length = arguments.get("over", run.steps)
     return [BASE * arguments["fn"](min(k, length - 1)) for k in range(run.steps + 3)]
 
 
-def wsd_by_phases(name: str, arguments: dict[str, Any], run: Run) -> list[float]:
-    """The three phases by the reference."""
-    cooldown = arguments.get("shape", "one_minus_sqrt")
-    phases = [
-        ("warmup", {"over": arguments["warmup"]}),
-        ("hold", {}),
-        (cooldown, {"end": arguments.get("end", 0.0), "over": arguments["decay"]}),
-    ]
-    return [float(Run(phases, run.steps, run.lengths).lr(k, BASE)) for k in range(run.steps + 3)]
-
-
 AUTHORITIES: dict[str, Callable[[str, dict[str, Any], Run], list[float]]] = {
     **dict.fromkeys(EXAMPLES, by_reference),
+    **dict.fromkeys(PHASES_OF, by_phases),
+    **{name: by_formula(formula, BASE) for name, formula in NESTED.items()},
     "custom": custom_by_hand,
-    "wsd": wsd_by_phases,
 }
+RECIPES = sorted(set(vars(recipes)) & set(BUILDERS))
 # The builders of the package: doctests and other tests register more.
 OURS = sorted(name for name, builder in BUILDERS.items() if getattr(lr_toolkit.schedules, name, None) is builder)
 
@@ -130,7 +229,7 @@ def test_every_shape_has_its_own_file_and_a_line_in_the_list() -> None:
     """A file in shapes/ registers the builder of its name, which is public by its line in the list alone."""
     files = sorted(path.stem for path in (PACKAGE / "schedules" / "shapes").glob("*.py") if path.stem != "__init__")
 
-    assert files == sorted(set(OURS) - {"wsd"})
+    assert files == sorted(set(OURS) - set(RECIPES))
     for name in files:
         assert getattr(shapes, name) is BUILDERS[name] is getattr(lr_toolkit, name)
         assert BUILDERS[name].__module__ == f"lr_toolkit.schedules.shapes.{name}"

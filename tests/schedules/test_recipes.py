@@ -34,9 +34,9 @@ def test_the_cooldown_of_wsd_is_the_shape_that_practice_uses() -> None:
     assert wsd(10, "20%") == wsd(10, "20%", shape="one_minus_sqrt", end=0.0)
 
 
-@pytest.mark.parametrize("shape", ["sqrt", "exponential", None, one_minus_sqrt])
+@pytest.mark.parametrize("shape", ["root", "exponential", None, one_minus_sqrt])
 def test_another_cooldown_is_refused(shape: object) -> None:
-    """An unknown shape is a ``ScheduleError`` with the three that there are, and the composition for any other."""
+    """An unknown shape is a ``ScheduleError`` with those that there are, and the composition for any other."""
     with pytest.raises(
         ScheduleError, match=r"'cosine', 'linear', 'one_minus_sqrt'(?s:.*)warmup\('5%'\) >> hold\(\) >> "
     ):

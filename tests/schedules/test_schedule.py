@@ -396,14 +396,14 @@ def test_any_mixture_of_pieces_is_read_or_refused(text: str) -> None:
         ("multi_step([5])", "Did you mean multistep(...)?"),
         ("steps(5)", "Did you mean step(...)?"),
         ("polinomial(2)", "Did you mean polynomial(...)?"),
-        ("inverse(5)", "The builders are cosine, exponential, hold, linear, multistep"),
-        ("cosine(ends=0.1)", "Its arguments are cosine(end, *, end_lr, start, start_lr, over)"),
-        ("cosine(0.1, 100)", "Its arguments are cosine(end, *, end_lr, start, start_lr, over)"),
-        ("warmup()", "Its arguments are warmup(over, *, start)"),
+        ("inverse(5)", "The builders are clipped, cosine, cosine_restarts, exponential"),
+        ("cosine(ends=0.1)", "Its arguments are cosine(end, *, end_lr, power, k, start, start_lr, over)"),
+        ("cosine(0.1, 100)", "Its arguments are cosine(end, *, end_lr, power, k, start, start_lr, over)"),
+        ("warmup()", "Its arguments are warmup(over, *, shape, peak, start, start_lr)"),
         ("warmup(*[5])", "Write the arguments out, each once"),
         ("warmup(**{'over': 5})", "Write the arguments out, each once"),
         ("cosine(end=0.1, end=0.2)", "Write the arguments out, each once"),
-        ("hold(b'5%')", "An argument is a number, a string such as '5%', None, or a list of these"),
+        ("hold(b'5%')", "An argument is a number, a string such as '5%', None, a schedule, or a list of these"),
     ],
 )
 def test_a_mistake_is_answered_with_the_likely_meaning(text: str, hint: str) -> None:
@@ -420,7 +420,7 @@ def test_a_name_that_is_nothing_like_a_builder_gets_no_hint() -> None:
         Schedule.parse("xyzzy()")
 
     assert "Did you mean" not in str(refused.value)
-    assert "The builders are cosine" in str(refused.value)
+    assert "The builders are clipped, cosine" in str(refused.value)
 
 
 @pytest.mark.parametrize(

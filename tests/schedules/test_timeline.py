@@ -516,7 +516,10 @@ def test_a_factor_is_a_plain_float(name: str) -> None:
         "step": {"every": 2, "gamma": 1},
         "multistep": {"at": [np.int64(2)], "gamma": np.float32(0.5)},
         "exponential": {"gamma": 2, "every": 3},
-        "hold": {},
+        "hold": {"level": 2},
+        "hyperbolic": {"limit": 9, "end": 2},
+        "inverse_time": {"timescale": 2, "power": 1, "rate": np.float32(0.5)},
+        "power_cool": {"power": 1, "scale": 2, "beyond": 1},
     }.get(name, {"end": 2})
     timeline = build([(name, arguments)]).resolve(Horizon(5))
 

@@ -458,9 +458,9 @@ def _(monitor: LRMonitor) -> None:
 # --- other words ------------------------------------------------------------------------------------------------------
 
 
-@entry("a builder that is not there", raises=ScheduleError, error=r"cannot read 'inverse_sqrt'. The builders are")
+@entry("a builder that is not there", raises=ScheduleError, error=r"cannot read 'chebyshev'. The builders are")
 def _(_: LRMonitor) -> None:
-    Schedule.parse("inverse_sqrt()")
+    Schedule.parse("chebyshev()")
 
 
 @entry("a builder with a slip", raises=ScheduleError, error=r"Did you mean one_minus_sqrt\(\.\.\.\)\?")

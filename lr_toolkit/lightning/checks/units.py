@@ -186,7 +186,7 @@ def _milestones(scheduler: Any) -> list[int]:
         return sorted(scheduler.milestones)
     if isinstance(scheduler, ScheduledLR) and scheduler.horizon.unit == "step":
         phases = [phase for phase in scheduler.timeline.resolved_phases if phase.curve.is_monotone]
-        drops = [phase for phase in phases if phase.curve.edges]
+        drops = [phase for phase in phases if phase.curve.edges and not phase.curve.parts]
         if all(phase.shape.units == {"steps"} for phase in drops):
             return [edge for phase in drops for edge in phase.curve.edges]
     return []
@@ -239,12 +239,11 @@ def idle_stairs(info: RunInfo) -> Iterator[str]:
         if not isinstance(scheduler, ScheduledLR) or scheduler.change:
             continue
         for phase in scheduler.timeline.resolved_phases:
-            length = phase.end - phase.start
             intervals = [duration for duration in phase.shape.durations if duration != phase.shape.over]
-            if intervals and length and phase.curve.is_monotone and phase.curve(length - 1) == phase.curve(0):
+            if intervals and phase.is_idle:
                 unit = "update" if scheduler.horizon.unit == "step" else "epoch"
                 yield (
-                    f"{call_text(phase.shape)} never drops the LR: its phase has {plural(length, unit)}. Write a shorter interval, "
+                    f"{call_text(phase.shape)} never drops the LR: its phase has {plural(phase.length, unit)}. Write a shorter interval, "
                     "such as step('30%'), or hold() if the LR is meant to stay."
                 )
 

@@ -19,7 +19,10 @@ _OPTAX = Peer(
     "optax",
     ("optax.schedules", "optax"),
     refused={
-        "reduce_on_plateau": plateau_answer(rtol="threshold", min_scale="min_lr"),
+        "reduce_on_plateau": plateau_answer(rtol="threshold"),
+        "join_schedules": lambda **_: (
+            "holds LRs of several schedules. Write each schedule over its length, joined by >>: warmup(500) >> cosine(over=9500)."
+        ),
         "inject_hyperparams": lambda **_: "holds schedules, and is none itself. Write the schedule that it holds.",
     },
 )

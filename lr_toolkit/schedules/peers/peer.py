@@ -107,18 +107,25 @@ class Peer:
         )
 
 
-def plateau_answer(rule: str = "ReduceOnPlateau", **defaults: str) -> Callable[..., str]:
+def plateau_answer(
+    rule: str = "ReduceOnPlateau", *, needs: Mapping[str, float] | None = None, **renamed: str
+) -> Callable[..., str]:
     """The answer to a rule that moves the LR with a metric: the line to write, with the arguments that it shares with ours.
 
     Args:
         rule: the rule of this package.
-        **defaults: for arguments of the other library their names here.
+        needs: arguments that our rule must have, with the defaults of the other library.
+        **renamed: for arguments of the other library their names here.
     """
 
     def answer(**kwargs: Any) -> str:
-        shared = {defaults.get(key, key): value for key, value in kwargs.items()}
-        known = ("monitor", "mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr")
-        given = {"monitor": "val_loss"} | {key: shared[key] for key in known if key in shared}
+        shared = {renamed.get(key, key): value for key, value in kwargs.items()}
+        if shared.get("mode") not in ("min", "max"):
+            shared.pop("mode", None)
+        known = ("monitor", "mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "max_lr")
+        given: dict[str, Any] = (
+            {"monitor": "val_loss"} | dict(needs or {}) | {key: shared[key] for key in known if key in shared}
+        )
         arguments = ", ".join(f"{key}={shorten(value)}" for key, value in given.items())
         return (
             "follows a metric, so it is no function of time. Write the rule beside a schedule: configure_optimizers("

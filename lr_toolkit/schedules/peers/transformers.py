@@ -17,6 +17,7 @@ from lr_toolkit.schedules.shapes import cosine, hold, linear, one_minus_sqrt, po
 
 __all__ = ["transformers"]
 
+_GREEDY = plateau_answer("GreedyLR", needs={"max_lr": 1.0})
 _TRANSFORMERS = Peer(
     "transformers",
     ("transformers.optimization", "transformers"),
@@ -24,9 +25,9 @@ _TRANSFORMERS = Peer(
     refused={
         "reduce_lr_on_plateau": plateau_answer(),
         "get_reduce_on_plateau_schedule": plateau_answer(),
-        "greedy": plateau_answer("GreedyLR"),
-        "get_greedy_schedule": plateau_answer("GreedyLR"),
-        "GreedyLR": plateau_answer("GreedyLR"),
+        "greedy": _GREEDY,
+        "get_greedy_schedule": _GREEDY,
+        "GreedyLR": _GREEDY,
         "AdafactorSchedule": lambda **_: (
             "shows the LR that Adafactor computes for itself. Write LRMonitor() to see it."
         ),

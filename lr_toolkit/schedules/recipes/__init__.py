@@ -1,6 +1,5 @@
 """Recipes: named compositions of builders, never new mathematics. This list registers them."""
 
-from lr_toolkit.schedules.recipes.cooldowns import COOLDOWNS as COOLDOWNS
 from lr_toolkit.schedules.recipes.cooldowns import flat_cosine as flat_cosine
 from lr_toolkit.schedules.recipes.cooldowns import infinite as infinite
 from lr_toolkit.schedules.recipes.cooldowns import wsd as wsd

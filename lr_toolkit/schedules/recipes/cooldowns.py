@@ -13,7 +13,7 @@ from lr_toolkit.schedules.registry import register_builder
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shapes import cosine, hold, linear, one_minus_sqrt, repeat, warmup
 
-__all__ = ["COOLDOWNS", "flat_cosine", "infinite", "wsd", "wsd_s"]
+__all__ = ["COOLDOWNS", "Cooldown", "flat_cosine", "infinite", "wsd", "wsd_s"]
 
 COOLDOWNS: dict[str, Callable[..., Schedule]] = {
     "cosine": cosine,

@@ -37,17 +37,22 @@ class Clipped(NestedShape):
         NestedShape.__post_init__(self)
         if all(limit is None for limit in (self.min, self.min_lr, self.max, self.max_lr)):
             raise ScheduleError(f"{call_text(self)}: has no limit. Write {call_text(self, min=0.1)}, or min_lr=1e-5.")
+
+    def refuse_swapped(self) -> Clipped:
+        """This shape, as its caller wrote it: a factor and an LR can only be compared when the base LR is known."""
         for low, high, unit in ((self.min, self.max, ""), (self.min_lr, self.max_lr, "_lr")):
             if low is not None and high is not None and low > high:
                 swapped = call_text(self, **{f"min{unit}": high, f"max{unit}": low})
                 raise ScheduleError(f"{call_text(self)}: the floor lies above the ceiling. Write {swapped}.")
+        return self
 
     def bind(self, context: PhaseContext) -> Curve:
         low, high = self.level_of("min"), self.level_of("max")
         floor, ceiling = (0.0 if low is None else low), (math.inf if high is None else high)
-        if floor > ceiling:  # one is a factor, the other an LR
+        if floor > ceiling and context.base is not None:  # one is a factor, the other an LR
             raise ScheduleError(
-                f"{call_text(self)}: the floor lies above the ceiling. Write both as factors or as LRs: min=0.1, max=1.0."
+                f"{call_text(self)}: the floor lies above the ceiling for the base LR {context.base!r}. Write both as factors, "
+                "min=0.1, max=1.0, or both as LRs."
             )
         return _ClippedCurve(bind_within(self.schedule, context, context.level), floor, ceiling)
 
@@ -114,4 +119,4 @@ def clipped(
         max_lr=max_lr,
         over=optional_duration(over, "clipped"),
     )
-    return Schedule((shape,))
+    return Schedule((shape.refuse_swapped(),))

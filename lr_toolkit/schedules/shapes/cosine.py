@@ -51,9 +51,9 @@ class _CosineCurve(DecayCurve):
 def cosine(
     end: float = 0.0,
     *,
+    end_lr: float | None = None,
     power: float = 1.0,
     k: float = 1.0,
-    end_lr: float | None = None,
     start: float | None = None,
     start_lr: float | None = None,
     over: DurationLike | None = None,

@@ -72,8 +72,8 @@ class _ExponentialToCurve(DecayCurve):
 def exponential_to(
     end: float = 0.0,
     *,
-    ratio: float | None = None,
     end_lr: float | None = None,
+    ratio: float | None = None,
     start: float | None = None,
     start_lr: float | None = None,
     over: DurationLike | None = None,

@@ -47,9 +47,9 @@ class _PolynomialCurve(DecayCurve):
 def polynomial(
     power: float,
     *,
-    k: float = 1.0,
     end: float = 0.0,
     end_lr: float | None = None,
+    k: float = 1.0,
     start: float | None = None,
     start_lr: float | None = None,
     over: DurationLike | None = None,

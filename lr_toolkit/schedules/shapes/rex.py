@@ -43,8 +43,8 @@ class _RexCurve(DecayCurve):
 def rex(
     end: float = 0.0,
     *,
-    beta: float = 0.5,
     end_lr: float | None = None,
+    beta: float = 0.5,
     start: float | None = None,
     start_lr: float | None = None,
     over: DurationLike | None = None,

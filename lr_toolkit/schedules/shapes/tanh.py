@@ -67,9 +67,9 @@ class _TanhCurve(DecayCurve):
 def tanh(
     end: float = 0.0,
     *,
+    end_lr: float | None = None,
     lower: float = -7.0,
     upper: float = 3.0,
-    end_lr: float | None = None,
     start: float | None = None,
     start_lr: float | None = None,
     over: DurationLike | None = None,

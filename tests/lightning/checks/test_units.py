@@ -245,6 +245,10 @@ def test_the_length_of_a_scheduler(make: Make, length: SchedulerLength | None) -
         ("step('2 epochs')", "step", ""),
         ("step(23)", "step", ""),
         ("hold()", "epoch", ""),
+        ("piecewise([5, 9], levels=[1.0, 0.5, 1.0])", "step", ""),
+        ("hold(23) >> inverse_time(5)", "step", ""),
+        ("repeat(linear(over=2), 3) >> hold(level=1.0)", "step", ""),
+        ("stairs(linear(), 3)", "step", ""),
     ],
 )
 def test_stairs_longer_than_their_phase(schedule: str, interval: Any, text: str) -> None:

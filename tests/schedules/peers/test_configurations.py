@@ -11,6 +11,7 @@ import torch
 import transformers
 from torch.optim import SGD, lr_scheduler
 
+import lr_toolkit
 from lr_toolkit import Horizon, Schedule, ScheduleError, cosine, linear, step, warmup
 from lr_toolkit.schedules import peers
 from lr_toolkit.schedules.peers.peer import PEERS
@@ -73,6 +74,38 @@ def test_what_is_no_function_of_time_is_refused_with_the_line_to_write(library: 
     """A rule for a metric, a recursion and a search are refused; the message says what to write."""
     with pytest.raises(ScheduleError, match=rf"^{library}\.{name}: .*Write "):
         PEERS[library].translate(name)
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "arguments"),
+    [
+        (
+            "torch",
+            "ReduceLROnPlateau",
+            {"mode": "max", "factor": 0.5, "patience": 3, "threshold_mode": "abs", "cooldown": 2},
+        ),
+        ("keras", "ReduceLROnPlateau", {"monitor": "loss", "mode": "auto", "min_delta": 1e-3, "min_lr": 1e-6}),
+        (
+            "timm",
+            "PlateauLRScheduler",
+            {"decay_rate": 0.2, "patience_t": 4, "cooldown_t": 1, "lr_min": 1e-6, "mode": "max"},
+        ),
+        ("optax", "reduce_on_plateau", {"factor": 0.3, "rtol": 1e-3, "accumulation_size": 5}),
+        ("transformers", "greedy", {"factor": 0.9, "patience": 5, "smooth": True}),
+    ],
+)
+def test_the_line_for_a_metric_can_be_written(library: str, name: str, arguments: dict[str, Any]) -> None:
+    """The rule in the answer exists here, with the arguments that both have."""
+    with pytest.raises(ScheduleError) as refused:
+        PEERS[library].translate(name, **arguments)
+    call = ast.parse(str(refused.value).partition("plateau=")[2].removesuffix(")."), mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert isinstance(call.func, ast.Name)
+    given = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+    rule = getattr(lr_toolkit, call.func.id)(**given)
+
+    assert {key: getattr(rule, key) for key in given} == given
+    assert rule.factor == arguments.get("factor", arguments.get("decay_rate", 0.1))
 
 
 def test_the_functions_are_the_libraries() -> None:

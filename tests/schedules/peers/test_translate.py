@@ -125,7 +125,7 @@ REFUSED = [
         "PlateauLRScheduler(opt, decay_rate=0.2, patience_t=4)",
         f"{PLATEAU}ReduceOnPlateau(monitor='val_loss', factor=0.2, patience=4)).",
     ),
-    ("GreedyLR(opt, factor=0.9)", f"{PLATEAU}GreedyLR(monitor='val_loss', factor=0.9))."),
+    ("GreedyLR(opt, factor=0.9)", f"{PLATEAU}GreedyLR(monitor='val_loss', max_lr=1.0, factor=0.9))."),
     ("MultiplicativeLR(opt, f)", "Write the product in closed form: custom(lambda i: 0.95**i)"),
     ("LRRangeTest(opt)", "grows without an end, to find an LR. Write the climb to the LR at which you stop"),
     (
