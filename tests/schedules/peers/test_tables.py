@@ -11,7 +11,10 @@ import pytest
 from lr_toolkit import Horizon, Schedule
 from lr_toolkit.schedules.peers.peer import PEERS
 
-TABLES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(Path("tests/data/peers").glob("*.json"))}
+TABLES = {
+    path.stem: json.loads(path.read_text("utf-8"))
+    for path in sorted((Path(__file__).parents[2] / "data" / "peers").glob("*.json"))
+}
 CASES = [(library, name) for library, table in TABLES.items() for name in table["cases"]]
 
 
