@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten
@@ -13,7 +13,9 @@ from lr_toolkit.schedules.peers.translation import Translation
 
 __all__ = ["PEERS", "Configuration", "Peer", "plateau_answer"]
 
-Configuration = Callable[..., Translation]
+Configuration: TypeAlias = Callable[..., Translation]
+
+Prepare: TypeAlias = "Callable[[str, dict[str, Any]], tuple[dict[str, Any], tuple[str, ...]]]"
 
 PEERS: dict[str, Peer] = {}
 """Every library by its name."""
@@ -27,6 +29,7 @@ class Peer:
         modules: how its classes are imported, for a call such as ``torch.optim.lr_scheduler.StepLR(...)``.
         ignored: arguments that say nothing about the curve, each with the value that may be given.
         refused: what it has that is no function of time, each with the reason and the line to write.
+        prepare: what becomes of the arguments by name before they reach the configuration of that name, and notes about it.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Peer:
         *,
         ignored: tuple[str, ...] = (),
         refused: Mapping[str, Callable[..., str]] | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         self.name = name
         self.modules = modules
@@ -43,6 +47,7 @@ class Peer:
         self.configurations: dict[str, Configuration] = {}
         self.refused = dict(refused or {})
         self.examples: dict[str, str] = {}
+        self.prepare = prepare
         PEERS[name] = self
 
     def configuration(self, *names: str, example: str = "") -> Callable[[Configuration], Configuration]:
@@ -84,14 +89,16 @@ class Peer:
         if isinstance(name, str) and name in self.refused:
             raise ScheduleError(f"{self.name}.{name}: {self.refused[name](**kwargs)}")
         configuration = self.configurations[self._known(name)]
+        own = inspect.unwrap(configuration).__name__
         try:
-            return configuration(*args, **kwargs)
+            prepared, notes = (kwargs, ()) if self.prepare is None else self.prepare(own, kwargs)
+            return configuration(*args, **prepared).after(*notes)
         except ScheduleError as error:
-            own = f"{self.name}.{inspect.unwrap(configuration).__name__}"
-            if str(error).startswith(own):
+            call = f"{self.name}.{own}"
+            if str(error).startswith(call):
                 raise
             given = ", ".join([*map(shorten, args), *(f"{key}={shorten(value)}" for key, value in kwargs.items())])
-            raise ScheduleError(f"{own}({given}): {error}") from None
+            raise ScheduleError(f"{call}({given}): {error}") from None
 
     def _known(self, name: object) -> str:
         if isinstance(name, str) and name in self.configurations:

@@ -26,7 +26,7 @@ def read_section(section: Mapping[Any, Any]) -> Written:
     """The constructor's call that a section stands for.
 
     Args:
-        section: the section, or a mapping that has it as ``scheduler``, ``lr_scheduler``, ``lr_schedule`` or ``sched``.
+        section: the section, or a mapping that has it, at any depth, as ``scheduler``, ``lr_scheduler``, ``lr_schedule`` or ``sched``.
 
     Raises:
         ScheduleError: if it has none of the forms that are known.
@@ -35,10 +35,12 @@ def read_section(section: Mapping[Any, Any]) -> Written:
         >>> read_section({"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 100}}})
         Written(name='WarmupLR', args=(), kwargs={'warmup_num_steps': 100}, library='deepspeed')
     """
-    inside = next((section[key] for key in _INSIDE if isinstance(section.get(key), Mapping)), None)
-    if inside is not None:
-        return read_section(inside)
-    found = _form(section)
+    inside = _inside(section)
+    if len(inside) > 1:
+        raise ScheduleError(
+            f"{shorten(dict(section))}: has {len(inside)} sections of a scheduler. Write one of them alone."
+        )
+    found = _form(inside[0] if inside else section)
     if found is None:
         raise ScheduleError(f"{shorten(dict(section))}: is no section of a scheduler. Write one of {_FORMS}.")
     name, arguments, library = found
@@ -47,6 +49,15 @@ def read_section(section: Mapping[Any, Any]) -> Written:
             f"{shorten(dict(section))}: must have a name, and arguments as a mapping. Write one of {_FORMS}."
         )
     return Written(name, (), {str(key): _value(value) for key, value in arguments.items()}, library)
+
+
+def _inside(section: Mapping[Any, Any]) -> list[Mapping[Any, Any]]:
+    """The sections of schedulers inside a mapping."""
+    found: list[Mapping[Any, Any]] = []
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            found += [value] if key in _INSIDE else _inside(value)
+    return found
 
 
 def _form(section: Mapping[Any, Any]) -> tuple[Any, Any, str] | None:

@@ -17,11 +17,38 @@ from lr_toolkit.schedules.shapes import cosine, hold, linear, one_minus_sqrt, po
 
 __all__ = ["transformers"]
 
+_BETWEEN = "transformers restarts between two updates; here each restart is at the nearest update."
+_UP_OR_NEAREST = "transformers rounds the share of the warmup up to a whole update; here it is rounded to the nearest."
+
+
+def _one_warmup(configuration: str, kwargs: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The arguments with the warmup as ``num_warmup_steps``, by whichever name it was given, and a note if it is rounded otherwise."""
+    if configuration in ("TrainingArguments", "get_scheduler"):  # they ask another configuration
+        return kwargs, ()
+    names = ("num_warmup_steps", "warmup_steps", "warmup_ratio")
+    given = {name: kwargs[name] for name in names if kwargs.get(name)}  # TrainingArguments have two, of which one is 0
+    if len(given) > 1:
+        raise ScheduleError(f"{' and '.join(given)} all say how long the warmup is. Write one of them.")
+    rest = {key: value for key, value in kwargs.items() if key not in names[1:]}
+    name, value = next(iter(given.items()), ("num_warmup_steps", 0))
+    if name == "num_warmup_steps":
+        return rest, ()
+    if number(name, value) >= 1 and name == "warmup_steps":
+        return rest | {"num_warmup_steps": int(value)}, ()
+    if value > 1:
+        raise ScheduleError(f"{name}={shorten(value)} must be a share from 0 to 1, as in {name}=0.05.")
+    steps = kwargs.get("num_training_steps")
+    if steps is not None:
+        return rest | {"num_warmup_steps": math.ceil(whole("num_training_steps", steps, 1) * value)}, ()
+    return rest | {"num_warmup_steps": f"{100 * value:.12g}%"}, (_UP_OR_NEAREST,)
+
+
 _GREEDY = plateau_answer("GreedyLR", needs={"max_lr": 1.0})
 _TRANSFORMERS = Peer(
     "transformers",
     ("transformers.optimization", "transformers"),
     ignored=("last_epoch",),
+    prepare=_one_warmup,
     refused={
         "reduce_lr_on_plateau": plateau_answer(),
         "get_reduce_on_plateau_schedule": plateau_answer(),
@@ -34,7 +61,6 @@ _TRANSFORMERS = Peer(
     },
 )
 _CLIMBS_AGAIN = "After its end transformers' cosine climbs again; here it stays at its end."
-_UP_OR_NEAREST = "transformers rounds the share of the warmup up to a whole update; here it is rounded to the nearest."
 
 
 def transformers(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
@@ -73,25 +99,10 @@ def transformers(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
     return _TRANSFORMERS.translate(name, *args, **kwargs).schedule
 
 
-def _given(
-    num_warmup_steps: int | None, num_training_steps: int | None, warmup_steps: float | None, warmup_ratio: float | None
-) -> tuple[int | str, tuple[str, ...]]:
-    """The length of the warmup, by whichever name it has, and a note if its share is rounded otherwise."""
-    names = {"num_warmup_steps": num_warmup_steps, "warmup_steps": warmup_steps, "warmup_ratio": warmup_ratio}
-    # TrainingArguments have both, of which one is 0.
-    given = {name: value for name, value in names.items() if value}
-    if len(given) > 1:
-        raise ScheduleError(f"{' and '.join(given)} all say how long the warmup is. Write one of them.")
-    name, value = next(iter(given.items()), ("num_warmup_steps", 0))
-    if name == "num_warmup_steps":
-        return whole(name, value), ()
-    if number(name, value) >= 1 and name == "warmup_steps":
-        return int(value), ()
-    if value > 1:
-        raise ScheduleError(f"{name}={shorten(value)} must be a share from 0 to 1, as in {name}=0.05.")
-    if num_training_steps is not None:
-        return math.ceil(whole("num_training_steps", num_training_steps, 1) * value), ()
-    return f"{100 * value:.12g}%", (_UP_OR_NEAREST,)
+def _warmup(num_warmup_steps: Any) -> int | str:
+    """The length of the warmup: in updates, or as a share of a run whose length is not given."""
+    is_share = isinstance(num_warmup_steps, str) and num_warmup_steps.endswith("%")
+    return num_warmup_steps if is_share else whole("num_warmup_steps", num_warmup_steps or 0)
 
 
 def _decay_length(num_training_steps: int | None, warmup: int | str, **more: int) -> int | None:
@@ -112,27 +123,21 @@ def get_constant_schedule(num_warmup_steps: int | None = None, num_training_step
 def get_constant_schedule_with_warmup(
     num_warmup_steps: int | None = None,
     num_training_steps: int | None = None,
-    *,
-    warmup_steps: float | None = None,
-    warmup_ratio: float | None = None,
 ) -> Translation:
     """A climb from zero, then the base LR."""
-    up, notes = _given(num_warmup_steps, num_training_steps, warmup_steps, warmup_ratio)
-    return Translation(joined(climb(up, start=0.0), hold()), None, notes)
+    up = _warmup(num_warmup_steps)
+    return Translation(joined(climb(up, start=0.0), hold()))
 
 
 @_TRANSFORMERS.configuration("linear", example="num_warmup_steps=500, num_training_steps=10000")
 def get_linear_schedule_with_warmup(
     num_warmup_steps: int | None = None,
     num_training_steps: int | None = None,
-    *,
-    warmup_steps: float | None = None,
-    warmup_ratio: float | None = None,
 ) -> Translation:
     """A climb from zero, then a line to zero."""
-    up, notes = _given(num_warmup_steps, num_training_steps, warmup_steps, warmup_ratio)
+    up = _warmup(num_warmup_steps)
     rest = _decay_length(num_training_steps, up)
-    return Translation(joined(climb(up, start=0.0), None if rest == 0 else linear(over=rest)), None, notes)
+    return Translation(joined(climb(up, start=0.0), None if rest == 0 else linear(over=rest)))
 
 
 @_TRANSFORMERS.configuration("cosine", example="num_warmup_steps=500, num_training_steps=10000")
@@ -140,16 +145,11 @@ def get_cosine_schedule_with_warmup(
     num_warmup_steps: int | None = None,
     num_training_steps: int | None = None,
     num_cycles: float = 0.5,
-    *,
-    warmup_steps: float | None = None,
-    warmup_ratio: float | None = None,
 ) -> Translation:
     """A climb from zero, then a cosine of ``num_cycles`` waves, of which half a wave is a decay to zero."""
-    up, notes = _given(num_warmup_steps, num_training_steps, warmup_steps, warmup_ratio)
+    up = _warmup(num_warmup_steps)
     rest = _decay_length(num_training_steps, up)
-    return Translation(
-        joined(climb(up, start=0.0), _waves(num_cycles, rest, {"end": 0.0})), None, (*notes, _CLIMBS_AGAIN)
-    )
+    return Translation(joined(climb(up, start=0.0), _waves(num_cycles, rest, {"end": 0.0})), None, (_CLIMBS_AGAIN,))
 
 
 @_TRANSFORMERS.configuration(
@@ -159,17 +159,14 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
     num_warmup_steps: int | None = None,
     num_training_steps: int | None = None,
     num_cycles: int = 1,
-    *,
-    warmup_steps: float | None = None,
-    warmup_ratio: float | None = None,
 ) -> Translation:
     """A climb from zero, then ``num_cycles`` half cosines, each from the base LR."""
-    up, notes = _given(num_warmup_steps, num_training_steps, warmup_steps, warmup_ratio)
+    up = _warmup(num_warmup_steps)
     rest, cycles = _decay_length(num_training_steps, up), whole("num_cycles", num_cycles, 1)
-    if rest is not None and rest % cycles:
-        notes = (*notes, "transformers restarts between two updates; here each restart is at the nearest update.")
     decay = cosine(over=rest) if cycles == 1 else repeat(cosine(start=1.0), cycles, over=rest)
-    return Translation(joined(climb(up, start=0.0), None if rest == 0 else decay), None, notes)
+    translation = Translation(joined(climb(up, start=0.0), None if rest == 0 else decay))
+    is_between = rest is not None and rest % cycles > 0
+    return translation.after(_BETWEEN) if is_between else translation
 
 
 @_TRANSFORMERS.configuration("polynomial", example="num_warmup_steps=500, num_training_steps=10000, power=2.0")
@@ -178,15 +175,12 @@ def get_polynomial_decay_schedule_with_warmup(
     num_training_steps: int | None = None,
     lr_end: float = 1e-7,
     power: float = 1.0,
-    *,
-    warmup_steps: float | None = None,
-    warmup_ratio: float | None = None,
 ) -> Translation:
     """A climb from zero, then a power of the remaining share, to ``lr_end``."""
-    up, notes = _given(num_warmup_steps, num_training_steps, warmup_steps, warmup_ratio)
+    up = _warmup(num_warmup_steps)
     rest, end = _decay_length(num_training_steps, up), level("end", "lr_end", lr_end)
     decay = linear(**end, over=rest) if power == 1 else polynomial(power, **end, over=rest)
-    return Translation(joined(climb(up, start=0.0), None if rest == 0 else decay), None, notes)
+    return Translation(joined(climb(up, start=0.0), None if rest == 0 else decay))
 
 
 @_TRANSFORMERS.configuration("inverse_sqrt", example="num_warmup_steps=500")
@@ -194,14 +188,11 @@ def get_inverse_sqrt_schedule(
     num_warmup_steps: int | None = None,
     timescale: int | None = None,
     num_training_steps: int | None = None,
-    *,
-    warmup_steps: float | None = None,
-    warmup_ratio: float | None = None,
 ) -> Translation:
     """A climb from zero, then one over the square root of the updates, shifted so that it begins at the base LR."""
-    up, notes = _given(num_warmup_steps, num_training_steps, warmup_steps, warmup_ratio)
+    up = _warmup(num_warmup_steps)
     scale = (up or 10_000) if timescale is None else whole("timescale", timescale, 1)
-    return Translation(joined(climb(up, start=0.0), inverse_sqrt(scale)), None, notes)
+    return Translation(joined(climb(up, start=0.0), inverse_sqrt(scale)))
 
 
 @_TRANSFORMERS.configuration(
@@ -214,13 +205,11 @@ def get_cosine_with_min_lr_schedule_with_warmup(
     *,
     min_lr: float | None = None,
     min_lr_rate: float | None = None,
-    warmup_steps: float | None = None,
-    warmup_ratio: float | None = None,
 ) -> Translation:
     """A climb from zero, then a cosine to a floor, an LR or a factor."""
-    up, notes = _given(num_warmup_steps, num_training_steps, warmup_steps, warmup_ratio)
+    up = _warmup(num_warmup_steps)
     end, rest = _floor(min_lr, min_lr_rate), _decay_length(num_training_steps, up)
-    return Translation(joined(climb(up, start=0.0), _waves(num_cycles, rest, end)), None, (*notes, _CLIMBS_AGAIN))
+    return Translation(joined(climb(up, start=0.0), _waves(num_cycles, rest, end)), None, (_CLIMBS_AGAIN,))
 
 
 @_TRANSFORMERS.configuration(
@@ -234,11 +223,9 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     min_lr: float | None = None,
     min_lr_rate: float | None = None,
     warmup_lr_rate: float | None = None,
-    warmup_steps: float | None = None,
-    warmup_ratio: float | None = None,
 ) -> Translation:
     """A climb from 1/W, or from ``warmup_lr_rate``, and a cosine that is at its floor at the last update."""
-    up, notes = _given(num_warmup_steps, num_training_steps, warmup_steps, warmup_ratio)
+    up = _warmup(num_warmup_steps)
     end = _floor(min_lr, min_lr_rate)
     if isinstance(up, str):
         raise ScheduleError(f"a warmup of {up} needs the length of the run here. Write num_training_steps=10000 too.")
@@ -251,9 +238,7 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     rest = _decay_length(num_training_steps, up)
     rise = climb(up - 1, **({} if warmup_lr_rate is None else {"start": warmup_lr_rate}))
     tail = hold(1) if rest is None else None  # the decay ends before the last update, which is at the floor
-    return Translation(
-        joined(rise, None if rest == 0 else cosine(**end, over=rest), tail), None, (*notes, _CLIMBS_AGAIN)
-    )
+    return Translation(joined(rise, None if rest == 0 else cosine(**end, over=rest), tail), None, (_CLIMBS_AGAIN,))
 
 
 @_TRANSFORMERS.configuration("warmup_stable_decay", example="num_warmup_steps=500, num_decay_steps=2000")
@@ -266,12 +251,9 @@ def get_wsd_schedule(
     decay_type: str = "cosine",
     min_lr_ratio: float = 0,
     num_cycles: float = 0.5,
-    *,
-    warmup_steps: float | None = None,
-    warmup_ratio: float | None = None,
 ) -> Translation:
     """A climb from the floor, a stable part, and a decay to the floor."""
-    up, notes = _given(num_warmup_steps, num_training_steps, warmup_steps, warmup_ratio)
+    up = _warmup(num_warmup_steps)
     types = ("linear", "cosine", "1-sqrt")
     one_of("warmup_type", warmup_type, types)
     one_of("decay_type", decay_type, types)
@@ -291,7 +273,7 @@ def get_wsd_schedule(
         "cosine": lambda: _waves(num_cycles, down, {"end": floor}),
         "1-sqrt": lambda: one_minus_sqrt(floor, over=down),
     }
-    return Translation(joined(climbs[warmup_type]() if up else None, stay(stable), decays[decay_type]()), None, notes)
+    return Translation(joined(climbs[warmup_type]() if up else None, stay(stable), decays[decay_type]()))
 
 
 @_TRANSFORMERS.configuration(example="'cosine', num_warmup_steps=500, num_training_steps=10000")

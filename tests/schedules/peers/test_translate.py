@@ -54,6 +54,15 @@ CALLS = [
     ("olmo_core.optim.ConstantScheduler()", "hold()"),
 ]
 SECTIONS: list[tuple[dict[str, Any], str]] = [
+    (
+        {
+            "name": "asr",
+            "model": {
+                "optim": {"name": "adamw", "sched": {"name": "WarmupAnnealing", "warmup_steps": 5, "max_steps": 9}}
+            },
+        },
+        "warmup(5) >> linear(over=4)",
+    ),
     ({"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}}, "step(30)"),
     (
         {"lr_scheduler": {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "_partial_": True, "gamma": 0.9}},
@@ -117,6 +126,10 @@ PLATEAU = (
     "trainer, plateau="
 )
 REFUSED = [
+    (
+        "{a: {scheduler: {type: WarmupLR}}, b: {scheduler: {type: OneCycle}}}",
+        "has 2 sections of a scheduler. Write one of them alone.",
+    ),
     (
         "ReduceLROnPlateau(opt, factor=0.5, patience=3)",
         f"torch.ReduceLROnPlateau: {PLATEAU}ReduceOnPlateau(monitor='val_loss', factor=0.5, patience=3)).",
