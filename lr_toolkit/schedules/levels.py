@@ -140,19 +140,16 @@ class Decay(StartingShape):
         return StartingShape._factor(self, name, lr, base)
 
 
-def remaining(i: Index, length: int, k: float = 1.0) -> Value:
+def remaining(i: Index, length: int, k: float) -> Value:
     """1 - (i / length) ** k: what is left of the way, exact near its end.
 
     Example:
-        >>> remaining(3, 4), round(remaining(3, 4, 2.0), 4)
-        (0.25, 0.4375)
+        >>> round(remaining(3, 4, 2.0), 4)
+        0.4375
     """
-    left = (length - i) / length
-    if k == 1.0:
-        return left
     if not isinstance(i, np.ndarray):
         return float(remaining(np.array([i]), length, k)[0])
-    progress = i / length
+    progress, left = i / length, (length - i) / length
     with np.errstate(divide="ignore"):  # of update 0, whose logarithm is minus infinity
         logarithm = np.where(progress < 0.5, np.log(progress), np.log1p(-left))
     return -np.expm1(k * logarithm)

@@ -80,16 +80,16 @@ class SequenceCurve(Curve):
     @classmethod
     def of(cls, phases: Sequence[ResolvedPhase], context: PhaseContext, level: float) -> SequenceCurve:
         """The curve of phases of the run within the phase ``context``, behind the level ``level``."""
-        end = context.start + context.length
-        shifted = [
-            replace(phase, start=phase.start - context.start, end=min(phase.end, end) - context.start)
-            for phase in phases
-            if phase.start < min(phase.end, end)
-        ]
-        ending = phases[-1] if phases else None
-        if ending is not None and ending.end > end:  # it is cut
-            return cls(tuple(shifted), float(ending.curve(end - ending.start)) if shifted else level)
-        return cls(tuple(shifted), level if ending is None else float(ending.curve.end))
+        end, last = context.start + context.length, level
+        shifted: list[ResolvedPhase] = []
+        for phase in phases:
+            if phase.start < end or phase.end <= end:  # a phase without an update hands on its end too
+                last = float(phase.curve.end if phase.end <= end else phase.curve(end - phase.start))
+            if phase.start < min(phase.end, end):
+                shifted.append(
+                    replace(phase, start=phase.start - context.start, end=min(phase.end, end) - context.start)
+                )
+        return cls(tuple(shifted), last)
 
     def __call__(self, i: Index) -> Value:
         if not isinstance(i, np.ndarray):
@@ -98,9 +98,14 @@ class SequenceCurve(Curve):
                 return self.last
             return self.phases[index].curve(i - self.phases[index].start)
         factors = np.full(i.shape, self.last)
-        for phase in self.phases:
-            inside = (i >= phase.start) & (i < phase.end)
-            if inside.any():
+        numbers = np.searchsorted([phase.start for phase in self.phases], i, side="right") - 1
+        # The updates of each phase in turn: a mask for each of thousands of phases would take minutes.
+        order = np.argsort(numbers, kind="stable")
+        for updates in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+            number = numbers[updates[0]] if updates.size else -1
+            if number >= 0:
+                phase = self.phases[number]
+                inside = updates[i[updates] < phase.end]
                 factors[inside] = phase.curve(i[inside] - phase.start)
         return factors
 

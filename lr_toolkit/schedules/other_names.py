@@ -86,5 +86,6 @@ def equivalent_of(name: str) -> str:
         >>> equivalent_of("OneCycleLR"), equivalent_of("cosine_with_warmup"), equivalent_of("ReduceLROnPlateau")
         ("one_cycle('30%')", "warmup('5%') >> cosine()", "hold(), with plateau=ReduceOnPlateau(monitor='val_loss')")
     """
-    bare = name.lower().replace("_", "").removesuffix("schedule").removesuffix("scheduler").removeprefix("get")
+    bare = name.lower().replace("_", "").replace("schedulewith", "with").removeprefix("get")
+    bare = bare.removesuffix("schedule").removesuffix("scheduler")
     return _EQUIVALENTS.get(bare.removesuffix("lr").replace("reducelr", "reduce"), "")

@@ -70,7 +70,8 @@ class Schedule(Immutable):
     def parse(cls, text: ScheduleLike) -> Schedule:
         """Read the text that ``repr`` prints; a ``Schedule`` is returned unchanged.
 
-        Only calls of builders, ``>>``, numbers, strings, ``None`` and lists are read; nothing is evaluated.
+        Only calls of builders, ``>>``, numbers, strings, ``None`` and lists are read; nothing is evaluated. A schedule may be an
+        argument: ``scaled(warmup(500) >> cosine(), 0.5)``.
 
         Raises:
             ScheduleError: for any other text, including ``custom``, whose function text cannot carry.

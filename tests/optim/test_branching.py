@@ -209,7 +209,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda: branch(on(steps=24, steps_per_epoch=None), "1 epoch"),
         "needs the length of an epoch",
     ),
-    "a shape that is none": (lambda: branch("trunk-20.ckpt", 5, "sqrt"), "'cosine', 'linear', 'one_minus_sqrt'"),  # type: ignore[arg-type]
+    "a shape that is none": (lambda: branch("trunk-20.ckpt", 5, "root"), "'cosine', 'linear', 'one_minus_sqrt'"),  # type: ignore[arg-type]
     "a bare float": (lambda: branch("trunk-20.ckpt", 0.2), r"branch\(over=0\.2\): a bare float has no unit"),  # type: ignore[arg-type]
     "all of it": (lambda: branch("trunk-20.ckpt", "100%"), "leaves nothing for the trunk"),
 }

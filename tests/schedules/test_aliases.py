@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from lr_toolkit import (
+    Horizon,
     Schedule,
     ScheduleError,
     cosine,
@@ -37,6 +38,7 @@ from lr_toolkit import (
     warmup,
     wsd,
 )
+from lr_toolkit.schedules import other_names
 from tests.schedules.test_against_torch import assert_same
 
 OPTIMIZER = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
@@ -292,3 +294,32 @@ def test_many_milestones_are_shown_in_full() -> None:
     milestones = list(range(100, 2500, 100))
 
     assert Schedule.parse(call_to_write(answered(multistep, milestones=milestones))) == multistep(milestones)
+
+
+READABLE = sorted(
+    {text for text in other_names._EQUIVALENTS.values() if not re.search(r"custom|LRMonitor|plateau", text)}
+)
+
+
+@pytest.mark.parametrize("text", READABLE)
+def test_what_another_name_is_answered_with_can_be_written(text: str) -> None:
+    """Each line that replaces a schedule of another library is read, and fits a run."""
+    assert Schedule.parse(text).resolve(Horizon(100_000, 1000))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CyclicLR", "triangular(2000, low=0.1)"),
+        ("OneCycleLR", "one_cycle('30%')"),
+        ("CosineAnnealingWarmRestarts", "cosine_restarts('10 epochs', growth=2.0, rest='cut')"),
+        ("get_inverse_sqrt_schedule", "warmup('5%') >> inverse_sqrt('5%')"),
+        ("get_cosine_with_hard_restarts_schedule_with_warmup", "warmup('5%') >> repeat(cosine(), 3)"),
+        ("InverseTimeDecay", "inverse_time('5%')"),
+        ("WSDS", "wsd_s('5%', '10%', times=3)"),
+        ("D2Z", "warmup('5%') >> linear()"),
+    ],
+)
+def test_a_schedule_that_has_another_name_here(name: str, text: str) -> None:
+    """The name of a scheduler elsewhere leads to the line to write."""
+    assert other_names.equivalent_of(name) == text

@@ -41,6 +41,7 @@ def on(text: str, steps: int, lengths: int | None = None) -> list[float]:
         ("repeat(linear(over=2), rest='cut')", 5, [1, 0.5, 1, 0.5, 1, 0.5]),
         ("repeat(linear(over=2)) >> hold(2)", 6, [1, 0.5, 1, 0.5, 0, 0, 0]),
         ("repeat(linear(over=4), rest='cut')", 3, [1, 0.75, 0.5, 0.25]),
+        ("triangular(2) >> hold(2)", 7, [0, 0.5, 1, 0.5, 0, 0.5, 0.5, 0.5]),
         ("repeat(linear(over=2), over=3) >> linear(start=0.5)", 5, [1, 2 / 3, 1 / 3, 0.5, 0.25, 0]),
         ("repeat(repeat(linear(over=1), 2), 2)", 5, [1, 1, 1, 1, 0, 0]),
         # WSD-S

@@ -147,6 +147,18 @@ def test_two_phases_meet(decay: str, level: float, share: float, n: int) -> None
     assert timeline(n - 1) > level > timeline(n + 1)
 
 
+@pytest.mark.parametrize("ratio", ["", ", ratio=0.1", ", ratio=30.0"])
+@pytest.mark.parametrize("first", [0.3, 1.0, 7.0])
+def test_an_exponential_between_levels_meets_both(ratio: str, first: float) -> None:
+    """It begins at the level reached and ends at its own, to the last bit, and its climbs are exact from the first update on."""
+    timeline = on(f"hold(5, level={first!r}) >> exponential_to(0.01{ratio}, over=5) >> hold(5)", 15)
+    climb = on("exponential_to(1.0, start=0.0, ratio=0.1)", 10**8)
+
+    assert timeline(4) == timeline(5) == first
+    assert timeline(10) == timeline(14) == 0.01
+    assert climb(1) == pytest.approx(-math.expm1(math.log(0.1) / 10**8) / 0.9, rel=1e-12)
+
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 

@@ -155,7 +155,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"end_lr": 1e-5, "start_lr": 2e-2},
     ],
     "triangular": [
-        {"up": 5, "low": 0.1, "gamma": 0.5},
+        {"up": 12, "low": 0.1, "gamma": 0.5},
         {"up": 5, "down": 9, "low_lr": 0.01, "rest": "stretch", "over": "60%"},
     ],
     "step": [
@@ -170,8 +170,10 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"over": 7, "peak": "last"},
         {"over": 1, "peak": "last", "start": 0.5},
         {"over": 9, "shape": "constant", "start_lr": 0.01},
-        *({"over": 9, "shape": shape} for shape in ("cosine", "quadratic", "log", "exponential")),
-        *({"over": 9, "shape": shape, "start": 0.1, "peak": "last"} for shape in ("cosine", "quadratic", "log")),
+        {"over": 9, "shape": "cosine"},
+        {"over": 9, "shape": "exponential"},
+        {"over": 9, "shape": "log", "start": 0.1, "peak": "last"},
+        {"over": 9, "shape": "quadratic", "start": 0.1, "peak": "last"},
     ],
     "wsd": [{"warmup": 5, "decay": "20%"}, {"warmup": "5%", "decay": 10, "shape": "linear", "end": 0.1}],
     "wsd_s": [

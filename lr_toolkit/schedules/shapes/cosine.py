@@ -42,7 +42,8 @@ class _CosineCurve(DecayCurve):
 
     def __call__(self, i: Index) -> Value:
         # sin^2 of the remaining quarter turn is (1 + cos(pi p)) / 2 without its cancellation near the end.
-        angle = math.pi / 2 * remaining(i, self.length, self.k)
+        left = (self.length - i) / self.length if self.k == 1.0 else remaining(i, self.length, self.k)
+        angle = math.pi / 2 * left
         sine = np.sin(angle) if isinstance(angle, np.ndarray) else math.sin(angle)
         return self.level(sine * sine if self.power == 1.0 else np.power(sine, 2.0 * self.power))
 

@@ -60,12 +60,14 @@ class _ExponentialToCurve(DecayCurve):
     def __call__(self, i: Index) -> Value:
         if not isinstance(i, np.ndarray):
             return float(self(np.array([i]))[0])
-        left = (self.length - i) / self.length
+        left, progress = (self.length - i) / self.length, i / self.length
         if self.ratio == 1.0:  # a group that is at its end by chance
             return self.level(left)
         # (ratio^p - ratio) / (1 - ratio) cancels near the end; ratio^p (ratio^left - 1) / (ratio - 1) does not.
         logarithm = math.log(self.ratio)
-        return self.level(np.exp(logarithm * (i / self.length)) * np.expm1(logarithm * left) / math.expm1(logarithm))
+        passed = np.expm1(logarithm * progress) / math.expm1(logarithm)
+        rest = np.exp(logarithm * progress) * (np.expm1(logarithm * left) / math.expm1(logarithm))
+        return self.first * np.where(i == 0, 1.0, rest) + self.last * passed
 
 
 @register_shape(ExponentialTo)

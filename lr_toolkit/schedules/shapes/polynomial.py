@@ -40,7 +40,8 @@ class _PolynomialCurve(DecayCurve):
     k: float
 
     def __call__(self, i: Index) -> Value:
-        return self.level(np.power(remaining(i, self.length, self.k), self.power))
+        left = (self.length - i) / self.length if self.k == 1.0 else remaining(i, self.length, self.k)
+        return self.level(np.power(left, self.power))
 
 
 @register_shape(Polynomial)

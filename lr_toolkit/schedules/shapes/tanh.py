@@ -56,11 +56,12 @@ class _TanhCurve(DecayCurve):
     def __call__(self, i: Index) -> Value:
         if not isinstance(i, np.ndarray):
             return float(self(np.array([i]))[0])
-        # tanh(u) - tanh(x) = sinh(u - x) / (cosh(u) cosh(x)) does not cancel near the end.
-        width = self.upper - self.lower
-        left = (self.length - i) / self.length
-        place = self.lower * left + self.upper * (i / self.length)
-        return self.level(np.sinh(width * left) / math.sinh(width) * (math.cosh(self.lower) / np.cosh(place)))
+        # tanh(u) - tanh(x) = sinh(u - x) / (cosh(u) cosh(x)) does not cancel, neither near the beginning nor near the end.
+        width, left, progress = self.upper - self.lower, (self.length - i) / self.length, i / self.length
+        whole = math.sinh(width) * np.cosh(self.lower * left + self.upper * progress)
+        passed = np.sinh(width * progress) * math.cosh(self.upper) / whole
+        rest = np.where(i == 0, 1.0, np.sinh(width * left) * math.cosh(self.lower) / whole)
+        return self.first * rest + self.last * passed
 
 
 @register_shape(Tanh)
