@@ -142,8 +142,8 @@ def linear_onecycle_schedule(
     """Up to the peak, down to where it began, and on to the end, in lines."""
     steps, div = whole("transition_steps", transition_steps, 1), number("div_factor", div_factor, above_zero=True)
     scales = {
-        int(number("pct_start", pct_start) * steps): div,
-        int(number("pct_final", pct_final) * steps): 1.0 / div,
+        _boundary("pct_start", pct_start, steps): div,
+        _boundary("pct_final", pct_final, steps): 1.0 / div,
         steps: 1.0 / number("final_div_factor", final_div_factor, above_zero=True),
     }
     return Translation(_points(scales, "linear", 1.0 / div).schedule, number("peak_value", peak_value, above_zero=True))
@@ -160,7 +160,7 @@ def cosine_onecycle_schedule(
     """Up to the peak and down to the end, along half cosines."""
     steps, div = whole("transition_steps", transition_steps, 1), number("div_factor", div_factor, above_zero=True)
     last = 1.0 / (div * number("final_div_factor", final_div_factor, above_zero=True))
-    scales = {int(number("pct_start", pct_start) * steps): div, steps: last}
+    scales = {_boundary("pct_start", pct_start, steps): div, steps: last}
     return Translation(_points(scales, "cosine", 1.0 / div).schedule, number("peak_value", peak_value, above_zero=True))
 
 
@@ -233,6 +233,13 @@ def sgdr_schedule(cosine_kwargs: Sequence[Mapping[str, Any]]) -> Translation:
             path, levels[3 * index : 3 * index + 3], cycle["warmup_steps"], cycle["decay_steps"], cycle["exponent"]
         )
     return Translation(path.schedule, base)
+
+
+def _boundary(name: str, share_of_run: Any, steps: int) -> int:
+    """A share of the run in whole updates, truncated."""
+    if number(name, share_of_run) > 1:
+        raise ScheduleError(f"{name}={shorten(share_of_run)} must be a share of the run, from 0 to 1.")
+    return int(share_of_run * steps)
 
 
 def _relative(**lrs: Any) -> tuple[float, list[float]]:

@@ -15,6 +15,8 @@ __all__ = ["PEERS", "Configuration", "Peer", "plateau_answer"]
 
 Configuration: TypeAlias = Callable[..., Translation]
 
+_RESUMED = ("last_epoch", "last_batch_iteration")
+
 Prepare: TypeAlias = "Callable[[str, dict[str, Any]], tuple[dict[str, Any], tuple[str, ...]]]"
 
 PEERS: dict[str, Peer] = {}
@@ -27,7 +29,7 @@ class Peer:
     Args:
         name: the library, as the function of this package is called.
         modules: how its classes are imported, for a call such as ``torch.optim.lr_scheduler.StepLR(...)``.
-        ignored: arguments that say nothing about the curve, each with the value that may be given.
+        ignored: arguments that say nothing about the curve.
         refused: what it has that is no function of time, each with the reason and the line to write.
         prepare: what becomes of the arguments by name before they reach the configuration of that name, and notes about it.
     """
@@ -85,6 +87,12 @@ class Peer:
         """
         if args and hasattr(args[0], "param_groups"):
             args = args[1:]
+        resumed = next((key for key in _RESUMED if kwargs.get(key, -1) != -1), None)
+        if resumed is not None:
+            raise ScheduleError(
+                f"{self.name}({shorten(name)}, {resumed}={shorten(kwargs[resumed])}): a run that is resumed loads the state of its "
+                f"scheduler. Leave out {resumed}."
+            )
         kwargs = {key: value for key, value in kwargs.items() if key not in self.ignored}
         if isinstance(name, str) and name in self.refused:
             raise ScheduleError(f"{self.name}.{name}: {self.refused[name](**kwargs)}")

@@ -108,9 +108,8 @@ def _warmup(num_warmup_steps: Any) -> int | str:
 def _decay_length(num_training_steps: int | None, warmup: int | str, **more: int) -> int | None:
     if num_training_steps is None:
         return None
-    return left(
-        "num_training_steps", whole("num_training_steps", num_training_steps, 1), num_warmup_steps=int(warmup), **more
-    )
+    total = whole("num_training_steps", num_training_steps, 1)
+    return left("num_training_steps", total, num_warmup_steps=whole("num_warmup_steps", warmup), **more)
 
 
 @_TRANSFORMERS.configuration("constant")

@@ -19,7 +19,24 @@ from lr_toolkit.schedules.peers.translate import translate_call
 
 NAMES = [(library, name) for library, peer in PEERS.items() for name in peer.configurations]
 WITH_OBJECTS = {"LambdaLR", "SequentialLR", "ChainedScheduler"}
-STRANGE = ["x", None, -1, 0, 1.5, float("nan"), float("inf"), 10**400, True, [], [1], {}, {"a": 1}, object(), b"1"]
+STRANGE = [
+    "x",
+    "5%",
+    None,
+    -1,
+    0,
+    1.5,
+    float("nan"),
+    float("inf"),
+    10**400,
+    True,
+    [],
+    [1],
+    {},
+    {"a": 1},
+    object(),
+    b"1",
+]
 
 
 def example_of(library: str, name: str) -> dict[str, Any]:

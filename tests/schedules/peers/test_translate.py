@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lr_toolkit import Schedule, ScheduleError
 from lr_toolkit.cli import main
@@ -163,6 +165,10 @@ REFUSED = [
         "StepLR(opt, step_size=args.step)",
         "step_size=args.step: its value is not in the text. Write the number in its place.",
     ),
+    (
+        "StepLR(opt, 30, last_epoch=99)",
+        "torch('StepLR', last_epoch=99): a run that is resumed loads the state of its scheduler. Leave out last_epoch.",
+    ),
     ("StepLR(*arguments)", "an argument with a star cannot be read. Write the arguments out."),
     ("StepLR(opt, step_size=1 / 0)", "'1 / 0' has no value. Write a number."),
     ("CosineAnnealingLR(opt, T_max=0)", "torch.CosineAnnealingLR(T_max=0): T_max=0 must be a whole number, 1 or more."),
@@ -274,6 +280,26 @@ def test_what_cannot_be_translated_is_an_error(text: str, message: str, capsys: 
 
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+PIECES = st.sampled_from(
+    [*"()[]{},.:=*'\"-+/ \n\t", "StepLR", "opt", "torch.", "step_size=", "30", "1e999", "None", "lambda i: i", "type", "params",
+     "class_path: ", "init_args: ", "lr_scheduler_type: ", "cosine", "get_scheduler", "f(x)", "&a", "*a", "!!python/name:os ", "[" * 300]
+)  # fmt: skip
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=12).map("".join)))
+def test_any_text_is_translated_or_answered(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    """Whatever the text is, the command prints a schedule or an error with its exit status, and never a traceback."""
+    status: object = 0
+    try:
+        main(["translate", "--", text])
+    except SystemExit as ended:
+        status = ended.code
+    printed = capsys.readouterr()
+
+    assert printed.out if status == 0 else (status == 2 and "error: " in printed.err)
 
 
 def test_the_command_needs_neither_torch_nor_lightning() -> None:
