@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lr_toolkit import Horizon, Schedule, ScheduleError, clipped, cosine, hold, linear, repeat, scaled, stairs, warmup
+from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.summary import summary_of
 from tests.helpers.strategies import BASE, build, runs
 
@@ -186,6 +189,43 @@ def test_a_scaled_schedule_is_the_product(run, by: float) -> None:  # type: igno
 
     assert ours == pytest.approx(by * plain, rel=1e-14)
     assert product == pytest.approx(by * plain, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "scaled(warmup(5) >> cosine(), 0.5)",
+        "scaled(cosine(), warmup(5))",
+        "repeat(cosine(over=10), growth=2.0)",
+        "stairs(cosine(), 7)",
+        "clipped(step(10), min_lr=0.001)",
+        "piecewise([3, '50%'], levels=[1.0, 0.5, 0.1], shape='cosine')",
+        "warmup(5, shape='log', peak='last') >> inverse_sqrt(5) >> linear(over=10)",
+    ],
+)
+def test_a_resume_goes_on_to_the_last_bit(text: str) -> None:
+    """A checkpoint holds the text, loads with ``weights_only=True``, and each LR after it is that of the run without a break."""
+
+    def begun() -> tuple[torch.optim.SGD, ScheduledLR]:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        return optimizer, ScheduledLR(optimizer, text, Horizon(60))
+
+    def taken(optimizer: torch.optim.SGD, scheduler: ScheduledLR, updates: int) -> list[float]:
+        lrs = []
+        for _ in range(updates):
+            lrs.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+        return lrs
+
+    whole, first, second = taken(*begun(), 62), begun(), begun()
+    taken(*first, 23)
+    file = io.BytesIO()
+    torch.save(first[1].state_dict(), file)
+    file.seek(0)
+    second[1].load_state_dict(torch.load(file, weights_only=True))
+
+    assert taken(*second, 39) == whole[23:]
 
 
 @pytest.mark.timeout(60)

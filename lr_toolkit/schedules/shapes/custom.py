@@ -42,6 +42,8 @@ def custom(fn: Callable[[int], float], *, over: DurationLike | None = None) -> S
 
         factor(i) = fn(i)
 
+    Take it to try a formula. Leave it for ``register_function`` when the schedule has to be a text: in YAML, a sweep or a checkpoint.
+
     Args:
         fn: from the number of steps since the phase began (0, 1, ..., n - 1, never beyond; epochs if the scheduler is stepped
             per epoch) to a factor of the base value, whatever the level before. It must be pure: it is called in any order, for

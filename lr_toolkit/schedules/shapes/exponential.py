@@ -94,6 +94,8 @@ def exponential(
     Stepped once per epoch this is torch's ``ExponentialLR``; stepped per update it goes through the same values at the
     epochs' ends. For stairs instead, write ``step(every, gamma=gamma)``.
 
+    Take it to follow a recipe that has it. Leave it if the decay should end at a given level: ``exponential_to``, or ``linear()``.
+
     Args:
         gamma: the factor of one interval, above zero.
         every: the interval, an epoch by default.

@@ -87,6 +87,8 @@ def step(
 
         factor(i) = start * gamma ** floor(i / every)
 
+    Take it to follow a recipe that has it. Leave it otherwise: in small tasks a smooth decay reached its loss in 1/1.3 of the updates.
+
     Args:
         every: the interval, torch's ``step_size``. Drop m comes at the end of m intervals, rounded half up: there is no drift
             if an interval is no whole number of updates.
