@@ -20,7 +20,7 @@ def bolts(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
     """The schedule that equals one of Lightning Bolts, in steps of the scheduler, which are called epochs there.
 
     Kept: the warmup of ``LinearWarmupCosineAnnealingLR`` takes W - 1 steps, and the peak is used for two. Refused as defects:
-    the climb after ``max_epochs``, and the whole run at ``warmup_start_lr`` with ``warmup_epochs=0``: here that is no warmup.
+    what the LR does after the end, and the whole run at ``warmup_start_lr`` with ``warmup_epochs=0``: here that is no warmup.
 
     Args:
         name: ``"LinearWarmupCosineAnnealingLR"`` or ``"linear_warmup_decay"``.
@@ -75,7 +75,12 @@ def linear_warmup_decay(
     if not (cosine or linear):
         return Translation(joined(climb(up, start=0.0), hold()))
     fall = None if rest == 0 else (_line if linear else _half_cosine)(over=rest)
-    return Translation(joined(climb(up, start=0.0), fall))
+    end = "turns negative" if linear else "climbs again"
+    return Translation(
+        joined(climb(up, start=0.0), fall),
+        None,
+        (f"After total_steps the LR of Bolts {end}; here it stays at its end.",),
+    )
 
 
 _half_cosine, _line = cosine, linear  # two arguments have the same names

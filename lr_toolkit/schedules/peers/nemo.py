@@ -61,7 +61,11 @@ def WarmupPolicy(
     min_lr: float = 0.0,
 ) -> Translation:
     """A climb, then the base LR."""
-    return Translation(joined(climb(_part("warmup", warmup_steps, warmup_ratio, max_steps)), hold()))
+    return Translation(
+        joined(climb(_part("warmup", warmup_steps, warmup_ratio, max_steps)), hold()),
+        None,
+        () if max_steps is None else (_DROPS,),
+    )
 
 
 @_NEMO.configuration(example="warmup_steps=500, hold_steps=1000")
@@ -76,7 +80,11 @@ def WarmupHoldPolicy(
 ) -> Translation:
     """A climb, then the base LR."""
     _part("hold", hold_steps, hold_ratio, max_steps)
-    return Translation(joined(climb(_part("warmup", warmup_steps, warmup_ratio, max_steps)), hold()))
+    return Translation(
+        joined(climb(_part("warmup", warmup_steps, warmup_ratio, max_steps)), hold()),
+        None,
+        () if max_steps is None else (_DROPS,),
+    )
 
 
 @_NEMO.configuration(example="max_steps=10000, warmup_steps=500, min_lr=1e-5")
@@ -94,7 +102,7 @@ def CosineAnnealing(
     flat = _part("constant", constant_steps, constant_ratio, max_steps)
     rest = _left(max_steps, warmup_steps=up, constant_steps=flat)
     fall = None if rest == 0 else cosine(**level("end", "min_lr", min_lr), over=rest)
-    return Translation(joined(climb(up, **({"start": 0.0} if flat else {})), fall, stay(flat)), None, (_DROPS,))
+    return Translation(joined(climb(up, **({"start": 0.0} if flat else {})), fall, stay(flat)))
 
 
 @_NEMO.configuration(example="max_steps=10000, warmup_steps=500")
@@ -144,9 +152,7 @@ def WarmupAnnealing(
     """A climb, then a line to ``min_lr``."""
     up = _part("warmup", warmup_steps, warmup_ratio, max_steps)
     rest = _left(max_steps, warmup_steps=up)
-    return Translation(
-        joined(climb(up), None if rest == 0 else linear(**level("end", "min_lr", min_lr), over=rest)), None, (_DROPS,)
-    )
+    return Translation(joined(climb(up), None if rest == 0 else linear(**level("end", "min_lr", min_lr), over=rest)))
 
 
 @_NEMO.configuration(example="max_steps=10000, warmup_steps=500, power=2.0")
@@ -161,9 +167,7 @@ def PolynomialDecayAnnealing(
 ) -> Translation:
     """A climb, then a power of the remaining share."""
     up = _part("warmup", warmup_steps, warmup_ratio, max_steps)
-    return Translation(
-        joined(climb(up), _polynomial(power, min_lr, cycle, _left(max_steps, warmup_steps=up))), None, (_DROPS,)
-    )
+    return Translation(joined(climb(up), _polynomial(power, min_lr, cycle, _left(max_steps, warmup_steps=up))))
 
 
 @_NEMO.configuration(example="max_steps=10000, warmup_steps=500, hold_steps=1000, power=2.0")
@@ -180,7 +184,7 @@ def PolynomialHoldDecayAnnealing(
 ) -> Translation:
     """A climb, a stable part, then a power of the remaining share."""
     up, flat, rest = _held(max_steps, warmup_steps, warmup_ratio, hold_steps, hold_ratio)
-    return Translation(joined(climb(up), stay(flat), _polynomial(power, min_lr, cycle, rest)), None, (_DROPS,))
+    return Translation(joined(climb(up), stay(flat), _polynomial(power, min_lr, cycle, rest)))
 
 
 @_NEMO.configuration(example="max_steps=10000, warmup_steps=500, hold_steps=8000")
@@ -196,7 +200,7 @@ def WarmupHoldAnnealLinear(
     """A climb, a stable part, then a line to ``min_lr``."""
     up, flat, rest = _held(max_steps, warmup_steps, warmup_ratio, hold_steps, hold_ratio)
     fall = None if rest == 0 else linear(**level("end", "min_lr", min_lr), over=rest)
-    return Translation(joined(climb(up), stay(flat), fall), None, (_DROPS,))
+    return Translation(joined(climb(up), stay(flat), fall))
 
 
 @_NEMO.configuration(example="max_steps=10000, warmup_steps=500, hold_steps=8000")

@@ -76,4 +76,7 @@ def LRSchedulersContainer(
     steps = whole("total_steps", total_steps, 1)
     down = steps - up if share is None else round(steps * share)
     stable = left("total_steps", steps, warmup_steps=up, decay_steps=down)
-    return Translation(path.stay(1.0, (stable or 0) + min(up, 1)).move(build, 1.0, last, down).schedule)
+    path.stay(1.0, (stable or 0) + min(up, 1)).move(build, 1.0, last, down)
+    return Translation(
+        path.schedule, None, ("After total_steps torchtitan's LR turns negative; here it stays at its end.",)
+    )

@@ -56,3 +56,9 @@ def function(rng: Generator) -> Drawn:
 
 
 DRAWS = {"LinearWarmupCosineAnnealingLR": cosine, "linear_warmup_decay": function}
+
+# Without a warmup the LR stays at its start; after the end it climbs again.
+REFUSED = [
+    ("LinearWarmupCosineAnnealingLR", {"warmup_epochs": 0, "max_epochs": 10}, 10),
+    ("LinearWarmupCosineAnnealingLR", {"warmup_epochs": 2, "max_epochs": 6}, 11),
+]

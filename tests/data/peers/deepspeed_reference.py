@@ -70,3 +70,12 @@ DRAWS = {
     "WarmupCosineLR": cosine,
     "OneCycle": one_cycle,
 }
+
+# The peak of a linear warmup is never used.
+REFUSED = [
+    (
+        "WarmupCosineLR",
+        {"total_num_steps": 8, "warmup_num_steps": 4, "warmup_type": "linear", "cos_min_ratio": 0.0},
+        11,
+    ),
+]

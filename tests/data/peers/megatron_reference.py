@@ -62,3 +62,7 @@ DRAWS = {
     f"OptimizerParamScheduler, {name}": style(name)
     for name in ("constant", "linear", "cosine", "inverse-square-root", "WSD")
 }
+
+# After the end the LR drops.
+ROOT = {"max_lr": 1.0, "min_lr": 0.0, "init_lr": 0.0, "lr_warmup_steps": 2, "lr_decay_steps": 8}
+REFUSED = [("OptimizerParamScheduler", {**ROOT, "lr_decay_style": "inverse-square-root"}, 12)]

@@ -108,3 +108,9 @@ DRAWS = {
     "NoamAnnealing": noam,
     "NoamHoldAnnealing": noam_hold,
 }
+
+# After the end the LR drops.
+REFUSED = [
+    ("InverseSquareRootAnnealing", {"warmup_steps": 2, "max_steps": 8}, 12),
+    ("WarmupPolicy", {"warmup_steps": 2, "max_steps": 8}, 12),
+]

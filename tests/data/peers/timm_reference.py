@@ -24,7 +24,8 @@ def used(name: str, arguments: dict[str, Any], lr: float, updates: int) -> list[
     given = {"warmup_t": 0, "warmup_lr_init": 0.0, "lr_min": 0.0, **arguments}
     up, first = given["warmup_t"], given["warmup_lr_init"]
     after = FORMULAS[name]
-    return [first + t * (lr - first) / up if t < up else after(t - up, lr, given) for t in range(updates)]
+    begin = up if given.get("warmup_prefix", True) else 0
+    return [first + t * (lr - first) / up if t < up else after(t - begin, lr, given) for t in range(updates)]
 
 
 def cycle(t: int, given: dict[str, Any]) -> tuple[int, float, float]:
@@ -154,3 +155,6 @@ DRAWS = {
     "MultiStepLRScheduler": multistep,
     "WSDLRScheduler": stable_decay,
 }
+
+# Without the prefix the decay begins during the warmup.
+REFUSED = [("CosineLRScheduler", {"t_initial": 10, "warmup_t": 3, "warmup_prefix": False}, 13)]

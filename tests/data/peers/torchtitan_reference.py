@@ -48,3 +48,6 @@ def draw(rng: Generator) -> Drawn:
 
 
 DRAWS = {"LRSchedulersContainer": draw}
+
+# After the end the LR is negative.
+REFUSED = [("LRSchedulersContainer", {"warmup_steps": 3, "total_steps": 10}, 13)]

@@ -20,7 +20,7 @@ DRAWS = 20
 
 
 def table(library: str, folder: str) -> dict[str, Any]:
-    """The draws of a library's configurations, with the LR of each update."""
+    """The draws of a library's configurations, with the LR of each update, and the LRs of what was refused as a defect."""
     reference = import_module(f"tests.data.peers.{library}_reference")
     origin = reference.load(folder)
     cases = {}
@@ -33,7 +33,11 @@ def table(library: str, folder: str) -> dict[str, Any]:
             lrs = reference.used(name.partition(",")[0], arguments, lr, updates)
             rows.append({"arguments": arguments, "lr": lr, "lrs": [float(f"{used:.13g}") for used in lrs]})
         cases[name] = rows
-    return {**origin, "cases": cases}
+    refused = []
+    for name, arguments, updates in getattr(reference, "REFUSED", ()):
+        lrs = reference.used(name, arguments, 1.0, updates)
+        refused.append({"name": name, "arguments": arguments, "lrs": [float(f"{used:.13g}") for used in lrs]})
+    return {**origin, "refused": refused, "cases": cases}
 
 
 def main(library: str, folder: str = "") -> None:

@@ -265,29 +265,3 @@ def test_restarts_between_two_updates_are_moved_to_an_update() -> None:
 
     assert 1.0 not in theirs[1:]
     assert schedule.resolve(Horizon(7)).values(range(7)).tolist().count(1.0) == 2
-
-
-def test_the_linear_warmup_of_deepspeed_reaches_its_peak() -> None:
-    """With a linear warmup of four updates DeepSpeed uses 3/4 at update 4 and never 1; ours is at the peak there."""
-    factors = ours("WarmupCosineLR(opt, 8, warmup_num_steps=4, warmup_type='linear', cos_min_ratio=0.0)", 9)
-
-    assert factors[:5] == pytest.approx([0.0, 0.0, 0.25, 0.5, 1.0])
-    assert factors[5:] == pytest.approx([0.853553390593, 0.5, 0.146446609407, 0.0], abs=1e-12)
-
-
-def test_the_decay_of_timm_begins_after_the_warmup() -> None:
-    """Without ``warmup_prefix`` timm's cosine is at 0.794 after three of ten updates; ours begins at the base LR there."""
-    factors = ours("CosineLRScheduler(opt, 10, warmup_t=3)", 11)
-
-    assert factors[:4] == pytest.approx([0.0, 1 / 3, 2 / 3, 1.0])
-    assert factors[10] == 0.0
-
-
-def test_a_schedule_of_torchtitan_does_not_turn_negative() -> None:
-    """After the last update torchtitan's LR would be negative; ours stays at its end."""
-    assert ours("LRSchedulersContainer(warmup_steps=3, total_steps=10)", 13)[10:] == [0.0] * 3
-
-
-def test_a_run_of_bolts_without_a_warmup_trains() -> None:
-    """With ``warmup_epochs=0`` Bolts stays at an LR of zero for the whole run; ours begins at the base LR."""
-    assert ours("LinearWarmupCosineAnnealingLR(opt, 0, 10)", 10)[0] == 1.0
