@@ -73,6 +73,25 @@ def test_a_strange_value_is_refused_with_a_message(library: str, name: str) -> N
             assert refused.startswith((f"{library}.", f"{library}(")) or not refused
 
 
+def test_every_scheduler_of_torch_is_known() -> None:
+    """Each class of ``torch.optim.lr_scheduler`` has a schedule, or is refused with the line to write."""
+    classes = {name for name in lr_scheduler.__all__ if name != "LRScheduler"}
+
+    assert classes <= set(PEERS["torch"].names)
+
+
+def test_every_schedule_of_transformers_is_known() -> None:
+    """Each ``lr_scheduler_type``, and each function that makes a schedule, has a schedule or is refused."""
+    types = {member.value for member in transformers.SchedulerType}
+    functions = {
+        name for name in vars(transformers.optimization) if name.startswith("get_") and "adafactor" not in name
+    }
+
+    assert types <= set(PEERS["transformers"].names)
+    assert functions <= set(PEERS["transformers"].names)
+    assert peers.transformers(transformers.SchedulerType.COSINE, num_warmup_steps=5) == peers.transformers("cosine", 5)
+
+
 @pytest.mark.parametrize("library", PEERS)
 def test_an_unknown_name_is_answered_with_a_near_one(library: str) -> None:
     """A name with a typing error is answered with the name that is meant, and with all that are known."""
@@ -154,9 +173,17 @@ def test_an_optimizer_may_be_given_as_the_library_wants_it() -> None:
 def test_the_warmup_of_transformers_has_three_names(arguments: dict[str, Any], schedule: Schedule) -> None:
     """A warmup in updates or as a share, with or without the run's length; a share of a known length is rounded up."""
     assert peers.transformers("cosine", **arguments) == schedule
-    if "warmup_steps" in arguments and "num_training_steps" in arguments:
-        theirs = SimpleNamespace(warmup_steps=arguments["warmup_steps"])
-        assert transformers.TrainingArguments.get_warmup_steps(theirs, 99) == 5
+
+
+@pytest.mark.needs("transformers>=5.2", "warmup_steps may be a share")
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.3333, 0.99])
+def test_a_share_is_rounded_up_as_in_transformers(share: float) -> None:
+    """A warmup as a share of a run of known length has as many updates as ``TrainingArguments`` gives it."""
+    updates = transformers.TrainingArguments.get_warmup_steps(SimpleNamespace(warmup_steps=share), 99)
+
+    assert peers.transformers("linear", warmup_steps=share, num_training_steps=99) == peers.transformers(
+        "linear", updates, 99
+    )
 
 
 @pytest.mark.parametrize(

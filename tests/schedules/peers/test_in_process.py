@@ -15,9 +15,19 @@ from lr_toolkit import Horizon, Schedule
 from lr_toolkit.schedules.peers.peer import PEERS
 from tests.helpers.peer_draws import DRAWS, TORCH, TRANSFORMERS, Draw, real_torch, real_transformers
 
+NEWER = ("cosine_warmup_with_min_lr", "warmup_stable_decay")
 CONFIGURATIONS = [
-    *(("torch", label, *configuration) for label, configuration in TORCH.items()),
-    *(("transformers", label, *configuration) for label, configuration in TRANSFORMERS.items()),
+    *(pytest.param("torch", label, *configuration, id=f"torch, {label}") for label, configuration in TORCH.items()),
+    *(
+        pytest.param(
+            "transformers",
+            label,
+            *configuration,
+            id=f"transformers, {label}",
+            marks=pytest.mark.needs("transformers>=5", "it has these arguments") if label in NEWER else (),
+        )
+        for label, configuration in TRANSFORMERS.items()
+    ),
 ]
 REAL: dict[str, Callable[[str, dict[str, Any], Optimizer], Any]] = {
     "torch": real_torch,
@@ -38,9 +48,7 @@ def used(scheduler: Callable[[Optimizer], Any], lr: float, updates: int) -> list
     return np.array(lrs).T.tolist()
 
 
-@pytest.mark.parametrize(
-    ("library", "label", "name", "draw"), CONFIGURATIONS, ids=lambda value: str(value).replace(" ", "_")
-)
+@pytest.mark.parametrize(("library", "label", "name", "draw"), CONFIGURATIONS)
 def test_every_update_has_the_lr_of_the_library(
     library: str, label: str, name: str, draw: Callable[[np.random.Generator], Draw]
 ) -> None:
