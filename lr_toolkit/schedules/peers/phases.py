@@ -10,11 +10,24 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.duration import ENDLESS, Duration, DurationLike
+from lr_toolkit.schedules.duration import ENDLESS, Duration, DurationLike, decimal
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shapes import hold, warmup
 
-__all__ = ["Arguments", "climb", "joined", "left", "level", "listed", "number", "one_of", "share", "stay", "whole"]
+__all__ = [
+    "Arguments",
+    "climb",
+    "joined",
+    "left",
+    "level",
+    "listed",
+    "number",
+    "one_of",
+    "percent",
+    "share",
+    "stay",
+    "whole",
+]
 
 Arguments: TypeAlias = "dict[str, Any]"
 """Arguments of a builder by name."""
@@ -99,6 +112,16 @@ def one_of(name: str, value: object, known: Collection[str]) -> str:
     if isinstance(value, str) and value in known:
         return value
     raise ScheduleError(f"{name}={shorten(value)} must be one of {', '.join(map(repr, known))}.")
+
+
+def percent(part: float) -> str:
+    """A share of a run whose length is not known, as a duration: to a millionth of the run.
+
+    Example:
+        >>> percent(0.05), percent(1 / 30)
+        ('5%', '3.3333%')
+    """
+    return f"{decimal(100 * part)}%"
 
 
 def share(lr: float, base: float) -> float:

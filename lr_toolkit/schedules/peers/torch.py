@@ -16,6 +16,7 @@ from lr_toolkit.schedules.peers.phases import (
     listed,
     number,
     one_of,
+    percent,
     share,
     stay,
     whole,
@@ -218,7 +219,7 @@ def OneCycleLR(
             "shape": "cosine" if anneal_strategy == "cos" else "linear",
             "phases": 3 if three_phase else 2,
         }
-        recipe = one_cycle(f"{100 * pct_start:.12g}%", start=start, end=end, **kind)
+        recipe = one_cycle(percent(pct_start), start=start, end=end, **kind)
         note = "torch peaks one update earlier and hits its end at the last update; here the end comes after it."
         return Translation(recipe, base, (*notes, note))
     shape = cosine if anneal_strategy == "cos" else linear

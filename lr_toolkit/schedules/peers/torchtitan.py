@@ -7,7 +7,7 @@ from typing import Any
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.peers.path import Path
 from lr_toolkit.schedules.peers.peer import Peer
-from lr_toolkit.schedules.peers.phases import climb, left, number, one_of, whole
+from lr_toolkit.schedules.peers.phases import climb, left, number, one_of, percent, whole
 from lr_toolkit.schedules.peers.translation import Translation
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.shapes import cosine, linear, one_minus_sqrt
@@ -71,7 +71,7 @@ def LRSchedulersContainer(
             return Translation(path.stay(1.0, None).schedule)
         if share is None:
             return Translation(path.stay(1.0, min(up, 1)).then(build(last), last).schedule)
-        fall = build(last, over=f"{100 * share:.12g}%")
+        fall = build(last, over=percent(share))
         return Translation(path.stay(1.0, None).then(fall, last).schedule)
     steps = whole("total_steps", total_steps, 1)
     down = steps - up if share is None else round(steps * share)

@@ -9,7 +9,7 @@ from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.peers.peer import Peer, plateau_answer
-from lr_toolkit.schedules.peers.phases import climb, joined, left, level, number, one_of, stay, whole
+from lr_toolkit.schedules.peers.phases import climb, joined, left, level, number, one_of, percent, stay, whole
 from lr_toolkit.schedules.peers.translation import Translation
 from lr_toolkit.schedules.recipes import inverse_sqrt
 from lr_toolkit.schedules.schedule import Schedule
@@ -40,7 +40,7 @@ def _one_warmup(configuration: str, kwargs: dict[str, Any]) -> tuple[dict[str, A
     steps = kwargs.get("num_training_steps")
     if steps is not None:
         return rest | {"num_warmup_steps": math.ceil(whole("num_training_steps", steps, 1) * value)}, ()
-    return rest | {"num_warmup_steps": f"{100 * value:.12g}%"}, (_UP_OR_NEAREST,)
+    return rest | {"num_warmup_steps": percent(value)}, (_UP_OR_NEAREST,)
 
 
 _GREEDY = plateau_answer("GreedyLR", needs={"max_lr": 1.0})

@@ -109,6 +109,8 @@ def _filled(name: str, value: Any, notes: list[str]) -> Any:
         return inner.schedule
     if isinstance(value, list):
         return [_filled(name, element, notes) for element in value]
+    if isinstance(value, Mapping):
+        return {key: _filled(str(key), inner, notes) for key, inner in value.items()}
     if not isinstance(value, Unknown):
         return value
     if name in _RUN:

@@ -165,6 +165,7 @@ def test_an_optimizer_may_be_given_as_the_library_wants_it() -> None:
         ({"num_warmup_steps": 10}, warmup(10, start=0.0) >> cosine()),
         ({"warmup_ratio": 0.1}, warmup("10%", start=0.0) >> cosine()),
         ({"warmup_steps": 0.1}, warmup("10%", start=0.0) >> cosine()),
+        ({"warmup_ratio": 1 / 30}, warmup("3.3333%", start=0.0) >> cosine()),
         ({"warmup_steps": 10}, warmup(10, start=0.0) >> cosine()),
         ({"warmup_ratio": 0.05, "num_training_steps": 99}, warmup(5, start=0.0) >> cosine(over=94)),
         ({"warmup_steps": 0.05, "num_training_steps": 99}, warmup(5, start=0.0) >> cosine(over=94)),

@@ -169,6 +169,10 @@ REFUSED = [
         "StepLR(opt, 30, last_epoch=99)",
         "torch('StepLR', last_epoch=99): a run that is resumed loads the state of its scheduler. Leave out last_epoch.",
     ),
+    (
+        "TrainingArguments('out', lr_scheduler_type='cosine_with_min_lr', lr_scheduler_kwargs={'min_lr': low})",
+        "min_lr=low: its value is not in the text. Write the number in its place.",
+    ),
     ("StepLR(*arguments)", "an argument with a star cannot be read. Write the arguments out."),
     ("StepLR(opt, step_size=1 / 0)", "'1 / 0' has no value. Write a number."),
     ("CosineAnnealingLR(opt, T_max=0)", "torch.CosineAnnealingLR(T_max=0): T_max=0 must be a whole number, 1 or more."),
