@@ -42,7 +42,8 @@ def keras(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
     Kept: the last update is one step short of the end; ``decay_steps`` of ``CosineDecay`` excludes the warmup; the boundaries
     of ``PiecewiseConstantDecay`` belong to the value before, so the new value comes one update later than in torch. Refused:
-    ``cycle=True`` of ``PolynomialDecay``, whose restarts are at no level of their own.
+    ``cycle=True`` of ``PolynomialDecay``, whose restarts are at no level of their own, and a restart that comes
+    one update late in Keras because a logarithm is rounded (the fifth with ``t_mul=3.0``).
 
     Args:
         name: ``"CosineDecay"``, ``"CosineDecayRestarts"``, ``"ExponentialDecay"``, ``"InverseTimeDecay"``,

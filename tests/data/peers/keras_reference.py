@@ -55,8 +55,7 @@ def restarts(rng: Generator) -> Drawn:
         "first_decay_steps": whole(rng, 2, 8),
         "alpha": number(rng, 0.0, 0.5),
     }
-    # Above 1, Keras finds the cycle by a logarithm, which is off by one cycle at some restarts: those have a test of their own.
-    return {**named, "t_mul": 1.0, "m_mul": choice(rng, [1.0, number(rng, 0.5, 1.0)])}, 34
+    return {**named, "t_mul": choice(rng, [1.0, 2.0]), "m_mul": choice(rng, [1.0, number(rng, 0.5, 1.0)])}, 34
 
 
 def exponential(rng: Generator) -> Drawn:
@@ -88,3 +87,6 @@ DRAWS = {
     "PiecewiseConstantDecay": piecewise,
     "PolynomialDecay": polynomial,
 }
+
+# Keras finds the cycle by a logarithm, which is a little too small at the fifth restart of cycles that triple: log(243) / log(3).
+REFUSED = [("CosineDecayRestarts", {"initial_learning_rate": 1.0, "first_decay_steps": 1, "t_mul": 3.0}, 125)]

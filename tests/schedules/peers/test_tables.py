@@ -56,6 +56,7 @@ DIFFERENT: dict[str, list[set[int]]] = {
     "bolts": [set(range(10)), {7, 8, 9, 10}],
     "composer": [set(range(1, 14))],
     "deepspeed": [{4}],
+    "keras": [{121}],
     "megatron": [{9, 10, 11}],
     "nemo": [{9, 10, 11}, {9, 10, 11}],
     "timm": [set(range(3, 10))],
@@ -74,4 +75,4 @@ def test_what_was_refused_differs_in_these_updates_alone(library: str) -> None:
         near = [value == pytest.approx(lr, rel=1e-9, abs=1e-12) for value, lr in zip(ours, row["lrs"], strict=True)]
 
         assert {update for update, same in enumerate(near) if not same} == different
-        assert translation.notes or library == "composer"  # which cannot know the run's length
+        assert translation.notes or library in ("composer", "keras")  # which show it in rare runs
