@@ -1,4 +1,4 @@
-"""The command ``lr-toolkit``: shows a schedule, and prepares a cooldown, without a line of Python."""
+"""The command ``lr-toolkit``: shows a schedule, prepares a cooldown, and translates a scheduler, without a line of Python."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import argparse
 import math
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules import Horizon, Schedule
 from lr_toolkit.schedules.recipes.cooldowns import COOLDOWNS
+from lr_toolkit.schedules.text import LONGEST
+
+if TYPE_CHECKING:
+    from lr_toolkit.schedules.peers.translation import Translation
 
 __all__ = ["main"]
 
@@ -47,6 +53,14 @@ def _parser() -> argparse.ArgumentParser:
         "--end", type=float, default=0.0, help="the final LR as a factor of the base LR; default: %(default)s"
     )
     branch.set_defaults(run=_branch, parser=branch)
+
+    translate = commands.add_parser("translate", help="print the schedule that equals a scheduler of another library")
+    translate.add_argument(
+        "configuration",
+        metavar="TEXT",
+        help='a constructor\'s call: "StepLR(optimizer, step_size=30)"; a section of a YAML or JSON file; or the path of such a file',
+    )
+    translate.set_defaults(run=_translate, parser=translate)
     return parser
 
 
@@ -85,3 +99,44 @@ def _branch(parsed: argparse.Namespace) -> str:
         f"L.Trainer(max_steps={cooldown.max_steps}).fit(model, ckpt_path={parsed.checkpoint!r})\n"
         "# With the helper: configure_optimizers(optimizer, that schedule, self.trainer, on_change='continue')."
     )
+
+
+def _translate(parsed: argparse.Namespace) -> str:
+    translation = _translation(parsed.configuration)
+    lines = [repr(translation.schedule)]
+    if translation.base_lr is not None:
+        lines.append(f"# The base LR, for the optimizer: lr={translation.base_lr!r}")
+    if not translation.schedule.has_text:
+        lines.append("# It holds a Python function, so it has no text.")
+    return "\n".join([*lines, *(f"# {note}" for note in translation.notes)])
+
+
+def _translation(text: str) -> Translation:
+    """The translation of a call, of a section, or of a file with a section."""
+    from lr_toolkit.schedules.peers.translate import translate_call, translate_section
+
+    if text.endswith((".yaml", ".yml", ".json")):
+        text = Path(text).read_text("utf-8")
+    if len(text) > LONGEST:
+        raise ScheduleError(
+            f"text of {len(text)} characters: at most {LONGEST} are read. Write the section of the scheduler alone."
+        )
+    translation = translate_call(text)
+    if translation is not None:
+        return translation
+    section = _section(text)
+    if not isinstance(section, Mapping):
+        raise ScheduleError(
+            f"{shorten(text)}: is neither a constructor's call nor a section of a configuration. Write \"StepLR(optimizer, "
+            'step_size=30)", or "{type: WarmupLR, params: {warmup_num_steps: 500}}".'
+        )
+    return translate_section(section)
+
+
+def _section(text: str) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
