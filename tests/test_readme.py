@@ -56,7 +56,7 @@ def test_code_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for block in BLOCKS:
         exec(compile(block, "README.md", "exec"), namespace)
 
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     assert (tmp_path / "checkpoint.pt").is_file()
     state = torch.load("checkpoint.pt", weights_only=True)
     assert state["scheduler"]["last_epoch"] == 100
@@ -81,6 +81,20 @@ def test_the_fine_tuner_of_the_readme_trains(tmp_path: Path, monkeypatch: pytest
 
     # The first of five equal readings is the best; after three more without improvement, patience=2 is exceeded.
     assert held(run.optimizers[0]) == pytest.approx([0.5e-5, 0.5e-3])
+
+
+def test_the_other_values_of_the_readme_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first beta of its third block falls while the LR climbs, and the weight decay rises tenfold."""
+    monkeypatch.chdir(tmp_path)
+    data = torch.utils.data.TensorDataset(torch.randn(40, 64), torch.randint(10, (40,)))
+    namespace: dict[str, Any] = {"train_loader": torch.utils.data.DataLoader(data, batch_size=4)}
+    for block in BLOCKS[:3]:
+        exec(compile(block, "README.md", "exec"), namespace)
+    run = trainer(max_epochs=1, max_steps=3)
+    run.fit(namespace["Cycled"](), namespace["train_loader"])
+    (group,) = run.optimizers[0].param_groups
+    assert group["betas"] == (pytest.approx(0.95, rel=1e-12), 0.999)
+    assert group["weight_decay"] == pytest.approx(0.1, rel=1e-12)
 
 
 def test_the_plan_shown_is_what_the_monitor_prints(capsys: pytest.CaptureFixture[str]) -> None:
