@@ -282,7 +282,7 @@ def _scale(axes: Any, peaks: Sequence[float], lowest: float) -> None:
         axes.set_ylim(bottom, max(peaks) * 1.5)
         return
     axes.set_ylim(bottom=0)
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    axes.yaxis.set_major_formatter("{x:g}")  # a common factor would stand on the axis of epochs
 
 
 def _name(figure: Any, shown: Sequence[Line], looks: Sequence[dict[str, Any]], different: int) -> None:
