@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch.optim import SGD, AdamW, Optimizer
 
 from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, absolute, cosine, linear, warmup
+from lr_toolkit.schedules.peers.translate import translate_call
 from tests.helpers.optimizers import Still, parameter, resume, saved
 
 KEYS = ("lr", "weight_decay", "momentum")
@@ -126,6 +127,29 @@ def test_betas_are_driven_by_place() -> None:
 
     assert optimizer.param_groups[0]["betas"] == (0.9, 0.99)
     assert optimizer.param_groups[0]["initial_betas"] == (0.9, 0.95)
+
+
+@pytest.mark.parametrize("options", [{}, {"anneal_strategy": "linear"}, {"three_phase": True, "pct_start": 0.25}])
+def test_the_note_about_torchs_momentum_is_right(options: dict[str, Any]) -> None:
+    """The momentum that the translation of OneCycleLR prints is torch's at every update."""
+    steps = 40
+    theirs = SGD([parameter()], lr=0.1, momentum=0.9)
+    torchs = torch.optim.lr_scheduler.OneCycleLR(theirs, max_lr=0.1, total_steps=steps, **options)
+    call = ", ".join(
+        ["opt", "max_lr=0.1", f"total_steps={steps}", *(f"{key}={value!r}" for key, value in options.items())]
+    )
+    translation = translate_call(f"OneCycleLR({call})")
+    assert translation is not None
+    (note,) = (note for note in translation.notes if "momentum=absolute" in note)
+    text = note.partition("momentum=")[2].partition(", for Adam")[0]
+    ours = SGD([parameter()], lr=0.1, momentum=0.9)
+    scheduler = ScheduledLR(ours, translation.schedule, Horizon(steps), momentum=text)
+    for _ in range(steps - 1):
+        for key in ("lr", "momentum"):
+            assert ours.param_groups[0][key] == pytest.approx(theirs.param_groups[0][key], rel=1e-9)
+        for optimizer, each in ((ours, scheduler), (theirs, torchs)):
+            optimizer.step()
+            each.step()
 
 
 def test_any_key_of_a_group_can_be_driven() -> None:

@@ -213,7 +213,7 @@ def OneCycleLR(
         total_steps = whole("epochs", epochs, 1) * whole("steps_per_epoch", steps_per_epoch, 1)
     first = number("div_factor", div_factor, above_zero=True)
     start, end = share(1.0, first), share(1.0, first * number("final_div_factor", final_div_factor, above_zero=True))
-    notes = (_MOMENTUM.format("OneCycleLR", "0.95 to 0.85"),) if cycle_momentum else ()
+    notes: tuple[str, ...] = (_MOMENTUM.format("OneCycleLR", "0.95 to 0.85"),) if cycle_momentum else ()
     if total_steps is None:
         kind: Arguments = {
             "shape": "cosine" if anneal_strategy == "cos" else "linear",
@@ -236,6 +236,12 @@ def OneCycleLR(
         notes = (*notes, f"torch's peak lies between two updates, at {peak - 1:g}; here it is update {up}.")
     back = [shape(start, over=down)] if three_phase else []
     climbing, fall = climb(up, start=start, **rising), shape(end, over=steps - 1 - up - down)
+    if cycle_momentum:
+        momentum = joined(shape(0.85, start=0.95, over=up), shape(0.95, over=down or steps - 1 - up))
+        notes = (
+            *notes,
+            f"For the momentum write momentum=absolute({momentum!r}), for Adam betas=(absolute(...), None), beside it.",
+        )
     return Translation(joined(climbing, *back, fall), base, notes)
 
 
