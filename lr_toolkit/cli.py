@@ -47,6 +47,14 @@ def _parser() -> argparse.ArgumentParser:
         "--end", type=float, default=0.0, help="the final LR as a factor of the base LR; default: %(default)s"
     )
     branch.set_defaults(run=_branch, parser=branch)
+
+    names = commands.add_parser("list", help="print the builders and recipes, or the documentation of one")
+    names.add_argument("name", metavar="NAME", nargs="?", help="the name of a builder")
+    names.set_defaults(run=_list, parser=names)
+
+    gallery = commands.add_parser("gallery", help="write a page with the curve and the documentation of each builder")
+    gallery.add_argument("--out", metavar="FOLDER", default="docs", help="default: %(default)s")
+    gallery.set_defaults(run=_gallery, parser=gallery)
     return parser
 
 
@@ -85,3 +93,16 @@ def _branch(parsed: argparse.Namespace) -> str:
         f"L.Trainer(max_steps={cooldown.max_steps}).fit(model, ckpt_path={parsed.checkpoint!r})\n"
         "# With the helper: configure_optimizers(optimizer, that schedule, self.trainer, on_change='continue')."
     )
+
+
+def _list(parsed: argparse.Namespace) -> str:
+    from lr_toolkit.preview.listing import list_builders, show_builder
+
+    return list_builders() if parsed.name is None else show_builder(parsed.name)
+
+
+def _gallery(parsed: argparse.Namespace) -> str:
+    from lr_toolkit.preview.gallery import write_gallery
+
+    written = write_gallery(parsed.out)
+    return f"{written[0]}, and {len(written) - 1} pictures beside it"

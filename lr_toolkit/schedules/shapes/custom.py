@@ -42,6 +42,9 @@ def custom(fn: Callable[[int], float], *, over: DurationLike | None = None) -> S
 
         factor(i) = fn(i)
 
+    Take it for a formula that no builder has. Leave it for ``register_function`` if text should carry the schedule (YAML, sweeps,
+    checkpoints): that gives the function a name.
+
     Args:
         fn: from the number of steps since the phase began (0, 1, ..., n - 1, never beyond; epochs if the scheduler is stepped
             per epoch) to a factor of the base value, whatever the level before. It must be pure: it is called in any order, for

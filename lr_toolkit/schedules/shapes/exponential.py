@@ -94,6 +94,9 @@ def exponential(
     Stepped once per epoch this is torch's ``ExponentialLR``; stepped per update it goes through the same values at the
     epochs' ends. For stairs instead, write ``step(every, gamma=gamma)``.
 
+    Take it to repeat a recipe that gives a factor per epoch. Leave it for ``linear()`` if the length of the run is known: where this
+    decay ends depends on that length.
+
     Args:
         gamma: the factor of one interval, above zero.
         every: the interval, an epoch by default.

@@ -46,6 +46,9 @@ def one_minus_sqrt(
 
         factor(i) = end + (start - end) * (1 - sqrt(i / n))
 
+    Take it as the cooldown behind a constant LR: ``hold() >> one_minus_sqrt(over="20%")``. Leave it as the decay of a whole run, whose
+    mean LR would be a third of the base LR.
+
     Args:
         end: the last level as a factor of the base value; above the start the curve climbs.
         end_lr: the last level as an LR, instead of ``end``; at most the base LR.
