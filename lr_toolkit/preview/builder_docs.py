@@ -84,7 +84,7 @@ class BuilderDoc:
     @property
     def advice(self) -> str:
         """When to take it, and when to leave it."""
-        return next((paragraph for paragraph in self._paragraphs if paragraph.startswith("Take it ")), "")
+        return next((paragraph for paragraph in self._paragraphs if paragraph.startswith("Take it")), "")
 
     @property
     def reference(self) -> str:

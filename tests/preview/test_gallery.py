@@ -80,7 +80,7 @@ def test_a_card_is_complete(name: str) -> None:
 
     assert doc.sentence.endswith(".")
     assert "=" in doc.formula or ">>" in doc.formula
-    assert re.search(r"Take it .*Leave ", doc.advice)
+    assert re.search(r"Take it.*Leave ", doc.advice)
     assert doc.reference
     for part in (doc.sentence, doc.example, doc.formula, doc.advice, doc.reference):
         assert part.replace("``", "`") in section

@@ -42,8 +42,7 @@ def custom(fn: Callable[[int], float], *, over: DurationLike | None = None) -> S
 
         factor(i) = fn(i)
 
-    Take it for a formula that no builder has. Leave it for ``register_function`` if text should carry the schedule (YAML, sweeps,
-    checkpoints): that gives the function a name.
+    Take it to try a formula. Leave it for ``register_function`` when the schedule has to be a text: in YAML, a sweep or a checkpoint.
 
     Args:
         fn: from the number of steps since the phase began (0, 1, ..., n - 1, never beyond; epochs if the scheduler is stepped

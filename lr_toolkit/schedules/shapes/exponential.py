@@ -94,8 +94,7 @@ def exponential(
     Stepped once per epoch this is torch's ``ExponentialLR``; stepped per update it goes through the same values at the
     epochs' ends. For stairs instead, write ``step(every, gamma=gamma)``.
 
-    Take it to repeat a recipe that gives a factor per epoch. Leave it for ``linear()`` if the length of the run is known: where this
-    decay ends depends on that length.
+    Take it to follow a recipe that has it. Leave it if the decay should end at a given level: ``exponential_to``, or ``linear()``.
 
     Args:
         gamma: the factor of one interval, above zero.

@@ -97,8 +97,8 @@ def multistep(
 
         factor(i) = start * gamma ** (how many milestones are <= i)
 
-    Take it to repeat a published recipe. Leave it for ``linear()`` or ``cosine()`` otherwise: in small tasks those needed 25 to 30 %
-    fewer updates for the loss of a step decay.
+    Take it to follow a recipe that has it (ResNets). Leave it otherwise: in small tasks a smooth decay reached the loss of stairs in
+    1/1.3 of the updates. For another factor at each milestone write ``piecewise``.
 
     Args:
         at: the milestones, in rising order, counted from the beginning of the phase: ``[30, 60]`` in updates,

@@ -46,8 +46,8 @@ def one_minus_sqrt(
 
         factor(i) = end + (start - end) * (1 - sqrt(i / n))
 
-    Take it as the cooldown behind a constant LR: ``hold() >> one_minus_sqrt(over="20%")``. Leave it as the decay of a whole run, whose
-    mean LR would be a third of the base LR.
+    Take it as the cooldown behind a ``hold()``, as in ``wsd``. Leave it as the decay of a whole run, which would then fall below half of
+    the LR in its first quarter.
 
     Args:
         end: the last level as a factor of the base value; above the start the curve climbs.
