@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from ignite.handlers import CosineAnnealingScheduler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR
-from transformers import get_scheduler
 
 from benchmarks.timing import Call, Row
-from lr_toolkit import Horizon, ScheduledLR, cosine
+from lr_toolkit import Horizon, ScheduledLR, absolute, cosine, linear
 
 RUN = 10**7  # longer than any measurement, so the end is never reached
 COUNTS = (1, 10, 100, 1000)
@@ -30,11 +28,11 @@ class Still(Optimizer):
         """Nothing."""
 
 
-def optimizer_of(count: int, *, tensor: bool = False, alike: bool = True) -> Still:
+def optimizer_of(count: int, *, tensor: bool = False, alike: bool = True, device: str = "cpu") -> Still:
     """An optimizer of that many groups, with equal or with different base LRs."""
     bases = [0.1 if alike else 0.1 * (index + 1) / count for index in range(count)]
-    weights = [torch.nn.Parameter(torch.zeros(1)) for _ in bases]
-    lrs = [torch.tensor(base) if tensor else base for base in bases]
+    weights = [torch.nn.Parameter(torch.zeros(1, device=device)) for _ in bases]
+    lrs = [torch.tensor(base, device=device) if tensor else base for base in bases]
     return Still([{"params": [weight], "lr": lr} for weight, lr in zip(weights, lrs, strict=True)], {})
 
 
@@ -71,11 +69,15 @@ def of_lambda(optimizer: Optimizer) -> Call:
 
 def of_transformers(optimizer: Optimizer) -> Call:
     """The cosine that Hugging Face's Trainer uses."""
+    from transformers import get_scheduler
+
     return pair(optimizer, get_scheduler("cosine", optimizer, num_warmup_steps=0, num_training_steps=RUN).step)
 
 
 def of_ignite(optimizer: Optimizer) -> Call:
     """ignite's cosine, which gives all groups the same value and replaces tensors by numbers."""
+    from ignite.handlers import CosineAnnealingScheduler
+
     scheduler = CosineAnnealingScheduler(optimizer, "lr", 0.1, 0.0, RUN)
     return pair(optimizer, lambda: scheduler(None))
 
@@ -113,6 +115,72 @@ PEERS: dict[str, Callable[[Optimizer], Call]] = {
 }
 
 
+# --- three keys: the LR, the momentum and the weight decay, each on a schedule of its own ---
+
+
+def groups_with_three_keys(count: int) -> Still:
+    """An optimizer of that many groups, whose base LRs and weight decays are all different."""
+    return Still(
+        [
+            {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1 * share, "momentum": 0.9, "weight_decay": 0.01 * share}
+            for share in ((index + 1) / count for index in range(count))
+        ],
+        {},
+    )  # fmt: skip
+
+
+def ours_on_three_keys(optimizer: Optimizer) -> Call:
+    """This package's scheduler with three schedules."""
+    momentum = absolute(linear(end=0.95, start=0.85))
+    scheduler = ScheduledLR(optimizer, cosine(), Horizon(RUN), momentum=momentum, weight_decay=linear(end=0.1))
+    return pair(optimizer, scheduler.step)
+
+
+def three_of_torch(optimizer: Optimizer) -> Call:
+    """Three of torch's schedulers. They move the LR alone, so two of them stand for the other keys on optimizers of their own."""
+    others = [groups_with_three_keys(len(optimizer.param_groups)) for _ in range(2)]
+    schedulers = [CosineAnnealingLR(each, RUN) for each in (optimizer, *others)]
+
+    def step() -> None:
+        for scheduler in schedulers:
+            scheduler.step()
+
+    for each in others:
+        each.step()  # torch warns of a scheduler that moves before its optimizer
+    return pair(optimizer, step)
+
+
+def loop_by_hand(optimizer: Optimizer) -> Call:
+    """The loop that a user would write: three formulas, and three writes to each group."""
+    groups = optimizer.param_groups
+    bases = [(group["lr"], group["weight_decay"]) for group in groups]
+    k = 0
+
+    def write() -> None:
+        nonlocal k
+        k += 1
+        factor, momentum, decay = 0.5 * (1 + math.cos(math.pi * k / RUN)), 0.85 + 0.1 * k / RUN, 1 - 0.9 * k / RUN
+        for group, (lr, weight_decay) in zip(groups, bases):  # noqa: B905  # minimal, without a check
+            group["lr"] = lr * factor
+            group["momentum"] = momentum
+            group["weight_decay"] = weight_decay * decay
+
+    return pair(optimizer, write)
+
+
+THREE_KEYS: dict[str, Callable[[Optimizer], Call]] = {
+    "ours": ours_on_three_keys,
+    "three of torch": three_of_torch,
+    "by hand": loop_by_hand,
+}
+
+
+def three_keys_row(count: int = 100) -> Row:
+    """LR, momentum and weight decay of each group on three schedules."""
+    calls = {name: make(groups_with_three_keys(count)) for name, make in THREE_KEYS.items()}
+    return Row.of(f"update and step, 3 keys, {count} groups, all different", calls)
+
+
 def rows() -> Iterator[Row]:
     """Float and tensor LRs, few and many groups, equal and different base LRs."""
     for tensor in (False, True):
@@ -132,3 +200,4 @@ def rows() -> Iterator[Row]:
         name: make(optimizer_of(100, alike=False)) for name, make in {"ours": with_floor, "torch": of_torch}.items()
     }
     yield Row.of("the same, 100 groups, all different, with `end_lr`", calls, {"torch": 1.0})
+    yield three_keys_row()

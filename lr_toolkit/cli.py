@@ -45,6 +45,14 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--lr", type=float, help="the base LR; without it, factors of the base LR are shown")
     show.set_defaults(run=_show, parser=show)
 
+    names = commands.add_parser("list", help="print the builders and recipes, or the documentation of one")
+    names.add_argument("name", metavar="NAME", nargs="?", help="the name of a builder")
+    names.set_defaults(run=_list, parser=names)
+
+    gallery = commands.add_parser("gallery", help="write a page with the curve and the documentation of each builder")
+    gallery.add_argument("--out", metavar="FOLDER", default="docs", help="default: %(default)s")
+    gallery.set_defaults(run=_gallery, parser=gallery)
+
     branch = commands.add_parser("branch", help="print the lines that branch a cooldown from a checkpoint")
     branch.add_argument("checkpoint", metavar="CKPT", help="a checkpoint of a run with a stable LR; it is only read")
     branch.add_argument("--over", required=True, help="the length: 2000, '3 epochs', or '20%%' of the whole run")
@@ -84,6 +92,19 @@ def _check_options(schedule: Schedule, lr: float | None, steps_per_epoch: int | 
     levels = schedule.absolute_levels
     if levels and lr is None:
         raise ScheduleError(f"{schedule!r} has an absolute LR. Write the base LR too: --lr {max(*levels, 1e-3)}.")
+
+
+def _list(parsed: argparse.Namespace) -> str:
+    from lr_toolkit.preview.listing import list_builders, show_builder
+
+    return list_builders() if parsed.name is None else show_builder(parsed.name)
+
+
+def _gallery(parsed: argparse.Namespace) -> str:
+    from lr_toolkit.preview.gallery import write_gallery
+
+    written = write_gallery(parsed.out)
+    return f"{written[0]}, and {len(written) - 1} pictures beside it"
 
 
 def _branch(parsed: argparse.Namespace) -> str:

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from importlib.metadata import version
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -46,8 +47,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 def pytest_report_header() -> str:
-    """Print the versions of the packages that matter most."""
-    return ", ".join(f"{name} {version(name)}" for name in ("torch", "lightning", "torchmetrics", "wandb", "numpy"))
+    """Print the versions of the packages that matter most; on a machine with a GPU some may be missing."""
+    names = ("torch", "lightning", "torchmetrics", "wandb", "numpy")
+    return ", ".join(f"{name} {version(name) if find_spec(name) else 'missing'}" for name in names)
 
 
 def pytest_unconfigure() -> None:

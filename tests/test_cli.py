@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+from lr_toolkit import schedules
 from lr_toolkit.cli import main
+from lr_toolkit.schedules.registry import BUILDERS
 
 SHOWN = """\
 warmup('10%') >> cosine()
@@ -106,6 +110,60 @@ def test_what_cannot_be_shown_is_an_error(
     """The error is a line on stderr after the usage, and the exit status is 2."""
     with pytest.raises(SystemExit) as ended:
         main(["show", *arguments])
+
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+# --- the names ----------------------------------------------------------------------------------------------------------
+
+
+def test_list_prints_every_builder(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each builder is a line with its arguments and a line with one sentence; shapes and recipes have a heading."""
+    main(["list"])
+    printed = capsys.readouterr().out
+    ours = {name for name, builder in BUILDERS.items() if getattr(schedules, name, None) is builder}
+
+    assert set(re.findall(r"^  (\w+)\(", printed, re.MULTILINE)) == ours
+    assert (
+        "  linear(end=0.0, *, end_lr=None, start=None, start_lr=None, over=None)\n      Move from the level" in printed
+    )
+    assert printed.startswith("Shapes\n")
+    assert printed.index("\nRecipes") < printed.index("  wsd(")
+    assert max(map(len, printed.splitlines())) <= 100
+    assert "`" not in printed
+
+
+def test_list_prints_the_documentation_of_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """With a name it prints the signature, and every word of the docstring."""
+    main(["list", "cosine"])
+    head, _, body = capsys.readouterr().out.partition("\n\n")
+
+    assert head == "cosine(end=0.0, *, end_lr=None, power=1.0, k=1.0, start=None, start_lr=None, over=None)"
+    assert body.split() == inspect.getdoc(schedules.cosine).replace("``", "").split()
+
+
+def test_list_loads_neither_torch_nor_lightning() -> None:
+    """It loads the schedules alone, and no package that takes long."""
+    code = "import sys; from lr_toolkit.cli import main; main(['list']); main(['list', 'wsd']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100)
+
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert not loaded & {"lightning", "matplotlib", "pdb", "torch", "torchmetrics", "wandb"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cosin", "'cosin': no builder has this name. Did you mean cosine? The builders are clipped, cosine,"),
+        ("OneCycleLR", "Write one_cycle('30%')."),
+        ("zzz", "'zzz': no builder has this name. The builders are"),
+    ],
+)
+def test_a_name_without_a_builder_is_an_error(name: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error has what is near, or what the name of another library is called here."""
+    with pytest.raises(SystemExit) as ended:
+        main(["list", name])
 
     assert ended.value.code == 2
     assert message in capsys.readouterr().err

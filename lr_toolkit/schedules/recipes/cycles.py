@@ -105,7 +105,7 @@ def triangular(
 
     Example:
         >>> from lr_toolkit import Horizon
-        >>> triangular(2, low=0.5).resolve(Horizon(steps=6)).values(range(6))
+        >>> triangular(2, low=0.5).resolve(Horizon(steps=8)).values(range(6))
         array([0.5 , 0.75, 1.  , 0.75, 0.5 , 0.75])
 
     Reference:

@@ -36,8 +36,8 @@ def sqrt(
         ScheduleError: as ``polynomial``.
 
     Example:
-        >>> sqrt(0.1, over="20%")
-        polynomial(0.5, end=0.1, over='20%')
+        >>> sqrt(0.1)
+        polynomial(0.5, end=0.1)
 
     Reference:
         Defazio et al. 2023, https://arxiv.org/abs/2310.07831, which compare powers of what is left.
@@ -72,8 +72,8 @@ def square(
         ScheduleError: as ``polynomial``.
 
     Example:
-        >>> square(0.1, over="20%")
-        polynomial(2.0, end=0.1, over='20%')
+        >>> square(0.1)
+        polynomial(2.0, end=0.1)
 
     Reference:
         torch's ``PolynomialLR(power=2)``.
@@ -107,8 +107,8 @@ def one_minus_square(
         ScheduleError: as ``polynomial``.
 
     Example:
-        >>> one_minus_square(over="20%")
-        polynomial(1.0, k=2.0, over='20%')
+        >>> one_minus_square(0.1)
+        polynomial(1.0, end=0.1, k=2.0)
 
     Reference:
         Hägele et al. 2024, https://arxiv.org/abs/2405.18392; pytorch_optimizer's ``1-square``.

@@ -116,6 +116,8 @@ def multistep(
 
     Example:
         >>> from lr_toolkit import Horizon
+        >>> multistep(at=["50%", "75%"], gamma=0.5).resolve(Horizon(steps=8)).values(range(8))
+        array([1.  , 1.  , 1.  , 1.  , 0.5 , 0.5 , 0.25, 0.25])
         >>> multistep(at=[3, 5]).resolve(Horizon(steps=6)).values(range(6)).round(3)
         array([1.  , 1.  , 1.  , 0.1 , 0.1 , 0.01])
 

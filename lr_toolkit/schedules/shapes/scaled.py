@@ -131,10 +131,10 @@ def scaled(
 
     Example:
         >>> from lr_toolkit import Horizon, cosine, hold, linear, warmup
-        >>> scaled(linear(), 0.5).resolve(Horizon(steps=4)).values(range(5))
-        array([0.5  , 0.375, 0.25 , 0.125, 0.   ])
         >>> scaled(linear(), warmup(2, start=0.0)).resolve(Horizon(steps=4)).values(range(5))
         array([0.   , 0.375, 0.5  , 0.25 , 0.   ])
+        >>> scaled(linear(), 0.5).resolve(Horizon(steps=4)).values(range(5))
+        array([0.5  , 0.375, 0.25 , 0.125, 0.   ])
         >>> scaled(warmup(2) >> cosine(), 0.5)
         scaled(warmup(2) >> cosine(), 0.5)
 

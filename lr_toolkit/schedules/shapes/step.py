@@ -104,6 +104,8 @@ def step(
 
     Example:
         >>> from lr_toolkit import Horizon
+        >>> step("30%", gamma=0.5).resolve(Horizon(steps=10)).values(range(10))
+        array([1.   , 1.   , 1.   , 0.5  , 0.5  , 0.5  , 0.25 , 0.25 , 0.25 , 0.125])
         >>> step(2, gamma=0.5).resolve(Horizon(steps=6)).values(range(8))
         array([1.  , 1.  , 0.5 , 0.5 , 0.25, 0.25, 0.25, 0.25])
         >>> step("10 epochs").resolve(Horizon(steps=3000, steps_per_epoch=100))(1000)
