@@ -1,13 +1,22 @@
 """The learning-rate toolkit for PyTorch Lightning: say once how the learning rate moves, see it, follow it, track it.
 
-Write a schedule:   warmup, hold, linear, cosine, polynomial, one_minus_sqrt, exponential, step,
-                    multistep, custom, wsd; Schedule reads and prints their text
+Write a schedule:   warmup, hold, linear, cosine, polynomial, sqrt, square, one_minus_sqrt,
+                    one_minus_square, exponential, exponential_to, rex, tanh, hyperbolic,
+                    inverse_time, inverse_sqrt, power_law, power_cool, step, multistep, piecewise,
+                    custom; Schedule reads and prints their text
+As a recipe:        wsd, wsd_s, infinite, one_cycle, cosine_restarts, triangular,
+                    slanted_triangular, flat_cosine
+Of schedules:       repeat, scaled, clipped, stairs
 With its lengths:   Duration ("500 steps", "3 epochs", "5%"), Horizon (of a run), Timeline (both at once)
 Follow it:          ScheduleMixin, configure_optimizers, scheduler_config; in a plain loop ScheduledLR
+Other numbers:      absolute, Absolute (for momentum=, betas=, weight_decay=); scheduled, ScheduledNumber
+Parameter groups:   param_groups, CombinedOptimizer
 React to a metric:  ReduceOnPlateau, GreedyLR
 Log and check it:   LRMonitor, list_checks, Finding
 Warm up:            LRWarmup, on top of any scheduler
 Cool down:          branch, Branch
+Without an end:     WeightEMA, ScheduleFree
+Another base LR:    transfer, TransferredLR, TransferFactor
 Read a Trainer:     horizon_of
 Add your own:       register_shape, register_builder, register_function
 Messages:           ScheduleError, ScheduleWarning

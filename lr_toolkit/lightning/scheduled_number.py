@@ -33,6 +33,14 @@ class ScheduledNumber:
     Attributes:
         timeline: the same.
         name: the same.
+
+    Example:
+        >>> import lightning as L
+        >>> from lr_toolkit import Horizon, scheduled
+        >>> trainer = L.Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False)
+        >>> number = scheduled("linear(start=0.1, end=0.5)", trainer, horizon=Horizon(100))
+        >>> number.value(), number.timeline(50)
+        (0.1, 0.3)
     """
 
     def __init__(self, timeline: Timeline, trainer: Trainer, name: str | None) -> None:

@@ -22,6 +22,11 @@ class Absolute(Immutable):
 
     Raises:
         ScheduleError: if a level is an LR (``end_lr=``), whose name says something else.
+
+    Example:
+        >>> from lr_toolkit import absolute, linear
+        >>> absolute(linear(start=0.85, end=0.95)).schedule
+        linear(end=0.95, start=0.85)
     """
 
     _fields: ClassVar[tuple[str, ...]] = ("schedule",)
@@ -41,8 +46,8 @@ class Absolute(Immutable):
         """Read the text of a schedule, or that of ``absolute(schedule)``; a value is returned unchanged.
 
         Example:
-            >>> Absolute.parse("absolute(linear(start=0.85, end=0.95))")
-            absolute(linear(start=0.85, end=0.95))
+            >>> Absolute.parse("absolute(linear(end=0.95, start=0.85))")
+            absolute(linear(end=0.95, start=0.85))
             >>> Absolute.parse("linear()")
             linear()
         """
