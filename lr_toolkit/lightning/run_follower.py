@@ -83,11 +83,11 @@ class _RunFollower(Callback):
         self._facts = None
         if trainer.reload_dataloaders_every_n_epochs:  # type: ignore[attr-defined]  # its data connector sets it
             self._agree(trainer)
-        self._take_in_groups(trainer)
+        self._take_in_groups(trainer, begins_epoch=True)
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        self._take_in_groups(trainer)
+        self._take_in_groups(trainer, begins_epoch=not _batches_done(trainer))
         loop = trainer.fit_loop
         facts = (trainer.accumulate_grad_batches, loop.max_epochs, loop.max_steps, loop.max_batches)
         if facts != self._facts or not pl_module.automatic_optimization:
@@ -124,10 +124,10 @@ class _RunFollower(Callback):
 
     # --- what it does ---
 
-    def _take_in_groups(self, trainer: Trainer) -> None:
+    def _take_in_groups(self, trainer: Trainer, *, begins_epoch: bool) -> None:
         """Let a reader see the LR that a late group is going to use, and not the base LR with which it came."""
         for scheduler, _ in self._followed(trainer):
-            if not _batches_done(trainer):
+            if begins_epoch:
                 follow_backbone(trainer, scheduler)
             scheduler.write_new_groups()
 

@@ -14,6 +14,7 @@ from lr_toolkit.lightning.checks.forecast import forecast
 from lr_toolkit.lightning.run_layout import run_layout_of
 from lr_toolkit.lightning.weight_switch import WeightSwitch
 from lr_toolkit.optim.held_objects import held_objects
+from lr_toolkit.optim.updates import has_step_hooks
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -70,7 +71,7 @@ class ScheduleFree(WeightSwitch):
             )
         _refuse_decays(trainer, pl_module)
         # A hybrid may have no hooks of its own.
-        self.watch(pl_module, [each for each in found if hasattr(each, "_optimizer_step_post_hooks")])
+        self.watch(pl_module, [each for each in found if has_step_hooks(each)])
         self._optimizers = found
 
     @override

@@ -90,10 +90,12 @@ class DrivenGroups:
             writer.write(k)
 
     def holding(self, groups: int, *candidates: Sequence[Sequence[float]]) -> list[Holding]:
-        """Which of the first ``groups`` groups hold what one of ``candidates`` has for them; a candidate has a list for each key."""
-        present = self._optimizer.param_groups[:groups]
-        of_keys = zip(*candidates, strict=True)
-        return [writer.holding(present, *values) for writer, values in zip(self._writers, of_keys, strict=True)]
+        """Which of the first ``groups`` known groups hold what one of ``candidates`` has for them.
+
+        A candidate has a list for each key. Before ``take_in`` the groups are those that a state has replaced.
+        """
+        known, of_keys = self.known[:groups], zip(*candidates, strict=True)
+        return [writer.holding(known, *values) for writer, values in zip(self._writers, of_keys, strict=True)]
 
     def write_where(self, holding: Sequence[Holding], k: int) -> None:
         """Write the values of update ``k`` to the groups that ``holding`` includes."""

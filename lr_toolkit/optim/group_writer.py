@@ -116,7 +116,7 @@ class GroupWriter:
 
     def write(self, k: int) -> None:
         """Write the values of update ``k``."""
-        cells = self._cells()
+        cells = self._key.cells(self._optimizer.param_groups, self._members)
         for block in self._blocks:
             block.attach(cells)
         factors = self._binding.factors(k)

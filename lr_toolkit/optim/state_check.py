@@ -88,7 +88,7 @@ def check_format_2(state: Mapping[str, Any]) -> None:
     """
     root = _Part(state, "state")
     _check_counter(root)
-    groups = root["configured"]["lr"]["bases"].numbers()
+    groups, _ = root["configured"]["lr"]["bases"].numbers(), root["followed"]["lr"]
     keys = list(root["configured"].value)
     root["configured"].require(all(isinstance(key, str) for key in keys), "a mapping with texts as its keys")
     same = isinstance(root["followed"].value, Mapping) and set(root["followed"].value) == set(keys)

@@ -20,6 +20,7 @@ __all__ = [
     "GradientProbe",
     "UpdateTracker",
     "call_at_updates",
+    "has_step_hooks",
     "hookable_optimizers",
     "is_captured",
     "warn_of_constants",
@@ -54,7 +55,7 @@ def hookable_optimizers(optimizer: Optimizer) -> list[Optimizer]:
     inner = [held for held in candidates if groups.issuperset(map(id, held.param_groups))]
     for held in inner:
         _take_groups_after_loads(optimizer, held)
-    found = [candidate for candidate in (optimizer, *inner) if _has_hooks(candidate)]
+    found = [candidate for candidate in (optimizer, *inner) if has_step_hooks(candidate)]
     if not found:
         raise ScheduleError(
             f"{type(optimizer).__name__} does not call the constructor of torch's Optimizer, so its updates cannot be seen. Write "
@@ -76,7 +77,7 @@ def _take_groups(optimizer: Optimizer, held: Optimizer) -> None:
 def _take_groups_after_loads(optimizer: Optimizer, held: Optimizer) -> None:
     """Take the groups of ``held`` after each state that it loads."""
     followed = _FOLLOWED.setdefault(optimizer, WeakSet())
-    if held in followed or not _has_hooks(held):
+    if held in followed or not has_step_hooks(held):
         return
     followed.add(held)
     reference = weakref.ref(optimizer)
@@ -89,7 +90,8 @@ def _take_groups_after_loads(optimizer: Optimizer, held: Optimizer) -> None:
     held.register_load_state_dict_post_hook(take)
 
 
-def _has_hooks(optimizer: Optimizer) -> bool:
+def has_step_hooks(optimizer: Optimizer) -> bool:
+    """Whether hooks can be registered around the step of an optimizer: not if its ``__init__`` does not call torch's."""
     return isinstance(vars(optimizer).get("_optimizer_step_post_hooks"), OrderedDict)
 
 

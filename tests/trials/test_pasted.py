@@ -104,6 +104,12 @@ LINES: dict[str, list[tuple[str, str]]] = {
           "    def PASTED:\n        return SGD(self.parameters(), lr=0.1)\n\nfit(Right())")),
         (r"(return configure_optimizers\(.*?\)) from it", module("PASTED", base="ScheduleMixin, Model", methods="    schedule = cosine()")),
     ],
+    "LR121": [
+        (r"Write (SGD\(param_groups\(groups, lr=\.\.\.\)\))",
+         module("head = torch.nn.Parameter(torch.ones(1))\n"
+                "groups = [{'params': [self.weight], 'lr_scale': 0.1}, {'params': [head], 'lr_scale': 1.0}]\n"
+                "optimizer = PASTED\nreturn configure_optimizers(optimizer, cosine(), self.trainer)")),
+    ],
     "LR201": [
         (r"Write (interval='step')",
          torchs("lr_scheduler.ExponentialLR(optimizer, 0.9)", "dict(scheduler=..., PASTED)", ", max_steps=5, max_epochs=-1")),
@@ -267,6 +273,7 @@ LINES: dict[str, list[tuple[str, str]]] = {
 FILLED = {
     "plateau=ReduceOnPlateau(...)": "plateau=ReduceOnPlateau(monitor='val_loss')",
     "scheduler_config(..., ": "scheduler_config(optimizer, hold(), self.trainer, ",
+    "(groups, lr=...)": "(groups, lr=0.1)",
     "plateau=...": "plateau=ReduceOnPlateau(monitor='val_loss')",
     "warmup(...)": "warmup(5)",
     "'scheduler': ...": "'scheduler': scheduler",

@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from omegaconf import OmegaConf
 from torch.optim import SGD, Optimizer
+from torch.optim.swa_utils import SWALR
 
 import lr_toolkit
 from lr_toolkit import (
@@ -316,7 +317,8 @@ def decay(update: int) -> float:
 # A wrong call, and the line of the message that is pasted in its place.
 TORCH: dict[str, tuple[Callable[[Optimizer], Any], str]] = {
     "CosineAnnealingLR": (lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 10), "cosine()"),
-    "OneCycleLR": (lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.1, 10), "warmup('30%') >> cosine()"),
+    "OneCycleLR": (lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.1, 10), "one_cycle('30%')"),
+    "CyclicLR": (lambda o: torch.optim.lr_scheduler.CyclicLR(o, 0.1, 1), "triangular(2000, low=0.1)"),
     "StepLR": (lambda o: torch.optim.lr_scheduler.StepLR(o, 3), "step('30%')"),
     "MultiStepLR": (lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [3]), "multistep(at=['50%', '75%'])"),
     "ExponentialLR": (lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.9), "exponential(0.95)"),
@@ -324,7 +326,7 @@ TORCH: dict[str, tuple[Callable[[Optimizer], Any], str]] = {
     "PolynomialLR": (torch.optim.lr_scheduler.PolynomialLR, "polynomial(2.0)"),
     "LambdaLR": (lambda o: torch.optim.lr_scheduler.LambdaLR(o, decay), "custom(lambda i: 0.95**i)"),
     "a class": (lambda _: torch.optim.lr_scheduler.CosineAnnealingLR, "cosine()"),
-    "an unknown one": (lambda o: torch.optim.lr_scheduler.CyclicLR(o, 0.1, 1), "\"warmup('5%') >> cosine(end=0.1)\""),
+    "an unknown one": (lambda o: SWALR(o, 0.1), "\"warmup('5%') >> cosine(end=0.1)\""),
 }
 NO_SCHEDULE: dict[str, tuple[Any, str]] = {
     **{name: (make(sgd()), line) for name, (make, line) in TORCH.items()},
@@ -358,9 +360,9 @@ def test_what_is_no_schedule_is_answered_with_the_schedule(name: str) -> None:
     assert found == []
 
 
-def test_a_dict_of_schedules_is_answered() -> None:
-    """Groups differ in their base LRs."""
-    with pytest.raises(ScheduleError, match=r"One schedule drives all parameter groups.*'lr': 1e-4"):
+def test_a_dict_of_schedules_for_groups_without_names_is_answered() -> None:
+    """The message shows how a group gets its name."""
+    with pytest.raises(ScheduleError, match=r"No group has a name\. Give the group its name.*\{'params': \.\.\., 'name': 'body'\}"):
         follow({"body": warmup(2), "head": cosine()})
 
 
@@ -426,8 +428,8 @@ def test_an_unknown_argument_is_answered(name: str) -> None:
 
 
 MISSING = {
-    "onecycle": "warmup('30%') >> cosine()",
-    "OneCycleLR": "warmup('30%') >> cosine()",
+    "onecycle": "one_cycle('30%')",
+    "OneCycleLR": "one_cycle('30%')",
     "CosineAnnealingLR": "cosine()",
     "ReduceLROnPlateau": "hold(), with plateau=ReduceOnPlateau(monitor='val_loss')",
     "LearningRateMonitor": "LRMonitor()",
