@@ -68,11 +68,11 @@ class ScheduleMixin:
     on_change: OnChange = "error"
     rewarm: DurationLike | None = None
     too_long: TooLong = "error"
-    # Modules use these names for numbers, too.
-    momentum: Any = None
-    betas: Any = None
-    weight_decay: Any = None
-    other_schedules: Any = None
+    # Modules use these names for numbers, buffers and layers, too. A value in this class would hide the last two.
+    momentum: Any
+    betas: Any
+    weight_decay: Any
+    other_schedules: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
