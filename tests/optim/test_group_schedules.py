@@ -261,6 +261,41 @@ def test_a_changed_plan_of_another_key_asks_and_obeys(on_change: Any) -> None:
     assert optimizer.param_groups[0]["weight_decay"] == pytest.approx(values[on_change], rel=1e-12)
 
 
+@pytest.mark.parametrize(("saved_end", "values"), [(2.0, (0.14, 0.145, 0.15)), (4.0, (0.22, 0.185, 0.15))])
+def test_continue_lets_another_key_rise(saved_end: float, values: tuple[float, ...]) -> None:
+    """The weight decay goes from the value in use to the new end, from below as from above; the LR has a cooldown."""
+
+    def build(schedule: str, end: float, steps: int, **options: Any) -> tuple[SGD, ScheduledLR]:
+        optimizer = SGD([parameter()], lr=0.1, weight_decay=0.1)
+        return optimizer, ScheduledLR(optimizer, schedule, Horizon(steps), weight_decay=linear(end=end), **options)
+
+    optimizer, scheduler = build("hold()", saved_end, 10)
+    for _ in range(4):
+        optimizer.step()
+        scheduler.step()
+    states = saved(optimizer, scheduler)
+
+    optimizer, scheduler = build("hold(4) >> linear()", 1.5, 8, on_change="continue")
+    resume(optimizer, scheduler, states)
+    found = []
+    for k in (4, 6, 8):
+        scheduler.step(k)
+        found.append(optimizer.param_groups[0]["weight_decay"])
+    assert found == pytest.approx(values, rel=1e-12)
+
+
+def test_continue_refuses_another_key_that_rises_and_falls() -> None:
+    """Its message names the key and shows the schedule."""
+    plan = "linear(end=2.0, over=5) >> linear(end=1.0)"
+    optimizer = SGD([parameter()], lr=0.1, weight_decay=0.1)
+    scheduler = ScheduledLR(optimizer, "hold()", Horizon(10), weight_decay="linear()")
+    scheduler.step(4)
+    states = saved(optimizer, scheduler)
+    scheduler = ScheduledLR(optimizer, "hold()", Horizon(10), weight_decay=plan, on_change="continue")
+    with pytest.raises(ScheduleError, match=r"rises and falls.*replan.*schedule of weight_decay"):
+        resume(optimizer, scheduler, states)
+
+
 def test_a_schedule_that_was_added_or_removed_asks() -> None:
     """By default the error names the key; with a policy the new schedule acts, or the saved value stays."""
 
