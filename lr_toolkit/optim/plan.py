@@ -215,6 +215,11 @@ def _check_driven(
         known = sorted({name for group in groups for name in group} - {"params", "name"})
         near = get_close_matches(entry, known, n=1)
         fix = f"Write {near[0]}=." if near else f"The keys are {', '.join(known)}."
+        held = next((group[entry] for group in groups if entry in group), None)
+        if isinstance(held, (tuple, list)) and key == entry:
+            fix = f"Each has {len(held)} numbers there. Write {entry}=(linear(){', None' * (len(held) - 1)})."
+        elif isinstance(held, (int, float)) and key != entry:
+            fix = f"It is one number. Write {entry}=linear()."
         if entry == "momentum" and "betas" in known:
             fix = "Its momentum is the first of its betas. Write betas=(linear(...), None)."
         raise ScheduleError(f"ScheduledLR({key}=...): no parameter group that it is for has a number {key!r}. {fix}")
@@ -228,9 +233,12 @@ def _check_driven(
     for position, base, timeline in driven if entry in ("momentum", "betas") else ():
         highest = max(base * timeline.factor(edge) for edge in timeline.edges)
         if highest >= 1:
+            fix = f"Levels are factors of {base:g}; write absolute(...) for levels that are values."
+            if base == 1:
+                fix = "Its levels are values: write absolute(linear(start=0.85, end=0.95))."
             raise ScheduleError(
                 f"ScheduledLR({key}=...): the {key} of parameter group {groups[position].get('name', position)!r} would rise to "
-                f"{highest:.6g}, and must stay below 1. Levels are factors of {base:g}; write absolute(...) for levels that are values."
+                f"{highest:.6g}, and must stay below 1. {fix}"
             )
 
 

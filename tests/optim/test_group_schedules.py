@@ -405,7 +405,48 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"weight_decay": "absolute(linear(end_lr=0.1))"},
         r"each level is a value already.*end=",
     ),
-    "absolute in a sum": ({"weight_decay": "absolute(linear(over=3)) >> hold()"}, r"Schedule\.parse"),
+    "absolute in a sum": (
+        {"weight_decay": "absolute(linear(over=3)) >> hold()"},
+        r"around the whole schedule.*absolute\(linear\(\.\.\.\) >> hold\(\)\)",
+    ),
+    "absolute within absolute": ({"weight_decay": "absolute(absolute(hold()))"}, r"around the whole schedule"),
+    "an absolute momentum of 1": (
+        {"momentum": "absolute(hold())"},
+        r"rise to 1,.*Its levels are values: write absolute\(linear\(start=0\.85, end=0\.95\)\)",
+    ),
+    "a number as weight decay": (
+        {"weight_decay": 0.1},
+        r"weight_decay: 0\.1 is a number.*Write weight_decay=0\.1 for the optimizer",
+    ),
+    "a number as text": ({"weight_decay": "0.1"}, r"weight_decay: '0\.1' is a number"),
+    "numbers as betas": ({"kind": AdamW, "betas": (0.9, 0.99)}, r"betas\[0\]: 0\.9 is a number"),
+    "a number for a group": ({"weight_decay": {"head": 0.1}}, r"weight_decay: 0\.1 is a number"),
+    "nothing for a group": ({"weight_decay": {"head": None, "*": "linear()"}}, r"weight_decay: .*'head': hold\(\)"),
+    "one schedule for betas": (
+        {"kind": AdamW, "betas": "linear()"},
+        r"has 2 numbers.*Write betas=\(linear\(\), None\)",
+    ),
+    "a mapping of places": (
+        {"kind": AdamW, "betas": {"head": (None, "linear()")}},
+        r"Write betas=\(None, \{'head': 'linear\(\)'\}\)",
+    ),
+    "a list for one number": ({"weight_decay": ["linear()"]}, r"is one number.*Write weight_decay=linear\(\)"),
+    "an LR among the others": ({"other_schedules": {"lr": "hold()"}}, r"'lr'.*Write it as the schedule"),
+    "parameters among the others": ({"other_schedules": {"params[0]": "hold()"}}, r"'params\[0\]'"),
+    "a name among the others": ({"other_schedules": {"": "hold()"}}, r"other_schedules: ''"),
+    "a number as a key": ({"other_schedules": {0: "hold()"}}, r"other_schedules: 0"),
+    "others that are no mapping": (
+        {"other_schedules": "hold()"},
+        r"other_schedules='hold\(\)'.*other_schedules=\{'eps': 'hold",
+    ),
+    "a momentum twice": (
+        {"momentum": "hold()", "other_schedules": {"momentum": "linear()"}},
+        r"'momentum'.*twice",
+    ),
+    "a beta twice": (
+        {"kind": AdamW, "betas": ("hold()", None), "other_schedules": {"betas[0]": "linear()"}},
+        r"'betas\[0\]'.*twice",
+    ),
     "an absolute that is too long": ({"weight_decay": absolute(linear(over=99))}, r"99 steps"),
     "momentum of Adam": (
         {"kind": AdamW, "momentum": "linear()"},
