@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
@@ -158,9 +158,11 @@ def _holds_schedule(value: Any) -> bool:
     """Whether a value is a schedule, a call of a builder as text, or holds one; anything else is the module's own."""
     if isinstance(value, Mapping):
         return any(map(_holds_schedule, value.values()))
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, str):
+        return "(" in value
+    if isinstance(value, Sequence):
         return any(map(_holds_schedule, value))
-    return isinstance(value, (Schedule, Absolute)) or (isinstance(value, str) and "(" in value)
+    return isinstance(value, (Schedule, Absolute, GroupSchedules))
 
 
 _OF_A_KEY = _Setting(_holds_schedule, lambda _: False, may_be_theirs=True)

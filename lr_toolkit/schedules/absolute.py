@@ -42,7 +42,7 @@ class Absolute(Immutable):
 
         Example:
             >>> Absolute.parse("absolute(linear(start=0.85, end=0.95))")
-            absolute(linear(start=0.85, end=0.95))
+            absolute(linear(end=0.95, start=0.85))
             >>> Absolute.parse("linear()")
             linear()
         """

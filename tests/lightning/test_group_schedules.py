@@ -11,6 +11,7 @@ import lightning as L
 import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
+from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.optim import SGD, Optimizer
 
@@ -24,6 +25,7 @@ from lr_toolkit import (
     configure_optimizers,
     linear,
 )
+from lr_toolkit.lightning.mixin import find_setting
 from tests.helpers.fits import data
 from tests.helpers.offline_wandb import read
 from tests.helpers.runs import trainer
@@ -259,6 +261,15 @@ class Saving(ScheduleMixin, L.LightningModule):
     def __init__(self, schedule: Any = None, betas: Any = None) -> None:
         super().__init__()
         self.save_hyperparameters()
+
+
+def test_lists_of_omegaconf_hold_schedules() -> None:
+    """Hydra hands its own lists and mappings to the module; a list of schedules was taken for the module's own."""
+    config = OmegaConf.create({"schedule": {"head": "linear()", "*": "hold()"}, "betas": [None, "linear(end=0.9)"]})
+    net = Saving(config.schedule, config.betas)
+    assert find_setting(net, "schedule") == {"head": "linear()", "*": "hold()"}
+    assert list(find_setting(net, "betas")) == [None, "linear(end=0.9)"]
+    assert find_setting(Saving("hold()", OmegaConf.create([0.9, 0.99])), "betas") is None
 
 
 def test_hyperparameters_keep_schedules_as_text() -> None:
