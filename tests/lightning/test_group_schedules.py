@@ -44,6 +44,7 @@ LR = {
 }
 MOMENTUM = "absolute(linear(start=0.85, end=0.95, over=4) >> hold())"
 DECAY = {"head": "cosine(end=10.0)", "embedding": "hold()", "layer_7": "linear()"}
+TOO_LONG = {"head": "warmup(500) >> linear()", "*": "hold()"}
 KEYS = ("lr", "momentum", "weight_decay")
 
 
@@ -261,6 +262,26 @@ class Saving(ScheduleMixin, L.LightningModule):
     def __init__(self, schedule: Any = None, betas: Any = None) -> None:
         super().__init__()
         self.save_hyperparameters()
+
+
+def test_a_cut_names_each_schedule_that_is_cut() -> None:
+    """The LR of one group and the momentum are too long for the run, and the LR of another group is not."""
+
+    class Long(Groups):
+        schedule = TOO_LONG
+        momentum = "absolute(linear(start=0.85, end=0.95, over=300) >> hold())"
+        weight_decay = None
+        too_long = "cut"
+
+    with pytest.warns(UserWarning, match="LR261") as caught:
+        trainer(max_epochs=1).fit(Long(), data(4))
+    (message,) = [str(each.message) for each in caught if "LR261" in str(each.message)]
+    for text in (
+        "the run trains on the beginning of warmup(500) and does not reach linear(). It cuts linear(end=0.95",
+        "over=300) >> hold() too: the run trains on the beginning of linear(end=0.95, start=0.85, over=300) and does not reach hold()",
+    ):
+        assert text in message
+    assert message.count(" too: ") == 1
 
 
 def test_lists_of_omegaconf_hold_schedules() -> None:
