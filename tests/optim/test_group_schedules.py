@@ -215,7 +215,19 @@ def test_a_group_without_a_schedule_is_refused_when_it_joins() -> None:
     optimizer = SGD([{"params": [parameter()], "name": "head"}], lr=0.1)
     scheduler = ScheduledLR(optimizer, {"head": "hold()"}, Horizon(10))
     optimizer.add_param_group({"params": [parameter()], "name": "backbone", "lr": 0.01})
-    with pytest.raises(ScheduleError, match=r"no schedule is for parameter group 'backbone'.*'\*': hold\(\)"):
+    with pytest.raises(
+        ScheduleError, match=r"no schedule is for parameter group 'backbone'.*'\*': hold\(\).*'backbone': hold\(\)"
+    ):
+        optimizer.step()
+    assert scheduler.last_epoch == 0
+
+
+def test_a_momentum_above_1_of_a_late_group_is_refused() -> None:
+    """As at the beginning: its base value times a factor above 1 would diverge."""
+    optimizer = SGD([{"params": [parameter()], "name": "head", "momentum": 0.5}], lr=0.1)
+    scheduler = ScheduledLR(optimizer, "hold()", Horizon(10), momentum="linear(end=1.5)")
+    optimizer.add_param_group({"params": [parameter()], "name": "late", "momentum": 0.9})
+    with pytest.raises(ScheduleError, match=r"momentum of parameter group 'late' would rise to 1\.35"):
         optimizer.step()
     assert scheduler.last_epoch == 0
 
@@ -453,6 +465,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         r"first of its betas.*betas=\(linear\(\.\.\.\), None\)",
     ),
     "betas of SGD": ({"betas": ("linear()", None)}, r"no parameter group that it is for has a number 'betas\[0\]'"),
+    "a momentum for groups that may join": (
+        {"momentum": {"late*": "linear()"}},
+        r"No group that is there.*Write \{'late\*': linear\(\), 'backbone': hold\(\)\}",
+    ),
     "a third beta": ({"kind": AdamW, "betas": (None, None, "linear()")}, r"has a number 'betas\[2\]'"),
     "a misspelled key": ({"other_schedules": {"weight_dcay": "linear()"}}, r"Write weight_decay="),
     "an unknown key": ({"other_schedules": {"temperature": "linear()"}}, r"The keys are dampening, differentiable"),
