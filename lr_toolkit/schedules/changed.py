@@ -289,7 +289,13 @@ def continued(plan: Timeline, at: int, value: float, base: float, *, may_rise: b
             f"on_change='continue' at update {at}: {plan.text} still climbs there, so there is no remaining decay to run from "
             "the LR in use. Write on_change='replan'."
         )
-    return Continued(plan, at, value / base if base else first)
+    start = value / base if base else first
+    if start == math.inf:
+        raise ScheduleError(
+            f"on_change='continue' at update {at}: the value in use, {value:.6g}, is too large for a base value of {base:.6g}. Write "
+            "on_change='replan'."
+        )
+    return Continued(plan, at, start)
 
 
 def _turns_after(plan: Timeline, at: int) -> NDArray[np.int64]:

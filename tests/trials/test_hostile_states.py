@@ -266,6 +266,17 @@ def test_a_damaged_part_is_named(name: str) -> None:
     assert facts(scheduler) == before
 
 
+def test_a_value_that_overflows_cannot_be_continued() -> None:
+    """``on_change="continue"`` goes on from the saved value, as a multiple of the base LR, which would be infinite."""
+    state = state_of()
+    state["followed"]["lr"]["values"] = [1e308, 0.01]
+    scheduler = ScheduledLR(sgd([0.1, 0.02]), "linear()", Horizon(20, 5), on_change="continue")
+    before = facts(scheduler)
+    with pytest.raises(ScheduleError, match=r"the value in use, 1e\+308, is too large.*on_change='replan'"):
+        scheduler.load_state_dict(state)
+    assert facts(scheduler) == before
+
+
 def test_what_is_no_state_is_refused() -> None:
     """A list, ``None`` or a text is no state."""
     for given in (None, [], "state", 5):
