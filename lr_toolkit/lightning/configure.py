@@ -119,8 +119,8 @@ def scheduler_config(
         raise ScheduleError(
             f"scheduler_config(too_long={shorten(too_long)}): write too_long='error' or too_long='cut'."
         )
-    keys = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay, **(other_schedules or {})}
-    by_key = schedules_by_key(schedule, keys)
+    named = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay}
+    by_key = schedules_by_key(schedule, named, other_schedules)
     schedules = [each for by_name in by_key.values() for each in by_name.schedules]
     if interval == "epoch":
         _refuse_updates(schedules, plateau, rewarm)

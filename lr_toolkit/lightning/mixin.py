@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
@@ -68,11 +68,11 @@ class ScheduleMixin:
     on_change: OnChange = "error"
     rewarm: DurationLike | None = None
     too_long: TooLong = "error"
-    # Modules use these names for numbers, too.
-    momentum: Any = None
-    betas: Any = None
-    weight_decay: Any = None
-    other_schedules: Any = None
+    # Modules use these names for numbers, buffers and layers, too. A value in this class would hide the last two.
+    momentum: Any
+    betas: Any
+    weight_decay: Any
+    other_schedules: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -158,9 +158,11 @@ def _holds_schedule(value: Any) -> bool:
     """Whether a value is a schedule, a call of a builder as text, or holds one; anything else is the module's own."""
     if isinstance(value, Mapping):
         return any(map(_holds_schedule, value.values()))
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, str):
+        return "(" in value
+    if isinstance(value, Sequence):
         return any(map(_holds_schedule, value))
-    return isinstance(value, (Schedule, Absolute)) or (isinstance(value, str) and "(" in value)
+    return isinstance(value, (Schedule, Absolute, GroupSchedules))
 
 
 _OF_A_KEY = _Setting(_holds_schedule, lambda _: False, may_be_theirs=True)

@@ -110,7 +110,8 @@ def fitting_horizon(
         if trainer is not None and not is_given:
             cause = cause or trial_cause(trainer)
         if cause:
-            warn("LR261", _describe_cut(schedule, run, longer, cause), stacklevel=5)
+            others = [each for each in dict.fromkeys(schedules) if each != schedule and _is_cut(each, run, longer)]
+            warn("LR261", _describe_cut([schedule, *others], run, longer, cause), stacklevel=5)
             return longer
         advice = "To train on the beginning of the schedule, write too_long='cut'."
         if trainer is not None and trainer.ckpt_path is not None and run.unit == "step" and not is_given:
@@ -122,17 +123,31 @@ def fitting_horizon(
     return run
 
 
-def _describe_cut(schedule: Schedule, run: Horizon, longer: Horizon, cause: str) -> str:
-    """What a run that is shorter than its schedule trains on, and what it leaves out."""
+def _is_cut(schedule: Schedule, run: Horizon, longer: Horizon) -> bool:
+    """Whether a schedule does not fit the run, or would have other values if it were made for the run alone."""
+    try:
+        return not same_history(schedule.resolve(run), schedule.resolve(longer), run.steps)
+    except ScheduleError:
+        return True
+
+
+def _describe_cut(cut: Sequence[Schedule], run: Horizon, longer: Horizon, cause: str) -> str:
+    """What a run that is shorter than its schedules trains on, and what it leaves out."""
     unit = "update" if run.unit == "step" else "epoch"
+    first, *others = cut
+    also = "".join(f" It cuts {other!r} too: {_describe_rest(other, run, longer)}." for other in others)
+    return (
+        f"{cause} cuts the schedule {first!r}, which is longer than this run of {run.steps} {unit}{'s' * (run.steps > 1)}: "
+        f"{_describe_rest(first, run, longer)}.{also} To follow the curve of "
+        "a long run, pass its length: horizon=Horizon(steps=10_000, steps_per_epoch=500)."
+    )
+
+
+def _describe_rest(schedule: Schedule, run: Horizon, longer: Horizon) -> str:
     phases = schedule.resolve(longer).phases
     reached = ", ".join(phase.text for phase in phases if phase.start < run.steps)
     left_out = ", ".join(phase.text for phase in phases if phase.start >= run.steps)
-    return (
-        f"{cause} cuts the schedule {schedule!r}, which is longer than this run of {run.steps} {unit}{'s' * (run.steps > 1)}: "
-        f"the run trains on the beginning of {reached}{f' and does not reach {left_out}' if left_out else ''}. To follow the curve of "
-        "a long run, pass its length: horizon=Horizon(steps=10_000, steps_per_epoch=500)."
-    )
+    return f"the run trains on the beginning of {reached}{f' and does not reach {left_out}' if left_out else ''}"
 
 
 def _any_length(schedules: Sequence[Schedule], interval: Literal["step", "epoch"]) -> Horizon:

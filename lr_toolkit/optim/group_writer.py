@@ -119,10 +119,11 @@ class GroupWriter:
         cells = self._key.cells(self._optimizer.param_groups, self._members)
         for block in self._blocks:
             block.attach(cells)
-        factors = self._binding.factors(k)
-        if len(factors) == 1:
-            self._scale(cells, factors[0])
+        timelines = self._binding.timelines
+        if len(timelines) == 1:
+            self._scale(cells, timelines[0].factor(k))
         else:
+            factors = self._binding.factors(k)
             pairs = zip(self._levels, self._binding.which, strict=True)
             self._write_each(cells, [level * factors[index] for level, index in pairs])
 

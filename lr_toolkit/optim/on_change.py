@@ -286,7 +286,16 @@ def _policies(
 
     def go_on() -> Binding:
         groups = zip(configured.group_timelines, values, configured.bases, strict=True)
-        return configured.with_timelines([continued(timeline, update, value, base) for timeline, value, base in groups])
+        may_rise = configured.key != "lr"
+        try:
+            timelines = [
+                continued(timeline, update, value, base, may_rise=may_rise) for timeline, value, base in groups
+            ]
+        except ScheduleError as error:
+            raise ScheduleError(
+                f"{error} This is the schedule of {configured.key}." if may_rise else str(error)
+            ) from None
+        return configured.with_timelines(timelines)
 
     def restart() -> Binding:
         return configured.changed(lambda plan: restarted(cast("ResolvedTimeline", plan), update))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any, cast, final
 
 from lr_toolkit.errors import ScheduleError
@@ -19,6 +18,7 @@ from lr_toolkit.optim.on_change import (
     is_saved,
     spread,
 )
+from lr_toolkit.optim.plan_check import check_driven, check_highest
 from lr_toolkit.schedules import Duration, Horizon
 from lr_toolkit.schedules.absolute import Absolute
 from lr_toolkit.schedules.group_schedules import GroupSchedules
@@ -63,7 +63,8 @@ class Plan:
         for key, by_name in schedules.items():
             by_name.check_names(names, key)
             driven = list(_driven(key, by_name, groups, range(len(groups)), horizon))
-            _check_driven(key, driven, groups)
+            check_driven(key, by_name, driven, groups)
+            check_highest(key, driven, groups)
             members, bases, timelines = zip(*driven, strict=True)
             of_key = gains if key == "lr" else [1.0] * len(members)
             bindings.append(_named(names, Binding.of, key, bases, of_key, timelines, members))
@@ -108,6 +109,7 @@ class Plan:
         for asked, now in zip(self.configured, self.followed, strict=True):
             late = list(_driven(asked.key, self.schedules[asked.key], groups, range(known, len(groups)), horizon))
             if late:
+                check_highest(asked.key, late, groups)
                 members, bases, timelines = zip(*late, strict=True)
                 in_use = [_in_use(timeline, asked, now) for timeline in timelines]
                 asked = _named(names, asked.joined_by, members, bases, timelines)
@@ -180,9 +182,13 @@ def _driven(
         if key != "lr" and (schedule is None or not what.is_in(group)):
             continue
         if schedule is None:
+            name = group.get("name")
+            fix = "or give the group its name in the optimizer: {'params': ..., 'name': 'head'}."
+            if isinstance(name, str):
+                fix = f"or one for this group, {{..., {name!r}: hold()}}."
             raise ScheduleError(
-                f"ScheduledLR: no schedule is for parameter group {group.get('name', position)!r}. Write one for all groups that are "
-                f"not named, {{..., '*': hold()}}, or give the group its name in the optimizer: {{'params': ..., 'name': 'head'}}."
+                f"ScheduledLR: no schedule is for parameter group {position if name is None else repr(name)}. Write one for all groups "
+                f"that are not named, {{..., '*': hold()}}, {fix}"
             )
         base = what.base_of(group, position)
         if isinstance(schedule, Absolute):
@@ -204,34 +210,6 @@ def _on(binding: Binding, horizon: Horizon, names: Sequence[object]) -> Binding:
     """The schedules that the code asks for, on another horizon."""
     timelines = [ResolvedTimeline(cast("ResolvedTimeline", timeline).shapes, horizon) for timeline in binding.timelines]
     return cast("Binding", _named(names, binding.with_timelines, [timelines[index] for index in binding.which]))
-
-
-def _check_driven(
-    key: str, driven: Sequence[tuple[int, float, ResolvedTimeline]], groups: Sequence[dict[str, Any]]
-) -> None:
-    """Refuse a key that no group has, or whose base values are all 0, or that would leave the values it may have."""
-    entry = Key.parse(key).entry
-    if not driven:
-        known = sorted({name for group in groups for name in group} - {"params", "name"})
-        near = get_close_matches(entry, known, n=1)
-        fix = f"Write {near[0]}=." if near else f"The keys are {', '.join(known)}."
-        if entry == "momentum" and "betas" in known:
-            fix = "Its momentum is the first of its betas. Write betas=(linear(...), None)."
-        raise ScheduleError(f"ScheduledLR({key}=...): no parameter group that it is for has a number {key!r}. {fix}")
-    if key == "lr":
-        return
-    if not any(base for _, base, _ in driven):
-        raise ScheduleError(
-            f"ScheduledLR({key}=...): the {key} of each parameter group that it is for is 0, and a schedule multiplies it. Write "
-            f"{entry}=... for the optimizer, or {entry}=absolute(...), whose levels are the values."
-        )
-    for position, base, timeline in driven if entry in ("momentum", "betas") else ():
-        highest = max(base * timeline.factor(edge) for edge in timeline.edges)
-        if highest >= 1:
-            raise ScheduleError(
-                f"ScheduledLR({key}=...): the {key} of parameter group {groups[position].get('name', position)!r} would rise to "
-                f"{highest:.6g}, and must stay below 1. Levels are factors of {base:g}; write absolute(...) for levels that are values."
-            )
 
 
 def _names(groups: Sequence[dict[str, Any]]) -> tuple[object, ...]:

@@ -133,8 +133,8 @@ class ScheduledLR(LRScheduler):
                 "ScheduledLR(torch.optim.AdamW(model.parameters(), lr=1e-3), schedule, horizon); or, in a ScheduleMixin, def "
                 "build_optimizer(self): return torch.optim.AdamW(self.parameters(), lr=1e-3)."
             )
-        keys = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay, **(other_schedules or {})}
-        schedules = schedules_by_key(schedule, keys)
+        named = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay}
+        schedules = schedules_by_key(schedule, named, other_schedules)
         self.horizon = horizon
         self.on_change: OnChange = on_change
         self.rewarm = None if rewarm is None else Duration.of(rewarm, "ScheduledLR", "rewarm")
@@ -386,7 +386,8 @@ class ScheduledLR(LRScheduler):
     def _before_update(self) -> None:
         if self.moves_with == "update":
             self._watch.begin_update()
-        self.write_new_groups()
+        if not self._groups.are_same():
+            self.write_new_groups()
 
     def write_new_groups(self) -> None:
         """Write the values of groups that have joined since the last step, or were loaded; an update does so at its beginning."""

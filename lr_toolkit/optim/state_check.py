@@ -92,7 +92,7 @@ def check_format_2(state: Mapping[str, Any]) -> None:
     keys = list(root["configured"].value)
     root["configured"].require(all(isinstance(key, str) for key in keys), "a mapping with texts as its keys")
     same = isinstance(root["followed"].value, Mapping) and set(root["followed"].value) == set(keys)
-    root["followed"].require(same, f"a mapping with the keys {', '.join(map(repr, keys))}")
+    root["followed"].require(same, f"a mapping with the key{'s' * (len(keys) > 1)} {', '.join(map(repr, keys))}")
     for key in keys:
         members = groups
         if key != "lr":

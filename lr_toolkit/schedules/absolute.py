@@ -54,7 +54,11 @@ class Absolute(Immutable):
         if isinstance(text, cls):
             return text
         stripped = text.strip() if isinstance(text, str) else ""
-        if stripped.startswith(_CALL) and stripped.endswith(")"):
+        if stripped.count(_CALL) > 1 or (_CALL in stripped and _is_cut(stripped)):
+            raise ScheduleError(
+                f"{shorten(stripped)}: absolute(...) stands once, around the whole schedule. Write absolute(linear(...) >> hold())."
+            )
+        if stripped.startswith(_CALL):
             try:
                 return cls(Schedule.parse(stripped[len(_CALL) : -1]))
             except ScheduleError as error:
@@ -66,6 +70,16 @@ class Absolute(Immutable):
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[object]]:
         return absolute, (self.schedule,)
+
+
+def _is_cut(text: str) -> bool:
+    """Whether the parenthesis of a call at the beginning is not closed by the end of the text; a bracket in a text counts, too."""
+    depth = 0
+    for place, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0 and character == ")":
+            return not text.startswith(_CALL) or place < len(text) - 1
+    return True
 
 
 AbsoluteLike: TypeAlias = Absolute | str

@@ -246,7 +246,7 @@ class Continued(_Changed):
         return {"kind": "continued", "of": self.of.to_state(), "at": self.at, "start": self.start}
 
 
-def continued(plan: Timeline, at: int, value: float, base: float) -> Continued:
+def continued(plan: Timeline, at: int, value: float, base: float, *, may_rise: bool = False) -> Continued:
     """The remaining decay of a plan, from the value in use at update ``at``.
 
     Args:
@@ -254,9 +254,11 @@ def continued(plan: Timeline, at: int, value: float, base: float) -> Continued:
         at: the update that comes next.
         value: the value in use.
         base: the base value of the group; a group with a base of 0 takes up the plan.
+        may_rise: whether the way to the plan's end may rise, as that of a momentum does.
 
     Raises:
-        ScheduleError: if the plan still climbs there, or if the value in use lies below the end of a decay.
+        ScheduleError: if the plan still climbs there, or if the value in use lies below the end of a decay. With ``may_rise`` only
+            if the plan rises and falls.
 
     Example:
         >>> from lr_toolkit import Horizon, linear
@@ -265,23 +267,35 @@ def continued(plan: Timeline, at: int, value: float, base: float) -> Continued:
         [0.02, 0.01]
     """
     first, last = plan.factor(at), plan.factor(max(plan.steps, at))
-    if base and first and not value:
+    if base and first and not value and not may_rise:
         raise ScheduleError(
             f"on_change='continue' at update {at}: the LR in use is 0, from which nothing decays. Write on_change='replan'."
         )
-    if value < base * last * (1 - _TOLERANCE) and last < first:
+    if value < base * last * (1 - _TOLERANCE) and last < first and not may_rise:
         raise ScheduleError(
             f"on_change='continue' at update {at}: the LR in use, {value:.6g}, lies below {base * last:.6g}, at which the plan ends, "
             "so the way there is no decay. Write a lower end=, or on_change='replan'."
         )
     later = plan.factors(_turns_after(plan, at))
     # A plan that dips below its end has to climb back to it.
-    if (later > first * (1 + _TOLERANCE)).any() or (later < last * (1 - _TOLERANCE)).any():
+    low, high = (min(first, last), max(first, last)) if may_rise else (last, first)
+    if (later > high * (1 + _TOLERANCE)).any() or (later < low * (1 - _TOLERANCE)).any():
+        if may_rise:
+            raise ScheduleError(
+                f"on_change='continue' at update {at}: {plan.text} rises and falls there, so there is no one way from the value in use "
+                "to its end. Write on_change='replan'."
+            )
         raise ScheduleError(
             f"on_change='continue' at update {at}: {plan.text} still climbs there, so there is no remaining decay to run from "
             "the LR in use. Write on_change='replan'."
         )
-    return Continued(plan, at, value / base if base else first)
+    start = value / base if base else first
+    if start == math.inf:
+        raise ScheduleError(
+            f"on_change='continue' at update {at}: the value in use, {value:.6g}, is too large for a base value of {base:.6g}. Write "
+            "on_change='replan'."
+        )
+    return Continued(plan, at, start)
 
 
 def _turns_after(plan: Timeline, at: int) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ import lightning as L
 import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
+from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.optim import SGD, Optimizer
 
@@ -24,6 +25,7 @@ from lr_toolkit import (
     configure_optimizers,
     linear,
 )
+from lr_toolkit.lightning.mixin import find_setting
 from tests.helpers.fits import data
 from tests.helpers.offline_wandb import read
 from tests.helpers.runs import trainer
@@ -42,6 +44,7 @@ LR = {
 }
 MOMENTUM = "absolute(linear(start=0.85, end=0.95, over=4) >> hold())"
 DECAY = {"head": "cosine(end=10.0)", "embedding": "hold()", "layer_7": "linear()"}
+TOO_LONG = {"head": "warmup(500) >> linear()", "*": "hold()"}
 KEYS = ("lr", "momentum", "weight_decay")
 
 
@@ -259,6 +262,35 @@ class Saving(ScheduleMixin, L.LightningModule):
     def __init__(self, schedule: Any = None, betas: Any = None) -> None:
         super().__init__()
         self.save_hyperparameters()
+
+
+def test_a_cut_names_each_schedule_that_is_cut() -> None:
+    """The LR of one group and the momentum are too long for the run, and the LR of another group is not."""
+
+    class Long(Groups):
+        schedule = TOO_LONG
+        momentum = "absolute(linear(start=0.85, end=0.95, over=300) >> hold())"
+        weight_decay = None
+        too_long = "cut"
+
+    with pytest.warns(UserWarning, match="LR261") as caught:
+        trainer(max_epochs=1).fit(Long(), data(4))
+    (message,) = [str(each.message) for each in caught if "LR261" in str(each.message)]
+    for text in (
+        "the run trains on the beginning of warmup(500) and does not reach linear(). It cuts linear(end=0.95",
+        "over=300) >> hold() too: the run trains on the beginning of linear(end=0.95, start=0.85, over=300) and does not reach hold()",
+    ):
+        assert text in message
+    assert message.count(" too: ") == 1
+
+
+def test_lists_of_omegaconf_hold_schedules() -> None:
+    """Hydra hands its own lists and mappings to the module; a list of schedules was taken for the module's own."""
+    config = OmegaConf.create({"schedule": {"head": "linear()", "*": "hold()"}, "betas": [None, "linear(end=0.9)"]})
+    net = Saving(config.schedule, config.betas)
+    assert find_setting(net, "schedule") == {"head": "linear()", "*": "hold()"}
+    assert list(find_setting(net, "betas")) == [None, "linear(end=0.9)"]
+    assert find_setting(Saving("hold()", OmegaConf.create([0.9, 0.99])), "betas") is None
 
 
 def test_hyperparameters_keep_schedules_as_text() -> None:

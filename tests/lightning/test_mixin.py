@@ -185,6 +185,30 @@ def test_an_optimizer_of_a_base_behind_the_mixin_is_found() -> None:
     assert len(net.lrs) == 5
 
 
+class Diffusion(Base):
+    """A module that keeps a buffer, a parameter and a module under the names of the mixin's settings of other keys."""
+
+    schedule = SCHEDULE
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("betas", torch.linspace(1e-4, 0.02, 10))
+        self.weight_decay = torch.nn.Parameter(torch.ones(1), requires_grad=False)
+        self.momentum = torch.nn.Identity()
+        self.other_schedules = torch.nn.ModuleDict()
+
+
+def test_buffers_parameters_and_modules_keep_their_names() -> None:
+    """The mixin hides none of them, and takes none of them for a schedule."""
+    net = Diffusion()
+    assert net.betas.shape == (10,)
+    assert isinstance(net.momentum, torch.nn.Identity)
+    assert {"betas", "weight_decay"} <= net.state_dict().keys()
+    trainer(max_epochs=1).fit(net, loader(5))
+
+    assert len(net.lrs) == 5
+
+
 def test_the_wrong_order_of_bases_is_refused() -> None:
     """With LightningModule in front, its own ``configure_optimizers`` would silently be used. The class is refused."""
     with pytest.raises(ScheduleError, match=r"class Wrong.*Write class Wrong\(ScheduleMixin, L.LightningModule\)"):

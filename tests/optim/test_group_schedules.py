@@ -239,7 +239,19 @@ def test_a_group_without_a_schedule_is_refused_when_it_joins() -> None:
     optimizer = SGD([{"params": [parameter()], "name": "head"}], lr=0.1)
     scheduler = ScheduledLR(optimizer, {"head": "hold()"}, Horizon(10))
     optimizer.add_param_group({"params": [parameter()], "name": "backbone", "lr": 0.01})
-    with pytest.raises(ScheduleError, match=r"no schedule is for parameter group 'backbone'.*'\*': hold\(\)"):
+    with pytest.raises(
+        ScheduleError, match=r"no schedule is for parameter group 'backbone'.*'\*': hold\(\).*'backbone': hold\(\)"
+    ):
+        optimizer.step()
+    assert scheduler.last_epoch == 0
+
+
+def test_a_momentum_above_1_of_a_late_group_is_refused() -> None:
+    """As at the beginning: its base value times a factor above 1 would diverge."""
+    optimizer = SGD([{"params": [parameter()], "name": "head", "momentum": 0.5}], lr=0.1)
+    scheduler = ScheduledLR(optimizer, "hold()", Horizon(10), momentum="linear(end=1.5)")
+    optimizer.add_param_group({"params": [parameter()], "name": "late", "momentum": 0.9})
+    with pytest.raises(ScheduleError, match=r"momentum of parameter group 'late' would rise to 1\.35"):
         optimizer.step()
     assert scheduler.last_epoch == 0
 
@@ -283,6 +295,41 @@ def test_a_changed_plan_of_another_key_asks_and_obeys(on_change: Any) -> None:
         "restart": 0.1 * (1 - 0.5 * 8 / 16),
     }
     assert optimizer.param_groups[0]["weight_decay"] == pytest.approx(values[on_change], rel=1e-12)
+
+
+@pytest.mark.parametrize(("saved_end", "values"), [(2.0, (0.14, 0.145, 0.15)), (4.0, (0.22, 0.185, 0.15))])
+def test_continue_lets_another_key_rise(saved_end: float, values: tuple[float, ...]) -> None:
+    """The weight decay goes from the value in use to the new end, from below as from above; the LR has a cooldown."""
+
+    def build(schedule: str, end: float, steps: int, **options: Any) -> tuple[SGD, ScheduledLR]:
+        optimizer = SGD([parameter()], lr=0.1, weight_decay=0.1)
+        return optimizer, ScheduledLR(optimizer, schedule, Horizon(steps), weight_decay=linear(end=end), **options)
+
+    optimizer, scheduler = build("hold()", saved_end, 10)
+    for _ in range(4):
+        optimizer.step()
+        scheduler.step()
+    states = saved(optimizer, scheduler)
+
+    optimizer, scheduler = build("hold(4) >> linear()", 1.5, 8, on_change="continue")
+    resume(optimizer, scheduler, states)
+    found = []
+    for k in (4, 6, 8):
+        scheduler.step(k)
+        found.append(optimizer.param_groups[0]["weight_decay"])
+    assert found == pytest.approx(values, rel=1e-12)
+
+
+def test_continue_refuses_another_key_that_rises_and_falls() -> None:
+    """Its message names the key and shows the schedule."""
+    plan = "linear(end=2.0, over=5) >> linear(end=1.0)"
+    optimizer = SGD([parameter()], lr=0.1, weight_decay=0.1)
+    scheduler = ScheduledLR(optimizer, "hold()", Horizon(10), weight_decay="linear()")
+    scheduler.step(4)
+    states = saved(optimizer, scheduler)
+    scheduler = ScheduledLR(optimizer, "hold()", Horizon(10), weight_decay=plan, on_change="continue")
+    with pytest.raises(ScheduleError, match=r"rises and falls.*replan.*schedule of weight_decay"):
+        resume(optimizer, scheduler, states)
 
 
 def test_a_schedule_that_was_added_or_removed_asks() -> None:
@@ -394,13 +441,58 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"weight_decay": "absolute(linear(end_lr=0.1))"},
         r"each level is a value already.*end=",
     ),
-    "absolute in a sum": ({"weight_decay": "absolute(linear(over=3)) >> hold()"}, r"Schedule\.parse"),
+    "absolute in a sum": (
+        {"weight_decay": "absolute(linear(over=3)) >> hold()"},
+        r"around the whole schedule.*absolute\(linear\(\.\.\.\) >> hold\(\)\)",
+    ),
+    "absolute within absolute": ({"weight_decay": "absolute(absolute(hold()))"}, r"around the whole schedule"),
+    "an absolute momentum of 1": (
+        {"momentum": "absolute(hold())"},
+        r"rise to 1,.*Its levels are values: write absolute\(linear\(start=0\.85, end=0\.95\)\)",
+    ),
+    "a number as weight decay": (
+        {"weight_decay": 0.1},
+        r"weight_decay: 0\.1 is a number.*Write weight_decay=0\.1 for the optimizer",
+    ),
+    "a number as text": ({"weight_decay": "0.1"}, r"weight_decay: '0\.1' is a number"),
+    "numbers as betas": ({"kind": AdamW, "betas": (0.9, 0.99)}, r"betas\[0\]: 0\.9 is a number"),
+    "a number for a group": ({"weight_decay": {"head": 0.1}}, r"weight_decay: 0\.1 is a number"),
+    "nothing for a group": ({"weight_decay": {"head": None, "*": "linear()"}}, r"weight_decay: .*'head': hold\(\)"),
+    "one schedule for betas": (
+        {"kind": AdamW, "betas": "linear()"},
+        r"has 2 numbers.*Write betas=\(linear\(\), None\)",
+    ),
+    "a mapping of places": (
+        {"kind": AdamW, "betas": {"head": (None, "linear()")}},
+        r"Write betas=\(None, \{'head': 'linear\(\)'\}\)",
+    ),
+    "a list for one number": ({"weight_decay": ["linear()"]}, r"is one number.*Write weight_decay=linear\(\)"),
+    "an LR among the others": ({"other_schedules": {"lr": "hold()"}}, r"'lr'.*Write it as the schedule"),
+    "parameters among the others": ({"other_schedules": {"params[0]": "hold()"}}, r"'params\[0\]'"),
+    "a name among the others": ({"other_schedules": {"": "hold()"}}, r"other_schedules: ''"),
+    "a number as a key": ({"other_schedules": {0: "hold()"}}, r"other_schedules: 0"),
+    "others that are no mapping": (
+        {"other_schedules": "hold()"},
+        r"other_schedules='hold\(\)'.*other_schedules=\{'eps': 'hold",
+    ),
+    "a momentum twice": (
+        {"momentum": "hold()", "other_schedules": {"momentum": "linear()"}},
+        r"'momentum'.*twice",
+    ),
+    "a beta twice": (
+        {"kind": AdamW, "betas": ("hold()", None), "other_schedules": {"betas[0]": "linear()"}},
+        r"'betas\[0\]'.*twice",
+    ),
     "an absolute that is too long": ({"weight_decay": absolute(linear(over=99))}, r"99 steps"),
     "momentum of Adam": (
         {"kind": AdamW, "momentum": "linear()"},
         r"first of its betas.*betas=\(linear\(\.\.\.\), None\)",
     ),
     "betas of SGD": ({"betas": ("linear()", None)}, r"no parameter group that it is for has a number 'betas\[0\]'"),
+    "a momentum for groups that may join": (
+        {"momentum": {"late*": "linear()"}},
+        r"No group that is there.*Write \{'late\*': linear\(\), 'backbone': hold\(\)\}",
+    ),
     "a third beta": ({"kind": AdamW, "betas": (None, None, "linear()")}, r"has a number 'betas\[2\]'"),
     "a misspelled key": ({"other_schedules": {"weight_dcay": "linear()"}}, r"Write weight_decay="),
     "an unknown key": ({"other_schedules": {"temperature": "linear()"}}, r"The keys are dampening, differentiable"),

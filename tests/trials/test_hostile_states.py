@@ -9,15 +9,17 @@ import random
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
+from torch.optim import AdamW
 
 from lr_toolkit import Duration, Horizon, ReduceOnPlateau, ScheduledLR, ScheduleError
 from lr_toolkit.optim.branching import branch
+from lr_toolkit.optim.on_change import OnChange
 from lr_toolkit.schedules.horizon import horizon_from
-from tests.helpers.optimizers import sgd
+from tests.helpers.optimizers import parameter, sgd
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -88,6 +90,33 @@ def scheduler_of(run: dict[str, Any]) -> ScheduledLR:
     )
 
 
+def scheduler_of_keys(on_change: Any) -> ScheduledLR:
+    """One that drives the LR, the weight decay of two groups and a beta, each group by its name."""
+    groups = [
+        {"params": [parameter()], "name": name, "lr": 0.1 / (index + 1), "weight_decay": 0.01 * index}
+        for index, name in enumerate("abc")
+    ]
+    return ScheduledLR(
+        AdamW(groups, betas=(0.9, 0.99)),
+        {"a": "cosine()", "*": "warmup(3) >> linear()"},
+        Horizon(20, 5),
+        weight_decay={"b": "linear(end=2.0)", "c": "absolute(cosine(start=0.1, end=0.2))"},
+        betas=("linear(end=0.5)", None),
+        plateau=ReduceOnPlateau("val_loss"),
+        on_change=on_change,
+    )
+
+
+def states_of_keys() -> list[dict[str, Any]]:
+    """A state under the code's plan, and one under what is left of it over a longer run."""
+    scheduler = scheduler_of_keys("error")
+    scheduler.step(7)
+    scheduler.observe(1.0)
+    first = copy.deepcopy(scheduler.state_dict())
+    scheduler.recalculate(Horizon(31, 5))
+    return [first, scheduler.state_dict()]
+
+
 def facts(scheduler: ScheduledLR) -> str:
     """All that a load may change."""
     groups = [
@@ -147,6 +176,35 @@ def test_two_thousand_mutated_states_are_refused_or_read() -> None:
     assert counts["read"] > 50
 
 
+def test_mutated_states_of_several_keys_are_refused_or_read() -> None:
+    """The weight decay and the beta stay finite numbers, and a refused state changes none of the keys, under each policy."""
+    chance = random.Random(1)
+    policies, known = get_args(OnChange), states_of_keys()
+    schedulers = [scheduler_of_keys(policy) for policy in policies]
+    counts = {"refused": 0, "read": 0}
+    for number in range(600):
+        state = copy.deepcopy(known[number % 2])
+        for _ in range(chance.choice([1, 1, 1, 2, 3])):
+            mutate(state, chance)
+        index = number % len(policies)
+        scheduler = schedulers[index]
+        before = facts(scheduler)
+        if refusal_of(scheduler, state):
+            assert facts(scheduler) == before, state
+            counts["refused"] += 1
+            continue
+        for group in scheduler.optimizer.param_groups:
+            values = (group["lr"], group["weight_decay"], *group["betas"])
+            assert all(type(value) is float and 0.0 <= value < math.inf for value in values), state
+        json.dumps(scheduler.state_dict())
+        scheduler.recalculate(Horizon(50, 5))
+        schedulers[index] = scheduler_of_keys(policies[index])
+        counts["read"] += 1
+
+    assert counts["refused"] > 400
+    assert counts["read"] > 10
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_twenty_thousand_mutated_states_are_refused_or_read(seed: int) -> None:
@@ -204,6 +262,17 @@ def test_a_damaged_part_is_named(name: str) -> None:
     before = facts(scheduler)
 
     with pytest.raises(ScheduleError, match=message):
+        scheduler.load_state_dict(state)
+    assert facts(scheduler) == before
+
+
+def test_a_value_that_overflows_cannot_be_continued() -> None:
+    """``on_change="continue"`` goes on from the saved value, as a multiple of the base LR, which would be infinite."""
+    state = state_of()
+    state["followed"]["lr"]["values"] = [1e308, 0.01]
+    scheduler = ScheduledLR(sgd([0.1, 0.02]), "linear()", Horizon(20, 5), on_change="continue")
+    before = facts(scheduler)
+    with pytest.raises(ScheduleError, match=r"the value in use, 1e\+308, is too large.*on_change='replan'"):
         scheduler.load_state_dict(state)
     assert facts(scheduler) == before
 

@@ -362,7 +362,9 @@ def test_what_is_no_schedule_is_answered_with_the_schedule(name: str) -> None:
 
 def test_a_dict_of_schedules_for_groups_without_names_is_answered() -> None:
     """The message shows how a group gets its name."""
-    with pytest.raises(ScheduleError, match=r"No group has a name\. Give the group its name.*\{'params': \.\.\., 'name': 'body'\}"):
+    with pytest.raises(
+        ScheduleError, match=r"No group has a name\. Give the group its name.*\{'params': \.\.\., 'name': 'body'\}"
+    ):
         follow({"body": warmup(2), "head": cosine()})
 
 

@@ -15,7 +15,7 @@ from lr_toolkit.lightning.checks.source import reads_key
 from lr_toolkit.lightning.mixin import ScheduleMixin, find_schedule, find_setting
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.lr_scale import SCALE_KEYS
-from lr_toolkit.schedules.group_schedules import GroupSchedules
+from lr_toolkit.schedules.group_schedules import GroupSchedules, schedules_by_key
 from lr_toolkit.schedules.shape import Shape
 
 if TYPE_CHECKING:
@@ -71,21 +71,39 @@ def ignored_attribute(info: RunInfo) -> Iterator[str]:
         return
     try:
         schedule, plateau = GroupSchedules.of(find_schedule(module)), find_setting(module, "plateau")
+        others = dict(_other_schedules(module))
     except ScheduleError:  # the module has none
         return
     ours = [config.scheduler for config in info.configs if isinstance(config.scheduler, ScheduledLR)]
+    keys = {key for scheduler in ours for key in scheduler.other_schedules}
     is_followed = {
         "schedule": any(_phases(schedule) <= _phases(GroupSchedules.of(scheduler.schedule)) for scheduler in ours),
         "plateau": plateau is None or any(scheduler.plateau == plateau for scheduler in ours),
+        **{name: schedules.keys() <= keys for name, schedules in others.items()},
     }
-    for name, value in (("schedule", schedule), ("plateau", plateau)):
+    for name, value in {"schedule": schedule, "plateau": plateau, **others}.items():
         if not is_followed[name] and _depth(module, name) <= _depth(module, "configure_optimizers"):
+            also = [f"{each}=self.{each}" for each in ("plateau", *others)]
             yield (
-                f"{type(module).__name__}.{name} is {value!r}, and nothing follows it: the module defines "
+                f"{type(module).__name__}.{name} is {others.get(name, {}).get(name, value)!r}, and nothing follows it: the module defines "
                 "configure_optimizers, which hides that of ScheduleMixin. Remove it and write build_optimizer(self), or "
-                "return configure_optimizers(optimizer, self.schedule, self.trainer, plateau=self.plateau) from it."
+                f"return configure_optimizers(optimizer, self.schedule, self.trainer, {', '.join(also)}) from it."
             )
             return
+
+
+def _other_schedules(module: ScheduleMixin) -> Iterator[tuple[str, dict[str, GroupSchedules]]]:
+    """Each setting of the mixin with schedules of other keys than the LR, and these by key."""
+    for name in ("momentum", "betas", "weight_decay", "other_schedules"):
+        value = find_setting(module, name)
+        by_key = (
+            schedules_by_key("hold()", {}, value)
+            if name == "other_schedules"
+            else schedules_by_key("hold()", {name: value})
+        )
+        del by_key["lr"]
+        if by_key:
+            yield name, by_key
 
 
 def _phases(schedules: GroupSchedules) -> set[Shape]:

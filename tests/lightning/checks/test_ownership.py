@@ -17,6 +17,7 @@ from lr_toolkit import (
     ReduceOnPlateau,
     ScheduleMixin,
     ScheduleWarning,
+    absolute,
     configure_optimizers,
     cosine,
     hold,
@@ -160,6 +161,32 @@ def test_attributes_of_the_mixin_that_are_hidden(name: str) -> None:
         fit(net, monitor, validate=True)
 
     assert codes(monitor) == ["LR111"] * bool(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "argument"),
+    [
+        ("weight_decay", "linear()", "weight_decay=self.weight_decay"),
+        ("momentum", absolute(hold(level=0.9)), "momentum=self.momentum"),
+        ("other_schedules", {"dampening": absolute(hold(level=0.9))}, "other_schedules=self.other_schedules"),
+        ("weight_decay", 0.1, ""),
+    ],
+)
+@pytest.mark.parametrize("is_followed", [False, True])
+def test_schedules_of_other_keys_that_are_hidden(name: str, value: Any, argument: str, is_followed: bool) -> None:
+    """A schedule of another key that no scheduler follows is reported; a number is the module's own."""
+
+    def answer(net: Any) -> Any:
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+        options = {name: value} if argument and is_followed else {}
+        return configure_optimizers(optimizer, net.schedule, net.trainer, **options)
+
+    net, monitor = Mixed(answer), LRMonitor()
+    setattr(net, name, value)
+    is_hidden = bool(argument) and not is_followed
+    with pytest.warns(ScheduleWarning, match=f"LR111: Mixed.{name} is .*{argument}") if is_hidden else nullcontext():
+        fit(net, monitor)
+    assert codes(monitor) == ["LR111"] * is_hidden
 
 
 class Replaced(Mixed):
