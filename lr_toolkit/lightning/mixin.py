@@ -16,7 +16,7 @@ from lr_toolkit.lightning._compat import saved_hyperparameters
 from lr_toolkit.lightning.configure import TooLong, configure_optimizers
 from lr_toolkit.optim import MetricRule, OnChange
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule
-from lr_toolkit.schedules.absolute import Absolute
+from lr_toolkit.schedules.absolute_levels import Absolute
 from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike, as_text, has_function
 
 if TYPE_CHECKING:

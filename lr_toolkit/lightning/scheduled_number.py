@@ -11,7 +11,7 @@ from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning._compat import callbacks_of
 from lr_toolkit.lightning.run import horizon_of, updates_taken
 from lr_toolkit.schedules import Horizon, ScheduleLike
-from lr_toolkit.schedules.absolute import Absolute, AbsoluteLike
+from lr_toolkit.schedules.absolute_levels import Absolute, AbsoluteLike
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer

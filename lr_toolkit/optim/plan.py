@@ -20,7 +20,7 @@ from lr_toolkit.optim.on_change import (
 )
 from lr_toolkit.optim.plan_check import check_driven, check_highest
 from lr_toolkit.schedules import Duration, Horizon
-from lr_toolkit.schedules.absolute import Absolute
+from lr_toolkit.schedules.absolute_levels import Absolute
 from lr_toolkit.schedules.group_schedules import GroupSchedules
 from lr_toolkit.schedules.horizon import horizon_from
 from lr_toolkit.schedules.timeline import ResolvedTimeline, Timeline

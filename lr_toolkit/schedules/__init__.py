@@ -4,8 +4,8 @@ A ``Schedule`` is written with units, a ``Horizon`` is the length of a run, and 
 both. Every class and function named here is public, and reachable as an attribute of ``lr_toolkit`` too.
 """
 
-from lr_toolkit.schedules.absolute import Absolute as Absolute
-from lr_toolkit.schedules.absolute import absolute as absolute
+from lr_toolkit.schedules.absolute_levels import Absolute as Absolute
+from lr_toolkit.schedules.absolute_levels import absolute as absolute
 from lr_toolkit.schedules.duration import Duration as Duration
 from lr_toolkit.schedules.duration import DurationLike as DurationLike
 from lr_toolkit.schedules.horizon import Horizon as Horizon

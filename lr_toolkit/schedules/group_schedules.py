@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeAlias, cast
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
-from lr_toolkit.schedules.absolute import Absolute, AbsoluteLike
+from lr_toolkit.schedules.absolute_levels import Absolute, AbsoluteLike
 from lr_toolkit.schedules.schedule import Schedule, ScheduleLike
 
 __all__ = ["GroupSchedules", "GroupSchedulesLike", "as_text", "has_function", "schedules_by_key"]
