@@ -68,7 +68,8 @@ def scheduler_config(
 
     Args:
         optimizer: the optimizer whose parameter groups follow the schedule, each from its own base LR.
-        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups to schedules, ``"*"`` for all others.
+        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups, which they have in the optimizer
+            (``{"params": ..., "name": "head"}``), to schedules, ``"*"`` for all others.
         trainer: ``self.trainer``; ``None`` only with ``horizon`` and without ``plateau``.
         interval: ``"step"`` to move after every optimizer update, ``"epoch"`` to move once per epoch, with durations in
             epochs or shares of the run.

@@ -13,7 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim import SGD, AdamW, Optimizer
 
-from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, absolute, cosine, linear, warmup
+from lr_toolkit import (
+    Horizon,
+    ReduceOnPlateau,
+    Schedule,
+    ScheduledLR,
+    ScheduleError,
+    ScheduleWarning,
+    absolute,
+    cosine,
+    linear,
+    warmup,
+)
+from tests.helpers.capturing import captured
 from tests.helpers.optimizers import Still, parameter, resume, saved
 
 KEYS = ("lr", "weight_decay", "momentum")
@@ -152,6 +164,34 @@ def test_tensors_are_filled_in_place() -> None:
 
     now = [group[key] for group in optimizer.param_groups for key in ("lr", "weight_decay")]
     assert all(before is after for before, after in zip(held, now, strict=True))
+
+
+def test_another_key_that_is_a_constant_of_a_cuda_graph_is_reported() -> None:
+    """A scheduled weight decay is a number: each replay uses the value of the capture. One without a schedule may be a number."""
+    weight = parameter("meta")
+    optimizer = Still(
+        [
+            {
+                "params": [weight],
+                "lr": torch.tensor(0.1, device="meta"),
+                "initial_lr": 0.1,
+                "weight_decay": 0.2,
+                "eps": 1e-8,
+            }
+        ]
+    )
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(10))
+    with captured():
+        optimizer.step()
+
+    del scheduler
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(10), weight_decay="linear()")
+    message = (
+        r"LR706: .*the weight_decay of parameter group 0 is a number.*\(0\.2\).*Leave out the schedule of weight_decay"
+    )
+    with captured(), pytest.warns(ScheduleWarning, match=message):
+        optimizer.step()
+    assert scheduler.has_update
 
 
 def test_a_second_scheduler_begins_at_the_own_values() -> None:
