@@ -17,8 +17,9 @@ from lr_toolkit.lightning.run_follower import follow_run
 from lr_toolkit.lightning.run_length import TrainerRunLength
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule
-from lr_toolkit.schedules.group_schedules import GroupSchedulesLike, schedules_by_key
+from lr_toolkit.schedules.group_schedules import GroupSchedulesLike
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
+from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer

@@ -25,8 +25,9 @@ from lr_toolkit.optim.update_watch import UpdateWatch
 from lr_toolkit.optim.updates import call_at_updates, hookable_optimizers, is_captured
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.changed import describe_change
-from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike, schedules_by_key
+from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
+from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.timeline import Phase, ResolvedTimeline
 

@@ -15,7 +15,8 @@ from lr_toolkit.lightning.checks.source import reads_key
 from lr_toolkit.lightning.mixin import ScheduleMixin, find_schedule, find_setting
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.lr_scale import SCALE_KEYS
-from lr_toolkit.schedules.group_schedules import GroupSchedules, schedules_by_key
+from lr_toolkit.schedules.group_schedules import GroupSchedules
+from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 from lr_toolkit.schedules.shape import Shape
 
 if TYPE_CHECKING:
