@@ -67,7 +67,7 @@ class ScheduledLR(LRScheduler):
             ``"restart"`` runs the new plan from its beginning over the updates that are left. The LR is continuous under
             ``"stretch"`` and ``"continue"``. None of them acts if nothing has changed, if the new plan has the same LRs as the
             saved one on every update already taken, or if its open ``hold`` around this update is longer.
-        rewarm: how long to warm up again if the plan has changed, in front of any of these policies.
+        rewarm: how long the LR warms up again if its plan has changed, in front of any of these policies.
         momentum: a schedule of the momentum, or schedules by the names of groups; groups that none is for keep their value. Levels
             are factors of the value that each group has (``initial_momentum``, if it has that), or the values themselves in
             ``absolute(schedule)``.

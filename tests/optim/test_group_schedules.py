@@ -348,6 +348,43 @@ def test_continue_refuses_another_key_that_rises_and_falls() -> None:
         resume(optimizer, scheduler, states)
 
 
+def test_a_second_warmup_is_for_the_lr_alone() -> None:
+    """A weight decay and a beta that changed as well follow the policy: a warmup would take a beta to almost 0."""
+
+    def build(end: float, **options: Any) -> tuple[AdamW, ScheduledLR]:
+        optimizer = AdamW([parameter()], lr=0.1, weight_decay=0.1, betas=(0.9, 0.99))
+        keys = {"weight_decay": linear(end=end), "betas": (None, linear(end=0.9 + end / 10))}
+        return optimizer, ScheduledLR(optimizer, linear(end=end), Horizon(10), **keys, **options)
+
+    optimizer, scheduler = build(0.0)
+    for _ in range(4):
+        optimizer.step()
+        scheduler.step()
+    states = saved(optimizer, scheduler)
+
+    optimizer, scheduler = build(0.5, on_change="replan", rewarm=3)
+    resume(optimizer, scheduler, states)
+    group = optimizer.param_groups[0]
+    assert group["lr"] == pytest.approx(0.1 * 0.8 / 4, rel=1e-12)
+    assert group["weight_decay"] == pytest.approx(0.1 * 0.8, rel=1e-12)
+    assert group["betas"][1] == pytest.approx(0.99 * 0.98, rel=1e-12)
+
+
+def test_a_schedule_for_other_groups_asks() -> None:
+    """The error names the key, and the groups that have a schedule in the checkpoint and now."""
+
+    def build(decay: Any) -> tuple[SGD, ScheduledLR]:
+        optimizer = sgd()
+        return optimizer, ScheduledLR(optimizer, "hold()", Horizon(10), weight_decay=decay)
+
+    states = saved(*build({"backbone": "linear()"}))
+    optimizer, scheduler = build({"backbone": "linear()", "head": "linear()"})
+    with pytest.raises(
+        ScheduleError, match=r"schedule for weight_decay is for the parameter groups 0, 3 now, and was for 0\."
+    ):
+        resume(optimizer, scheduler, states)
+
+
 def test_a_schedule_that_was_added_or_removed_asks() -> None:
     """By default the error names the key; with a policy the new schedule acts, or the saved value stays."""
 
