@@ -17,8 +17,9 @@ from lr_toolkit.lightning.run_follower import follow_run
 from lr_toolkit.lightning.run_length import TrainerRunLength
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule
-from lr_toolkit.schedules.group_schedules import GroupSchedulesLike, schedules_by_key
+from lr_toolkit.schedules.group_schedules import GroupSchedulesLike
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
+from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -68,7 +69,8 @@ def scheduler_config(
 
     Args:
         optimizer: the optimizer whose parameter groups follow the schedule, each from its own base LR.
-        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups to schedules, ``"*"`` for all others.
+        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups, which they have in the optimizer
+            (``{"params": ..., "name": "head"}``), to schedules, ``"*"`` for all others.
         trainer: ``self.trainer``; ``None`` only with ``horizon`` and without ``plateau``.
         interval: ``"step"`` to move after every optimizer update, ``"epoch"`` to move once per epoch, with durations in
             epochs or shares of the run.

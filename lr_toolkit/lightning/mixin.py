@@ -34,7 +34,8 @@ class ScheduleMixin:
     keep a schedule as its text, so that checkpoints load with ``weights_only=True`` and loggers show it.
 
     Attributes:
-        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups to schedules, ``"*"`` for all others.
+        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups, which they have in the optimizer
+            (``{"params": ..., "name": "head"}``), to schedules, ``"*"`` for all others.
         interval: ``"step"`` (default) or ``"epoch"``, as for ``scheduler_config``.
         plateau: a ``ReduceOnPlateau`` or ``GreedyLR``, or ``None``.
         horizon: the length of the run, in place of the Trainer's.

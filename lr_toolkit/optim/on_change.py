@@ -124,7 +124,7 @@ def binding_after(
     unchanged_unit: Literal["steps", "epochs"] | None = None,
     names: Sequence[object] = (),
 ) -> Binding:
-    """What to follow from a saved state on, if the code now asks for ``configured``.
+    """What to follow from a saved state on, if the code now asks for ``configured``. A second warmup acts on the LR alone.
 
     The saved timelines go on if the code asks for what it asked for then. Two changes need no decision: a new plan that has
     the same LRs on all updates already taken, and a longer ``hold`` around this update. If the same schedule is asked for on
@@ -152,7 +152,7 @@ def binding_after(
     if on_change == "error":
         raise plan_changed_error(state, configured, policies, names)
     binding = policies[on_change]()
-    if rewarm is not None:
+    if rewarm is not None and configured.key == "lr":
         over = _rewarm_length(rewarm, update, configured)
         return binding.changed(lambda timeline: rewarmed(timeline, update, over))
     _report(followed, binding, update, on_change)
@@ -168,19 +168,28 @@ def check_same_keys(state: Mapping[str, Any], configured: Sequence[Binding], on_
     saved = {key: tuple(part.get("groups", ())) for key, part in state["configured"].items() if key != "lr"}
     now = {binding.key: binding.members for binding in configured if binding.key != "lr"}
     if saved != now and on_change == "error":
-        added = [key for key in now if saved.get(key) != now[key]]
+        added = [key for key in now if key not in saved]
+        moved = [key for key in now if key in saved and saved[key] != now[key]]
         removed = [key for key in saved if key not in now]
         news = [
             f"now there is a schedule for {', '.join(added)} that the checkpoint does not have" if added else "",
             f"the schedule for {', '.join(removed)} that the checkpoint has is gone, which leaves the saved value"
             if removed
             else "",
+            *(
+                f"the schedule for {key} is for the parameter groups {_listed(now[key])} now, and was for {_listed(saved[key])}"
+                for key in moved
+            ),
         ]
         raise ScheduleError(
             f"The plan is not the one in the checkpoint: {', and '.join(filter(None, news))}. To go on like that write "
             "on_change='replan', an argument of configure_optimizers(...) and of ScheduledLR(...), and an attribute of a "
             "ScheduleMixin's class."
         )
+
+
+def _listed(positions: Sequence[int]) -> str:
+    return ", ".join(map(str, positions))
 
 
 def is_saved(state: Mapping[str, Any], configured: Binding) -> bool:

@@ -25,8 +25,9 @@ from lr_toolkit.optim.update_watch import UpdateWatch
 from lr_toolkit.optim.updates import call_at_updates, hookable_optimizers, is_captured
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.changed import describe_change
-from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike, schedules_by_key
+from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
+from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.timeline import Phase, ResolvedTimeline
 
@@ -53,8 +54,9 @@ class ScheduledLR(LRScheduler):
 
     Args:
         optimizer: a torch optimizer; each group's base LR is its ``initial_lr``, or its ``lr`` if there is none.
-        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups to them. A name may be a pattern
-            (``"layer_*"``), and ``"*"`` is for all groups that no other entry is for.
+        schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups to them. A group has its name in the
+            optimizer, ``{"params": ..., "name": "head"}``. A name is also for the groups below it (``"head"`` for
+            ``"head.no_decay"``), it may be a pattern (``"layer_*"``), and ``"*"`` is for all groups that no other entry is for.
         horizon: the length of the run, in the unit that this loop's ``scheduler.step()`` counts.
         last_epoch: the last update that was taken, as in torch: -1 to begin.
         plateau: a rule for a metric (``ReduceOnPlateau``, ``GreedyLR``); the loop hands the metric to ``observe``.
@@ -65,7 +67,7 @@ class ScheduledLR(LRScheduler):
             ``"restart"`` runs the new plan from its beginning over the updates that are left. The LR is continuous under
             ``"stretch"`` and ``"continue"``. None of them acts if nothing has changed, if the new plan has the same LRs as the
             saved one on every update already taken, or if its open ``hold`` around this update is longer.
-        rewarm: how long to warm up again if the plan has changed, in front of any of these policies.
+        rewarm: how long the LR warms up again if its plan has changed, in front of any of these policies.
         momentum: a schedule of the momentum, or schedules by the names of groups; groups that none is for keep their value. Levels
             are factors of the value that each group has (``initial_momentum``, if it has that), or the values themselves in
             ``absolute(schedule)``.
@@ -92,6 +94,24 @@ class ScheduledLR(LRScheduler):
         [0.1, 0.075, 0.05, 0.025]
         >>> scheduler.get_last_lr()
         [0.0]
+
+        A schedule for each group, and schedules of the momentum and of the weight decay of one group:
+
+        >>> from lr_toolkit import absolute, hold
+        >>> body, head = torch.nn.Parameter(torch.zeros(1)), torch.nn.Parameter(torch.zeros(1))
+        >>> groups = [{"params": [body], "name": "body"}, {"params": [head], "name": "head", "weight_decay": 0.1}]
+        >>> optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+        >>> scheduler = ScheduledLR(
+        ...     optimizer,
+        ...     {"head": linear(), "*": hold()},
+        ...     Horizon(steps=4),
+        ...     momentum=absolute(linear(start=0.8, end=0.9)),
+        ...     weight_decay={"head": linear(end=2.0)},
+        ... )
+        >>> optimizer.step()
+        >>> scheduler.step()
+        >>> [[round(group[key], 3) for key in ("lr", "momentum", "weight_decay")] for group in optimizer.param_groups]
+        [[0.1, 0.825, 0], [0.075, 0.825, 0.125]]
 
     Reference:
         torchtitan, which checkpoints only the counter and computes the rest. torch's own schedulers are recursive on
@@ -413,7 +433,7 @@ class ScheduledLR(LRScheduler):
 
     def _after_update(self, optimizer: Optimizer) -> None:
         """Note that an update happened, if it did, and move on with it if nobody calls ``step()``."""
-        self._watch.note_update(optimizer, needs_gradient=self.needs_gradient)
+        self._watch.note_update(optimizer, self._plan.followed, needs_gradient=self.needs_gradient)
         if self.moves_with == "update" and self._watch.ends_update(optimizer, self._groups.known):
             self._advance_within_step()
 

@@ -9,6 +9,7 @@ from typing import Any, final
 from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.step_calls import IdleSteps, watches_of
 from lr_toolkit.optim.updates import GradientProbe, UpdateTracker, is_captured, warn_of_constants
 
@@ -61,8 +62,14 @@ class UpdateWatch:
         """Note that a step of the optimizer begins; needed only if the scheduler moves with the updates."""
         self._tracker.begin()
 
-    def note_update(self, optimizer: Optimizer, *, needs_gradient: bool) -> None:
-        """Note a step of the optimizer, which is an update if some parameter has a gradient, or if none is needed."""
+    def note_update(self, optimizer: Optimizer, bindings: Sequence[Binding], *, needs_gradient: bool) -> None:
+        """Note a step of the optimizer, which is an update if some parameter has a gradient, or if none is needed.
+
+        Args:
+            optimizer: the optimizer.
+            bindings: what is driven, which a CUDA graph must not keep.
+            needs_gradient: whether an update needs a gradient.
+        """
         self._has_counted = False
         if needs_gradient and not self._probe.has_gradient(optimizer):
             self.was_stepped = True
@@ -72,7 +79,7 @@ class UpdateWatch:
         # A CUDA graph replays this update without calling the hook: every step() counts until the next call.
         self._was_captured = is_captured()
         if self._was_captured:
-            warn_of_constants(optimizer)
+            warn_of_constants(self._optimizer, bindings)
 
     def ends_update(self, optimizer: Optimizer, groups: Sequence[dict[str, Any]]) -> bool:
         """Whether the update of all ``groups`` ends with this step of the optimizer, and moves the scheduler."""

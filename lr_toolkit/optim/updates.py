@@ -14,7 +14,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError, warn
+from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.held_objects import held_objects
+from lr_toolkit.optim.keys import Key
 
 __all__ = [
     "GradientProbe",
@@ -216,17 +218,24 @@ def is_captured() -> bool:
     return is_on_gpu and torch.cuda.is_current_stream_capturing()
 
 
-def warn_of_constants(optimizer: Optimizer) -> None:
-    """Warn if the step being captured in a CUDA graph reads its LR from host memory: replays keep using that value."""
-    for index, group in enumerate(optimizer.param_groups):
-        lr = group["lr"]
-        if isinstance(lr, Tensor) and lr.device.type != "cpu":
-            continue
-        kind = "a tensor in the host's memory" if isinstance(lr, Tensor) else "a number"
-        warn(
-            "LR706",
-            f"An update of {type(optimizer).__name__} is captured in a CUDA graph, and the lr of parameter group "
-            f"{group.get('name', index)!r} is {kind}: each replay uses its present value ({float(lr):g}), whatever the schedule "
-            "says. Give the optimizer a tensor on the GPU: lr=torch.tensor(3e-4, device='cuda').",
-        )
-        return
+def warn_of_constants(optimizer: Optimizer, bindings: Sequence[Binding]) -> None:
+    """Warn if the step being captured in a CUDA graph reads a scheduled value from host memory: replays keep using that value."""
+    for binding in bindings:
+        key, members = Key.parse(binding.key), set(binding.members)
+        for index, group in enumerate(optimizer.param_groups):
+            if index not in members:
+                continue
+            value = key.number_in(group)
+            if isinstance(value, Tensor) and value.device.type != "cpu":
+                continue
+            kind = "a tensor in the host's memory" if isinstance(value, Tensor) else "a number"
+            fix = f"Leave out the schedule of {key}, or take the updates without a graph."
+            if binding.key == "lr":
+                fix = "Give the optimizer a tensor on the GPU: lr=torch.tensor(3e-4, device='cuda')."
+            warn(
+                "LR706",
+                f"An update of {type(optimizer).__name__} is captured in a CUDA graph, and the {key} of parameter group "
+                f"{group.get('name', index)!r} is {kind}: each replay uses its present value ({float(value):g}), whatever the schedule "
+                f"says. {fix}",
+            )
+            return

@@ -12,7 +12,7 @@ from lr_toolkit.immutable import Immutable
 from lr_toolkit.schedules.absolute_levels import Absolute, AbsoluteLike
 from lr_toolkit.schedules.schedule import Schedule, ScheduleLike
 
-__all__ = ["GroupSchedules", "GroupSchedulesLike", "as_text", "has_function", "schedules_by_key"]
+__all__ = ["GroupSchedules", "GroupSchedulesLike", "as_text", "has_function"]
 
 _WILD = frozenset("*?[")
 
@@ -67,15 +67,16 @@ class GroupSchedules(Immutable):
                 f"{key}: {shorten(dict(given))} must have the names of parameter groups as its keys. Write "
                 "{'backbone': linear(), '*': cosine()}; '*' is for all other groups."
             )
-        nothing = next((name for name, schedule in given.items() if schedule is None), None)
+        entries: dict[str, Any] = dict(given)
+        nothing = next((name for name, schedule in entries.items() if schedule is None), None)
         if nothing is not None:
             raise ScheduleError(
                 f"{key}: None is no schedule. To keep what the group has, write {{{nothing!r}: hold()}}."
             )
         # A text is read once, however many groups have it.
-        read = {text: _parsed(text, key) for text in {each for each in given.values() if isinstance(each, str)}}
+        read = {text: _parsed(text, key) for text in {each for each in entries.values() if isinstance(each, str)}}
         return cls(
-            tuple((name, read[each] if isinstance(each, str) else _parsed(each, key)) for name, each in given.items())
+            tuple((name, read[each] if isinstance(each, str) else _parsed(each, key)) for name, each in entries.items())
         )
 
     @property
@@ -134,71 +135,6 @@ def _with_parents(name: object) -> list[str]:
 GroupSchedulesLike: TypeAlias = (
     "ScheduleLike | AbsoluteLike | GroupSchedules | Mapping[str, ScheduleLike | AbsoluteLike]"
 )
-
-
-def schedules_by_key(
-    lr: GroupSchedulesLike, named: Mapping[str, Any], others: Mapping[str, Any] | None = None
-) -> dict[str, GroupSchedules]:
-    """The schedules of the LR and of other keys of the parameter groups, by key.
-
-    Args:
-        lr: the schedules of the LR.
-        named: those of keys that have an argument, which may be ``None``; a tuple holds one for each place of an entry that is a
-            tuple.
-        others: the same for any other keys, as the user wrote them.
-
-    Raises:
-        ScheduleError: for something else, or a key that is given twice.
-
-    Example:
-        >>> schedules_by_key("cosine()", {"momentum": None, "betas": (None, "linear(end=0.99)")}, {"eps": "hold()"})
-        {'lr': cosine(), 'betas[1]': linear(end=0.99), 'eps': hold()}
-    """
-    schedules = {"lr": GroupSchedules.of(lr)}
-    for key, given in (*named.items(), *_checked(others)):
-        for name, each in _by_place(key, given).items():
-            if name in schedules:
-                raise ScheduleError(f"{name!r} has two schedules: it is given twice. Leave it out of other_schedules.")
-            schedules[name] = GroupSchedules.of(each, name)
-    return schedules
-
-
-def _checked(others: Any) -> Iterator[tuple[str, Any]]:
-    """Each key and what is given for it, unless no schedule can be for the key."""
-    if others is not None and not isinstance(others, Mapping):
-        raise ScheduleError(
-            f"other_schedules={shorten(others)}: must be a mapping of keys of the parameter groups to schedules. Write "
-            f"other_schedules={{'eps': {shorten(others)}}}."
-        )
-    for key, given in (others or {}).items():
-        if key == "lr":
-            raise ScheduleError(
-                "other_schedules: 'lr' has a schedule already. Write it as the schedule of the optimizer."
-            )
-        if not isinstance(key, str) or key.partition("[")[0] in ("", "params", "name"):
-            raise ScheduleError(
-                f"other_schedules: {shorten(key)} is no key under which a parameter group has a number. Write other_schedules={{'eps': "
-                "hold()}."
-            )
-        yield key, given
-
-
-def _by_place(key: str, given: Any) -> dict[str, Any]:
-    """What is given for a key, or for each place of it, without those that are ``None``."""
-    values = list(given.values()) if isinstance(given, Mapping) else []
-    for group, each in zip(given, values, strict=False) if values else ():
-        if _is_list(each):
-            places = ", ".join("None" if place is None else f"{{{group!r}: {str(place)!r}}}" for place in each)
-            raise ScheduleError(
-                f"{key}={shorten(dict(given))}: each place has a schedule, or schedules by the names of groups. Write {key}=({places}"
-                f"{',' * (len(each) == 1)})."
-            )
-    places = {f"{key}[{place}]": each for place, each in enumerate(given)} if _is_list(given) else {key: given}
-    return {name: each for name, each in places.items() if each is not None}
-
-
-def _is_list(given: Any) -> bool:
-    return isinstance(given, Sequence) and not isinstance(given, str)
 
 
 def as_text(value: Any) -> Any:

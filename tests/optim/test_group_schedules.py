@@ -13,8 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim import SGD, AdamW, Optimizer
 
-from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, absolute, cosine, linear, warmup
+from lr_toolkit import (
+    Horizon,
+    ReduceOnPlateau,
+    Schedule,
+    ScheduledLR,
+    ScheduleError,
+    ScheduleWarning,
+    absolute,
+    cosine,
+    linear,
+    warmup,
+)
 from lr_toolkit.schedules.peers.translate import translate_call
+from tests.helpers.capturing import captured
 from tests.helpers.optimizers import Still, parameter, resume, saved
 
 KEYS = ("lr", "weight_decay", "momentum")
@@ -178,6 +190,34 @@ def test_tensors_are_filled_in_place() -> None:
     assert all(before is after for before, after in zip(held, now, strict=True))
 
 
+def test_another_key_that_is_a_constant_of_a_cuda_graph_is_reported() -> None:
+    """A scheduled weight decay is a number: each replay uses the value of the capture. One without a schedule may be a number."""
+    weight = parameter("meta")
+    optimizer = Still(
+        [
+            {
+                "params": [weight],
+                "lr": torch.tensor(0.1, device="meta"),
+                "initial_lr": 0.1,
+                "weight_decay": 0.2,
+                "eps": 1e-8,
+            }
+        ]
+    )
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(10))
+    with captured():
+        optimizer.step()
+
+    del scheduler
+    scheduler = ScheduledLR(optimizer, "linear()", Horizon(10), weight_decay="linear()")
+    message = (
+        r"LR706: .*the weight_decay of parameter group 0 is a number.*\(0\.2\).*Leave out the schedule of weight_decay"
+    )
+    with captured(), pytest.warns(ScheduleWarning, match=message):
+        optimizer.step()
+    assert scheduler.has_update
+
+
 def test_a_second_scheduler_begins_at_the_own_values() -> None:
     """A later scheduler takes the value that the group was made with, not the one that the first left behind."""
     optimizer = SGD([parameter()], lr=0.1, momentum=0.9)
@@ -329,6 +369,43 @@ def test_continue_refuses_another_key_that_rises_and_falls() -> None:
     states = saved(optimizer, scheduler)
     scheduler = ScheduledLR(optimizer, "hold()", Horizon(10), weight_decay=plan, on_change="continue")
     with pytest.raises(ScheduleError, match=r"rises and falls.*replan.*schedule of weight_decay"):
+        resume(optimizer, scheduler, states)
+
+
+def test_a_second_warmup_is_for_the_lr_alone() -> None:
+    """A weight decay and a beta that changed as well follow the policy: a warmup would take a beta to almost 0."""
+
+    def build(end: float, **options: Any) -> tuple[AdamW, ScheduledLR]:
+        optimizer = AdamW([parameter()], lr=0.1, weight_decay=0.1, betas=(0.9, 0.99))
+        keys = {"weight_decay": linear(end=end), "betas": (None, linear(end=0.9 + end / 10))}
+        return optimizer, ScheduledLR(optimizer, linear(end=end), Horizon(10), **keys, **options)
+
+    optimizer, scheduler = build(0.0)
+    for _ in range(4):
+        optimizer.step()
+        scheduler.step()
+    states = saved(optimizer, scheduler)
+
+    optimizer, scheduler = build(0.5, on_change="replan", rewarm=3)
+    resume(optimizer, scheduler, states)
+    group = optimizer.param_groups[0]
+    assert group["lr"] == pytest.approx(0.1 * 0.8 / 4, rel=1e-12)
+    assert group["weight_decay"] == pytest.approx(0.1 * 0.8, rel=1e-12)
+    assert group["betas"][1] == pytest.approx(0.99 * 0.98, rel=1e-12)
+
+
+def test_a_schedule_for_other_groups_asks() -> None:
+    """The error names the key, and the groups that have a schedule in the checkpoint and now."""
+
+    def build(decay: Any) -> tuple[SGD, ScheduledLR]:
+        optimizer = sgd()
+        return optimizer, ScheduledLR(optimizer, "hold()", Horizon(10), weight_decay=decay)
+
+    states = saved(*build({"backbone": "linear()"}))
+    optimizer, scheduler = build({"backbone": "linear()", "head": "linear()"})
+    with pytest.raises(
+        ScheduleError, match=r"schedule for weight_decay is for the parameter groups 0, 3 now, and was for 0\."
+    ):
         resume(optimizer, scheduler, states)
 
 

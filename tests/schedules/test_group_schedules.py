@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lr_toolkit import Absolute, Schedule, absolute, cosine, custom, hold, linear
-from lr_toolkit.schedules.group_schedules import GroupSchedules, as_text, has_function, schedules_by_key
+from lr_toolkit.schedules.group_schedules import GroupSchedules, as_text, has_function
+from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 
 ENTRIES = {
     "*": "cosine(end=0.5)",

@@ -15,7 +15,8 @@ from lr_toolkit.lightning.checks.source import reads_key
 from lr_toolkit.lightning.mixin import ScheduleMixin, find_schedule, find_setting
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.lr_scale import SCALE_KEYS
-from lr_toolkit.schedules.group_schedules import GroupSchedules, schedules_by_key
+from lr_toolkit.schedules.group_schedules import GroupSchedules
+from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 from lr_toolkit.schedules.shape import Shape
 
 if TYPE_CHECKING:
@@ -83,11 +84,11 @@ def ignored_attribute(info: RunInfo) -> Iterator[str]:
     }
     for name, value in {"schedule": schedule, "plateau": plateau, **others}.items():
         if not is_followed[name] and _depth(module, name) <= _depth(module, "configure_optimizers"):
-            also = [f"{each}=self.{each}" for each in ("plateau", *others)]
+            also = "".join(f", {each}=self.{each}" for each in others)
             yield (
                 f"{type(module).__name__}.{name} is {others.get(name, {}).get(name, value)!r}, and nothing follows it: the module defines "
                 "configure_optimizers, which hides that of ScheduleMixin. Remove it and write build_optimizer(self), or "
-                f"return configure_optimizers(optimizer, self.schedule, self.trainer, {', '.join(also)}) from it."
+                f"return configure_optimizers(optimizer, self.schedule, self.trainer, plateau=self.plateau{also}) from it."
             )
             return
 
