@@ -187,6 +187,11 @@ def _parsed(given: ScheduleLike | AbsoluteLike, key: str) -> Schedule | Absolute
             f"{shorten(given)}: the levels of an LR are factors of the base LR that the optimizer has. Write "
             f"{parsed.schedule!r}, and the highest LR in the optimizer: torch.optim.AdamW(parameters, lr=3e-4)."
         )
+    if isinstance(parsed, Schedule) and key != "lr" and parsed.absolute_levels:
+        raise ScheduleError(
+            f"{key}: {parsed!r} has a level that is an LR (end_lr=, start_lr=). Write end= and start= for factors of what each group "
+            "has, or absolute(...) with them for values: absolute(linear(start=0.04, end=0.4))."
+        )
     return parsed
 
 

@@ -518,6 +518,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"weight_decay": "absolute(linear(end_lr=0.1))"},
         r"each level is a value already.*end=",
     ),
+    "an LR as a level of another key": ({"weight_decay": linear(end_lr=0.01)}, r"is an LR \(end_lr=.*absolute\(linear"),
     "absolute in a sum": (
         {"weight_decay": "absolute(linear(over=3)) >> hold()"},
         r"around the whole schedule.*absolute\(linear\(\.\.\.\) >> hold\(\)\)",
