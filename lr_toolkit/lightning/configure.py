@@ -185,7 +185,7 @@ def configure_optimizers(
         rewarm: the length of a second warmup after such a change.
         too_long: ``"error"`` refuses a schedule that is longer than the run, ``"cut"`` trains on its beginning.
         momentum: a schedule of the momentum, with ``"*"`` and names as for the LR.
-        betas: schedules of the betas, one for each place: ``betas=(None, linear(end=0.99))``.
+        betas: schedules of the betas, one for each place: ``betas=(None, absolute(linear(start=0.95, end=0.99)))``.
         weight_decay: a schedule of the weight decay.
         other_schedules: schedules of other keys of the parameter groups, by key.
 

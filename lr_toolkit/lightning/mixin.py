@@ -166,7 +166,7 @@ def _holds_schedule(value: Any) -> bool:
     return isinstance(value, (Schedule, Absolute, GroupSchedules))
 
 
-_OF_A_KEY = _Setting(_holds_schedule, lambda _: False, may_be_theirs=True)
+_OF_A_KEY = _Setting(_holds_schedule, _holds_schedule, may_be_theirs=True)
 
 
 _SETTINGS: Mapping[str, _Setting] = {

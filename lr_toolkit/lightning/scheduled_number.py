@@ -65,9 +65,9 @@ def scheduled(
 
         value() = schedule(k)    before update k
 
-    The levels of the schedule are the values. The number depends on the count of updates alone, so a resumed run has the same
-    values, and nothing has to be saved. If the length of the run is another one at the resume, the number follows the schedule on
-    the new length.
+    The levels of the schedule are the values; a first phase without ``start=`` or ``level=`` begins at 1. The number depends on the
+    count of updates alone, so a resumed run has the same values, and nothing has to be saved. If the length of the run is another
+    one at the resume, the number follows the schedule on the new length.
 
     Args:
         schedule: a schedule or its text.

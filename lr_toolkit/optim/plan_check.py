@@ -48,7 +48,8 @@ def _why_not_driven(key: str, schedules: GroupSchedules, groups: Sequence[dict[s
     if what.entry == "momentum" and "betas" in known:
         fix = "Its momentum is the first of its betas. Write betas=(linear(...), None)."
     elif isinstance(held, (tuple, list)) and what.place is None:
-        fix = f"Each has {len(held)} numbers there. Write {key}=(linear(){', None' * (len(held) - 1)})."
+        mine = repr(schedules.only) if schedules.only is not None else "linear()"
+        fix = f"Each has {len(held)} numbers there. Write {key}=({', '.join(['None'] * (len(held) - 1) + [mine])}) for the last of them."
     elif isinstance(held, (int, float)) and what.place is not None:
         fix = f"It is one number. Write {what.entry}=linear()."
     elif held is None and near:
@@ -67,7 +68,10 @@ def check_highest(
         if highest >= 1:
             fix = f"Levels are factors of {base:g}; write absolute(...) for levels that are values."
             if base == 1:
-                fix = "Its levels are values: write absolute(linear(start=0.85, end=0.95))."
+                fix = (
+                    "Its levels are values, and a first phase without one begins at 1: write absolute(linear(start=0.85, end=0.95)), or "
+                    "hold(level=0.95) in place of a first hold()."
+                )
             raise ScheduleError(
                 f"ScheduledLR({key}=...): the {key} of parameter group {groups[position].get('name', position)!r} would rise to "
                 f"{highest:.6g}, and must stay below 1. {fix}"

@@ -71,7 +71,7 @@ class ScheduledLR(LRScheduler):
         momentum: a schedule of the momentum, or schedules by the names of groups; groups that none is for keep their value. Levels
             are factors of the value that each group has (``initial_momentum``, if it has that), or the values themselves in
             ``absolute(schedule)``.
-        betas: the same for betas, a schedule or ``None`` for each place: ``betas=(None, linear(end=0.99))``.
+        betas: the same for betas, a schedule or ``None`` for each place: ``betas=(None, absolute(linear(start=0.95, end=0.99)))``.
         weight_decay: the same for the weight decay. A group without decay keeps its 0.
         other_schedules: the same for other keys of the parameter groups, by key.
 

@@ -26,8 +26,8 @@ def schedules_by_key(
         ScheduleError: for something else, or a key that is given twice.
 
     Example:
-        >>> schedules_by_key("cosine()", {"momentum": None, "betas": (None, "linear(end=0.99)")}, {"eps": "hold()"})
-        {'lr': cosine(), 'betas[1]': linear(end=0.99), 'eps': hold()}
+        >>> schedules_by_key("cosine()", {"momentum": None, "betas": (None, "linear(end=0.9)")}, {"eps": "hold()"})
+        {'lr': cosine(), 'betas[1]': linear(end=0.9), 'eps': hold()}
     """
     schedules = {"lr": GroupSchedules.of(lr)}
     for key, given in (*named.items(), *_checked(others)):

@@ -225,6 +225,19 @@ def test_numbers_of_the_module_are_no_schedules() -> None:
     assert {value for name, value in net.used[0].items() if name.startswith("momentum/")} == {0.9}
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("weight_decays", "weight_decay"), ("momentums", "momentum"), ("beta2", "betas")]
+)
+def test_a_schedule_under_a_similar_name_is_refused(name: str, meant: str) -> None:
+    """Nothing would follow it; a number of that name is the module's own."""
+    own = {"schedule": "hold()", "momentum": None, "weight_decay": None}
+    wrong = type("Wrong", (Groups,), {**own, name: "linear()"})
+    with pytest.raises(ScheduleError, match=f"no setting '{name}'.*Write {meant} = 'linear"):
+        trainer(max_epochs=1).fit(wrong(), data(2))
+    right = type("Right", (Groups,), {**own, name: 0.9})
+    trainer(max_epochs=1, max_steps=1).fit(right(), data(2))
+
+
 class Hyper(L.LightningModule):
     """Helpers without the mixin, whose schedules are hyperparameters."""
 

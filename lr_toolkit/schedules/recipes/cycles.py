@@ -33,7 +33,8 @@ def cosine_restarts(
 
         repeat(warmup(warmup) >> cosine(end=end, over=first), times, growth=growth, gamma=gamma, floor=end, rest=rest)
 
-    Without ``first`` the cycles share the run; without ``times`` there are as many as fit.
+    Without ``first`` the cycles share the run; without ``times`` there are as many as fit: ``cosine_restarts(times=3)`` has three
+    cycles, ``cosine_restarts(3)`` cycles of three updates. Shares in it are shares of the run, not of a cycle.
 
     Take it for several models from one run (snapshot ensembles), each at the end of a cycle. Leave it if only the last model
     counts: a single cosine does not lose the updates after each restart.
