@@ -526,7 +526,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "absolute within absolute": ({"weight_decay": "absolute(absolute(hold()))"}, r"around the whole schedule"),
     "an absolute momentum of 1": (
         {"momentum": "absolute(hold())"},
-        r"rise to 1,.*Its levels are values: write absolute\(linear\(start=0\.85, end=0\.95\)\)",
+        r"rise to 1,.*Its levels are values.*write absolute\(linear\(start=0\.85, end=0\.95\)\), or hold\(level=0\.95\)",
     ),
     "a number as weight decay": (
         {"weight_decay": 0.1},
@@ -538,7 +538,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "nothing for a group": ({"weight_decay": {"head": None, "*": "linear()"}}, r"weight_decay: .*'head': hold\(\)"),
     "one schedule for betas": (
         {"kind": AdamW, "betas": "linear()"},
-        r"has 2 numbers.*Write betas=\(linear\(\), None\)",
+        r"has 2 numbers.*Write betas=\(None, linear\(\)\) for the last",
     ),
     "a mapping of places": (
         {"kind": AdamW, "betas": {"head": (None, "linear()")}},
