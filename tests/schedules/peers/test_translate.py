@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lr_toolkit import Schedule, ScheduleError
+from lr_toolkit import Horizon, Schedule, ScheduleError
 from lr_toolkit.cli import main
 from lr_toolkit.schedules.peers.translate import translate_call, translate_section
 
@@ -65,7 +65,7 @@ SECTIONS: list[tuple[dict[str, Any], str]] = [
         },
         "warmup(5) >> linear(over=4)",
     ),
-    ({"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}}, "step(30)"),
+    ({"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}}, "step('30 epochs')"),
     (
         {"lr_scheduler": {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "_partial_": True, "gamma": 0.9}},
         "exponential(0.9, every=1)",
@@ -120,7 +120,17 @@ SECTIONS: list[tuple[dict[str, Any], str]] = [
                 "milestones": [5],
             },
         },
-        "warmup(5, start=0.1) >> step(30, start=1.0)",
+        "warmup('5 epochs', start=0.1) >> step('30 epochs', start=1.0)",
+    ),
+    *(
+        ({"lr_scheduler": {"class_path": f"torch.optim.lr_scheduler.{name}", "init_args": arguments}}, schedule)
+        for name, arguments, schedule in (
+            ("CosineAnnealingLR", {"T_max": 10, "eta_min": "1e-5"}, "cosine(end_lr=1e-05, over='10 epochs')"),
+            ("CosineAnnealingLR", {"T_max": "${epochs}"}, "cosine()"),
+            ("ExponentialLR", {"gamma": 0.95}, "exponential(0.95, every='1 epoch')"),
+            ("MultiStepLR", {"milestones": [30, 80]}, "multistep(['30 epochs', '80 epochs'])"),
+            ("CosineAnnealingWarmRestarts", {"T_0": 10}, "repeat(cosine(start=1.0, over='10 epochs'), rest='cut')"),
+        )
     ),
 ]
 PLATEAU = (
@@ -244,6 +254,40 @@ def test_a_translation_names_the_base_lr() -> None:
     assert (with_lr.base_lr, without.base_lr) == (3e-4, None)
 
 
+STEP = {"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}}
+
+
+@pytest.mark.parametrize(
+    ("section", "lr"),
+    [
+        ({"lr_scheduler": STEP, "optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.001}}}, 0.001),
+        ({"scheduler": {"type": "WarmupLR"}, "optimizer": {"type": "AdamW", "params": {"lr": "3e-4"}}}, 3e-4),
+        (
+            {
+                "scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 0.1}},
+                "optimizer": {"type": "AdamW", "params": {"lr": 3e-4}},
+            },
+            0.1,
+        ),
+        ({"lr_scheduler": STEP, "optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": "auto"}}}, None),
+        ({"lr_scheduler": STEP, "optimizer": "torch.optim.SGD"}, None),
+    ],
+)
+def test_the_optimizer_beside_a_scheduler_has_the_base_lr(section: dict[str, Any], lr: float | None) -> None:
+    """The LR of the optimizer's section is the base LR, unless the scheduler replaces it or the LR is no number."""
+    assert translate_section(section).base_lr == lr
+
+
+def test_a_section_of_lightning_cli_says_that_it_counts_epochs() -> None:
+    """LightningCLI steps once per epoch, so the schedule per update has its LR where each epoch begins."""
+    translation = translate_section({"lr_scheduler": STEP})
+    updates = translation.schedule.resolve(Horizon(900, steps_per_epoch=10)).values(range(0, 900, 10))
+    theirs = Schedule.parse("step(30)").resolve(Horizon(90)).values(range(90))
+
+    assert updates.tolist() == theirs.tolist()
+    assert translation.notes[-1].startswith("LightningCLI steps it once per epoch, so its durations are epochs here")
+
+
 def test_what_differs_is_told_once() -> None:
     """Two parts with the same difference give one note, and an expression that became the run's length gives one too."""
     translation = translate_call("SequentialLR(opt, [CosineAnnealingLR(opt, 5), CosineAnnealingLR(opt, n)], [5])")
@@ -253,10 +297,16 @@ def test_what_differs_is_told_once() -> None:
     assert translation.notes[1] == "T_max=n is read as what the run leaves, which the schedule takes by itself."
 
 
-PRINTED = """\
-warmup(29, shape='cosine', start=0.04) >> cosine(end=4e-06, over=70)
-# The base LR, for the optimizer: lr=0.1
-"""
+PRINTED = {
+    True: (
+        "warmup(29, shape='cosine', start=0.04) >> cosine(end=4e-06, over=70)",
+        "# The base LR, for the optimizer: lr=0.1",
+    ),
+    False: (
+        "warmup('29 epochs', shape='cosine', start=0.04) >> cosine(end=4e-06, over='70 epochs')",
+        "# The base LR, for the optimizer: lr=0.1",
+    ),
+}
 
 
 @pytest.mark.parametrize("form", ["call", "section", "file"])
@@ -272,8 +322,10 @@ def test_the_command_prints_the_schedule(form: str, tmp_path: Path, capsys: pyte
         "file": str(path),
     }
     main(["translate", words[form]])
+    schedule, lr, *notes = capsys.readouterr().out.splitlines()
 
-    assert capsys.readouterr().out == PRINTED
+    assert (schedule, lr) == PRINTED[form == "call"]
+    assert len(notes) == (form != "call")  # that it counts epochs
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED)
