@@ -25,7 +25,9 @@ _DEEPSPEED = Peer(
     },
 )
 _TWICE = "DeepSpeed uses the first LR for two updates, because it steps once before it counts; that is kept."
-_CUT = "So the decay ends one step above its last LR, which DeepSpeed has only after {} updates; a longer run stays there."
+_CUT = (
+    "So the decay ends one step above its last LR, which DeepSpeed has only after {} updates; a longer run stays there."
+)
 
 
 def deepspeed(name: str, /, *args: Any, **kwargs: Any) -> Schedule:

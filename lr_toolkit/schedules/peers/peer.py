@@ -52,17 +52,20 @@ class Peer:
         self.prepare = prepare
         PEERS[name] = self
 
-    def configuration(self, *names: str, example: str = "") -> Callable[[Configuration], Configuration]:
+    def configuration(
+        self, *names: str, example: str = "", answers: Mapping[str, str] | None = None
+    ) -> Callable[[Configuration], Configuration]:
         """Decorate a function: the library's configuration of its name, and of each of ``names``.
 
         Args:
             names: other names of it.
             example: arguments of a right call, for messages.
+            answers: what to write in place of arguments that it does not have; ``{}`` stands for the value.
         """
 
         def register(function: Configuration) -> Configuration:
             own = function.__name__
-            answered = answer_arguments(f"{self.name}.{own}", f"{self.name}.{own}({example})", {})(function)
+            answered = answer_arguments(f"{self.name}.{own}", f"{self.name}.{own}({example})", answers or {})(function)
             for name in (own, *names):
                 self.configurations[name] = answered
                 self.examples[name] = example

@@ -40,7 +40,10 @@ def test_every_update_has_the_lr_of_the_library(library: str, name: str) -> None
         updates = row["arguments"]["total_num_steps"] if name in CUT else len(row["lrs"])
         ours = translation.schedule.resolve(Horizon(updates)).values(range(updates), base_lr=base).tolist()
 
-        assert ours == pytest.approx(row["lrs"][:updates], rel=1e-9, abs=1e-12 * base), (row["arguments"], translation.schedule)
+        assert ours == pytest.approx(row["lrs"][:updates], rel=1e-9, abs=1e-12 * base), (
+            row["arguments"],
+            translation.schedule,
+        )
         assert Schedule.parse(repr(translation.schedule)) == translation.schedule
 
 

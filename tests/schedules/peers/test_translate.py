@@ -84,6 +84,10 @@ SECTIONS: list[tuple[dict[str, Any], str]] = [
         "warmup(10, start=0.0) >> cosine(end_lr=1e-05, over=90)",
     ),
     (
+        {"lr_scheduler_type": "cosine_with_min_lr", "warmup_ratio": 0.1, "min_lr_rate": 0.1},
+        "warmup('10%', start=0.0) >> cosine(end=0.1)",
+    ),
+    (
         {
             "train_batch_size": 8,
             "scheduler": {
@@ -194,6 +198,15 @@ REFUSED = [
     (
         "get_cosine_with_min_lr_schedule_with_warmup(opt, 5, 100)",
         "the floor is either an LR or a factor. Write min_lr=1e-5 or min_lr_rate=0.1.",
+    ),
+    (
+        "get_scheduler('cosine_with_min_lr', opt, num_warmup_steps=5, num_training_steps=100, min_lr_rate=0.1)",
+        "there is no argument 'min_lr_rate'. Write scheduler_specific_kwargs={'min_lr_rate': 0.1}.",
+    ),
+    ("get_scheduler('cosine', opt, warmup_steps=5)", "there is no argument 'warmup_steps'. Write num_warmup_steps=5."),
+    (
+        "TrainingArguments('out', lr_scheduler_type='cosine', min_lr_rate=0.1)",
+        "The cosine with a floor has a name of its own: write 'cosine_with_min_lr', with min_lr_rate=0.1.",
     ),
     ("TrainingArguments(warmup_ration=0.1)", "there is no argument 'warmup_ration'. Write warmup_ratio=0.1."),
     ("TrainingArguments(warmup_ratio=5)", "warmup_ratio=5 must be a share from 0 to 1, as in warmup_ratio=0.05."),
