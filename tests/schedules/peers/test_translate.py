@@ -190,7 +190,7 @@ REFUSED = [
     ("StepLR(*arguments)", "an argument with a star cannot be read. Write the arguments out."),
     ("StepLR(opt, step_size=1 / 0)", "'1 / 0' has no value. Write a number."),
     ("CosineAnnealingLR(opt, T_max=0)", "torch.CosineAnnealingLR(T_max=0): T_max=0 must be a whole number, 1 or more."),
-    ("get_scheduler('cosin', opt)", "transformers('cosin'): is not known. Did you mean 'cosine'? Write one of "),
+    ("get_scheduler('cosin', opt)", "transformers('cosin'): is not known. Did you mean 'cosine'? The names are "),
     (
         "get_linear_schedule_with_warmup(opt, 500, 100)",
         "num_warmup_steps=500 take more than num_training_steps=100. Write a shorter part, or a longer whole.",
@@ -388,3 +388,28 @@ def test_a_call_of_the_library_itself_is_refused_alike() -> None:
 
     with pytest.raises(ScheduleError, match=r"^torch\.StepLR\(step_sise=30\): there is no argument 'step_sise'\."):
         peers.torch("StepLR", step_sise=30)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CosineAnealingLR", "CosineAnnealingLR"),
+        ("cosine", "CosineAnnealingLR"),
+        ("torch.optim.lr_scheduler.StepLR", "StepLR"),
+        ("ReduceOnPlateau", "ReduceLROnPlateau"),
+    ],
+)
+def test_the_name_that_is_meant_comes_before_all_names(name: str, meant: str) -> None:
+    """A name with a slip, the beginning of a name, and one with its module are answered before the list."""
+    from lr_toolkit.schedules import peers
+
+    with pytest.raises(ScheduleError, match=rf"is not known\. Did you mean '{meant}'\? The names are 'StepLR', "):
+        peers.torch(name)
+
+
+def test_a_name_like_no_other_is_answered_with_all_names() -> None:
+    """Nothing is guessed."""
+    from lr_toolkit.schedules import peers
+
+    with pytest.raises(ScheduleError, match=r"^torch\('zzz'\): is not known\. Write one of 'StepLR', "):
+        peers.torch("zzz")
