@@ -35,9 +35,10 @@ def deepspeed(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
     ``warmup_max_lr`` and ``cycle_max_lr`` are the base LR here: give them to the optimizer.
 
-    Kept: the first LR is used for two updates, so everything comes one update later than elsewhere, and the decay of
-    ``WarmupDecayLR`` is cut one step short of its end by the run's; the warmup is logarithmic by default. Refused as defects: ``warmup_num_steps=1``, which silently becomes 2; the LR of ``WarmupCosineLR`` with a linear
-    warmup, which never reaches the peak: here update W is at the peak.
+    Kept: the first LR is used for two updates, so everything comes one update later than elsewhere, and the end of the run cuts
+    the last step of ``WarmupDecayLR``; the warmup is logarithmic by default. Refused as defects: ``warmup_num_steps=1``, which
+    silently becomes 2; the LR of ``WarmupCosineLR`` with a linear warmup, which never reaches the peak: here update W is at the
+    peak.
 
     Args:
         name: ``"WarmupLR"``, ``"WarmupDecayLR"``, ``"WarmupCosineLR"`` or ``"OneCycle"``, the ``type``.

@@ -71,7 +71,7 @@ def _optimizer_lr(around: Mapping[Any, Any]) -> float | None:
         return None
     arguments = optimizer.get("init_args") or optimizer.get("params") or optimizer
     lr = _value(arguments.get("lr")) if isinstance(arguments, Mapping) else None
-    return float(lr) if type(lr) in (int, float) and 0 < lr < math.inf else None
+    return float(lr) if isinstance(lr, (int, float)) and lr is not True and 0 < lr < math.inf else None
 
 
 def _form(section: Mapping[Any, Any]) -> tuple[Any, Any, str] | None:
