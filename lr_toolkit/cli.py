@@ -7,6 +7,7 @@ import math
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,10 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--steps", type=int, required=True, help="the optimizer updates of the run")
     show.add_argument("--steps-per-epoch", type=int, help="the updates of an epoch, for durations in epochs")
     show.add_argument("--lr", type=float, help="the base LR; without it, factors of the base LR are shown")
+    _add_import(show)
     show.set_defaults(run=_show, parser=show)
 
     names = commands.add_parser("list", help="print the builders and recipes, or the documentation of one")
-    names.add_argument("name", metavar="NAME", nargs="?", help="the name of a builder")
+    names.add_argument("name", metavar="NAME", nargs="?", help="the name of a builder, or register_function")
+    _add_import(names)
     names.set_defaults(run=_list, parser=names)
 
     gallery = commands.add_parser("gallery", help="write a page with the curve and the documentation of each builder")
@@ -72,10 +75,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_import(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--import",
+        dest="modules",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="import a module that registers builders, as in register_function; may be given several times",
+    )
+
+
+def _import(modules: Sequence[str]) -> None:
+    """Import modules from the path of Python or from the folder of the command."""
+    if modules and "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    for module in modules:
+        try:
+            import_module(module)
+        except Exception as error:
+            name = module.removesuffix(".py").replace("/", ".")
+            hint = "" if name == module else f" Write the name of the module: --import {name}."
+            raise ScheduleError(f"--import {module}: {type(error).__name__}: {error}.{hint}") from error
+
+
 def _show(parsed: argparse.Namespace) -> str:
     from lr_toolkit.preview.report import can_print
     from lr_toolkit.preview.summary import summary_of
 
+    _import(parsed.modules)
     schedule, horizon = Schedule.parse(parsed.schedule), Horizon(parsed.steps, parsed.steps_per_epoch)
     _check_options(schedule, parsed.lr, parsed.steps_per_epoch)
     timeline = schedule.resolve(horizon)
@@ -97,6 +125,7 @@ def _check_options(schedule: Schedule, lr: float | None, steps_per_epoch: int | 
 def _list(parsed: argparse.Namespace) -> str:
     from lr_toolkit.preview.listing import list_builders, show_builder
 
+    _import(parsed.modules)
     return list_builders() if parsed.name is None else show_builder(parsed.name)
 
 

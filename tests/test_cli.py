@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,9 @@ def test_a_phase_without_an_update_is_a_line_and_no_row(
     ("arguments", "message"),
     [
         (["cosin()", "--steps", "9"], "Did you mean cosine(...)?"),
+        (["sines(2)", "--steps", "9"], "import that first (for the command: --import my_module)."),
+        (["hold()", "--steps", "9", "--import", "no_such"], "--import no_such: ModuleNotFoundError: No module named"),
+        (["hold()", "--steps", "9", "--import", "no_such.py"], "Write the name of the module: --import no_such."),
         (["cosine()", "--steps", "0"], "Horizon(steps=0): must be a whole number above zero"),
         (["cosine()", "--steps", str(10**20)], "is longer than any run"),
         (["warmup('2 epochs') >> hold()", "--steps", "9"], "'2 epochs' needs the length of an epoch"),
@@ -123,6 +127,7 @@ def test_list_prints_every_builder(capsys: pytest.CaptureFixture[str]) -> None:
     main(["list"])
     printed = capsys.readouterr().out
     ours = {name for name, builder in BUILDERS.items() if getattr(schedules, name, None) is builder}
+    printed = printed.partition("\nRegistered by other modules")[0]  # by other tests, in the same process
 
     assert set(re.findall(r"^  (\w+)\(", printed, re.MULTILINE)) == ours
     assert (
@@ -158,6 +163,8 @@ def test_list_loads_neither_torch_nor_lightning() -> None:
         ("cosin", "'cosin': no builder has this name. Did you mean cosine? The builders are clipped, cosine,"),
         ("OneCycleLR", "Write one_cycle('30%')."),
         ("zzz", "'zzz': no builder has this name. The builders are"),
+        ("zzz", "If it is registered in a module of yours, import that first: --import my_module."),
+        ("register_functions", "Did you mean register_function?"),
     ],
 )
 def test_a_name_without_a_builder_is_an_error(name: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,3 +174,60 @@ def test_a_name_without_a_builder_is_an_error(name: str, message: str, capsys: p
 
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["register_builder", "register_function", "register_shape"])
+def test_list_prints_how_to_register_a_builder(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The functions that register are documented beside the builders."""
+    main(["list", name])
+    head, _, body = capsys.readouterr().out.partition("\n\n")
+
+    assert head.startswith(f"{name}(")
+    assert body.split() == (inspect.getdoc(getattr(schedules, name)) or "").replace("``", "").split()
+
+
+# --- modules of the user ------------------------------------------------------------------------------------------------
+
+MODULES = {
+    "my_waves": """\
+import math
+from lr_toolkit import register_function
+
+@register_function
+def sines(i, n, *, waves=1):
+    \"\"\"Follow waves of a sine.\"\"\"
+    return 1 + 0.5 * math.sin(2 * math.pi * waves * i / n)
+""",
+    "my_recipes": """\
+from lr_toolkit import hold, linear, register_builder
+
+@register_builder
+def trapezoid_of_mine(over="20%"):
+    return hold() >> linear(over=over)
+""",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with modules that register builders."""
+    for name, text in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(Path(schedules.__file__).parents[2]))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_module_of_the_folder_is_imported_first() -> None:
+    """``--import`` may be given twice; text then has the builders that the modules register, and ``list`` shows them."""
+    both = ["--import", "my_waves", "--import", "my_recipes"]
+    shown = ran("show", "warmup('10%') >> sines(waves=2, over='40%') >> trapezoid_of_mine()", "--steps", "100", *both)
+    listed = ran("list", *both).partition("\nRegistered by other modules\n")[2]
+    one = ran("list", "sines", "--import", "my_waves")
+
+    assert re.findall(r"^  (\w+)\(.*\d", shown, re.MULTILINE) == ["warmup", "sines", "hold", "linear"]
+    assert listed == (
+        "  sines(*, waves=1, over=None)\n      Follow waves of a sine.\n  trapezoid_of_mine(over='20%')\n"
+    )
+    assert one == "sines(*, waves=1, over=None)\n\nFollow waves of a sine.\n"

@@ -19,11 +19,12 @@ from lr_toolkit.schedules.registry import BUILDERS
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.timeline import ResolvedTimeline
 
-__all__ = ["BuilderDoc", "builder_doc", "builder_docs"]
+__all__ = ["BuilderDoc", "builder_doc", "builder_docs", "registered_docs"]
 
 # The run of an example whose docstring names none.
 _USUAL_RUN = Horizon(10_000, 100)
 _SECTION = re.compile(r"^(Args|Raises|Example|Reference):$", re.MULTILINE)
+_REGISTERING = ("register_builder", "register_function", "register_shape")
 _RECIPES = "lr_toolkit.schedules.recipes."
 
 
@@ -143,12 +144,17 @@ def builder_docs() -> list[BuilderDoc]:
         >>> names.index("cosine") < names.index("linear") < names.index("wsd")
         True
     """
-    ours = [BuilderDoc.of(builder) for name, builder in BUILDERS.items() if getattr(schedules, name, None) is builder]
+    ours = [BuilderDoc.of(builder) for name, builder in BUILDERS.items() if _is_ours(name)]
     return sorted(ours, key=lambda doc: (doc.is_recipe, doc.name))
 
 
+def registered_docs() -> list[BuilderDoc]:
+    """The documentation of each builder that a module outside the package has registered, in alphabetical order."""
+    return [BuilderDoc.of(builder) for name, builder in sorted(BUILDERS.items()) if not _is_ours(name)]
+
+
 def builder_doc(name: str) -> BuilderDoc:
-    """The documentation of the builder of this name.
+    """The documentation of the builder of this name, or of a function that registers one.
 
     Raises:
         ScheduleError: if there is none; the message has what is near, and what another library's name is called here.
@@ -157,13 +163,23 @@ def builder_doc(name: str) -> BuilderDoc:
         >>> builder_doc("linear").sentence
         'Move from the level reached to ``end`` along a straight line.'
     """
-    docs = {doc.name: doc for doc in builder_docs()}
-    if name not in docs:
-        near = get_close_matches(name, docs, n=1, cutoff=0.75)
+    docs = {doc.name: doc for doc in [*builder_docs(), *registered_docs()]}
+    registering = {each: BuilderDoc.of(getattr(schedules, each)) for each in _REGISTERING}
+    found = (docs | registering).get(name)
+    if found is None:
+        near = get_close_matches(name, [*docs, *registering], n=1, cutoff=0.75)
         equivalent = equivalent_of(name)
         fix = f"Did you mean {near[0]}? " if near else f"Write {equivalent}. " if equivalent else ""
-        raise ScheduleError(f"{shorten(name)}: no builder has this name. {fix}The builders are {', '.join(docs)}.")
-    return docs[name]
+        raise ScheduleError(
+            f"{shorten(name)}: no builder has this name. {fix}The builders are {', '.join(docs)}. If it is registered in a module of "
+            "yours, import that first: --import my_module."
+        )
+    return found
+
+
+def _is_ours(name: str) -> bool:
+    """Whether the builder is the package's own."""
+    return getattr(schedules, name, None) is BUILDERS[name]
 
 
 def _is_call_of(node: ast.AST, names: set[str]) -> bool:

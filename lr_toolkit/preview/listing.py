@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from lr_toolkit.preview.builder_docs import BuilderDoc, builder_doc, builder_docs
+from lr_toolkit.preview.builder_docs import BuilderDoc, builder_doc, builder_docs, registered_docs
 
 __all__ = ["list_builders", "show_builder"]
 
@@ -26,7 +26,7 @@ def show_builder(name: str) -> str:
             factor(i) = fn(i)
     """
     doc = builder_doc(name)
-    return f"{_wrapped(doc.signature)}\n\n{_plain(doc.docstring)}"
+    return f"{_wrapped(doc.signature)}\n\n{_plain(doc.docstring)}".rstrip()
 
 
 def list_builders() -> str:
@@ -40,12 +40,14 @@ def list_builders() -> str:
     """
     docs = builder_docs()
     entries = {is_recipe: [_entry(doc) for doc in docs if doc.is_recipe is is_recipe] for is_recipe in (False, True)}
-    return "\n".join(["Shapes", *entries[False], "", "Recipes: compositions of shapes", *entries[True]])
+    yours = [_entry(doc) for doc in registered_docs()]
+    lines = ["Shapes", *entries[False], "", "Recipes: compositions of shapes", *entries[True]]
+    return "\n".join([*lines, "", "Registered by other modules", *yours] if yours else lines)
 
 
 def _entry(doc: BuilderDoc) -> str:
     sentence = textwrap.fill(_plain(doc.sentence), _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
-    return f"{_wrapped(doc.signature, '  ')}\n{sentence}"
+    return f"{_wrapped(doc.signature, '  ')}\n{sentence}".rstrip()
 
 
 def _wrapped(signature: str, indent: str = "") -> str:

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.duration import ENDLESS, decimal
+from lr_toolkit.schedules.duration import ENDLESS, Duration, decimal
 
 __all__ = ["answering_other_names"]
 
@@ -170,7 +170,7 @@ def _named(parameters: Sequence[inspect.Parameter], args: Sequence[Any]) -> list
     """Positional arguments by name: one too many is meant for the next name, or as the length if it follows a level."""
     named = []
     for parameter, value in zip(parameters, args, strict=False):
-        is_length = parameter.name == "end_lr" and _is_length(value)
+        is_length = parameter.name == "end_lr" and (_is_length(value) or isinstance(value, (str, Duration)))
         named.append(("over" if is_length else parameter.name, value))
     return named
 

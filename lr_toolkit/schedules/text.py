@@ -91,6 +91,7 @@ def argument_text(value: object) -> str:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 _EXAMPLE = "\"warmup('5%') >> cosine(end=0.1)\""
+_REGISTERED = "If it is registered in a module of yours, import that first (for the command: --import my_module)."
 _NO_FUNCTION = (
     "custom(...) holds a Python function, which text cannot carry: build this schedule in code, or register the function "
     "under a name of its own with @register_function."
@@ -205,7 +206,7 @@ class _Reader:
             known = sorted(set(self._builders) - set(self._without_text))
             near = get_close_matches(name, known, n=1, cutoff=0.75)  # inverse_sqrt is not one_minus_sqrt
             hint = f"Did you mean {near[0]}(...)? " if near else ""
-            raise self._foreign(node.func, f"{hint}The builders are {', '.join(known)}.")
+            raise self._foreign(node.func, f"{hint}The builders are {', '.join(known)}. {_REGISTERED}")
         names = [keyword.arg for keyword in node.keywords]
         has_stars = any(isinstance(argument, ast.Starred) for argument in node.args) or None in names
         if has_stars or len(set(names)) < len(names):

@@ -264,13 +264,27 @@ def test_it_can_be_copied() -> None:
             r"over='2 epochs'\): the window is a share of the updates so far or a number of updates. Write over='10%'",
         ),
         (0.1, r"WeightEMA\(over=0.1\): a bare float has no unit. Write over='10%'"),
-        (0, "must be more than zero"),
+        (0, "must be more than zero. Write over='10%' for a share of the updates so far, or over=500 for a number"),
+        (0.999, "has no unit. Write over=1000 for a decay of 0.999, or over='10%' for a share of the updates so far"),
+        (0.99, "Write over=100 for a decay of 0.99, or over='10%'"),
     ],
 )
 def test_refuses_other_windows(over: Any, message: str) -> None:
     """With what to write."""
-    with pytest.raises(ScheduleError, match=message):
+    with pytest.raises(ScheduleError, match=message) as refused:
         WeightEMA(over)
+
+    assert "for epochs" not in str(refused.value)  # which it refuses
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.99, 0.999, 0.9999])
+def test_the_window_in_the_answer_has_the_decay(decay: float) -> None:
+    """After the window the average keeps the decay of itself in each update."""
+    with pytest.raises(ScheduleError) as refused:
+        WeightEMA(decay)  # type: ignore[arg-type]
+    window = int(str(refused.value).partition("over=")[2].partition("Write over=")[2].partition(" ")[0])
+
+    assert 1 - 1 / WeightEMA(window).window(10**6) == pytest.approx(decay, rel=1e-12)
 
 
 def test_a_decay_is_answered_with_a_window() -> None:

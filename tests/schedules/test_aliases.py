@@ -84,6 +84,16 @@ def call_to_write(message: str) -> str:
         ),
         (lambda: answered(cosine, T_max=100), "cosine(over=100)", cosine(over=100)),
         (
+            lambda: answered(cosine, 0.1, "10 epochs"),
+            "cosine(end=0.1, over='10 epochs')",
+            cosine(0.1, over="10 epochs"),
+        ),
+        (
+            lambda: answered(polynomial, 2.0, 0.1, "10%"),
+            "polynomial(power=2.0, end=0.1, over='10%')",
+            polynomial(2.0, end=0.1, over="10%"),
+        ),
+        (
             lambda: answered(cosine, T_max=100, eta_min=1e-5),
             "cosine(end_lr=1e-05, over=100)",
             cosine(end_lr=1e-5, over=100),

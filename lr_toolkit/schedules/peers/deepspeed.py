@@ -25,6 +25,9 @@ _DEEPSPEED = Peer(
     },
 )
 _TWICE = "DeepSpeed uses the first LR for two updates, because it steps once before it counts; that is kept."
+_CUT = (
+    "So the decay ends one step above its last LR, which DeepSpeed has only after {} updates; a longer run stays there."
+)
 
 
 def deepspeed(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
@@ -32,9 +35,10 @@ def deepspeed(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
     ``warmup_max_lr`` and ``cycle_max_lr`` are the base LR here: give them to the optimizer.
 
-    Kept: the first LR is used for two updates, so everything comes one update later than elsewhere; the warmup is logarithmic
-    by default. Refused as defects: ``warmup_num_steps=1``, which silently becomes 2; the LR of ``WarmupCosineLR`` with a linear
-    warmup, which never reaches the peak: here update W is at the peak.
+    Kept: the first LR is used for two updates, so everything comes one update later than elsewhere, and the end of the run cuts
+    the last step of ``WarmupDecayLR``; the warmup is logarithmic by default. Refused as defects: ``warmup_num_steps=1``, which
+    silently becomes 2; the LR of ``WarmupCosineLR`` with a linear warmup, which never reaches the peak: here update W is at the
+    peak.
 
     Args:
         name: ``"WarmupLR"``, ``"WarmupDecayLR"``, ``"WarmupCosineLR"`` or ``"OneCycle"``, the ``type``.
@@ -46,7 +50,7 @@ def deepspeed(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
     Example:
         >>> deepspeed("WarmupDecayLR", total_num_steps=10000, warmup_num_steps=500, warmup_type="linear")
-        hold(1, level=0.0) >> warmup(500, start=0.0) >> linear(over=9500)
+        hold(1, level=0.0) >> warmup(500, start=0.0) >> linear(end=0.00010526315789473685, over=9499)
 
     Reference:
         DeepSpeed 0.19.8, ``deepspeed/runtime/lr_schedules.py``.
@@ -76,11 +80,15 @@ def WarmupDecayLR(
     warmup_num_steps: int = 1000,
     warmup_type: str = "log",
 ) -> Translation:
-    """A climb, then a line back to the first LR."""
+    """A climb, then a line back to the first LR, which a run of ``total_num_steps`` does not reach: the first LR is used twice."""
     base, up = number("warmup_max_lr", warmup_max_lr, above_zero=True), _steps(warmup_num_steps)
-    rest = _rest(total_num_steps, up)
-    fall = None if rest == 0 else linear(share(number("warmup_min_lr", warmup_min_lr), base), over=rest)
-    return Translation(joined(_rise(warmup_min_lr, base, up, warmup_type), fall), base, (_TWICE,))
+    rest, low = _rest(total_num_steps, up), share(number("warmup_min_lr", warmup_min_lr), base)
+    if rest is None:
+        fall: Schedule | None = linear(low)
+    else:  # without its last step, which comes after the run
+        fall = linear(low + (1 - low) / rest, over=rest - 1) if rest > 1 else None
+    translation = Translation(joined(_rise(warmup_min_lr, base, up, warmup_type), fall), base, (_TWICE,))
+    return translation.after(_CUT.format(total_num_steps)) if rest else translation
 
 
 @_DEEPSPEED.configuration(example="total_num_steps=10000, warmup_num_steps=1000")

@@ -52,17 +52,20 @@ class Peer:
         self.prepare = prepare
         PEERS[name] = self
 
-    def configuration(self, *names: str, example: str = "") -> Callable[[Configuration], Configuration]:
+    def configuration(
+        self, *names: str, example: str = "", answers: Mapping[str, str] | None = None
+    ) -> Callable[[Configuration], Configuration]:
         """Decorate a function: the library's configuration of its name, and of each of ``names``.
 
         Args:
             names: other names of it.
             example: arguments of a right call, for messages.
+            answers: what to write in place of arguments that it does not have; ``{}`` stands for the value.
         """
 
         def register(function: Configuration) -> Configuration:
             own = function.__name__
-            answered = answer_arguments(f"{self.name}.{own}", f"{self.name}.{own}({example})", {})(function)
+            answered = answer_arguments(f"{self.name}.{own}", f"{self.name}.{own}({example})", answers or {})(function)
             for name in (own, *names):
                 self.configurations[name] = answered
                 self.examples[name] = example
@@ -114,12 +117,13 @@ class Peer:
         text = str(getattr(name, "value", name))  # transformers' SchedulerType is an enumeration
         if text in self.configurations:
             return text
-        near = get_close_matches(text.lower(), [known.lower() for known in self.configurations], n=1, cutoff=0.6)
-        meant = [known for known in self.configurations if near and known.lower() == near[0]]
-        hint = f"Did you mean {meant[0]!r}? " if meant else ""
-        raise ScheduleError(
-            f"{self.name}({shorten(name)}): is not known. {hint}Write one of {', '.join(map(repr, self.configurations))}."
-        )
+        known = {name.lower(): name for name in reversed(self.names)}
+        short = text.rpartition(".")[2].lower()  # of a.path.to.StepLR
+        begun = [name for name in known if short and name.startswith(short)]
+        near = get_close_matches(short, known, n=1, cutoff=0.6) or sorted(begun, key=len)[:1]
+        listed = ", ".join(map(repr, self.configurations))
+        fix = f"Did you mean {known[near[0]]!r}? The names are {listed}." if near else f"Write one of {listed}."
+        raise ScheduleError(f"{self.name}({shorten(name)}): is not known. {fix}")
 
 
 def plateau_answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -33,14 +34,16 @@ def read_section(section: Mapping[Any, Any]) -> Written:
 
     Example:
         >>> read_section({"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 100}}})
-        Written(name='WarmupLR', args=(), kwargs={'warmup_num_steps': 100}, library='deepspeed')
+        Written(name='WarmupLR', args=(), kwargs={'warmup_num_steps': 100}, library='deepspeed', \
+is_per_epoch=False, lr=None)
     """
     inside = _inside(section)
     if len(inside) > 1:
         raise ScheduleError(
             f"{shorten(dict(section))}: has {len(inside)} sections of a scheduler. Write one of them alone."
         )
-    found = _form(inside[0] if inside else section)
+    scheduler, around = inside[0] if inside else (section, {})
+    found = _form(scheduler)
     if found is None:
         raise ScheduleError(f"{shorten(dict(section))}: is no section of a scheduler. Write one of {_FORMS}.")
     name, arguments, library = found
@@ -48,16 +51,27 @@ def read_section(section: Mapping[Any, Any]) -> Written:
         raise ScheduleError(
             f"{shorten(dict(section))}: must have a name, and arguments as a mapping. Write one of {_FORMS}."
         )
-    return Written(name, (), {str(key): _value(value) for key, value in arguments.items()}, library)
+    kwargs = {str(key): _value(value) for key, value in arguments.items()}
+    return Written(name, (), kwargs, library, "class_path" in scheduler, _optimizer_lr(around))
 
 
-def _inside(section: Mapping[Any, Any]) -> list[Mapping[Any, Any]]:
-    """The sections of schedulers inside a mapping."""
-    found: list[Mapping[Any, Any]] = []
+def _inside(section: Mapping[Any, Any]) -> list[tuple[Mapping[Any, Any], Mapping[Any, Any]]]:
+    """The sections of schedulers inside a mapping, each with the mapping that has it."""
+    found: list[tuple[Mapping[Any, Any], Mapping[Any, Any]]] = []
     for key, value in section.items():
         if isinstance(value, Mapping):
-            found += [value] if key in _INSIDE else _inside(value)
+            found += [(value, section)] if key in _INSIDE else _inside(value)
     return found
+
+
+def _optimizer_lr(around: Mapping[Any, Any]) -> float | None:
+    """The LR of the ``optimizer`` beside a scheduler, in the forms of LightningCLI, DeepSpeed and Hydra."""
+    optimizer = around.get("optimizer")
+    if not isinstance(optimizer, Mapping):
+        return None
+    arguments = optimizer.get("init_args") or optimizer.get("params") or optimizer
+    lr = _value(arguments.get("lr")) if isinstance(arguments, Mapping) else None
+    return float(lr) if isinstance(lr, (int, float)) and lr is not True and 0 < lr < math.inf else None
 
 
 def _form(section: Mapping[Any, Any]) -> tuple[Any, Any, str] | None:

@@ -60,6 +60,11 @@ _TRANSFORMERS = Peer(
         ),
     },
 )
+# What a plain cosine answers to a floor.
+_FLOORS = {
+    name: f"The cosine with a floor has a name of its own: write 'cosine_with_min_lr', with {name}={{}}."
+    for name in ("min_lr", "min_lr_rate")
+}
 _CLIMBS_AGAIN = "After its end transformers' cosine climbs again; here it stays at its end."
 
 
@@ -139,7 +144,7 @@ def get_linear_schedule_with_warmup(
     return Translation(joined(climb(up, start=0.0), None if rest == 0 else linear(over=rest)))
 
 
-@_TRANSFORMERS.configuration("cosine", example="num_warmup_steps=500, num_training_steps=10000")
+@_TRANSFORMERS.configuration("cosine", example="num_warmup_steps=500, num_training_steps=10000", answers=_FLOORS)
 def get_cosine_schedule_with_warmup(
     num_warmup_steps: int | None = None,
     num_training_steps: int | None = None,
@@ -281,8 +286,13 @@ def get_scheduler(
     num_warmup_steps: int | None = None,
     num_training_steps: int | None = None,
     scheduler_specific_kwargs: dict[str, Any] | None = None,
+    **others: Any,
 ) -> Translation:
-    """The schedule of an ``lr_scheduler_type``."""
+    """The schedule of an ``lr_scheduler_type``; its own arguments come in ``scheduler_specific_kwargs``."""
+    for other, value in others.items():
+        near = get_close_matches(other, ("num_warmup_steps", "num_training_steps"), n=1)
+        fix = f"{near[0]}={shorten(value)}" if near else f"scheduler_specific_kwargs={{{other!r}: {shorten(value)}}}"
+        raise ScheduleError(f"there is no argument {other!r}. Write {fix}.")
     lengths = {"num_warmup_steps": num_warmup_steps, "num_training_steps": num_training_steps}
     given = {key: value for key, value in lengths.items() if value is not None}
     return _TRANSFORMERS.translate(name, **given, **_mapping("scheduler_specific_kwargs", scheduler_specific_kwargs))
@@ -299,18 +309,24 @@ def TrainingArguments(
     lr_scheduler_kwargs: dict[str, Any] | None = None,
     **others: Any,
 ) -> Translation:
-    """The schedule of a ``Trainer`` of transformers, which reads more arguments; those are left out."""
+    """The schedule of a ``Trainer`` of transformers, which reads more arguments; those are left out.
+
+    Arguments of the schedule itself, such as ``min_lr_rate``, are read beside the others too.
+    """
+    kind = str(getattr(lr_scheduler_type, "value", lr_scheduler_type))
+    own = {*_FLOORS, *(_TRANSFORMERS.parameters(kind) if kind in _TRANSFORMERS.configurations else ())}
+    beside = {key: value for key, value in others.items() if key in own}
     known = ("lr_scheduler_type", "learning_rate", "warmup_steps", "warmup_ratio", "max_steps", "lr_scheduler_kwargs")
-    for other in others:
+    for other in others.keys() - beside.keys():
         near = get_close_matches(other, known, n=1, cutoff=0.85)
         if near and other != "max_grad_norm":
             raise ScheduleError(f"there is no argument {other!r}. Write {near[0]}={shorten(others[other])}.")
     steps = None if max_steps == -1 else whole("max_steps", max_steps, 1)
     # warmup_steps wins there if both are given.
     warmup = {"warmup_steps": warmup_steps} if warmup_steps else {"warmup_ratio": warmup_ratio} if warmup_ratio else {}
-    if str(getattr(lr_scheduler_type, "value", lr_scheduler_type)) == "constant":
+    if kind == "constant":
         warmup = {}
-    kwargs = {**warmup, **_mapping("lr_scheduler_kwargs", lr_scheduler_kwargs)}
+    kwargs = {**warmup, **beside, **_mapping("lr_scheduler_kwargs", lr_scheduler_kwargs)}
     if steps is not None:
         kwargs["num_training_steps"] = steps
     translation = _TRANSFORMERS.translate(lr_scheduler_type, **kwargs)

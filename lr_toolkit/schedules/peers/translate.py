@@ -8,6 +8,7 @@ from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.peers.peer import PEERS, Peer
+from lr_toolkit.schedules.peers.per_epoch import per_epoch
 from lr_toolkit.schedules.peers.read_call import read_call
 from lr_toolkit.schedules.peers.read_section import read_section
 from lr_toolkit.schedules.peers.translation import Translation
@@ -60,9 +61,13 @@ def translate_section(section: Mapping[Any, Any]) -> Translation:
 
     Example:
         >>> translate_section({"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}}).schedule
-        step(30)
+        step('30 epochs')
     """
-    return _translate(read_section(section))
+    written = read_section(section)
+    translation = _translate(written)
+    if translation.base_lr is None and written.lr is not None:
+        translation = Translation(translation.schedule, written.lr, translation.notes)
+    return per_epoch(translation) if written.is_per_epoch else translation
 
 
 def _translate(written: Written) -> Translation:

@@ -24,9 +24,13 @@ class Written:
         args: its positional arguments: plain values, ``Unknown``, or ``Written`` for another call.
         kwargs: its arguments by name.
         library: the library, if the kind of section says which.
+        is_per_epoch: whether the reader of such a section steps the scheduler once per epoch.
+        lr: the LR in the section of the optimizer beside it.
     """
 
     name: str
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     library: str = ""
+    is_per_epoch: bool = False
+    lr: float | None = None

@@ -15,6 +15,7 @@ TABLES = {
     path.stem: json.loads(path.read_text("utf-8"))
     for path in sorted((Path(__file__).parents[2] / "data" / "peers").glob("*.json"))
 }
+CUT = {"WarmupDecayLR"}  # its last step comes after the run, and a run of that length would refuse it
 CASES = [(library, name) for library, table in TABLES.items() for name in table["cases"]]
 
 
@@ -36,10 +37,13 @@ def test_every_update_has_the_lr_of_the_library(library: str, name: str) -> None
     for row in rows:
         translation = PEERS[library].translate(name.partition(",")[0], **with_numbers(row["arguments"]))
         base = row["lr"] if translation.base_lr is None else translation.base_lr
-        updates = len(row["lrs"])
+        updates = row["arguments"]["total_num_steps"] if name in CUT else len(row["lrs"])
         ours = translation.schedule.resolve(Horizon(updates)).values(range(updates), base_lr=base).tolist()
 
-        assert ours == pytest.approx(row["lrs"], rel=1e-9, abs=1e-12 * base), (row["arguments"], translation.schedule)
+        assert ours == pytest.approx(row["lrs"][:updates], rel=1e-9, abs=1e-12 * base), (
+            row["arguments"],
+            translation.schedule,
+        )
         assert Schedule.parse(repr(translation.schedule)) == translation.schedule
 
 

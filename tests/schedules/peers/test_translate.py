@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lr_toolkit import Schedule, ScheduleError
+from lr_toolkit import Horizon, Schedule, ScheduleError
 from lr_toolkit.cli import main
 from lr_toolkit.schedules.peers.translate import translate_call, translate_section
 
@@ -65,7 +65,7 @@ SECTIONS: list[tuple[dict[str, Any], str]] = [
         },
         "warmup(5) >> linear(over=4)",
     ),
-    ({"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}}, "step(30)"),
+    ({"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}}, "step('30 epochs')"),
     (
         {"lr_scheduler": {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "_partial_": True, "gamma": 0.9}},
         "exponential(0.9, every=1)",
@@ -82,6 +82,10 @@ SECTIONS: list[tuple[dict[str, Any], str]] = [
             "lr_scheduler_kwargs": {"min_lr": "1e-5"},
         },
         "warmup(10, start=0.0) >> cosine(end_lr=1e-05, over=90)",
+    ),
+    (
+        {"lr_scheduler_type": "cosine_with_min_lr", "warmup_ratio": 0.1, "min_lr_rate": 0.1},
+        "warmup('10%', start=0.0) >> cosine(end=0.1)",
     ),
     (
         {
@@ -120,7 +124,17 @@ SECTIONS: list[tuple[dict[str, Any], str]] = [
                 "milestones": [5],
             },
         },
-        "warmup(5, start=0.1) >> step(30, start=1.0)",
+        "warmup('5 epochs', start=0.1) >> step('30 epochs', start=1.0)",
+    ),
+    *(
+        ({"lr_scheduler": {"class_path": f"torch.optim.lr_scheduler.{name}", "init_args": arguments}}, schedule)
+        for name, arguments, schedule in (
+            ("CosineAnnealingLR", {"T_max": 10, "eta_min": "1e-5"}, "cosine(end_lr=1e-05, over='10 epochs')"),
+            ("CosineAnnealingLR", {"T_max": "${epochs}"}, "cosine()"),
+            ("ExponentialLR", {"gamma": 0.95}, "exponential(0.95, every='1 epoch')"),
+            ("MultiStepLR", {"milestones": [30, 80]}, "multistep(['30 epochs', '80 epochs'])"),
+            ("CosineAnnealingWarmRestarts", {"T_0": 10}, "repeat(cosine(start=1.0, over='10 epochs'), rest='cut')"),
+        )
     ),
 ]
 PLATEAU = (
@@ -176,7 +190,7 @@ REFUSED = [
     ("StepLR(*arguments)", "an argument with a star cannot be read. Write the arguments out."),
     ("StepLR(opt, step_size=1 / 0)", "'1 / 0' has no value. Write a number."),
     ("CosineAnnealingLR(opt, T_max=0)", "torch.CosineAnnealingLR(T_max=0): T_max=0 must be a whole number, 1 or more."),
-    ("get_scheduler('cosin', opt)", "transformers('cosin'): is not known. Did you mean 'cosine'? Write one of "),
+    ("get_scheduler('cosin', opt)", "transformers('cosin'): is not known. Did you mean 'cosine'? The names are "),
     (
         "get_linear_schedule_with_warmup(opt, 500, 100)",
         "num_warmup_steps=500 take more than num_training_steps=100. Write a shorter part, or a longer whole.",
@@ -184,6 +198,15 @@ REFUSED = [
     (
         "get_cosine_with_min_lr_schedule_with_warmup(opt, 5, 100)",
         "the floor is either an LR or a factor. Write min_lr=1e-5 or min_lr_rate=0.1.",
+    ),
+    (
+        "get_scheduler('cosine_with_min_lr', opt, num_warmup_steps=5, num_training_steps=100, min_lr_rate=0.1)",
+        "there is no argument 'min_lr_rate'. Write scheduler_specific_kwargs={'min_lr_rate': 0.1}.",
+    ),
+    ("get_scheduler('cosine', opt, warmup_steps=5)", "there is no argument 'warmup_steps'. Write num_warmup_steps=5."),
+    (
+        "TrainingArguments('out', lr_scheduler_type='cosine', min_lr_rate=0.1)",
+        "The cosine with a floor has a name of its own: write 'cosine_with_min_lr', with min_lr_rate=0.1.",
     ),
     ("TrainingArguments(warmup_ration=0.1)", "there is no argument 'warmup_ration'. Write warmup_ratio=0.1."),
     ("TrainingArguments(warmup_ratio=5)", "warmup_ratio=5 must be a share from 0 to 1, as in warmup_ratio=0.05."),
@@ -244,6 +267,40 @@ def test_a_translation_names_the_base_lr() -> None:
     assert (with_lr.base_lr, without.base_lr) == (3e-4, None)
 
 
+STEP = {"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 30}}
+
+
+@pytest.mark.parametrize(
+    ("section", "lr"),
+    [
+        ({"lr_scheduler": STEP, "optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.001}}}, 0.001),
+        ({"scheduler": {"type": "WarmupLR"}, "optimizer": {"type": "AdamW", "params": {"lr": "3e-4"}}}, 3e-4),
+        (
+            {
+                "scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 0.1}},
+                "optimizer": {"type": "AdamW", "params": {"lr": 3e-4}},
+            },
+            0.1,
+        ),
+        ({"lr_scheduler": STEP, "optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": "auto"}}}, None),
+        ({"lr_scheduler": STEP, "optimizer": "torch.optim.SGD"}, None),
+    ],
+)
+def test_the_optimizer_beside_a_scheduler_has_the_base_lr(section: dict[str, Any], lr: float | None) -> None:
+    """The LR of the optimizer's section is the base LR, unless the scheduler replaces it or the LR is no number."""
+    assert translate_section(section).base_lr == lr
+
+
+def test_a_section_of_lightning_cli_says_that_it_counts_epochs() -> None:
+    """LightningCLI steps once per epoch, so the schedule per update has its LR where each epoch begins."""
+    translation = translate_section({"lr_scheduler": STEP})
+    updates = translation.schedule.resolve(Horizon(900, steps_per_epoch=10)).values(range(0, 900, 10))
+    theirs = Schedule.parse("step(30)").resolve(Horizon(90)).values(range(90))
+
+    assert updates.tolist() == theirs.tolist()
+    assert translation.notes[-1].startswith("LightningCLI steps it once per epoch, so its durations are epochs here")
+
+
 def test_what_differs_is_told_once() -> None:
     """Two parts with the same difference give one note, and an expression that became the run's length gives one too."""
     translation = translate_call("SequentialLR(opt, [CosineAnnealingLR(opt, 5), CosineAnnealingLR(opt, n)], [5])")
@@ -253,10 +310,16 @@ def test_what_differs_is_told_once() -> None:
     assert translation.notes[1] == "T_max=n is read as what the run leaves, which the schedule takes by itself."
 
 
-PRINTED = """\
-warmup(29, shape='cosine', start=0.04) >> cosine(end=4e-06, over=70)
-# The base LR, for the optimizer: lr=0.1
-"""
+PRINTED = {
+    True: (
+        "warmup(29, shape='cosine', start=0.04) >> cosine(end=4e-06, over=70)",
+        "# The base LR, for the optimizer: lr=0.1",
+    ),
+    False: (
+        "warmup('29 epochs', shape='cosine', start=0.04) >> cosine(end=4e-06, over='70 epochs')",
+        "# The base LR, for the optimizer: lr=0.1",
+    ),
+}
 
 
 @pytest.mark.parametrize("form", ["call", "section", "file"])
@@ -272,8 +335,10 @@ def test_the_command_prints_the_schedule(form: str, tmp_path: Path, capsys: pyte
         "file": str(path),
     }
     main(["translate", words[form]])
+    schedule, lr, *notes = capsys.readouterr().out.splitlines()
 
-    assert capsys.readouterr().out == PRINTED
+    assert (schedule, lr) == PRINTED[form == "call"]
+    assert len(notes) == (form != "call")  # that it counts epochs
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED)
@@ -323,3 +388,28 @@ def test_a_call_of_the_library_itself_is_refused_alike() -> None:
 
     with pytest.raises(ScheduleError, match=r"^torch\.StepLR\(step_sise=30\): there is no argument 'step_sise'\."):
         peers.torch("StepLR", step_sise=30)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CosineAnealingLR", "CosineAnnealingLR"),
+        ("cosine", "CosineAnnealingLR"),
+        ("torch.optim.lr_scheduler.StepLR", "StepLR"),
+        ("ReduceOnPlateau", "ReduceLROnPlateau"),
+    ],
+)
+def test_the_name_that_is_meant_comes_before_all_names(name: str, meant: str) -> None:
+    """A name with a slip, the beginning of a name, and one with its module are answered before the list."""
+    from lr_toolkit.schedules import peers
+
+    with pytest.raises(ScheduleError, match=rf"is not known\. Did you mean '{meant}'\? The names are 'StepLR', "):
+        peers.torch(name)
+
+
+def test_a_name_like_no_other_is_answered_with_all_names() -> None:
+    """Nothing is guessed."""
+    from lr_toolkit.schedules import peers
+
+    with pytest.raises(ScheduleError, match=r"^torch\('zzz'\): is not known\. Write one of 'StepLR', "):
+        peers.torch("zzz")
