@@ -34,8 +34,7 @@ def read_section(section: Mapping[Any, Any]) -> Written:
 
     Example:
         >>> read_section({"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 100}}})
-        Written(name='WarmupLR', args=(), kwargs={'warmup_num_steps': 100}, library='deepspeed', \
-is_per_epoch=False, lr=None)
+        Written(name='WarmupLR', args=(), kwargs={'warmup_num_steps': 100}, library='deepspeed')
     """
     inside = _inside(section)
     if len(inside) > 1:

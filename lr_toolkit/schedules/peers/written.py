@@ -32,5 +32,5 @@ class Written:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     library: str = ""
-    is_per_epoch: bool = False
-    lr: float | None = None
+    is_per_epoch: bool = field(default=False, repr=False)
+    lr: float | None = field(default=None, repr=False)
