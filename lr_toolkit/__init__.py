@@ -9,6 +9,7 @@ Log and check it:   LRMonitor, list_checks, Finding
 Warm up:            LRWarmup, on top of any scheduler
 Cool down:          branch, Branch
 Read a Trainer:     horizon_of
+Find the base LR:   search_lr, LRSearch, NoLRFound
 Add your own:       register_shape, register_builder, register_function
 Messages:           ScheduleError, ScheduleWarning
 
@@ -31,6 +32,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lr_toolkit.errors import ScheduleError as ScheduleError
     from lr_toolkit.errors import ScheduleWarning as ScheduleWarning
+    from lr_toolkit.finder.result import LRSearch as LRSearch
+    from lr_toolkit.finder.result import NoLRFound as NoLRFound
+    from lr_toolkit.finder.search import search_lr as search_lr
     from lr_toolkit.lightning.checks.finding import Finding as Finding
     from lr_toolkit.lightning.checks.finding import list_checks as list_checks
     from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
@@ -64,6 +68,7 @@ _LAZY = {
         "branch",
         "param_groups",
     ),
+    "finder": ("LRSearch", "NoLRFound", "search_lr"),
     "lightning": (
         "Finding",
         "LRMonitor",
