@@ -94,7 +94,9 @@ def adamw(model: nn.Module, lr: float) -> torch.optim.Optimizer:
 
 
 def two_groups(model: Any, lr: float) -> torch.optim.Optimizer:
-    return torch.optim.AdamW([{"params": model[:-1].parameters(), "lr": lr / 10}, {"params": model[-1].parameters()}], lr=lr)
+    return torch.optim.AdamW(
+        [{"params": model[:-1].parameters(), "lr": lr / 10}, {"params": model[-1].parameters()}], lr=lr
+    )
 
 
 def split(x: Any, y: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -108,7 +110,7 @@ def split(x: Any, y: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, T
 def regression() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(2000, 32)) * np.logspace(0, -1.5, 32)
-    return split(x, (x @ (rng.normal(size=32) / np.logspace(0, -1.5, 32)) + 0.1 * rng.normal(size=2000))[:, None], torch.float32)
+    return split(x, (x @ rng.normal(size=32) + 0.1 * rng.normal(size=2000))[:, None], torch.float32)
 
 
 @cache
@@ -128,7 +130,11 @@ def noisy_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 @cache
 def text() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     folder = Path(os.__file__).parent
-    raw = b"".join((folder / f"{name}.py").read_bytes() for name in ("argparse", "ast", "pathlib", "inspect", "typing") if (folder / f"{name}.py").exists())
+    raw = b"".join(
+        (folder / f"{name}.py").read_bytes()
+        for name in ("argparse", "ast", "pathlib", "inspect", "typing")
+        if (folder / f"{name}.py").exists()
+    )
     tokens = torch.tensor(list(raw), dtype=torch.long)
     windows = tokens[: len(tokens) // 33 * 33].reshape(-1, 33)
     order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
@@ -279,7 +285,14 @@ def ours(method: str) -> Callable[[Task, int], Answer]:
         model = task.built(seed)
         try:
             found = search_lr(
-                model, task.optimizer(model, 1e-3), task.loss_of, task.loader(seed), SCHEDULE, task.steps, method=method, seed=seed
+                model,
+                task.optimizer(model, 1e-3),
+                task.loss_of,
+                task.loader(seed),
+                SCHEDULE,
+                task.steps,
+                method=method,
+                seed=seed,
             )
         except NoLRFound as error:
             print(f"    {task.name}, seed {seed}: {error.reason}", file=sys.stderr)
@@ -310,7 +323,12 @@ class Wrapped(L.LightningModule):
 
 def lightning_tuner(task: Task, seed: int) -> Answer:
     """The real one, with its defaults."""
-    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    options = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
     trainer = L.Trainer(accelerator="cpu", devices=1, max_steps=task.steps, **options)
     found = L.pytorch.tuner.Tuner(trainer).lr_find(Wrapped(task, seed), task.loader(seed))
     lr = found.suggestion() if found is not None else None
@@ -430,7 +448,11 @@ def main() -> None:
     tries, lines = score([TASKS[name] for name in options.tasks], options.seeds, options.truth_seeds)
     if options.details:
         for name, each in tries.items():
-            print(name, *(f"    {one.task}: {one.lr} regret {one.regret:.3f}, cost {one.cost:.2f}" for one in each), sep="\n")
+            print(
+                name,
+                *(f"    {one.task}: {one.lr} regret {one.regret:.3f}, cost {one.cost:.2f}" for one in each),
+                sep="\n",
+            )
     about = (
         f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, lr_toolkit {lr_toolkit.__version__}, lightning {L.__version__}, torch "
         f"{torch.__version__}, Python {platform.python_version()}; {options.seeds} seeds for each finder, {options.truth_seeds} for the truth."

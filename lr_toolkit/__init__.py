@@ -9,7 +9,7 @@ Log and check it:   LRMonitor, list_checks, Finding
 Warm up:            LRWarmup, on top of any scheduler
 Cool down:          branch, Branch
 Read a Trainer:     horizon_of
-Find the base LR:   search_lr, LRSearch, NoLRFound
+Find the base LR:   find_lr, LRFinder, LRSearch, NoLRFound; in a plain loop search_lr
 Add your own:       register_shape, register_builder, register_function
 Messages:           ScheduleError, ScheduleWarning
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.checks.finding import list_checks as list_checks
     from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
     from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
+    from lr_toolkit.lightning.finder.find_lr import find_lr as find_lr
+    from lr_toolkit.lightning.finder.finder import LRFinder as LRFinder
     from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
     from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
     from lr_toolkit.lightning.run import horizon_of as horizon_of
@@ -71,6 +73,7 @@ _LAZY = {
     "finder": ("LRSearch", "NoLRFound", "search_lr"),
     "lightning": (
         "Finding",
+        "LRFinder",
         "LRMonitor",
         "LRWarmup",
         "ScheduleFree",
@@ -78,6 +81,7 @@ _LAZY = {
         "ScheduledNumber",
         "WeightEMA",
         "configure_optimizers",
+        "find_lr",
         "horizon_of",
         "list_checks",
         "scheduled",

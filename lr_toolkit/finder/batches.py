@@ -36,7 +36,7 @@ def unread_copy(loader: Any) -> Any:
     """
     if not isinstance(loader, DataLoader):
         return loader
-    memo = {id(loader.dataset): loader.dataset}
+    memo: dict[int, Any] = {id(loader.dataset): loader.dataset}
     samplers = [loader.sampler, loader.batch_sampler, getattr(loader.batch_sampler, "sampler", None)]
     for generator in [loader.generator, *(getattr(sampler, "generator", None) for sampler in samplers)]:
         if isinstance(generator, torch.Generator):

@@ -15,7 +15,7 @@ __all__ = ["random_state", "restore_random_state", "same_random_state", "seed_al
 
 def random_state() -> tuple[Any, ...]:
     """The state of each generator. No device is initialised for it."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
     return torch.get_rng_state(), np.random.get_state(), random.getstate(), cuda  # noqa: NPY002  # it is there, and others use it
 
 

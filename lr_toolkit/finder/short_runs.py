@@ -23,7 +23,7 @@ FEWEST = 8
 """The updates of a short run at least: a warmup, a peak and a decay can be told apart."""
 STRIDE = 4.0
 """The factor between the first short runs. The good interval of a schedule is wider, and the runs beside the best halve it."""
-USUAL = 6
+USUAL = 5
 MOST = 12
 """Runs at most, if the best of them is still at the end of what was tried."""
 GRID = tuple(2.0**octave for octave in range(-20, 5, 2))
@@ -40,6 +40,7 @@ class ShortRuns:
     progress: Callable[[str], None]
     trials: list[Trial] = field(default_factory=list)
     start_losses: list[float] = field(default_factory=list)
+    start_cost: float = 0.0
     _losses: dict[float, list[float]] = field(default_factory=dict)
 
     @property
@@ -51,12 +52,12 @@ class ShortRuns:
     @property
     def checks(self) -> int:
         """The updates' worth of batches, which follow those of the run, on which the runs are compared."""
-        return max(self.updates // 4, FEWEST)
+        return max(self.updates // 4, FEWEST // 2)
 
     @property
     def cost(self) -> float:
         """In updates."""
-        return sum(trial.cost for trial in self.trials)
+        return self.start_cost + sum(trial.cost for trial in self.trials)
 
     @property
     def start_loss(self) -> float:
@@ -130,7 +131,7 @@ class ShortRuns:
     def _run(self, lr: float) -> None:
         """Train at ``lr``, and note the losses on the batches that follow."""
         if not self.start_losses:
-            self.start_losses = self._train(0.0)[0]
+            self.start_losses, self.start_cost = self._train(0.0)
         losses, cost = self._train(lr)
         self._losses[lr] = losses
         loss = float(np.mean(losses))
