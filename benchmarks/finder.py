@@ -12,7 +12,7 @@ third of an update, in runs of full length. fastai's rules read our sweep, which
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import logging
 import os
 import platform
@@ -78,28 +78,34 @@ class Task:
 
 
 def sgd(model: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """Plain gradient descent."""
     return torch.optim.SGD(model.parameters(), lr=lr)
 
 
 def momentum(model: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """Gradient descent with momentum and weight decay."""
     return torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4)
 
 
 def adam(model: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """Adam."""
     return torch.optim.Adam(model.parameters(), lr=lr)
 
 
 def adamw(model: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """AdamW."""
     return torch.optim.AdamW(model.parameters(), lr=lr)
 
 
 def two_groups(model: Any, lr: float) -> torch.optim.Optimizer:
+    """AdamW, with a tenth of the LR for all but the last layer."""
     return torch.optim.AdamW(
         [{"params": model[:-1].parameters(), "lr": lr / 10}, {"params": model[-1].parameters()}], lr=lr
     )
 
 
 def split(x: Any, y: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Three quarters to train on, and the rest, in a fixed random order."""
     order = np.random.default_rng(0).permutation(len(x))
     x, y = torch.tensor(x[order], dtype=torch.float32), torch.tensor(y[order]).to(dtype)
     cut = len(x) * 3 // 4
@@ -108,6 +114,7 @@ def split(x: Any, y: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, T
 
 @cache
 def regression() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A linear regression whose inputs have scales from 1 to 0.03."""
     rng = np.random.default_rng(1)
     x = rng.normal(size=(2000, 32)) * np.logspace(0, -1.5, 32)
     return split(x, (x @ rng.normal(size=32) + 0.1 * rng.normal(size=2000))[:, None], torch.float32)
@@ -115,12 +122,14 @@ def regression() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 @cache
 def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Images of digits."""
     data = load_digits()
     return split(data.data / 16, data.target, torch.long)
 
 
 @cache
 def noisy_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Digits of which a quarter have random labels."""
     x, y, x_held, y_held = digits()
     rng = np.random.default_rng(2)
     wrong = torch.tensor(rng.random(len(y)) < 0.25)
@@ -129,6 +138,7 @@ def noisy_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 @cache
 def text() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Bytes of the standard library, 32 in a row, and those that follow."""
     folder = Path(os.__file__).parent
     raw = b"".join(
         (folder / f"{name}.py").read_bytes()
@@ -144,12 +154,14 @@ def text() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 @cache
 def diabetes() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A regression on the raw scale of its targets, about 150."""
     data = load_diabetes()
     return split(data.data * 20, data.target[:, None], torch.float32)
 
 
 @cache
 def new_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The digits 5 to 9."""
     x, y, x_held, y_held = digits()
     return x[y >= 5], y[y >= 5] - 5, x_held[y_held >= 5], y_held[y_held >= 5] - 5
 
@@ -171,10 +183,12 @@ def pretrained() -> dict[str, Tensor]:
 
 
 def mlp(inputs: int, outputs: int) -> nn.Sequential:
+    """Two hidden layers."""
     return nn.Sequential(nn.Linear(inputs, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, outputs))
 
 
 def finetuned() -> nn.Module:
+    """The pretrained MLP with a new last layer."""
     model = mlp(64, 5)
     head = model[-1].state_dict()
     model.load_state_dict(pretrained())
@@ -198,6 +212,7 @@ class Byter(nn.Module):
 
 
 def cnn() -> nn.Module:
+    """Two convolutions with batch normalisation."""
     return nn.Sequential(
         nn.Unflatten(1, (1, 8, 8)),
         *(nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
@@ -223,6 +238,7 @@ TASKS = {
 
 
 def endless(loader: DataLoader[Any]) -> Iterator[Any]:
+    """One epoch after another."""
     while True:
         yield from loader
 
@@ -281,7 +297,10 @@ Answer = dict[str, tuple["float | None", float]]
 
 
 def ours(method: str) -> Callable[[Task, int], Answer]:
+    """A method of this package."""
+
     def find(task: Task, seed: int) -> Answer:
+        """Search as a user would."""
         model = task.built(seed)
         try:
             found = search_lr(
@@ -360,7 +379,7 @@ def prodigy(task: Task, seed: int) -> Answer:
     return {"Prodigy's d": (float(optimizer.param_groups[0]["d"]), 0.5)}
 
 
-def fixed(task: Task, seed: int) -> Answer:
+def fixed(_task: Task, _seed: int) -> Answer:
     """Whatever the task is."""
     return {f"always {lr:g}": (lr, 0.0) for lr in (1e-3, 1e-2, 1e-1)}
 
@@ -426,7 +445,8 @@ def table(tries: dict[str, list[Try]]) -> str:
                 sum(one.lr is None for one in each),
             )
         )
-    head = "| finder | mean regret | worst task | octaves off | sd over seeds | cost in runs | no answer |\n|---|---:|---:|---:|---:|---:|---:|\n"
+    head = "| finder | mean regret | worst task | octaves off | sd over seeds | cost in runs | no answer |\n"
+    head += f"|---|{'---:|' * 6}\n"
     return head + "\n".join(
         f"| {name} | {mean:.3f} | {worst:.3f} | {octaves:.1f} | {spread:.2f} | {cost:.2f} | {none} |"
         for mean, name, worst, octaves, spread, cost, none in sorted(rows)
@@ -454,7 +474,7 @@ def main() -> None:
                 sep="\n",
             )
     about = (
-        f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, lr_toolkit {lr_toolkit.__version__}, lightning {L.__version__}, torch "
+        f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d}, lr_toolkit {lr_toolkit.__version__}, lightning {L.__version__}, torch "
         f"{torch.__version__}, Python {platform.python_version()}; {options.seeds} seeds for each finder, {options.truth_seeds} for the truth."
     )
     report = "\n\n".join([about, table(tries), "\n".join(f"- {line}" for line in lines)])

@@ -101,7 +101,8 @@ class LRSearch:
     @property
     def title(self) -> str:
         """The answer in one line."""
-        interval = "" if self.low is None else f", good from {self.low:.2g} to {self.high:.2g}"
+        quality = "batches agree" if self.method == "line_search" else "good"
+        interval = "" if self.low is None else f", {quality} from {self.low:.2g} to {self.high:.2g}"
         return f"base LR {self.lr:.3g}{interval}, for {self.schedule}"
 
     @property

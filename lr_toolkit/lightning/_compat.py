@@ -275,7 +275,7 @@ def training_loaders(trainer: Trainer) -> list[Any]:
 def training_batches(trainer: Trainer) -> Iterator[tuple[Any, int]]:
     """The batches of an epoch and their indices, from copies of the dataloaders: the fit's own are not read."""
     combined: Any = trainer.fit_loop._combined_loader
-    unread = CombinedLoader(combined.iterables, combined.mode)
+    unread = CombinedLoader(combined.iterables, combined._mode)
     unread.flattened = [unread_copy(loader) for loader in combined.flattened]
     unread.limits = combined.limits
     for batch, index, _ in iter(unread):
