@@ -12,6 +12,7 @@ third of an update, in runs of full length. fastai's rules read our sweep, which
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import logging
 import os
@@ -23,6 +24,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from math import isfinite, log2, nan
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 import lr_toolkit
-from lr_toolkit import Horizon, NoLRFound, ScheduledLR, linear, search_lr, warmup
+from lr_toolkit import Horizon, LRSearch, NoLRFound, ScheduledLR, linear, search_lr, warmup
+from lr_toolkit.finder.rules import RULES
 
 SCHEDULE = warmup("5%") >> linear()
 GRID = [2.0**octave for octave in range(-17, 4)]
@@ -296,32 +299,36 @@ def truth_of(task: Task, seeds: int) -> Truth:
 Answer = dict[str, tuple["float | None", float]]
 
 
+def searched(task: Task, seed: int, method: Any) -> LRSearch:
+    """Search as a user would."""
+    model = task.built(seed)
+    optimizer = task.optimizer(model, 1e-3)
+    return search_lr(model, optimizer, task.loss_of, task.loader(seed), SCHEDULE, task.steps, method=method, seed=seed)
+
+
 def ours(method: str) -> Callable[[Task, int], Answer]:
     """A method of this package."""
 
     def find(task: Task, seed: int) -> Answer:
-        """Search as a user would."""
-        model = task.built(seed)
+        """Search; a refusal is no answer."""
         try:
-            found = search_lr(
-                model,
-                task.optimizer(model, 1e-3),
-                task.loss_of,
-                task.loader(seed),
-                SCHEDULE,
-                task.steps,
-                method=method,
-                seed=seed,
-            )
+            found = searched(task, seed, method)
         except NoLRFound as error:
-            print(f"    {task.name}, seed {seed}: {error.reason}", file=sys.stderr)
-            names = [f"fastai {rule}" for rule in ("minimum", "steep", "valley", "slide")]
-            return dict.fromkeys(names if method == "range_test" else [f"lr_toolkit {method}"], (None, nan))
-        if method == "range_test":
-            return {f"fastai {name}": (lr, found.cost) for name, lr in found.rules.items()}
+            print(f"    {task.name}, {method}, seed {seed}: {error.reason}", file=sys.stderr)
+            return {f"lr_toolkit {method}": (None, nan)}
         return {f"lr_toolkit {method}": (found.lr, found.cost)}
 
     return find
+
+
+def fastai(task: Task, seed: int) -> Answer:
+    """fastai's rules on our sweep, which they read even if its minimum is at an end, as fastai does."""
+    try:
+        curve = searched(task, seed, "range_test").curve
+    except NoLRFound as error:
+        curve = error.curve
+    lrs, losses = (np.array([getattr(trial, name) for trial in curve][10:-5]) for name in ("lr", "loss"))
+    return {f"fastai {name}": (rule(lrs, losses), len(curve) / task.steps) for name, rule in RULES.items()}
 
 
 class Wrapped(L.LightningModule):
@@ -385,8 +392,8 @@ def fixed(_task: Task, _seed: int) -> Answer:
 
 
 FINDERS: list[Callable[[Task, int], Answer]] = [
-    *(ours(method) for method in ("auto", "line_search", "schedules", "range_test")),
-    *(lightning_tuner, torch_lr_finder, prodigy, fixed),
+    *(ours(method) for method in ("auto", "line_search", "schedules")),
+    *(fastai, lightning_tuner, torch_lr_finder, prodigy, fixed),
 ]
 
 
@@ -453,6 +460,15 @@ def table(tries: dict[str, list[Try]]) -> str:
     )
 
 
+def _peers() -> list[str]:
+    """The peers that are installed, with their versions."""
+    found = []
+    for name in ("prodigyopt", "torch-lr-finder"):
+        with contextlib.suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return found
+
+
 def main() -> None:
     """Parse the command line, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -475,7 +491,8 @@ def main() -> None:
             )
     about = (
         f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d}, lr_toolkit {lr_toolkit.__version__}, lightning {L.__version__}, torch "
-        f"{torch.__version__}, Python {platform.python_version()}; {options.seeds} seeds for each finder, {options.truth_seeds} for the truth."
+        f"{torch.__version__}, Python {platform.python_version()}, {' '.join(_peers())}; {options.seeds} seeds for each finder, "
+        f"{options.truth_seeds} for the truth."
     )
     report = "\n\n".join([about, table(tries), "\n".join(f"- {line}" for line in lines)])
     print(report)

@@ -20,7 +20,8 @@ import torch
 
 from lr_toolkit.finder.problem import Candidate, Problem, UpdateBatches
 from lr_toolkit.finder.random_state import random_state, restore_random_state
-from lr_toolkit.finder.result import NoLRFound, Trial
+from lr_toolkit.finder.result import NoLRFound
+from lr_toolkit.finder.trial import Trial
 
 __all__ = ["LineSearch", "search_line"]
 

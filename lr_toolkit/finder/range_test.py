@@ -11,8 +11,9 @@ from math import isfinite
 import numpy as np
 
 from lr_toolkit.finder.problem import Candidate, Problem
-from lr_toolkit.finder.result import NoLRFound, Trial
+from lr_toolkit.finder.result import NoLRFound
 from lr_toolkit.finder.rules import RULES, smoothed
+from lr_toolkit.finder.trial import Trial
 
 __all__ = ["Sweep", "sweep"]
 

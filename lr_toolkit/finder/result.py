@@ -7,38 +7,16 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.finder.picture import draw_search
+from lr_toolkit.finder.trial import Method, Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LRSearch", "Method", "NoLRFound", "Trial", "table_of"]
-
-Method: TypeAlias = Literal["auto", "line_search", "schedules", "range_test"]
-Kind: TypeAlias = Literal["line search", "schedule", "sweep"]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One LR that was tried.
-
-    Attributes:
-        kind: ``"schedule"`` for a short run of the whole schedule, ``"line search"`` for a step along one batch's direction,
-            ``"sweep"`` for an update of a range test.
-        lr: the base LR; of several groups the highest.
-        loss: what was reached; ``inf`` if the loss was not finite.
-        seed: the seed of the data order and of dropout.
-        cost: in updates; a forward pass counts as a third.
-    """
-
-    kind: Kind
-    lr: float
-    loss: float
-    seed: int
-    cost: float
+__all__ = ["LRSearch", "NoLRFound", "table_of"]
 
 
 @final
@@ -115,9 +93,21 @@ class LRSearch:
 
     def plot(self) -> Figure:
         """The picture: the loss that each LR reaches, with the good interval and the suggestion. Needs matplotlib."""
-        from lr_toolkit.finder.picture import draw_search
-
-        return draw_search(self)
+        interval = (self.low, self.high) if self.low is not None and self.high is not None else None
+        return draw_search(
+            title=self.title,
+            axis="base LR" if len(self.lrs) == 1 else "base LR of the group with the highest",
+            sentence=self.reason,
+            lr=self.lr,
+            interval=interval,
+            interval_name="a quarter of the middle half"
+            if self.method == "line_search"
+            else "ends within 5 % of the best",
+            curve=self.curve,
+            start_loss=self.start_loss,
+            limits=self.limits,
+            rules=self.rules,
+        )
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
@@ -140,6 +130,12 @@ class NoLRFound(ScheduleError):
         reason: why there is none, and what to write.
         curve: what was tried.
         start_loss: the loss before training.
+
+    Example:
+        >>> raise NoLRFound("the loss is flat.")
+        Traceback (most recent call last):
+        ...
+        lr_toolkit.finder.result.NoLRFound: No base LR was found: the loss is flat.
     """
 
     def __init__(self, reason: str, curve: tuple[Trial, ...] = (), start_loss: float = float("nan")) -> None:

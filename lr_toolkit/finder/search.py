@@ -17,8 +17,9 @@ from lr_toolkit.finder.lr_plan import BoundPlan
 from lr_toolkit.finder.problem import Problem, UpdateBatches
 from lr_toolkit.finder.random_state import same_random_state
 from lr_toolkit.finder.range_test import sweep
-from lr_toolkit.finder.result import LRSearch, Method
+from lr_toolkit.finder.result import LRSearch
 from lr_toolkit.finder.short_runs import ShortRuns
+from lr_toolkit.finder.trial import Method
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.schedules import Horizon
 from lr_toolkit.schedules.group_schedules import GroupSchedulesLike

@@ -13,7 +13,8 @@ from lr_toolkit.finder.curve import capped, differs, good_interval, lowest_lr
 from lr_toolkit.finder.lr_plan import positions
 from lr_toolkit.finder.problem import Candidate, Problem
 from lr_toolkit.finder.random_state import seed_all
-from lr_toolkit.finder.result import NoLRFound, Trial
+from lr_toolkit.finder.result import NoLRFound
+from lr_toolkit.finder.trial import Trial
 
 __all__ = ["GRID", "ShortRuns"]
 

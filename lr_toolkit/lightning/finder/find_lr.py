@@ -9,8 +9,9 @@ from lightning.pytorch.callbacks import Callback
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.finder.random_state import same_random_state
-from lr_toolkit.finder.result import LRSearch, Method
+from lr_toolkit.finder.result import LRSearch
 from lr_toolkit.finder.search import check_arguments
+from lr_toolkit.finder.trial import Method
 from lr_toolkit.lightning._compat import SearchEnd, copied_trainer, starts_processes
 from lr_toolkit.lightning.finder.finder import search_run
 

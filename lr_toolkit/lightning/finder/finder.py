@@ -12,8 +12,9 @@ from lightning.pytorch.loggers.logger import DummyLogger
 from lightning.pytorch.utilities import rank_zero_info
 
 from lr_toolkit.finder.random_state import same_random_state
-from lr_toolkit.finder.result import LRSearch, Method
+from lr_toolkit.finder.result import LRSearch
 from lr_toolkit.finder.search import check_arguments, run_search
+from lr_toolkit.finder.trial import Method
 from lr_toolkit.lightning._compat import callbacks_of, is_trial
 from lr_toolkit.lightning.finder.set_lr import check_schedulers, set_hyperparameters, set_lr
 from lr_toolkit.lightning.finder.trainer_problem import trainer_problem
