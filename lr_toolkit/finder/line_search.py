@@ -119,7 +119,7 @@ def _limit_on(
         return loss <= before
 
     limit = largest(falls, guess)
-    if limit is None or all(loss == before for loss in losses):
+    if limit is None or all(loss in (before, inf) for loss in losses):
         move(0.0)
         limit = None
     else:

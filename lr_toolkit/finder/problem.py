@@ -16,10 +16,27 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.finder.lr_plan import LRPlan, base_lrs
 from lr_toolkit.finder.random_state import same_random_state, seed_all
 
-__all__ = ["Candidate", "Problem", "UpdateBatches"]
+__all__ = ["Candidate", "Problem", "UpdateBatches", "check_optimizer"]
 
 UpdateBatches: TypeAlias = "tuple[Any, ...]"
 """The batches of one update: more than one with accumulation."""
+
+
+def check_optimizer(optimizer: Optimizer) -> None:
+    """Refuse an optimizer that has no direction of its own, or no base LR.
+
+    Raises:
+        ScheduleError: for ``LBFGS``, and if each group's base LR is 0.
+    """
+    if isinstance(optimizer, LBFGS):
+        raise ScheduleError(
+            "The LR finder takes steps along a direction, and LBFGS searches along its own. Write "
+            "LBFGS(..., line_search_fn='strong_wolfe')."
+        )
+    if max(base_lrs(optimizer), default=0.0) <= 0:
+        raise ScheduleError(
+            "The LR finder keeps the ratio of the groups' base LRs, and all of them are 0. Write lr=1e-3 in the optimizer."
+        )
 
 
 def _leave(model: nn.Module, optimizer: Optimizer) -> None:
@@ -60,17 +77,6 @@ class Problem:
     mean: Callable[[float], float] = _same
     scaler: Any = None
     shared: tuple[object, ...] = ()
-
-    def __post_init__(self) -> None:
-        if isinstance(self.optimizer, LBFGS):
-            raise ScheduleError(
-                "The LR finder takes steps along a direction, and LBFGS searches along its own. Write "
-                "LBFGS(..., line_search_fn='strong_wolfe')."
-            )
-        if max(self.bases, default=0.0) <= 0:
-            raise ScheduleError(
-                "The LR finder keeps the ratio of the groups' base LRs, and all of them are 0. Write lr=1e-3 in the optimizer."
-            )
 
     @property
     def bases(self) -> list[float]:

@@ -45,7 +45,7 @@ def sweep(problem: Problem) -> Sweep:
         lrs.append(lr)
         losses.append(loss)
         smooth = smoothed(np.array(losses))
-        if smooth[-1] > DIVERGED * smooth.min():
+        if smooth[-1] > smooth.min() + (DIVERGED - 1) * abs(smooth.min()):
             break
     trials = [Trial("sweep", lr, float(loss), problem.seed, 1.0) for lr, loss in zip(lrs, smooth.tolist(), strict=True)]
     x, y = np.array(lrs[SKIPPED[0] : -SKIPPED[1]]), smooth[SKIPPED[0] : -SKIPPED[1]]
@@ -57,7 +57,7 @@ def _check(losses: np.ndarray[tuple[int], np.dtype[np.float64]], trials: list[Tr
     """Refuse a curve in which the rules would see something that is not there."""
     if len(losses) < 3:
         raise NoLRFound(f"the loss is not finite or diverges after {len(trials)} updates of the sweep.", tuple(trials))
-    if losses.max() == losses.min():
+    if np.allclose(losses, losses[0], rtol=1e-9, atol=0.0):
         raise NoLRFound("the loss is flat: it is the same at each LR of the sweep.", tuple(trials))
     if losses.argmin() in (0, len(losses) - 1):
         side = "lowest" if losses.argmin() == 0 else "highest"

@@ -14,7 +14,7 @@ from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.finder.batches import check_repeatable, endless, unread_copy
 from lr_toolkit.finder.line_search import SHARE, LineSearch, search_line
 from lr_toolkit.finder.lr_plan import BoundPlan
-from lr_toolkit.finder.problem import Problem, UpdateBatches
+from lr_toolkit.finder.problem import Problem, UpdateBatches, check_optimizer
 from lr_toolkit.finder.random_state import same_random_state
 from lr_toolkit.finder.range_test import sweep
 from lr_toolkit.finder.result import LRSearch
@@ -79,6 +79,7 @@ def search_lr(
         (True, 0.001)
     """
     check_arguments(method, budget, seed)
+    check_optimizer(optimizer)
     check_repeatable(batches)
 
     def updates() -> Iterator[UpdateBatches]:

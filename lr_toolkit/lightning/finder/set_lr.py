@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
-from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lr_toolkit.errors import ScheduleError
@@ -40,10 +39,15 @@ def check_schedulers(trainer: Trainer) -> None:
 def set_lr(trainer: Trainer, lrs: Sequence[float]) -> None:
     """Give the groups of the one optimizer other base LRs. Absolute levels of the schedulers stay."""
     optimizer = trainer.optimizers[0]
-    factors = [new / old if old else 1.0 for new, old in zip(lrs, base_lrs(optimizer), strict=True)]
-    _scale_groups(optimizer, factors)
+    old = base_lrs(optimizer)
+    for group, *bases in zip(optimizer.param_groups, old, lrs, strict=True):
+        for key in ("lr", "initial_lr", *(("max_lr", "min_lr") if "max_lr" in group else ())):
+            if isinstance(group.get(key), Tensor):
+                group[key].fill_(_moved(float(group[key]), *bases))
+            elif key in group:
+                group[key] = _moved(group[key], *bases)
     for config in trainer.lr_scheduler_configs:
-        _rebase(config.scheduler, lrs, factors)
+        _rebase(config.scheduler, old, lrs)
 
 
 def set_hyperparameters(trainer: Trainer, module: LightningModule, lr: float) -> None:
@@ -60,27 +64,26 @@ def set_hyperparameters(trainer: Trainer, module: LightningModule, lr: float) ->
             logger.log_hyperparams(changed)
 
 
-def _scale_groups(optimizer: Optimizer, factors: Sequence[float]) -> None:
-    for group, factor in zip(optimizer.param_groups, factors, strict=True):
-        keys = ("lr", "initial_lr", *(("max_lr", "min_lr") if "max_lr" in group else ()))
-        for key in keys:
-            if isinstance(group.get(key), Tensor):
-                group[key].mul_(factor)
-            elif key in group:
-                group[key] = group[key] * factor
-
-
-def _rebase(scheduler: Any, lrs: Sequence[float], factors: Sequence[float]) -> None:
-    """Scale what a scheduler of torch remembers; those inside of it, too."""
+def _rebase(scheduler: Any, old: Sequence[float], new: Sequence[float]) -> None:
+    """Move what a scheduler of torch remembers; those inside of it, too."""
     if isinstance(scheduler, ScheduledLR):
-        scheduler.rebase(lrs)
+        scheduler.rebase(new)
         return
     for name in ("base_lrs", "max_lrs", "_last_lr"):
         values = getattr(scheduler, name, None)
-        if isinstance(values, list) and len(values) == len(factors):
-            setattr(scheduler, name, [value * factor for value, factor in zip(values, factors, strict=True)])
+        if isinstance(values, list) and len(values) == len(new):
+            setattr(
+                scheduler, name, [_moved(float(value), *bases) for value, *bases in zip(values, old, new, strict=True)]
+            )
     for inner in getattr(scheduler, "_schedulers", ()):
-        _rebase(inner, lrs, factors)
+        _rebase(inner, old, new)
+
+
+def _moved(value: float, old: float, new: float) -> float:
+    """An LR of a run with the base LR ``old``, for one with ``new``; the base itself becomes exactly the new one."""
+    if value == old:
+        return new
+    return value * (new / old) if old else value
 
 
 def _is_number(value: object) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -13,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.finder.batches import check_repeatable, endless
-from lr_toolkit.finder.problem import Problem, UpdateBatches
+from lr_toolkit.finder.problem import Problem, UpdateBatches, check_optimizer
 from lr_toolkit.lightning._compat import (
     callbacks_of,
     has_whole_gradients,
@@ -43,6 +44,8 @@ def trainer_problem(trainer: Trainer, module: LightningModule, seed: int | None)
     with_index = takes_batch_index(module)
 
     def loss(model: nn.Module, batch: Any) -> Tensor | None:
+        if trainer.received_sigterm:
+            raise SIGTERMException
         data, index = batch
         copied: Any = model
         moved = moved_batch(trainer, copied, data)
@@ -117,6 +120,7 @@ def _check(trainer: Trainer, module: LightningModule) -> Optimizer:
             "The LR finder hands batches to training_step, and this one takes a dataloader_iter. Write "
             "search_lr(model, optimizer, loss_fn, batches, schedule, horizon)."
         )
+    check_optimizer(optimizers[0])
     for loader in training_loaders(trainer):
         check_repeatable(loader)
     return optimizers[0]
