@@ -14,6 +14,8 @@ from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.exceptions import _TunerExitException as SearchEnd
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch.utils.data import DataLoader
 
 from lr_toolkit.finder.batches import unread_copy
 
@@ -52,6 +54,7 @@ __all__ = [
     "training_batches",
     "training_loaders",
     "trial_cause",
+    "unread_copies",
     "validated_metrics",
 ]
 
@@ -272,13 +275,19 @@ def training_loaders(trainer: Trainer) -> list[Any]:
     return list(combined.flattened)
 
 
+def unread_copies(loaders: Any) -> Any:
+    """Copies of dataloaders, alone, in containers or combined, that read as these would."""
+    if not isinstance(loaders, CombinedLoader):
+        return apply_to_collection(loaders, DataLoader, unread_copy)
+    unread = CombinedLoader(loaders.iterables, loaders._mode)
+    unread.flattened = [unread_copy(loader) for loader in loaders.flattened]
+    unread.limits = loaders.limits
+    return unread
+
+
 def training_batches(trainer: Trainer) -> Iterator[tuple[Any, int]]:
     """The batches of an epoch and their indices, from copies of the dataloaders: the fit's own are not read."""
-    combined: Any = trainer.fit_loop._combined_loader
-    unread = CombinedLoader(combined.iterables, combined._mode)
-    unread.flattened = [unread_copy(loader) for loader in combined.flattened]
-    unread.limits = combined.limits
-    for batch, index, _ in iter(unread):
+    for batch, index, _ in unread_copies(trainer.fit_loop._combined_loader):
         yield batch, index
 
 

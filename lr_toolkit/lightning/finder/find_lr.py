@@ -12,7 +12,7 @@ from lr_toolkit.finder.random_state import same_random_state
 from lr_toolkit.finder.result import LRSearch
 from lr_toolkit.finder.search import check_arguments
 from lr_toolkit.finder.trial import Method
-from lr_toolkit.lightning._compat import SearchEnd, copied_trainer, starts_processes
+from lr_toolkit.lightning._compat import SearchEnd, copied_trainer, starts_processes, unread_copies
 from lr_toolkit.lightning.finder.finder import search_run
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def find_lr(
     search = _Search(method, budget, seed)
     with same_random_state():
         copied = copied_trainer(trainer, search)
-        copied.fit(copy.deepcopy(module), train_dataloaders, datamodule=copy.copy(datamodule))
+        copied.fit(copy.deepcopy(module), unread_copies(train_dataloaders), datamodule=_copied(datamodule))
     if search.error is not None:
         raise search.error
     if search.result is None:
@@ -98,3 +98,13 @@ class _Search(Callback):
         except BaseException as error:
             self.error = error
         raise SearchEnd
+
+
+def _copied(datamodule: LightningDataModule | None) -> LightningDataModule | None:
+    """A datamodule that is set up for itself, and whose dataloaders are copies."""
+    if datamodule is None:
+        return None
+    copied = copy.copy(datamodule)
+    read = copied.train_dataloader
+    copied.train_dataloader = lambda: unread_copies(read())  # type: ignore[method-assign]
+    return copied
