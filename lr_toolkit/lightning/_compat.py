@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lightning.fabric.utilities.data import sized_len
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers.logger import DummyLogger
 from lightning.pytorch.utilities import CombinedLoader
-from lightning.pytorch.utilities.exceptions import _TunerExitException as SearchEnd
+from lightning.pytorch.utilities.exceptions import _TunerExitException
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 from lightning_utilities.core.apply_func import apply_to_collection
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
 
 __all__ = [
-    "SearchEnd",
     "batches_that_stepped",
     "callback_metrics_logged_so_far",
     "callbacks_of",
     "copied_trainer",
+    "end_fit",
     "epoch_metrics",
     "forget_dataloader",
     "has_dataloader",
@@ -260,6 +260,11 @@ def copied_trainer(trainer: Trainer, callback: Callback) -> Trainer:
     copied.callbacks = [callback]  # type: ignore[attr-defined]  # its connectors set these
     copied.limit_val_batches = copied.num_sanity_val_steps = 0
     return copied
+
+
+def end_fit() -> NoReturn:
+    """End a fit from inside of a hook, in good order."""
+    raise _TunerExitException
 
 
 def starts_processes(trainer: Trainer) -> bool:

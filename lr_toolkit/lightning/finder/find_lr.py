@@ -12,7 +12,7 @@ from lr_toolkit.finder.random_state import same_random_state
 from lr_toolkit.finder.result import LRSearch
 from lr_toolkit.finder.search import check_arguments
 from lr_toolkit.finder.trial import Method
-from lr_toolkit.lightning._compat import SearchEnd, copied_trainer, starts_processes, unread_copies
+from lr_toolkit.lightning._compat import copied_trainer, end_fit, starts_processes, unread_copies
 from lr_toolkit.lightning.finder.finder import search_run
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class _Search(Callback):
             self.result = search_run(trainer, pl_module, *self._options)
         except BaseException as error:
             self.error = error
-        raise SearchEnd
+        end_fit()
 
 
 def _copied(datamodule: LightningDataModule | None) -> LightningDataModule | None:

@@ -18,6 +18,7 @@ from lr_toolkit.finder.trial import Method
 from lr_toolkit.lightning._compat import callbacks_of, is_trial
 from lr_toolkit.lightning.finder.set_lr import check_schedulers, set_hyperparameters, set_lr
 from lr_toolkit.lightning.finder.trainer_problem import trainer_problem
+from lr_toolkit.lightning.loggers.rows import log_search
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -86,6 +87,8 @@ class LRFinder(Callback):
             check_schedulers(trainer)
         self.search = search_run(trainer, pl_module, self.method, self.budget, self.seed)
         rank_zero_info(f"LRFinder: {self.search}")
+        if trainer.is_global_zero:
+            log_search(trainer, self.search)
         if self.apply:
             self._lrs = list(self.search.lrs)
             set_lr(trainer, self._lrs)
