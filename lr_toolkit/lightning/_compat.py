@@ -245,8 +245,8 @@ def syncs_tensorboard(logger: Any) -> bool:
 
 
 def saved_hyperparameters(module: LightningModule) -> tuple[Any, Any]:
-    """The hyperparameters of a module, for its checkpoints, and the copy of them that its loggers write."""
-    return module._hparams, module._hparams_initial
+    """The hyperparameters of a module, for its checkpoints, and the copy of them that its loggers write; ``None`` without any."""
+    return getattr(module, "_hparams", None), getattr(module, "_hparams_initial", None)
 
 
 # --- a search before the first update -----------------------------------------------------------------------------------

@@ -205,6 +205,27 @@ def test_hyperparameters_attributes_and_loggers_have_the_lr(tmp_path: Path) -> N
     assert [module.hparams["lr"], module.learning_rate, saved, logged] == [lr] * 4
 
 
+def test_a_module_without_hyperparameters_is_trained() -> None:
+    """The LR is set in the optimizer, and nothing else is missed."""
+
+    class Bare(L.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.Linear(8, 1)
+
+        def training_step(self, batch: Any) -> Any:
+            return squared_error(self.linear, batch)
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=1e-3)
+
+    finder = LRFinder()
+    used = trainer(callbacks=[finder])
+    used.fit(Bare(), loader())
+
+    assert used.optimizers[0].param_groups[0]["lr"] == finder.search.lr  # type: ignore[union-attr]
+
+
 def test_a_report_changes_nothing() -> None:
     """``apply=False`` trains at the LR of the code."""
     module, finder = Regression(), LRFinder("line_search", apply=False)
