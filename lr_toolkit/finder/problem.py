@@ -64,6 +64,7 @@ class Problem:
         mean: the mean of a number over ranks.
         scaler: the scaler of the gradients under mixed precision.
         shared: objects that a copy of the model refers to, and that are not copied.
+        has_gradients: whether ``loss`` computes the gradients, too.
     """
 
     model: nn.Module
@@ -77,6 +78,7 @@ class Problem:
     mean: Callable[[float], float] = _same
     scaler: Any = None
     shared: tuple[object, ...] = ()
+    has_gradients: bool = False
 
     @property
     def bases(self) -> list[float]:
@@ -127,8 +129,10 @@ class Candidate:
         with torch.enable_grad():
             for batch in batches:
                 loss = self._problem.loss(self.model, batch)
-                if loss is not None:
-                    losses.append(loss.detach())
+                if loss is None:
+                    continue
+                losses.append(loss.detach())
+                if not self._problem.has_gradients:
                     scaled = loss if self.scaler is None else self.scaler.scale(loss)
                     (scaled / len(batches)).backward()
         self.cost += 1
@@ -159,7 +163,7 @@ class Candidate:
 
     def loss(self, batches: UpdateBatches) -> float | None:
         """The loss on these batches, as ``backward`` computes it. The generators stay where they are."""
-        with torch.no_grad(), same_random_state():
+        with torch.enable_grad(), same_random_state():  # a loss may differentiate
             losses = [self._problem.loss(self.model, batch) for batch in batches]
         self.cost += 1 / 3
         return self._mean([loss for loss in losses if loss is not None])

@@ -54,8 +54,9 @@ def find_lr(
 
     Raises:
         NoLRFound: (a ``ScheduleError``) if there is no answer: the loss is flat or not finite, or has no minimum inside of the range.
-        ScheduleError: if the run cannot be searched: several optimizers, manual optimization, a sharded model, data that can be
-            read once, a run without an end, a Trainer that has already trained or would start processes.
+        ScheduleError: if the run cannot be searched: several optimizers, a sharded model, manual optimization with another
+            number of updates than one in each batch, data that can be read once, a run without an end, a Trainer that has already
+            trained or would start processes.
 
     Example:
         >>> from lr_toolkit import find_lr

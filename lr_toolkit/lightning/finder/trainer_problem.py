@@ -25,6 +25,7 @@ from lr_toolkit.lightning._compat import (
     training_batches,
     training_loaders,
 )
+from lr_toolkit.lightning.finder.module_copy import adapt_copy, manual_loss
 from lr_toolkit.lightning.finder.run_plan import run_plan
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def trainer_problem(trainer: Trainer, module: LightningModule, seed: int | None)
     """The problem of a fit that is about to take its first update.
 
     Raises:
-        ScheduleError: for what the search cannot do: manual optimization, several optimizers, sharded models, data that can be read
+        ScheduleError: for what the search cannot do: several optimizers, sharded models, data that can be read
             once, a run without an end.
     """
     optimizer = _check(trainer, module)
     with_index = takes_batch_index(module)
+    is_manual = not module.automatic_optimization
 
     def loss(model: nn.Module, batch: Any) -> Tensor | None:
         if trainer.received_sigterm:
@@ -49,32 +51,23 @@ def trainer_problem(trainer: Trainer, module: LightningModule, seed: int | None)
         data, index = batch
         copied: Any = model
         moved = moved_batch(trainer, copied, data)
+        arguments = (moved, index) if with_index else (moved,)
         with trainer.precision_plugin.train_step_context():
-            output = copied.training_step(moved, index) if with_index else copied.training_step(moved)
-        return _loss_in(output)
+            if is_manual:
+                return manual_loss(copied, lambda: copied.training_step(*arguments))
+            return _loss_in(copied.training_step(*arguments))
 
     def updates() -> Iterator[UpdateBatches]:
         return _updates(trainer)
 
-    def adapt(model: Any, _: Optimizer) -> None:
-        model.trainer = trainer
-        model.log = model.log_dict = _log_nothing
+    def adapt(model: Any, copied: Optimizer) -> None:
+        adapt_copy(trainer, model, copied)
 
     def before_step(model: Any, copied: Optimizer) -> None:
-        if trainer.world_size > 1:
-            _average_gradients(trainer, copied)
-        model.on_after_backward()
-        model.on_before_optimizer_step(copied)
-        model.configure_gradient_clipping(
-            copied,
-            gradient_clip_val=trainer.gradient_clip_val,
-            gradient_clip_algorithm=trainer.gradient_clip_algorithm,
-        )
+        _finish_gradients(trainer, model, copied)
 
     def mean(value: float) -> float:
-        if trainer.world_size == 1:
-            return value
-        return float(trainer.strategy.reduce(torch.tensor(value, device=module.device), reduce_op="mean"))
+        return _mean_over_ranks(trainer, value)
 
     data = [value for value in vars(module).values() if isinstance(value, (DataLoader, Dataset))]
     return Problem(
@@ -89,6 +82,7 @@ def trainer_problem(trainer: Trainer, module: LightningModule, seed: int | None)
         mean=mean,
         scaler=getattr(trainer.precision_plugin, "scaler", None),
         shared=(trainer, *data),
+        has_gradients=is_manual,
     )
 
 
@@ -100,10 +94,10 @@ def _check(trainer: Trainer, module: LightningModule) -> Optimizer:
             f"The LR finder searches the base LR of one optimizer, and configure_optimizers returned {len(optimizers)}. Give the optimizer "
             "several parameter groups, or search each LR alone: search_lr(model, optimizer, loss_fn, batches, schedule, horizon)."
         )
-    if not module.automatic_optimization:
+    if not module.automatic_optimization and getattr(trainer.precision_plugin, "scaler", None) is not None:
         raise ScheduleError(
-            "The LR finder takes the updates itself, and this module takes its own (automatic_optimization = False). Write "
-            "search_lr(model, optimizer, loss_fn, batches, schedule, horizon) with the loss of its training_step."
+            "The LR finder does not scale the gradients of manual optimization. Search with Trainer(precision='bf16-mixed') or "
+            "precision='32-true'."
         )
     if not has_whole_gradients(trainer):
         raise ScheduleError(
@@ -149,6 +143,27 @@ def _loss_in(output: STEP_OUTPUT) -> Tensor | None:
     return loss
 
 
+def _finish_gradients(trainer: Trainer, model: Any, optimizer: Optimizer) -> None:
+    """What happens to the gradients before an update: the mean over ranks, the module's hooks, clipping."""
+    if trainer.world_size > 1:
+        _average_gradients(trainer, optimizer)
+    if not model.automatic_optimization:
+        return
+    model.on_after_backward()
+    model.on_before_optimizer_step(optimizer)
+    model.configure_gradient_clipping(
+        optimizer,
+        gradient_clip_val=trainer.gradient_clip_val,
+        gradient_clip_algorithm=trainer.gradient_clip_algorithm,
+    )
+
+
+def _mean_over_ranks(trainer: Trainer, value: float) -> float:
+    if trainer.world_size == 1:
+        return value
+    return float(trainer.strategy.reduce(torch.tensor(value, device=trainer.strategy.root_device), reduce_op="mean"))
+
+
 def _average_gradients(trainer: Trainer, optimizer: Optimizer) -> None:
     """The mean over ranks, as DistributedDataParallel takes it."""
     for group in optimizer.param_groups:
@@ -156,7 +171,3 @@ def _average_gradients(trainer: Trainer, optimizer: Optimizer) -> None:
             if parameter.requires_grad:
                 gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
                 parameter.grad = trainer.strategy.reduce(gradient, reduce_op="mean")
-
-
-def _log_nothing(*args: Any, **kwargs: Any) -> None:
-    """What ``self.log`` does in a copy of the module."""

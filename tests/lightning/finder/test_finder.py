@@ -16,7 +16,7 @@ from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader
 
 from lr_toolkit import LRFinder, LRMonitor, LRWarmup, NoLRFound, ScheduleError, find_lr, search_lr
-from tests.helpers.finding import Regression, Stream, loader, squared_error, trainer
+from tests.helpers.finding import Regression, Stream, assert_same, loader, squared_error, trainer
 
 
 def test_both_loops_find_the_same() -> None:
@@ -139,6 +139,45 @@ def test_a_rehearsed_scheduler_gives_the_lrs_that_it_has_in_the_run() -> None:
 def _first_batches() -> list[int]:
     """The first batch of each update of four epochs of 16 batches with an accumulation of three."""
     return [16 * epoch + batch for epoch in range(4) for batch in range(0, 16, 3)]
+
+
+def test_manual_optimization_is_searched_as_the_same_loop_of_lightning() -> None:
+    """One update in each batch, with the clipping of the module, is the search of automatic optimization with that clipping."""
+    manual = find_lr(trainer(), Manual(), loader(), seed=3)
+    automatic = find_lr(trainer(gradient_clip_val=1.0), Regression(), loader(), seed=3)
+
+    assert manual.curve == automatic.curve
+
+
+def test_manual_optimization_leaves_no_trace() -> None:
+    """The run after a search is a run at that LR, update by update."""
+    module, finder = Manual(), LRFinder()
+    trainer(callbacks=[finder]).fit(module, loader())
+    expected = Manual()
+    expected.hparams["lr"] = finder.search.lr  # type: ignore[union-attr]
+    trainer().fit(expected, loader())
+
+    assert module.used == expected.used
+    assert_same(expected.state_dict(), module.state_dict())
+
+
+def test_a_step_may_differentiate_and_write_to_its_optimizer() -> None:
+    """A gradient penalty is computed in each trial; an LR that a step writes reaches the copy alone."""
+
+    class Penalty(Regression):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            x = batch[0].requires_grad_()
+            (slope,) = torch.autograd.grad(self(x).sum(), x, create_graph=True)
+            for group in self.optimizers().param_groups:  # type: ignore[union-attr]
+                group["weight_decay"] += 1e-6
+            return squared_error(self, batch) + 1e-3 * slope.square().mean()
+
+    module, finder = Penalty(), LRFinder(apply=False)
+    used = trainer(callbacks=[finder], max_epochs=1)
+    used.fit(module, loader())
+
+    assert finder.search is not None
+    assert used.optimizers[0].param_groups[0]["weight_decay"] == pytest.approx(0.01 + 16e-6)
 
 
 # --- where the LR is set ---
@@ -304,11 +343,29 @@ class Two(Regression):
 
 
 class Manual(Regression):
-    """One optimizer under manual optimization."""
+    """One optimizer under manual optimization, whose schedule the module moves itself."""
+
+    updates = 1
 
     def __init__(self) -> None:
         super().__init__()
         self.automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """As many updates; the gradients are cleared after them."""
+        optimizer: Any = self.optimizers()
+        for _ in range(self.updates):
+            self.manual_backward(super().training_step(batch, batch_idx))
+            self.clip_gradients(optimizer, 1.0, "norm")
+            optimizer.step()
+            optimizer.zero_grad()
+        self.lr_schedulers().step()  # type: ignore[union-attr]
+
+
+class Twice(Manual):
+    """Two updates in each batch."""
+
+    updates = 2
 
 
 class Flat(Regression):
@@ -348,7 +405,7 @@ class _Foreign:
     ("module", "callbacks", "options", "words"),
     [
         (Two, [], {}, "configure_optimizers returned 2"),
-        (Manual, [], {}, "automatic_optimization = False"),
+        (Twice, [], {}, "called them 2 and 2 times"),
         (Regression, [LRWarmup("5%")], {}, "Write the warmup into the schedule"),
         (lambda: Regression(schedule=None), [], {"max_epochs": -1}, "this one has no end"),
         (Flat, [], {}, "the loss is flat"),

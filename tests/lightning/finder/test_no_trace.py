@@ -32,14 +32,13 @@ class Augmented(Regression):
         return super().training_step((batch[0] + 0.01 * self.drawn[-1], batch[1]), batch_idx)
 
 
-@pytest.mark.parametrize("optimizer", ["AdamW", "SGD"])
 @pytest.mark.parametrize(
-    ("options", "data"),
+    ("optimizer", "options", "data"),
     [
-        ({}, loader),
-        ({}, lambda: loader(seeded=True)),
-        ({"accumulate_grad_batches": 3}, lambda: loader(workers=2)),
-        ({"max_steps": 40, "max_epochs": -1}, lambda: torch.utils.data.DataLoader(Stream(), 16)),
+        ("AdamW", {}, loader),
+        ("SGD", {}, lambda: loader(seeded=True)),
+        ("AdamW", {"accumulate_grad_batches": 3, "max_epochs": 2}, lambda: loader(workers=2)),
+        ("SGD", {"max_steps": 40, "max_epochs": -1}, lambda: torch.utils.data.DataLoader(Stream(), 16)),
     ],
     ids=["shuffled", "own generator", "workers and accumulation", "stream"],
 )
@@ -149,7 +148,7 @@ def faulty(call: int, error: BaseException | None) -> Regression:
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("fault", [*FAULTS, "SIGTERM"])
 def test_find_lr_restores_everything(stage: str, fault: str) -> None:
-    """The fault comes out, the module and the generators are as before, and the module can be searched and trained."""
+    """The fault comes out, and the module, the generators and the handlers of signals are as before."""
     module, used = faulty(STAGES[stage], FAULTS.get(fault)), trainer()
     before = state_of(module)
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
@@ -159,10 +158,21 @@ def test_find_lr_restores_everything(stage: str, fault: str) -> None:
     assert fault == "SIGTERM" or caught.value is FAULTS[fault]
     assert_same(before, state_of(module))
     assert handlers == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
+    assert used.state.status == "initializing"
+
+
+def test_the_module_can_be_trained_after_a_fault() -> None:
+    """With the same Trainer, as if nothing had been."""
+    module, used = faulty(85, FAULTS["an error"]), trainer()
+    with pytest.raises(ValueError, match="broken"):
+        find_lr(used, module, loader())
+    torch.manual_seed(1)
     used.fit(module, loader())
     expected = Regression()
+    torch.manual_seed(1)
     trainer().fit(expected, loader())
-    assert module.used == expected.used
+
+    assert_same(expected.state_dict(), module.state_dict())
 
 
 @pytest.mark.parametrize("stage", STAGES)
