@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite, log2, sqrt
+from math import inf, isfinite, log2, sqrt
 
 import numpy as np
 
-__all__ = ["capped", "differs", "good_interval", "lowest_lr"]
+__all__ = ["capped", "differs", "good_interval", "good_limit", "lowest_lr"]
 
 SHARE = 0.05
 """How far back from the best to the untrained loss the good interval reaches."""
@@ -18,8 +18,11 @@ def capped(losses: Sequence[float], start: float) -> list[float]:
     return [min(loss, start) if isfinite(loss) else start for loss in losses]
 
 
-def lowest_lr(lrs: Sequence[float], losses: Sequence[float]) -> float:
+def lowest_lr(lrs: Sequence[float], losses: Sequence[float], start: float = inf) -> float:
     """The lowest point of the parabola in log LR through the lowest loss and its neighbours, which has to be inside.
+
+    If the next higher LR ends at the loss before training, ``start``, it diverged and is no point of a parabola: then nothing above
+    the lowest loss is returned.
 
     Example:
         >>> lowest_lr([1.0, 4.0, 16.0], [2.0, 1.0, 2.0])
@@ -35,7 +38,13 @@ def lowest_lr(lrs: Sequence[float], losses: Sequence[float]) -> float:
         return float(lrs[middle])
     # The slope of the parabola is -left between the first two points and right between the last two, each at the middle of them.
     first, last = (x[0] + x[1]) / 2, (x[1] + x[2]) / 2
-    return float(2 ** (first + (last - first) * left / (left + right)))
+    vertex = float(2 ** (first + (last - first) * left / (left + right)))
+    return min(vertex, lrs[middle]) if y[2] >= start else vertex
+
+
+def good_limit(losses: Sequence[float], start: float) -> float:
+    """The loss that is ``SHARE`` of the way back from the lowest to ``start``."""
+    return min(losses) + SHARE * (start - min(losses))
 
 
 def good_interval(lrs: Sequence[float], losses: Sequence[float], start: float) -> tuple[float, float]:
@@ -49,7 +58,7 @@ def good_interval(lrs: Sequence[float], losses: Sequence[float], start: float) -
         (2.0, 4.287)
     """
     middle = int(np.argmin(losses))
-    limit = losses[middle] + SHARE * (start - losses[middle])
+    limit = good_limit(losses, start)
 
     def end(indices: range) -> float:
         inside = middle

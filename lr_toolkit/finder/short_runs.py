@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from lr_toolkit.finder.curve import capped, differs, good_interval, lowest_lr
+from lr_toolkit.finder.curve import capped, differs, good_interval, good_limit, lowest_lr
 from lr_toolkit.finder.lr_plan import positions
 from lr_toolkit.finder.problem import Candidate, Problem
 from lr_toolkit.finder.random_state import seed_all
@@ -66,13 +66,26 @@ class ShortRuns:
         return float(np.mean(self.start_losses))
 
     def around(self, lr: float) -> None:
-        """Run at ``lr`` and a factor of 4 below and above, further on as long as the end is the best, then beside the best."""
+        """Run at ``lr`` and a factor of 4 below and above, further on as long as an end may be the best, then beside the best."""
         for factor in (1 / STRIDE, 1.0, STRIDE):
             self._run(lr * factor)
-        while self._best_is_at_end() and len(self._losses) < MOST:
-            lrs = sorted(self._losses)
-            self._run(lrs[0] / STRIDE if self._middle() == 0 else lrs[-1] * STRIDE)
+        while len(self._losses) < MOST:
+            open_end = self._open_end()
+            if open_end is None:
+                break
+            self._run(open_end)
         self.refine()
+
+    def _open_end(self) -> float | None:
+        """The next LR beyond an end that may be the best: its loss is good, and not above the lowest by more than the noise."""
+        lrs, losses = self._points()
+        best = self._losses[lrs[self._middle()]]
+        limit = good_limit(losses, self.start_loss)
+        ends = ((losses[0], lrs[0], lrs[0] / STRIDE), (losses[-1], lrs[-1], lrs[-1] * STRIDE))
+        for loss, lr, following in sorted(ends):
+            if loss <= limit and isfinite(self._losses[lr][0]) and not differs(self._losses[lr], best):
+                return following
+        return None
 
     def over_grid(self) -> None:
         """Run at each LR of the grid, then beside the best."""
@@ -111,7 +124,7 @@ class ShortRuns:
             self._refuse(
                 f"the lowest loss is at the {side} LR that was tried, {best:.3g}: no minimum inside the range."
             )
-        lr = lowest_lr(lrs, losses)
+        lr = lowest_lr(lrs, losses, self.start_loss)
         low, high = good_interval(lrs, losses, self.start_loss)
         reason = f"The lowest point between {len(lrs)} short runs of the whole schedule, {self.updates} updates each on the same batches."
         return lr, min(low, lr), max(high, lr), reason

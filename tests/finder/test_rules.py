@@ -91,6 +91,14 @@ def test_an_end_that_was_not_reached_is_the_last_lr() -> None:
     assert good_interval([0.25, 1.0, 4.0], [0.1, 0.0, 10.0], start=10.0)[0] == 0.25
 
 
+def test_a_run_that_diverged_does_not_raise_the_answer() -> None:
+    """The parabola would lie above the lowest loss; with a neighbour at the untrained loss it is not believed."""
+    lrs, losses = [0.1, 0.2, 0.8], [2.2, 1.3, 2.3]
+
+    assert lowest_lr(lrs, losses, start=3.0) > 0.2
+    assert lowest_lr(lrs, losses, start=2.3) == 0.2
+
+
 def test_a_diverged_run_counts_as_untrained() -> None:
     """Neither its height nor a NaN moves the answer."""
     assert capped([1.0, 1e30, float("inf"), float("nan")], 2.0) == [1.0, 2.0, 2.0, 2.0]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_breast_cancer
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from lr_toolkit import Horizon, NoLRFound, ScheduledLR, ScheduleError, linear, search_lr, warmup
 from lr_toolkit.finder.line_search import search_line
@@ -116,6 +117,25 @@ def test_the_lowest_short_run_is_inside_of_the_interval(method: Any) -> None:
     assert search.low <= best.lr <= search.high
     assert {trial.seed for trial in search.curve} == {11}
     assert (len(runs) >= 5) if method == "auto" else (len(runs) == 15)
+
+
+def test_a_dip_of_the_noise_does_not_end_the_search() -> None:
+    """Raw features: 0.003 is lower than its neighbours by chance, and 0.04 as low within the noise; a run is best at 1."""
+    data = load_breast_cancer()
+    order = np.random.default_rng(0).permutation(len(data.data))[: len(data.data) * 3 // 4]
+    x, y = torch.tensor(data.data[order] / 100, dtype=torch.float32), torch.tensor(data.target[order])
+    torch.manual_seed(100)
+    model = nn.Linear(30, 2)
+
+    def loss(model: nn.Module, batch: Any) -> torch.Tensor:
+        return nn.functional.cross_entropy(model(batch[0]), batch[1])
+
+    data = DataLoader(
+        TensorDataset(x, y), 16, shuffle=True, drop_last=True, generator=torch.Generator().manual_seed(100)
+    )
+    search = search_lr(model, torch.optim.Adam(model.parameters()), loss, data, SCHEDULE, 200, seed=100)
+
+    assert search.lr > 0.1
 
 
 def test_the_automatic_search_costs_about_one_run() -> None:
