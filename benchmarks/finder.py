@@ -491,8 +491,8 @@ def main() -> None:
             )
     about = (
         f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d}, lr_toolkit {lr_toolkit.__version__}, lightning {L.__version__}, torch "
-        f"{torch.__version__}, Python {platform.python_version()}, {' '.join(_peers())}; {options.seeds} seeds for each finder, "
-        f"{options.truth_seeds} for the truth."
+        f"{torch.__version__}, Python {platform.python_version()}, {', '.join(_peers())}; {options.seeds} seeds for each finder, "
+        f"{options.truth_seeds} for the truth. fastai's rules are re-implemented, and read our sweep, which has fastai's numbers."
     )
     report = "\n\n".join([about, table(tries), "\n".join(f"- {line}" for line in lines)])
     print(report)
