@@ -18,6 +18,7 @@ Cool down:          branch, Branch
 Without an end:     WeightEMA, ScheduleFree
 Another base LR:    transfer, TransferredLR, TransferFactor
 Read a Trainer:     horizon_of
+Find the base LR:   find_lr, LRFinder, LRSearch, NoLRFound; in a plain loop search_lr
 Add your own:       register_shape, register_builder, register_function
 Messages:           ScheduleError, ScheduleWarning
 
@@ -40,10 +41,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lr_toolkit.errors import ScheduleError as ScheduleError
     from lr_toolkit.errors import ScheduleWarning as ScheduleWarning
+    from lr_toolkit.finder.result import LRSearch as LRSearch
+    from lr_toolkit.finder.result import NoLRFound as NoLRFound
+    from lr_toolkit.finder.search import search_lr as search_lr
     from lr_toolkit.lightning.checks.finding import Finding as Finding
     from lr_toolkit.lightning.checks.finding import list_checks as list_checks
     from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
     from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
+    from lr_toolkit.lightning.finder.find_lr import find_lr as find_lr
+    from lr_toolkit.lightning.finder.finder import LRFinder as LRFinder
     from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
     from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
     from lr_toolkit.lightning.run import horizon_of as horizon_of
@@ -73,8 +79,10 @@ _LAZY = {
         "branch",
         "param_groups",
     ),
+    "finder": ("LRSearch", "NoLRFound", "search_lr"),
     "lightning": (
         "Finding",
+        "LRFinder",
         "LRMonitor",
         "LRWarmup",
         "ScheduleFree",
@@ -82,6 +90,7 @@ _LAZY = {
         "ScheduledNumber",
         "WeightEMA",
         "configure_optimizers",
+        "find_lr",
         "horizon_of",
         "list_checks",
         "scheduled",

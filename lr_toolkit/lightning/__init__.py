@@ -4,6 +4,8 @@ from lr_toolkit.lightning.checks.finding import Finding as Finding
 from lr_toolkit.lightning.checks.finding import list_checks as list_checks
 from lr_toolkit.lightning.configure import configure_optimizers as configure_optimizers
 from lr_toolkit.lightning.configure import scheduler_config as scheduler_config
+from lr_toolkit.lightning.finder.find_lr import find_lr as find_lr
+from lr_toolkit.lightning.finder.finder import LRFinder as LRFinder
 from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
 from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
 from lr_toolkit.lightning.run import horizon_of as horizon_of

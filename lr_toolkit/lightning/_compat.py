@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lightning.fabric.utilities.data import sized_len
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers.logger import DummyLogger
+from lightning.pytorch.utilities import CombinedLoader
+from lightning.pytorch.utilities.exceptions import _TunerExitException
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch.utils.data import DataLoader
+
+from lr_toolkit.finder.batches import unread_copy
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -16,6 +26,8 @@ __all__ = [
     "batches_that_stepped",
     "callback_metrics_logged_so_far",
     "callbacks_of",
+    "copied_trainer",
+    "end_fit",
     "epoch_metrics",
     "forget_dataloader",
     "has_dataloader",
@@ -29,13 +41,20 @@ __all__ = [
     "logger_prefix",
     "logging_cadence",
     "logs_this_batch",
+    "moved_batch",
     "optimizer_list",
     "progress_of",
     "saved_hyperparameters",
     "saves_dataloader",
+    "starts_processes",
     "steps_schedulers_itself",
     "syncs_tensorboard",
+    "takes_batch_index",
+    "takes_iterator",
+    "training_batches",
+    "training_loaders",
     "trial_cause",
+    "unread_copies",
     "validated_metrics",
 ]
 
@@ -226,5 +245,69 @@ def syncs_tensorboard(logger: Any) -> bool:
 
 
 def saved_hyperparameters(module: LightningModule) -> tuple[Any, Any]:
-    """The hyperparameters of a module, for its checkpoints, and the copy of them that its loggers write."""
-    return module._hparams, module._hparams_initial
+    """The hyperparameters of a module, for its checkpoints, and the copy of them that its loggers write; ``None`` without any."""
+    return getattr(module, "_hparams", None), getattr(module, "_hparams_initial", None)
+
+
+# --- a search before the first update -----------------------------------------------------------------------------------
+
+
+def copied_trainer(trainer: Trainer, callback: Callback) -> Trainer:
+    """A copy of a Trainer that has not begun, with this callback alone, no loggers that write, and no validation."""
+    memo: dict[int, Any] = {id(logger): DummyLogger() for logger in trainer.loggers}
+    memo |= {id(each): Callback() for each in callbacks_of(trainer)}
+    copied = copy.deepcopy(trainer, memo)
+    copied.callbacks = [callback]  # type: ignore[attr-defined]  # its connectors set these
+    copied.limit_val_batches = copied.num_sanity_val_steps = 0
+    return copied
+
+
+def end_fit() -> NoReturn:
+    """End a fit from inside of a hook, in good order."""
+    raise _TunerExitException
+
+
+def starts_processes(trainer: Trainer) -> bool:
+    """Whether a fit starts a process for each device, or runs in another process."""
+    launcher: Any = trainer.strategy.launcher
+    environment = getattr(trainer.strategy, "cluster_environment", None)
+    return launcher is not None and not (environment is not None and environment.creates_processes_externally)
+
+
+def training_loaders(trainer: Trainer) -> list[Any]:
+    """The dataloaders of the fit, one by one."""
+    combined: Any = trainer.fit_loop._combined_loader
+    return list(combined.flattened)
+
+
+def unread_copies(loaders: Any) -> Any:
+    """Copies of dataloaders, alone, in containers or combined, that read as these would."""
+    if not isinstance(loaders, CombinedLoader):
+        return apply_to_collection(loaders, DataLoader, unread_copy)
+    unread = CombinedLoader(loaders.iterables, loaders._mode)
+    unread.flattened = [unread_copy(loader) for loader in loaders.flattened]
+    unread.limits = loaders.limits
+    return unread
+
+
+def training_batches(trainer: Trainer) -> Iterator[tuple[Any, int]]:
+    """The batches of an epoch and their indices, from copies of the dataloaders: the fit's own are not read."""
+    for batch, index, _ in unread_copies(trainer.fit_loop._combined_loader):
+        yield batch, index
+
+
+def moved_batch(trainer: Trainer, module: Any, batch: Any) -> Any:
+    """A batch on the device of a copy of the module, by the module's own hooks."""
+    batch = trainer.precision_plugin.convert_input(batch)
+    batch = module._on_before_batch_transfer(batch, dataloader_idx=0)
+    return module._apply_batch_transfer_handler(batch, device=trainer.strategy.root_device, dataloader_idx=0)
+
+
+def takes_batch_index(module: LightningModule) -> bool:
+    """Whether ``training_step`` takes the index of the batch."""
+    return bool(is_param_in_hook_signature(module.training_step, "batch_idx", min_args=2))
+
+
+def takes_iterator(module: LightningModule) -> bool:
+    """Whether ``training_step`` takes an iterator over the batches."""
+    return bool(is_param_in_hook_signature(module.training_step, "dataloader_iter", explicit=True))

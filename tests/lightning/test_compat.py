@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
 import lr_toolkit
 from lr_toolkit.lightning import _compat
+from tests.helpers import runs
 from tests.helpers.fits import Probe, fit
 from tests.helpers.private_access import foreign_accesses
 
@@ -111,12 +112,32 @@ class Stepping(L.LightningModule):
         """Nothing."""
 
 
+class WithIterator(L.LightningModule):
+    """A module that reads the batches itself."""
+
+    def training_step(self, dataloader_iter: Any) -> None:
+        """Nothing."""
+
+
+class Ends(L.Callback):
+    """Ends a fit before its first update."""
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """End it."""
+        _compat.end_fit()
+
+
 class Saving(L.LightningModule):
     """A module with a hyperparameter."""
 
     def __init__(self, depth: int) -> None:
         super().__init__()
         self.save_hyperparameters()
+
+
+def copied() -> Any:
+    """A copy of a Trainer that has callbacks, for a callback."""
+    return _compat.copied_trainer(runs.trainer(callbacks=[Ends()]), L.Callback())
 
 
 def forgets(trainer: L.Trainer) -> bool:
@@ -155,6 +176,8 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
     "batches_that_stepped": (_compat.batches_that_stepped, 1),
     "callback_metrics_logged_so_far": (lambda trainer: "loss" in _compat.callback_metrics_logged_so_far(trainer), True),
     "callbacks_of": (lambda trainer: type(_compat.callbacks_of(trainer)[0]), Reader),
+    "copied_trainer": (lambda trainer: [type(each) for each in copied().callbacks], [L.Callback]),
+    "end_fit": (lambda trainer: fit(Probe(lambda net: net.sgd()), Ends()).state.status, "finished"),
     "epoch_metrics": (lambda trainer: "loss" in _compat.epoch_metrics(trainer), True),
     "forget_dataloader": (forgets, True),
     "has_dataloader": (_compat.has_dataloader, True),
@@ -167,6 +190,10 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
     "loaded_progress": (reads_progress, [2, 2, 9, None]),
     "logging_cadence": (_compat.logging_cadence, 2),
     "logs_this_batch": (_compat.logs_this_batch, True),
+    "moved_batch": (
+        lambda trainer: _compat.moved_batch(trainer, trainer.lightning_module, torch.ones(2)).tolist(),
+        [1.0, 1.0],
+    ),
     "optimizer_list": (lambda trainer: _compat.optimizer_list(trainer) == trainer.optimizers, True),
     "progress_of": (reads_progress, [2, 2, 9, None]),
     "saved_hyperparameters": (
@@ -180,6 +207,26 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
     "steps_schedulers_itself": (
         lambda trainer: [_compat.steps_schedulers_itself(module) for module in (trainer.lightning_module, Stepping())],
         [False, True],
+    ),
+    "starts_processes": (
+        lambda trainer: [_compat.starts_processes(each) for each in (trainer, runs.trainer(devices=2, strategy="ddp"))],
+        [False, True],
+    ),
+    "takes_batch_index": (
+        lambda trainer: [_compat.takes_batch_index(module) for module in (trainer.lightning_module, WithIterator())],
+        [True, False],
+    ),
+    "takes_iterator": (
+        lambda trainer: [_compat.takes_iterator(module) for module in (trainer.lightning_module, WithIterator())],
+        [False, True],
+    ),
+    "training_batches": (lambda trainer: [index for _, index in _compat.training_batches(trainer)], [0, 1, 2]),
+    "training_loaders": (lambda trainer: [len(loader) for loader in _compat.training_loaders(trainer)], [3]),
+    "unread_copies": (
+        lambda trainer: [
+            len(list(_compat.unread_copies(each))) for each in (runs.two_loaders("min_size"), runs.loader(4))
+        ],
+        [5, 4],
     ),
     "validated_metrics": (lambda trainer: sorted(_compat.validated_metrics(trainer)), ["val_loss"]),
     "trial_cause": (_compat.trial_cause, ""),

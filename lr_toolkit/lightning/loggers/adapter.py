@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
+    from lr_toolkit.finder.result import LRSearch
     from lr_toolkit.lightning.loggers.reports import PlanReport, RowReport, SummaryReport
 
 __all__ = ["LoggerAdapter"]
@@ -15,9 +16,9 @@ __all__ = ["LoggerAdapter"]
 class LoggerAdapter:
     """Writes the events of ``LRMonitor`` to one kind of logger.
 
-    The methods of this class serve any Lightning logger: a row is passed to ``log_metrics``, plan and summary are not written.
+    The methods of this class serve any Lightning logger: a row is passed to ``log_metrics``, search, plan and summary are not written.
     Override the methods of the events for which the tracker has a better place, and register the adapter with
-    ``register_logger_adapter``. Plan and summary are written on rank 0 only.
+    ``register_logger_adapter``. Search, plan and summary are written on rank 0 only.
 
     Attributes:
         wants_picture: whether ``log_summary`` uses ``summary.figure``. The picture is drawn only if an adapter wants it.
@@ -47,6 +48,15 @@ class LoggerAdapter:
             trainer: the Trainer that the logger belongs to.
             logger: the logger to write to.
             plan: the planned curves, the schedule as data, and the table.
+        """
+
+    def log_search(self, trainer: Trainer, logger: Any, search: LRSearch) -> None:
+        """Write what ``LRFinder`` has found, before the first update.
+
+        Args:
+            trainer: the Trainer that the logger belongs to.
+            logger: the logger to write to.
+            search: the base LR, with what was tried.
         """
 
     def log_summary(self, trainer: Trainer, logger: Any, summary: SummaryReport) -> None:

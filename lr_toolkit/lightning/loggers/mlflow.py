@@ -13,6 +13,8 @@ from lr_toolkit.lightning.loggers.reports import PlanReport
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
+    from lr_toolkit.finder.result import LRSearch
+
 __all__ = ["MLflowAdapter"]
 
 _KEY = "lr_toolkit"
@@ -30,6 +32,11 @@ class MLflowAdapter(LoggerAdapter):
         """
         for name, text in (*_schedules(plan.config), ("plan", plan.table)):
             logger.experiment.set_tag(logger.run_id, f"{_KEY}.{name}", text[:_LONGEST])
+
+    @override
+    def log_search(self, trainer: Trainer, logger: Any, search: LRSearch) -> None:
+        """Set the tag ``lr_toolkit.search``."""
+        logger.experiment.set_tag(logger.run_id, f"{_KEY}.search", str(search)[:_LONGEST])
 
 
 def _schedules(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from matplotlib.figure import Figure
 
-__all__ = ["PlanReport", "log_plan", "log_row", "log_summary", "wants_picture"]
+    from lr_toolkit.finder.result import LRSearch
+
+__all__ = ["PlanReport", "log_plan", "log_row", "log_search", "log_summary", "wants_picture"]
 
 _log = logging.getLogger("lr_toolkit")
 
@@ -39,6 +41,11 @@ def log_row(trainer: Trainer, names: tuple[str, ...], values: Sequence[float], s
 def log_plan(trainer: Trainer, plan: PlanReport) -> None:
     """Write the plan to each logger that has a place for it."""
     _write(trainer, lambda adapter, logger: adapter.log_plan(trainer, logger, plan))
+
+
+def log_search(trainer: Trainer, search: LRSearch) -> None:
+    """Write what ``LRFinder`` has found to each logger that has a place for it."""
+    _write(trainer, lambda adapter, logger: adapter.log_search(trainer, logger, search))
 
 
 def log_summary(trainer: Trainer, values: Mapping[str, float], figure: Figure | None) -> None:

@@ -13,13 +13,16 @@ from lr_toolkit.lightning._compat import logger_prefix
 from lr_toolkit.lightning.loggers.adapter import LoggerAdapter
 from lr_toolkit.lightning.loggers.overrides import overrides_log_metrics
 from lr_toolkit.lightning.loggers.reports import PlanReport, RowReport, SummaryReport
-from lr_toolkit.preview.picture import Line
+from lr_toolkit.preview.picture import Line, has_matplotlib
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
+    from lr_toolkit.finder.result import LRSearch
+
 __all__ = ["TensorBoardAdapter"]
 
+_SEARCH = "lr_search"  # the tags of what LRFinder has found
 _PLAN = "lr_plan"  # the run that holds the planned curves and the layout, and the tags of the table and the picture
 
 
@@ -45,7 +48,7 @@ class TensorBoardAdapter(LoggerAdapter):
 
         TensorBoard draws the curves of a tag in one card, so planned and used are seen together.
         """
-        logger.experiment.add_text(f"{_PLAN}/table", "\n".join(f"    {line}" for line in plan.table.splitlines()), 0)
+        logger.experiment.add_text(f"{_PLAN}/table", _preformatted(plan.table), 0)
         if plan.lines:
             prefix = logger_prefix(logger)
             with type(logger.experiment)(f"{logger.log_dir}/{_PLAN}") as writer:
@@ -54,10 +57,22 @@ class TensorBoardAdapter(LoggerAdapter):
                     _write(writer, tuple(values), list(values.values()), step)
 
     @override
+    def log_search(self, trainer: Trainer, logger: Any, search: LRSearch) -> None:
+        """Write the table, and the picture if matplotlib is there."""
+        logger.experiment.add_text(f"{_SEARCH}/table", _preformatted(str(search)), 0)
+        if has_matplotlib():
+            logger.experiment.add_figure(f"{_SEARCH}/picture", search.plot(), 0)
+
+    @override
     def log_summary(self, trainer: Trainer, logger: Any, summary: SummaryReport) -> None:
         """Write the picture."""
         if summary.figure is not None:
             logger.experiment.add_figure(f"{_PLAN}/picture", summary.figure, 0)
+
+
+def _preformatted(table: str) -> str:
+    """A table in Markdown, of which each space is kept."""
+    return "\n".join(f"    {line}" for line in table.splitlines())
 
 
 def _is_torchs(writer: Any) -> bool:

@@ -17,6 +17,8 @@ from lr_toolkit.preview.picture import Line
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
+    from lr_toolkit.finder.result import LRSearch
+
 __all__ = ["WandbAdapter"]
 
 _KEY = "lr_toolkit"  # in the run's config
@@ -53,6 +55,13 @@ class WandbAdapter(LoggerAdapter):
         if plan.lines:
             # Left open, so that the chart shares the first row that is logged.
             run.log({"lr_plan/chart": _chart(plan.lines)}, commit=False)
+
+    @override
+    def log_search(self, trainer: Trainer, logger: Any, search: LRSearch) -> None:
+        """Put the LR, its interval and the cost into the run's summary."""
+        values = {"lr": search.lr, "low": search.low, "high": search.high, "cost": search.cost, "reason": search.reason}
+        for name, value in values.items():
+            logger.experiment.summary[f"{logger_prefix(logger)}lr_search/{name}"] = value
 
     @override
     def log_summary(self, trainer: Trainer, logger: Any, summary: SummaryReport) -> None:
