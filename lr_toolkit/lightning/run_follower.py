@@ -51,6 +51,9 @@ class _RunFollower(Callback):
     a dataloader was reloaded, until their epochs differ: all other facts are the same on all of them.
     """
 
+    # Lightning passes over a hook that is None: most of what one more callback costs in each batch.
+    on_before_zero_grad = on_before_backward = on_after_backward = on_before_optimizer_step = None  # type: ignore[assignment]
+
     def __init__(self) -> None:
         self._schedulers: list[ScheduledLR] = []
         self._facts: tuple[Any, ...] | None = None  # as they were seen last
@@ -126,6 +129,8 @@ class _RunFollower(Callback):
 
     def _take_in_groups(self, trainer: Trainer, *, begins_epoch: bool) -> None:
         """Let a reader see the LR that a late group is going to use, and not the base LR with which it came."""
+        if not begins_epoch and not any(scheduler.has_new_groups for scheduler in self._schedulers):
+            return
         for scheduler, _ in self._followed(trainer):
             if begins_epoch:
                 follow_backbone(trainer, scheduler)

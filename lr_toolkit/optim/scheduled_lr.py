@@ -325,6 +325,11 @@ class ScheduledLR(LRScheduler):
         return describe_change(self._plan.lr.timelines[0], self._plan.configured[0].timelines[0])
 
     @property
+    def has_new_groups(self) -> bool:
+        """Whether groups have joined since the last step, or were loaded, and their values are not written yet."""
+        return not self._groups.are_same()
+
+    @property
     def has_update(self) -> bool:
         """Whether the optimizer took an update since this scheduler moved last."""
         return self._watch.has_update
