@@ -14,8 +14,8 @@ from typing import Any, final
 import torch
 
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.optim.on_change import check_state
 from lr_toolkit.optim.state import CLASS, configured_from, followed_from, upgraded
+from lr_toolkit.optim.state_fit import check_state
 from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
 from lr_toolkit.schedules.horizon import horizon_from, round_half_up
 from lr_toolkit.schedules.recipes.cooldowns import COOLDOWNS, Cooldown

@@ -9,16 +9,9 @@ from typing import Any, cast, final
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.binding import Binding, GroupError, distinct
 from lr_toolkit.optim.keys import Key
-from lr_toolkit.optim.on_change import (
-    OnChange,
-    RunLength,
-    binding_after,
-    binding_over,
-    check_same_keys,
-    is_saved,
-    spread,
-)
+from lr_toolkit.optim.on_change import OnChange, RunLength, binding_after, binding_over, spread
 from lr_toolkit.optim.plan_check import check_driven, check_highest
+from lr_toolkit.optim.state_fit import check_same_keys, is_saved
 from lr_toolkit.schedules import Duration, Horizon
 from lr_toolkit.schedules.absolute_levels import Absolute
 from lr_toolkit.schedules.group_schedules import GroupSchedules
@@ -173,9 +166,8 @@ def _driven(
 ) -> Iterator[tuple[int, float, ResolvedTimeline]]:
     """The position, base value and timeline of each of some groups that a key is driven in."""
     what = Key.parse(key)
-    resolved: dict[
-        int, ResolvedTimeline
-    ] = {}  # by the identity of the schedule, because a function in it may have no hash
+    # By the identity of the schedule, because a function in it may have no hash.
+    resolved: dict[int, ResolvedTimeline] = {}
     for position in positions:
         group = groups[position]
         schedule = schedules.schedule_of(group.get("name"))

@@ -16,11 +16,12 @@ from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.optim.binding import Binding, distinct
 from lr_toolkit.optim.driven_groups import DrivenGroups
 from lr_toolkit.optim.keys import BASE_OF_ZERO
-from lr_toolkit.optim.on_change import OnChange, RunLength, check_fit, check_policy, check_state
+from lr_toolkit.optim.on_change import OnChange, RunLength, check_policy
 from lr_toolkit.optim.plan import Plan
 from lr_toolkit.optim.plateau.gains import Gains
 from lr_toolkit.optim.plateau.rule import MetricRule
 from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_state, loaded_values, upgraded
+from lr_toolkit.optim.state_fit import check_fit, check_state
 from lr_toolkit.optim.update_watch import UpdateWatch
 from lr_toolkit.optim.updates import call_at_updates, hookable_optimizers, is_captured
 from lr_toolkit.schedules import Duration, DurationLike, Horizon

@@ -137,9 +137,9 @@ def ConstantWithWarmupScheduler(
     t_warmup: str, alpha: float = 1.0, t_max: str = "1dur", scale_warmup: bool = False
 ) -> Translation:
     """A climb from zero to a level."""
-    at = number("alpha", alpha, above_zero=True)
+    top = number("alpha", alpha, above_zero=True)
     _time("t_max", t_max)
-    return Translation(_climb(_time("t_warmup", t_warmup), at) >> hold())
+    return Translation(_climb(_time("t_warmup", t_warmup), top) >> hold())
 
 
 @_COMPOSER.configuration(example="t_warmup='0.1dur'")
@@ -169,19 +169,19 @@ def PolynomialWithWarmupScheduler(
 def _with_warmup(build: Callable[..., Schedule], t_warmup: Any, t_max: Any, first: float, last: float) -> Translation:
     up, whole_time = _time("t_warmup", t_warmup), _time("t_max", t_max)
     over = whole_time if _is_run(whole_time) else _minus(whole_time, up, "t_max")
-    return Translation(_climb(up, first) >> _from(build, first, last, over, at=first))
+    return Translation(_climb(up, first) >> _from(build, first, last, over, reached=first))
 
 
 def _climb(up: Duration, top: float) -> Schedule:
     return warmup(up, start=0.0) if top == 1 else linear(top, start=0.0, over=up)
 
 
-def _from(build: Callable[..., Schedule], first: float, last: float, over: Duration, at: float = 1.0) -> Schedule:
+def _from(build: Callable[..., Schedule], first: float, last: float, over: Duration, reached: float = 1.0) -> Schedule:
     """A phase of ``build``; one that lasts as long as the run is left open."""
     length = None if _is_run(over) else over
     if first == last:
-        return hold(length) if first == at else hold(length, level=first)
-    return build(last, **({} if first == at else {"start": first}), over=length)
+        return hold(length) if first == reached else hold(length, level=first)
+    return build(last, **({} if first == reached else {"start": first}), over=length)
 
 
 def _power(power: Any) -> Callable[..., Schedule]:

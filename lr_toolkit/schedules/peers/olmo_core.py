@@ -272,16 +272,16 @@ def ComposableScheduler(
     if not all(isinstance(stage, Mapping) for stage in listed("stages", stages, _STAGES)):
         raise ScheduleError(f"stages={shorten(stages)} must be a list of mappings, as in stages={_STAGES}.")
     path, build = Path(), {"linear": linear, "cosine": cosine}
-    at = 1.0
+    level = 1.0
     for index, stage in enumerate(stages):
         over, shape = whole("duration", stage.get("duration"), 1), one_of("shape", stage.get("shape", "linear"), build)
-        first = _stage_level(stage, "start", at, lr)
-        at = _stage_level(stage, "end", None, lr)
-        if index == 0 and first != at:
+        first = _stage_level(stage, "start", level, lr)
+        level = _stage_level(stage, "end", None, lr)
+        if index == 0 and first != level:
             if shape != "linear":
                 raise ScheduleError("a first stage that is no line begins one step into it. Write a line first.")
-            first, over = first + (at - first) / over, over - 1
-        path.move(build[shape], first, at, over)
+            first, over = first + (level - first) / over, over - 1
+        path.move(build[shape], first, level, over)
     return Translation(path.schedule, _optional(lr))
 
 

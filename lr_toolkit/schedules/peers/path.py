@@ -36,11 +36,11 @@ class Path:
         start = {} if first == self._level else {"start": first}
         return self.then(build(**named, end=last, **start, over=over), last)
 
-    def stay(self, at: float, over: int | None) -> Path:
+    def stay(self, level: float, over: int | None) -> Path:
         """Add a phase at one level."""
         if over == 0:
             return self
-        return self.then(hold(over) if at == self._level else hold(over, level=at), at)
+        return self.then(hold(over) if level == self._level else hold(over, level=level), level)
 
     def then(self, part: Schedule, level: float) -> Path:
         """Add a schedule that ends at a level."""

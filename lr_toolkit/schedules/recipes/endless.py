@@ -81,5 +81,5 @@ def power_law(knee: DurationLike, *, power: float = 0.51) -> Schedule:
         Shen et al. 2024, https://arxiv.org/abs/2408.13359; OLMo-core's ``PowerLR`` has its knee at the end of the warmup:
         ``warmup(W) >> inverse_time(W, power=0.51)``.
     """
-    at = length_of("power_law", "knee", knee)
-    return hold(at) >> inverse_time(at, power=power)
+    timescale = length_of("power_law", "knee", knee)
+    return hold(timescale) >> inverse_time(timescale, power=power)
