@@ -22,12 +22,12 @@ __all__ = ["WeightSwitch"]
 class WeightSwitch(Callback):
     """Puts one kind of weights into the module before each training batch, and the other one for everything else.
 
-    The other one is there from a validation, a test or a prediction on, from the end of the training or an exception on, and
-    from the moment on at which the module's ``state_dict()`` is taken after a step. So each checkpoint has it, including one with
-    the weights alone. Within a batch, before its step, nothing is switched: the backward pass needs the weights.
+    A validation, a test, a prediction, the end of the training and an exception put the other one in. So does
+    ``module.state_dict()`` after a step, so each checkpoint has it, including one with the weights alone. Between the beginning
+    of a batch and its step nothing is switched: the backward pass needs the weights.
 
-    A subclass implements ``to_training`` and ``to_evaluation``, which do nothing if it is done, and calls ``watch`` when the
-    training begins.
+    A subclass implements ``to_training`` and ``to_evaluation``; a second call of either does nothing. It calls ``watch`` when
+    the training begins.
     """
 
     def __init__(self) -> None:
