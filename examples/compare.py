@@ -1,4 +1,4 @@
-"""Every strategy on the same task: a table, a picture of the learning rates above the accuracies, and the logs of all runs.
+"""Every strategy on the same task: a table, a picture of the learning rates beside the accuracies, and the logs of all runs.
 
 The same network trains on the same data under each schedule, with several seeds. A quarter of the training labels is wrong
 (see ``digits.py``), so that schedules differ: an LR that stays high never settles, and an LR that falls early stops short. A
@@ -20,7 +20,7 @@ import torch
 import wandb
 from digits import DigitsClassifier, DigitsData, device_of, make_trainer, read_curves
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
@@ -63,7 +63,19 @@ SCHEDULES = {
     "warmup + cosine": warmup("10%") >> cosine(),
 }
 PLATEAUS = {"plateau": ReduceOnPlateau(monitor="val_loss", factor=0.3, patience=1)}
-COLORS = ["#808080", "#1f77b4", "#17a2b8", "#2ca02c", "#d62728", "#ff7f0e", "#8c564b", "#9467bd", "#e377c2"]
+# Where the picture names each curve, as a share of the run and an LR: on the left those that fall in stairs, then the others.
+NAME_PLACES = [
+    {"constant": (0.6, 0.515), "step": (0.27, 0.165), "multistep": (0.17, 0.04), "plateau": (0.53, 0.165)},
+    {
+        "exponential": (0.12, 0.025),
+        "cosine": (0.31, 0.21),
+        "linear": (0.7, 0.18),
+        "custom": (0.3, 0.14),
+        "warmup + cosine": (0.36, 0.45),
+    },
+]
+INK = "#777d84"
+COLORS = ["#808080", "#1f77b4", "#17a2b8", "#2ca02c", "#d62728", "#ff7f0e", "#a5695c", "#9467bd", "#e377c2"]
 
 
 class ScheduledClassifier(ScheduleMixin, DigitsClassifier):
@@ -92,10 +104,9 @@ class EachEpoch(L.Callback):
 
 @dataclass(frozen=True)
 class Run:
-    """The result of a training: curves by epoch, read from the files that it wrote, and the accuracy after it."""
+    """The result of a training: the LR by epoch, read from the files that it wrote, and the accuracy after it."""
 
     lr: dict[float, float]
-    val_accuracy: dict[float, float]
     test_accuracy: float
     device: str
 
@@ -111,7 +122,6 @@ def train(name: str, seed: int, epochs: int, data: DigitsData, folder: Path, adv
     curves, updates = read_curves(folder), trainer.num_training_batches
     return Run(
         lr={update / updates: value for update, value in curves["lr/optimizer"].items()},
-        val_accuracy={(update + 1) / updates: value for update, value in curves["val_accuracy"].items()},
         test_accuracy=measured["test_accuracy"],
         device=device_of(trainer),
     )
@@ -139,32 +149,33 @@ def accuracy(each: list[Run]) -> str:
 
 
 def draw(runs: dict[str, list[Run]], path: Path) -> None:
-    """Draw a column for each strategy: the learning rate of the first seed above the accuracy, the mean over the seeds."""
-    figure = Figure(figsize=(12, 5), layout="constrained")
-    grid = figure.subplots(2, len(runs), sharex=True, sharey="row")
-    for (name, each), color, (above, below) in zip(runs.items(), COLORS, grid.T, strict=True):
-        epochs, lr = list(each[0].lr), list(each[0].lr.values())
-        above.plot(epochs, lr, color=color, linewidth=2)
-        above.fill_between(epochs, lr, color=color, alpha=0.15)
-        above.set_title(name.replace(" + ", " +\n"), color=color, fontweight="bold", fontsize=11)
-        below.plot(*mean_accuracy(runs["constant"]), color=COLORS[0], linestyle=":")
-        below.plot(*mean_accuracy(each), color=color, linewidth=2)
-        below.set_xlabel(accuracy(each), color=color, fontweight="bold")
-        for axes in (above, below):
-            axes.grid(alpha=0.25)
-            axes.spines[["top", "right"]].set_visible(False)
-    grid[0, 0].set(ylabel="learning rate", ylim=(0, 1.08 * BASE_LR))
-    grid[1, 0].set(ylabel="validation accuracy", ylim=(0.7, 0.98))
-    grid[1, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    grid[1, 0].xaxis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10], integer=True))
-    figure.supxlabel("epoch, and test accuracy after the last one (mean ± sd); dotted: the constant LR", fontsize=11)
-    figure.savefig(path, dpi=110)
-
-
-def mean_accuracy(each: list[Run]) -> tuple[list[float], list[float]]:
-    """The epochs, and the validation accuracy at the end of each, mean over the seeds."""
-    epochs = list(each[0].val_accuracy)
-    return epochs, [fmean(run.val_accuracy[epoch] for run in each) for epoch in epochs]
+    """Draw the LRs of the first seed, each with its name, and beside them the test accuracies: mean and sd over the seeds."""
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    stairs, smooth, right = figure.subplots(1, 3, width_ratios=(3, 3, 2.6))
+    colors = dict(zip(runs, COLORS, strict=True))
+    for axes, places in zip((stairs, smooth), NAME_PLACES, strict=True):
+        for name, (share, height) in places.items():
+            curve = runs[name][0].lr
+            axes.plot(list(curve), list(curve.values()), color=colors[name], linewidth=2)
+            axes.text(share * max(curve), height, name, color=colors[name], fontweight="bold")
+        axes.set(title="learning rate", xlabel="epoch", ylim=(-0.01, 1.15 * BASE_LR))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for row, (name, each) in enumerate(runs.items()):
+        values = [100 * run.test_accuracy for run in each]
+        spread = stdev(values) if len(values) > 1 else 0.0
+        right.errorbar(fmean(values), row, xerr=spread, color=colors[name], marker="o", capsize=3, linewidth=2)
+    right.set(title="test accuracy (%), mean ± sd", yticks=range(len(runs)), yticklabels=list(runs))
+    right.invert_yaxis()
+    for axes in (stairs, smooth, right):  # without a ground, and with text that is readable on white and on black
+        axes.title.set(color=INK, fontsize=11)
+        axes.xaxis.label.set_color(INK)
+        axes.tick_params(colors=INK)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["bottom", "left"]].set_color(INK)
+    for label, color in zip(right.get_yticklabels(), COLORS, strict=True):
+        label.set(color=color, fontweight="bold")
+    figure.savefig(path, dpi=110, transparent=True)
 
 
 def main() -> None:
@@ -198,6 +209,7 @@ def main() -> None:
     print(f"  TensorBoard  tensorboard --logdir {options.out}")
     print(f"  CSV          {options.out}/*/seed*/csv/metrics.csv")
     print(f"  W&B          wandb sync {options.out}/*/seed0/wandb/*run-*")
+    print("\nNext: write a schedule of your own into SCHEDULES in examples/compare.py, and run it again.")
 
 
 if __name__ == "__main__":
