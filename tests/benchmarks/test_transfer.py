@@ -15,16 +15,14 @@ from benchmarks.transfer import losses_near_the_best, mean_losses, predictions, 
 def test_the_tuned_lr_of_a_parabola_is_its_lowest_point(lowest: float, start: int, scale: float) -> None:
     """Whatever the start, the grid grows to the lowest point, and the parabola is fitted exactly."""
     found = losses_near_the_best(lambda half, seed: scale * (half - lowest) ** 2 + seed, start, seeds=2)
-    best = round(lowest)
 
-    assert {best - 1, best + 1} <= found.keys()
     assert tuned(mean_losses(found, [0, 1])) == pytest.approx(lowest, abs=1e-6)
 
 
 def test_a_run_that_diverges_beside_the_best_lr_moves_nothing() -> None:
-    """Next to an infinite loss the best LR of the grid is the answer, as at an end of the grid."""
+    """A loss that is infinite is left out; with fewer than three left, the best LR of the grid is the answer."""
+    assert tuned({2: 5.0, 3: 2.0, 4: 1.0, 5: inf}) == pytest.approx(tuned({2: 5.0, 3: 2.0, 4: 1.0}), rel=1e-12)
     assert tuned({3: 2.0, 4: 1.0, 5: inf}) == 4
-    assert tuned({3: 2.0, 4: 1.0}) == 4
 
 
 def test_the_predictions_are_the_published_ones() -> None:
