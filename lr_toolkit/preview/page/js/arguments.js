@@ -12,7 +12,7 @@ function readSignature(signature) {
       parameters.push({ name, kind, isKeyword, isRequired: fallback === undefined, fallback: value });
     }
   }
-  return parameters.map((each) => ({ ...each, fallback: each.isRequired ? undefined : read(each, each.fallback, "") }));
+  return parameters.map((each) => ({ ...each, fallback: each.isRequired ? undefined : readValue(each, each.fallback, "") }));
 }
 
 /** The value of each parameter, by name. */
@@ -37,12 +37,12 @@ function readArguments({ name: call, parameters }, positional, named) {
   for (const parameter of parameters) {
     const { name, isRequired, fallback } = parameter;
     if (!(name in values) && isRequired) refuse(`${call}(...): missing a required argument: '${name}'. ${listed}`);
-    values[name] = name in values ? read(parameter, values[name], call) : fallback;
+    values[name] = name in values ? readValue(parameter, values[name], call) : fallback;
   }
   return values;
 }
 
-function read({ name, kind, fallback }, value, call) {
+function readValue({ name, kind, fallback }, value, call) {
   if (value === null && fallback === null) return null;
   return (READERS[kind] ?? oneOf(kind.split("|")))(value, call, name);
 }

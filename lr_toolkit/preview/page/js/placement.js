@@ -1,5 +1,7 @@
 // Places phases in a run: exact boundaries, rounded once, and the level at which each phase begins.
 
+const MOST_PARTS = 50; // within a phase that are listed one by one
+
 /** What a phase does: a builder of one shape, and the arguments of its call. */
 class Shape {
   constructor(builder, values, text = callText(builder, values)) {
@@ -146,12 +148,11 @@ function sequence(phases, first, end, level) {
   };
 }
 
-/** The phases of a curve one by one, those within a phase in its place, each with its first update and the one after its last. */
-function parts(curve, most = 50) {
-  const found = (curve.phases ?? []).flatMap((phase) => {
-    const within = parts(phase.curve, most);
-    if (!within.length) return [{ start: phase.start, end: phase.end, text: phase.text }];
-    return within.map(({ start, end, text }) => ({ start: phase.start + start, end: phase.start + end, text }));
+/** The phases of a curve with their updates; those within a phase are in its place, unless they are many. */
+function parts(curve) {
+  return (curve.phases ?? []).flatMap((phase) => {
+    const within = parts(phase.curve);
+    const listed = within.length && within.length <= MOST_PARTS ? within : [{ start: 0, end: phase.end - phase.start, text: phase.text }];
+    return listed.map(({ start, end, text }) => ({ start: phase.start + start, end: phase.start + end, text }));
   });
-  return found.length <= most ? found : [];
 }

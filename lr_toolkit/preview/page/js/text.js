@@ -152,8 +152,8 @@ function refuseName(name) {
   if (name === "True" || name === "False") refuse(`cannot read ${name}. An argument is a number, a string such as '5%', None, a schedule, or a list of these.`);
   const known = [...BUILDERS.keys()].sort();
   const near = known.map((other) => [editDistance(name, other), other]).sort(([a], [b]) => a - b)[0];
-  const hint = near[0] <= Math.max(1, name.length / 3) ? `Did you mean ${near[1]}(...)? ` : "";
-  refuse(`cannot read ${name}. ${hint}The builders are ${known.join(", ")}. A builder that was registered in Python has no formula in this page.`);
+  const hint = near[0] <= Math.max(1, name.length / 3) ? `Did you mean ${near[1]}(...)?` : `The builders are ${known.join(", ")}.`;
+  refuse(`cannot read ${name}. ${hint} A builder that was registered in Python has no formula in this page.`);
 }
 
 function editDistance(a, b) {
