@@ -9,7 +9,7 @@ from lr_toolkit.cli.imports import add_import, import_modules
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules import Horizon, Schedule
 
-__all__ = ["add_show", "check_options"]
+__all__ = ["add_show"]
 
 
 def add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,12 +29,12 @@ def _show(parsed: argparse.Namespace) -> str:
 
     import_modules(parsed.modules)
     schedule, horizon = Schedule.parse(parsed.schedule), Horizon(parsed.steps, parsed.steps_per_epoch)
-    check_options(schedule, parsed.lr, parsed.steps_per_epoch)
+    _check_options(schedule, parsed.lr, parsed.steps_per_epoch)
     timeline = schedule.resolve(horizon)
     return summary_of(timeline, parsed.lr, ascii_only=not can_print("▁█")).text()
 
 
-def check_options(schedule: Schedule, lr: float | None, steps_per_epoch: int | None) -> None:
+def _check_options(schedule: Schedule, lr: float | None, steps_per_epoch: int | None) -> None:
     """Refuse a missing or impossible option, by the name of the option."""
     if lr is not None and not 0 < lr < math.inf:
         raise ScheduleError(f"--lr {lr}: must be above zero and finite, for example --lr 1e-3.")

@@ -81,6 +81,7 @@ shape(
       const { schedule, gamma } = shape.values;
       const floor = shape.level("floor");
       const cycles = joinedLengths(shape.values) ? measuredCycles(shape.values, context) : sharedCycles(shape.values, context);
+      if ((cycles.length - 1) * Math.log(gamma) > LARGEST_LOG) refuse(`${shape.text}: grows beyond every float within its ${cycles.length} cycles. Write gamma=0.5.`);
       const phases = cycles.flatMap((places, cycle) => {
         const by = gamma ** cycle;
         const bound = bindPhases(schedule.phases, places, context.horizon, context.level, context.base);

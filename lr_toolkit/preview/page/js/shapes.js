@@ -63,6 +63,7 @@ function refuseIdle(shape, level, why) {
   refuse(`${shape.text}: begins at ${level} times the base value${why}, so it would do nothing. Write hold() to stay there${restart}.`);
 }
 
+const LARGEST_LOG = 700; // of a factor; beyond it the largest float is near
 const AT_END = (n) => n;
 const AT_LAST_UPDATE = (n) => Math.max(n - 1, 0);
 
@@ -284,7 +285,7 @@ starting("multistep", "at: durations, *, gamma: positive = 0.1", {
 /** gamma ** exponent(i) */
 function powers(gamma, exponent, n, start) {
   const growth = exponent(n) * Math.log(gamma);
-  if (growth > 0 && growth + Math.log(Math.max(start, 1)) > 700) refuse(`gamma=${numberText(gamma)}: grows beyond every float within the ${n} steps of its phase. Write a gamma below 1: gamma=0.9.`);
+  if (growth > 0 && growth + Math.log(Math.max(start, 1)) > LARGEST_LOG) refuse(`gamma=${numberText(gamma)}: grows beyond every float within the ${n} steps of its phase. Write a gamma below 1: gamma=0.9.`);
   return (i) => gamma ** exponent(i);
 }
 
