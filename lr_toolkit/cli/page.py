@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from lr_toolkit.cli.imports import add_import, import_modules
-from lr_toolkit.cli.show import check_options
+from lr_toolkit.cli.show import _check_options
 from lr_toolkit.schedules import Horizon, Schedule
 
 __all__ = ["add_page"]
@@ -35,5 +35,5 @@ def _page(parsed: argparse.Namespace) -> str:
     schedules = [Schedule.parse(text) for text in parsed.schedules]
     horizon = Horizon(parsed.steps, parsed.steps_per_epoch)
     for schedule in schedules:
-        check_options(schedule, parsed.lr, parsed.steps_per_epoch)
+        _check_options(schedule, parsed.lr, parsed.steps_per_epoch)
     return str(write_page(preview_of(schedules, horizon, parsed.lr), parsed.out))
