@@ -30,7 +30,11 @@ const answer = ({ text, updates, steps, perEpoch, unit, base }) => {
 };
 require("readline")
   .createInterface({ input: process.stdin })
-  .on("line", (line) => console.log(JSON.stringify(line === "builders" ? [...BUILDERS.values()] : answer(JSON.parse(line)), (_, value) => (typeof value === "bigint" || value instanceof Duration ? argumentText(value) : value))));
+  .on("line", (line) => {
+    const found = line === "builders" ? [...BUILDERS.values()] : answer(JSON.parse(line));
+    const plain = (value) => (typeof value === "bigint" || value instanceof Duration ? argumentText(value) : value);
+    console.log(JSON.stringify(found, (_, value) => plain(value)));
+  });
 """
 
 
@@ -57,7 +61,8 @@ class Formulas:
         return answer
 
     def _ask(self, line: str) -> Any:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())

@@ -63,7 +63,9 @@ def test_every_builder_has_a_formula_with_the_same_signature(formulas: Formulas)
         positional = [key for key, each in ours.items() if each.kind is not each.KEYWORD_ONLY]
 
         assert [each["name"] for each in parameters if not each["isKeyword"]] == positional, name
-        assert {each["name"]: plain(each["fallback"]) for each in parameters if not each["isRequired"]} == optional, name
+        assert {each["name"]: plain(each["fallback"]) for each in parameters if not each["isRequired"]} == optional, (
+            name
+        )
         assert {each["name"] for each in parameters} == set(ours), name
 
 

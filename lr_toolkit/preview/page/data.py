@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def _updates(values: NDArray[np.float64]) -> NDArray[np.int64]:
         return np.arange(len(values))
     places = np.linspace(0, len(values), _MOST_VALUES // 4 + 1).round().astype(np.int64)
     found: set[int] = set()
-    for first, end in zip(places, places[1:], strict=False):
+    for first, end in pairwise(places):
         part = np.nan_to_num(values[first:end])
         found |= {int(first), int(first + part.argmin()), int(first + part.argmax()), int(end - 1)}
     return np.array(sorted(found))

@@ -13,8 +13,8 @@ __all__ = ["formulas", "page_of", "write_page"]
 
 _FOLDER = files(__package__)
 # In the order in which they need each other. The first ones are the port of schedules/.
-_FORMULAS = ("exact", "run", "text", "arguments", "placement", "shapes", "nested", "recipes")
-_VIEW = ("curves", "numbers", "chart", "tables", "rows", "view")
+_FORMULAS = ("exact", "run", "text", "arguments", "placement", "shapes", "decays", "factors", "nested", "recipes")
+_VIEW = ("curves", "numbers", "chart", "tables", "rows", "fields", "address", "view")
 
 
 def page_of(preview: Preview) -> str:

@@ -12,7 +12,10 @@ function readSignature(signature) {
       parameters.push({ name, kind, isKeyword, isRequired: fallback === undefined, fallback: value });
     }
   }
-  return parameters.map((each) => ({ ...each, fallback: each.isRequired ? undefined : readValue(each, each.fallback, "") }));
+  return parameters.map((each) => ({
+    ...each,
+    fallback: each.isRequired ? undefined : readValue(each, each.fallback, ""),
+  }));
 }
 
 /** The value of each parameter, by name. */
@@ -22,11 +25,14 @@ function readArguments({ name: call, parameters }, positional, named) {
   const end = names.includes("over") ? names.indexOf("end") : -1;
   if (end >= 0 && positional[end] > 1) {
     const level = argumentText(positional[end]);
-    refuse(`${call}(${positional.map(argumentText).join(", ")}): ${level} would be end, a factor of the base value, and above 1 the curve climbs. Write over=${level} for a length, or end=${level} to climb.`);
+    refuse(
+      `${call}(${positional.map(argumentText).join(", ")}): ${level} would be end, a factor of the base value, and above 1 the curve climbs. Write over=${level} for a length, or end=${level} to climb.`,
+    );
   }
   const values = {};
   positional.forEach((value, index) => {
-    if (index >= names.length || parameters[index].isKeyword) refuse(`${call}(...): too many positional arguments. ${listed}`);
+    if (index >= names.length || parameters[index].isKeyword)
+      refuse(`${call}(...): too many positional arguments. ${listed}`);
     if (named.has(names[index])) refuse(`${call}(...): ${names[index]} is given twice. ${listed}`);
     values[names[index]] = value;
   });
@@ -57,20 +63,24 @@ const READERS = {
   duration: (value, call, name) => Duration.of(value, call, name),
   durationOrZero: (value, call, name) => Duration.of(value, call, name, true),
   durations(value, call, name) {
-    if (!Array.isArray(value)) refuse(`${call}(${name}=${argumentText(value)}): the milestones are a list. Write ${name}=['50%', '75%'].`);
+    if (!Array.isArray(value))
+      refuse(`${call}(${name}=${argumentText(value)}): the milestones are a list. Write ${name}=['50%', '75%'].`);
     return value.map((milestone) => Duration.of(milestone, call, name));
   },
   levels(value, call, name) {
-    if (!Array.isArray(value)) refuse(`${call}(${name}=${argumentText(value)}): the levels are a list. Write ${name}=[1.0, 0.1].`);
+    if (!Array.isArray(value))
+      refuse(`${call}(${name}=${argumentText(value)}): the levels are a list. Write ${name}=[1.0, 0.1].`);
     return value.map((level) => READERS.level(level, call, name));
   },
   times(value, call, name) {
-    if (typeof value !== "bigint" || value < 1n || value > MOST_CYCLES) refuse(`${call}(${name}=${argumentText(value)}): must be a whole number from 1 to ${MOST_CYCLES}.`);
+    if (typeof value !== "bigint" || value < 1n || value > MOST_CYCLES)
+      refuse(`${call}(${name}=${argumentText(value)}): must be a whole number from 1 to ${MOST_CYCLES}.`);
     return value;
   },
   schedule(value, call, name) {
     const schedule = typeof value === "string" ? parse(value) : value;
-    if (!(schedule instanceof Schedule)) refuse(`${call}(${name}=${argumentText(value)}): is no schedule. Write ${call}(cosine(), ...).`);
+    if (!(schedule instanceof Schedule))
+      refuse(`${call}(${name}=${argumentText(value)}): is no schedule. Write ${call}(cosine(), ...).`);
     return schedule;
   },
   by(value, call, name) {
@@ -82,7 +92,8 @@ const READERS = {
 function numberWhere(fits, bound) {
   return (value, call, name) => {
     const number = typeof value === "bigint" || typeof value === "number" ? Number(value) + 0 : NaN;
-    if (!Number.isFinite(number) || !fits(number)) refuse(`${call}(${name}=${argumentText(value)}): must be a finite number, ${bound}.`);
+    if (!Number.isFinite(number) || !fits(number))
+      refuse(`${call}(${name}=${argumentText(value)}): must be a finite number, ${bound}.`);
     return number;
   };
 }
@@ -90,7 +101,8 @@ function numberWhere(fits, bound) {
 function oneOf(choices) {
   const values = choices.map((choice) => new Reader(choice).value(0));
   return (value, call, name) => {
-    if (!values.includes(value)) refuse(`${call}(${name}=${argumentText(value)}): must be one of ${choices.join(", ")}.`);
+    if (!values.includes(value))
+      refuse(`${call}(${name}=${argumentText(value)}): must be one of ${choices.join(", ")}.`);
     return value;
   };
 }

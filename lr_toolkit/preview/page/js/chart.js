@@ -34,9 +34,19 @@ class Chart {
     this.scale = valueScale(values.flat(), isLog, this.height / 45);
     this.cursor = svg("g", { class: "cursor" });
     const lines = curves.map((curve, index) =>
-      svg("path", { d: this.#path(updates, values[index]), class: `curve c${curve.number % COLOURS}${curve.isStale ? " stale" : ""}`, "stroke-dasharray": DASHES[curve.number % DASHES.length] }),
+      svg("path", {
+        d: this.#path(updates, values[index]),
+        class: `curve c${curve.number % COLOURS}${curve.isStale ? " stale" : ""}`,
+        "stroke-dasharray": DASHES[curve.number % DASHES.length],
+      }),
     );
-    const picture = svg("svg", { width: this.width, height: this.height, viewBox: `0 0 ${this.width} ${this.height}`, "aria-hidden": "true", focusable: "false" });
+    const picture = svg("svg", {
+      width: this.width,
+      height: this.height,
+      viewBox: `0 0 ${this.width} ${this.height}`,
+      "aria-hidden": "true",
+      focusable: "false",
+    });
     picture.append(this.#axes(label), ...(curves.length === 1 ? [this.#phases(curves[0])] : []), ...lines, this.cursor);
     this.element.replaceChildren(picture);
     this.element.setAttribute("aria-valuemax", this.steps - 1);
@@ -45,10 +55,14 @@ class Chart {
   /** Puts the cursor at an update; `text` is what a screen reader reads there. */
   read(k, text) {
     const x = this.#x(k);
-    const dots = this.curves.map((curve) => [curve, k < curve.steps ? curve.at(k) : null]).filter(([, value]) => value !== null);
+    const dots = this.curves
+      .map((curve) => [curve, k < curve.steps ? curve.at(k) : null])
+      .filter(([, value]) => value !== null);
     this.cursor.replaceChildren(
       svg("line", { x1: x, x2: x, y1: MARGIN.top, y2: this.height - MARGIN.bottom }),
-      ...dots.map(([curve, value]) => svg("circle", { cx: x, cy: this.#y(value), r: 4.5, class: `c${curve.number % COLOURS}` })),
+      ...dots.map(([curve, value]) =>
+        svg("circle", { cx: x, cy: this.#y(value), r: 4.5, class: `c${curve.number % COLOURS}` }),
+      ),
     );
     this.element.setAttribute("aria-valuenow", k);
     this.element.setAttribute("aria-valuetext", text);
@@ -83,13 +97,18 @@ class Chart {
     const [left, right, bottom] = [MARGIN.left, this.width - MARGIN.right, this.height - MARGIN.bottom];
     for (const tick of this.scale.ticks) {
       const y = this.#y(tick);
-      group.append(svg("line", { x1: left, x2: right, y1: y, y2: y }), svg("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, shown(tick)));
+      group.append(
+        svg("line", { x1: left, x2: right, y1: y, y2: y }),
+        svg("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, shown(tick)),
+      );
     }
     const wanted = Math.max(2, this.width / 110);
     for (const tick of ticksBetween(0, this.steps, wanted, true)) {
       const x = this.#x(tick);
       const anchor = x + (grouped(tick).length * LETTER) / 2 > this.width ? "end" : "middle";
-      group.append(svg("text", { x: anchor === "end" ? this.width : x, y: bottom + 18, "text-anchor": anchor }, grouped(tick)));
+      group.append(
+        svg("text", { x: anchor === "end" ? this.width : x, y: bottom + 18, "text-anchor": anchor }, grouped(tick)),
+      );
     }
     group.append(svg("text", { x: right, y: bottom + 34, "text-anchor": "end", class: "name" }, unitOf(this.horizon)));
     group.append(svg("text", { x: 4, y: 12, class: "name" }, label));
@@ -102,7 +121,10 @@ class Chart {
     for (const tick of ticksBetween(0, last, wanted, true)) {
       const x = this.#x(this.horizon.stepAt(Fraction.of(BigInt(tick))).number);
       if (x > this.width - MARGIN.right + 1) continue;
-      group.append(svg("line", { x1: x, x2: x, y1: MARGIN.top - 5, y2: MARGIN.top, class: "tick" }), svg("text", { x, y: MARGIN.top - 9, "text-anchor": "middle", class: "name" }, tick ? grouped(tick) : "epoch 0"));
+      group.append(
+        svg("line", { x1: x, x2: x, y1: MARGIN.top - 5, y2: MARGIN.top, class: "tick" }),
+        svg("text", { x, y: MARGIN.top - 9, "text-anchor": "middle", class: "name" }, tick ? grouped(tick) : "epoch 0"),
+      );
     }
   }
 
@@ -122,14 +144,24 @@ class Chart {
 
   #point(event) {
     const { left, width } = this.element.getBoundingClientRect();
-    const share = ((event.clientX - left) * (this.width / width) - MARGIN.left) / (this.width - MARGIN.left - MARGIN.right);
+    const share =
+      ((event.clientX - left) * (this.width / width) - MARGIN.left) / (this.width - MARGIN.left - MARGIN.right);
     this.#move(Math.round(share * this.steps));
   }
 
   #key(event) {
     const near = event.shiftKey ? 1 : Math.max(1, Math.round(this.steps / 200));
     const far = Math.max(1, Math.round(this.steps / 20));
-    const moves = { ArrowLeft: -near, ArrowDown: -near, ArrowRight: near, ArrowUp: near, PageDown: -far, PageUp: far, Home: -this.at, End: this.steps };
+    const moves = {
+      ArrowLeft: -near,
+      ArrowDown: -near,
+      ArrowRight: near,
+      ArrowUp: near,
+      PageDown: -far,
+      PageUp: far,
+      Home: -this.at,
+      End: this.steps,
+    };
     if (!(event.key in moves) || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     this.#move(this.at + moves[event.key]);

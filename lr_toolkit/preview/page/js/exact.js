@@ -6,11 +6,14 @@ function refuse(message) {
   throw new ScheduleError(message);
 }
 
-/** A fraction of bigints in lowest terms. */
+const LARGEST_REDUCED = 2n ** 128n;
+
+/** A fraction of bigints, in lowest terms unless its denominator is so large that finding them would take long. */
 class Fraction {
   constructor(numerator, denominator = 1n) {
     let [a, b] = [numerator < 0n ? -numerator : numerator, denominator < 0n ? -denominator : denominator];
-    while (b) [a, b] = [b, a % b];
+    if (b > LARGEST_REDUCED) a = 1n;
+    else while (b) [a, b] = [b, a % b];
     const common = denominator < 0n ? -a : a;
     this.numerator = numerator / common;
     this.denominator = denominator / common;
@@ -29,7 +32,11 @@ class Fraction {
 
   plus(other) {
     const { numerator, denominator } = Fraction.of(other);
-    return new Fraction(this.numerator * denominator + numerator * this.denominator, this.denominator * denominator);
+    // The smaller denominator mostly divides the other.
+    const [small, large] =
+      denominator < this.denominator ? [denominator, this.denominator] : [this.denominator, denominator];
+    const common = large % small ? large * small : large;
+    return new Fraction(this.numerator * (common / this.denominator) + numerator * (common / denominator), common);
   }
 
   times(other) {
@@ -79,16 +86,23 @@ const ONE = new Fraction(1n);
 function exactRatio(value, base) {
   const ratio = value / base;
   const ulp = ratio * 2 ** -52;
-  return [ratio, ratio + ulp / 2, ratio + ulp, ratio - ulp / 2, ratio - ulp].find((factor) => base * factor === value) ?? ratio;
+  return (
+    [ratio, ratio + ulp / 2, ratio + ulp, ratio - ulp / 2, ratio - ulp].find((factor) => base * factor === value) ??
+    ratio
+  );
 }
 
 /** A number as Python prints it: a float always has a point or an exponent. */
 function numberText(value) {
-  if (typeof value === "bigint" || !Number.isFinite(value)) return String(value).replace("Infinity", "inf").replace("NaN", "nan");
+  if (typeof value === "bigint" || !Number.isFinite(value))
+    return String(value).replace("Infinity", "inf").replace("NaN", "nan");
   const [digits, exponent] = value.toExponential().split("e");
   const power = Number(exponent);
   if (value === 0 || (power >= -4 && power < 16)) {
-    const text = power < 0 ? value.toFixed(Math.max(0, digits.replace("-", "").replace(".", "").length - 1 - power)) : String(value);
+    const text =
+      power < 0
+        ? value.toFixed(Math.max(0, digits.replace("-", "").replace(".", "").length - 1 - power))
+        : String(value);
     return text.includes(".") ? text : `${text}.0`;
   }
   return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;

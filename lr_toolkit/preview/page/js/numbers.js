@@ -8,7 +8,10 @@ function shown(value, digits = 4) {
   const rounded = Number(value.toPrecision(digits));
   const size = Math.abs(rounded);
   if (rounded === 0 || (size >= 1e-3 && size < 1e6)) return String(rounded);
-  return value.toExponential(digits - 1).replace(/\.?0*e/, "e").replace("e+", "e");
+  return value
+    .toExponential(digits - 1)
+    .replace(/\.?0*e/, "e")
+    .replace("e+", "e");
 }
 
 function counted(number, word) {
@@ -23,9 +26,11 @@ function grouped(number) {
 function ticksBetween(low, high, wanted, isCount = false) {
   const rough = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((by) => by * power).find((each) => each >= rough * 0.999 && (!isCount || each >= 1)) ?? 1;
+  const step =
+    [1, 2, 5, 10].map((by) => by * power).find((each) => each >= rough * 0.999 && (!isCount || each >= 1)) ?? 1;
   const ticks = [];
-  for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n += 1) ticks.push(Number((n * step).toPrecision(12)));
+  for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n += 1)
+    ticks.push(Number((n * step).toPrecision(12)));
   return ticks;
 }
 
@@ -35,7 +40,8 @@ function logTicks(low, high) {
   const last = Math.ceil(Math.log10(high));
   const digits = last - first > 3 ? [1] : [1, 2, 5];
   const ticks = [];
-  for (let power = first; power <= last; power += 1) for (const digit of digits) ticks.push(Number(`${digit}e${power}`));
+  for (let power = first; power <= last; power += 1)
+    for (const digit of digits) ticks.push(Number(`${digit}e${power}`));
   return ticks.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
 }
 

@@ -33,7 +33,9 @@ class Shape {
     for (const name of this.builder.levels) {
       const lr = values[`${name}_lr`];
       if (Array.isArray(lr) || lr > 0) {
-        values[name] = Array.isArray(lr) ? lr.map((each) => this.#factor(name, each, base)) : this.#factor(name, lr, base);
+        values[name] = Array.isArray(lr)
+          ? lr.map((each) => this.#factor(name, each, base))
+          : this.#factor(name, lr, base);
         values[`${name}_lr`] = null;
       }
     }
@@ -44,8 +46,13 @@ class Shape {
   #factor(name, lr, base) {
     const given = `${this.builder.name}(${name}_lr=${argumentText(lr)})`;
     if (base === 0) refuse(`${given}: the base LR is 0, of which no LR is a multiple.`);
-    const isCapped = this.builder.parameters.some((each) => each.name === name && (each.kind === "share" || name === "end"));
-    if (isCapped && exactRatio(lr, base) > 1) refuse(`${given}: lies above the base LR ${argumentText(base)}. Write a lower ${name}_lr, or a factor of the base LR: ${name}=0.1.`);
+    const isCapped = this.builder.parameters.some(
+      (each) => each.name === name && (each.kind === "share" || name === "end"),
+    );
+    if (isCapped && exactRatio(lr, base) > 1)
+      refuse(
+        `${given}: lies above the base LR ${argumentText(base)}. Write a lower ${name}_lr, or a factor of the base LR: ${name}=0.1.`,
+      );
     return exactRatio(lr, base);
   }
 
@@ -76,7 +83,8 @@ class Context {
 
 /** The phases of a schedule between exact places of a run, and its factor at each update; `base` is needed if a level is an LR. */
 function resolve(schedule, horizon, base = null) {
-  if (schedule.isAbsolute && base === null) refuse(`${schedule.text} has an absolute LR, so its factors depend on the base LR. Fill in the base LR.`);
+  if (schedule.isAbsolute && base === null)
+    refuse(`${schedule.text} has an absolute LR, so its factors depend on the base LR. Fill in the base LR.`);
   const places = phasePlaces(schedule.phases, horizon, ZERO, Fraction.of(BigInt(horizon.steps)));
   let phases = [];
   // A schedule with an LR has to fit for any base LR: the first one here equals no factor by chance.
@@ -90,15 +98,20 @@ function resolve(schedule, horizon, base = null) {
 /** The exact beginnings of the phases between `begin` and `end`, and the end of the last; the open phase takes what the others leave. */
 function phasePlaces(shapes, horizon, begin, end, times = ONE) {
   const walk = (position, lengths, sign) =>
-    lengths.reduce((place, [duration, often]) => horizon.after(place, duration, often.times(times).times(sign)), position);
+    lengths.reduce(
+      (place, [duration, often]) => horizon.after(place, duration, often.times(times).times(sign)),
+      position,
+    );
   const opening = shapes.findIndex((shape) => !shape.lengths);
   const [before, after] = [[begin], [end]];
-  for (const shape of opening < 0 ? shapes : shapes.slice(0, opening)) before.push(walk(before.at(-1), shape.lengths, 1n));
+  for (const shape of opening < 0 ? shapes : shapes.slice(0, opening))
+    before.push(walk(before.at(-1), shape.lengths, 1n));
   if (opening < 0) {
     if (before.at(-1).compare(end) > 0) refuseLength(horizon, before.at(-1).minus(begin), end.minus(begin));
     return before;
   }
-  for (const shape of shapes.slice(opening + 1).reverse()) after.push(walk(after.at(-1), [...shape.lengths].reverse(), -1n));
+  for (const shape of shapes.slice(opening + 1).reverse())
+    after.push(walk(after.at(-1), [...shape.lengths].reverse(), -1n));
   if (after.at(-1).rounded <= before.at(-1).rounded) {
     const taken = before.at(-1).minus(begin).plus(end).minus(after.at(-1));
     refuseLength(horizon, taken, end.minus(begin), ` and leave nothing for ${shapes[opening].text}`);
@@ -108,7 +121,9 @@ function phasePlaces(shapes, horizon, begin, end, times = ONE) {
 
 function refuseLength(horizon, taken, there, nothing = "") {
   const whole = there.compare(BigInt(horizon.steps)) ? "the schedule around them" : "the run";
-  refuse(`The schedule does not fit: its phases take ${decimal(taken.number)} ${horizon.unit}s${nothing}, and ${whole} has ${decimal(there.number)}. Lengthen the run, or shorten a phase, for example to a share of the run: over='5%'.`);
+  refuse(
+    `The schedule does not fit: its phases take ${decimal(taken.number)} ${horizon.unit}s${nothing}, and ${whole} has ${decimal(there.number)}. Lengthen the run, or shorten a phase, for example to a share of the run: over='5%'.`,
+  );
 }
 
 /** The phases between exact places, each bound at the level at which the one before it ended. */
@@ -134,8 +149,10 @@ function sequence(phases, first, end, level) {
   let last = level;
   for (const phase of phases) {
     // A phase without an update hands on its end too.
-    if (phase.start < end || phase.end <= end) last = phase.end <= end ? phase.curve.end : phase.curve.at(end - phase.start);
-    if (phase.start < Math.min(phase.end, end)) inside.push({ ...phase, start: phase.start - first, end: Math.min(phase.end, end) - first });
+    if (phase.start < end || phase.end <= end)
+      last = phase.end <= end ? phase.curve.end : phase.curve.at(end - phase.start);
+    if (phase.start < Math.min(phase.end, end))
+      inside.push({ ...phase, start: phase.start - first, end: Math.min(phase.end, end) - first });
   }
   const starts = inside.map(({ start }) => start);
   return {
@@ -152,7 +169,10 @@ function sequence(phases, first, end, level) {
 function parts(curve) {
   return (curve.phases ?? []).flatMap((phase) => {
     const within = parts(phase.curve);
-    const listed = within.length && within.length <= MOST_PARTS ? within : [{ start: 0, end: phase.end - phase.start, text: phase.text }];
+    const listed =
+      within.length && within.length <= MOST_PARTS
+        ? within
+        : [{ start: 0, end: phase.end - phase.start, text: phase.text }];
     return listed.map(({ start, end, text }) => ({ start: phase.start + start, end: phase.start + end, text }));
   });
 }

@@ -1,6 +1,7 @@
 // The list of curves: a text box for each schedule, its error, and the lines to copy.
 
-const NO_FORMULA = "This curve has no formula in the page: its values come from Python, and they stay as they are when the run is changed here.";
+const NO_FORMULA =
+  "This curve has no formula in the page: its values come from Python, and they stay as they are when the run is changed here.";
 
 /** The lines that use a schedule. */
 function linesOf(text) {
@@ -19,19 +20,36 @@ class Row {
     this.name = name;
     this.error = html("p", { id: `${id}-error`, class: "error", "aria-live": "polite" });
     this.element = html("li", { class: "row" }, head);
-    if (onRemove) head.append(html("button", { type: "button", class: "quiet", "aria-label": `Remove schedule ${number + 1}`, onclick: onRemove }, "Remove"));
+    if (onRemove)
+      head.append(
+        html(
+          "button",
+          { type: "button", class: "quiet", "aria-label": `Remove schedule ${number + 1}`, onclick: onRemove },
+          "Remove",
+        ),
+      );
     if (entry.values) {
       const text = entry.text ? [html("code", {}, entry.text)] : [];
       name.removeAttribute("for");
       this.element.append(...text, html("p", { class: "note" }, NO_FORMULA));
       return;
     }
-    this.box = html("textarea", { id, rows: 2, spellcheck: "false", autocapitalize: "off", autocomplete: "off", "aria-describedby": `${id}-error`, oninput: () => onEdit(this.box.value) });
+    this.box = html("textarea", {
+      id,
+      rows: 2,
+      spellcheck: "false",
+      autocapitalize: "off",
+      autocomplete: "off",
+      "aria-describedby": `${id}-error`,
+      oninput: () => onEdit(this.box.value),
+    });
     this.box.value = entry.text;
     this.lines = html("div", { class: "lines" });
     this.copying = html("details", {}, html("summary", {}, "Copy as Python or YAML"), this.lines);
     const isScaled = entry.ratio !== undefined && entry.ratio !== 1;
-    const note = isScaled ? [html("p", { class: "note" }, `Its base LR is ${shown(entry.ratio)} times the base LR of the run.`)] : [];
+    const note = isScaled
+      ? [html("p", { class: "note" }, `Its base LR is ${shown(entry.ratio)} times the base LR of the run.`)]
+      : [];
     this.element.append(this.box, this.error, ...note, this.copying);
   }
 
@@ -39,17 +57,24 @@ class Row {
   show(curve) {
     this.name.replaceChildren(named(curve));
     if (!this.box) return;
-    this.error.textContent = curve.error ? `${curve.error}${curve.isStale ? " (The pale curve is the last text that could be drawn.)" : ""}` : "";
+    this.error.textContent = curve.error
+      ? `${curve.error}${curve.isStale ? " (The pale curve is the last text that could be drawn.)" : ""}`
+      : "";
     this.error.hidden = !curve.error;
     this.box.setAttribute("aria-invalid", String(Boolean(curve.error)));
     this.copying.hidden = Boolean(curve.error);
-    if (!curve.error) this.lines.replaceChildren(...linesOf(curve.written).map(([language, line]) => copyLine(language, line)));
+    if (!curve.error)
+      this.lines.replaceChildren(...linesOf(curve.written).map(([language, line]) => copyLine(language, line)));
   }
 }
 
 function copyLine(language, line) {
   const code = html("code", {}, line);
-  const button = html("button", { type: "button", class: "quiet", "aria-label": `Copy the ${language} line` }, `Copy ${language}`);
+  const button = html(
+    "button",
+    { type: "button", class: "quiet", "aria-label": `Copy the ${language} line` },
+    `Copy ${language}`,
+  );
   button.addEventListener("click", async () => {
     button.textContent = (await copied(line, code)) ? "Copied" : "Selected: press Ctrl+C";
     setTimeout(() => (button.textContent = `Copy ${language}`), 2000);

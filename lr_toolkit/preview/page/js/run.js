@@ -21,7 +21,9 @@ class Duration {
     if (typeof value === "number") fail("a bare float has no unit");
     let [amount, unit] = [ZERO, "steps"];
     if (typeof value === "string") {
-      const match = /^(-?\d{1,40}(?:\.\d{1,40})?)\s*([a-z%]*)$/.exec(value.length <= 100 ? value.trim().toLowerCase() : "");
+      const match = /^(-?\d{1,40}(?:\.\d{1,40})?)\s*([a-z%]*)$/.exec(
+        value.length <= 100 ? value.trim().toLowerCase() : "",
+      );
       if (!match || !Object.hasOwn(UNITS, match[2])) fail("is not a duration");
       [amount, unit] = [Fraction.of(match[1]), UNITS[match[2]]];
     } else if (typeof value === "bigint") amount = Fraction.of(value);
@@ -49,8 +51,10 @@ class Duration {
 class Horizon {
   constructor(steps, perEpoch = null, unit = "step") {
     for (const length of [steps, ...(perEpoch ?? [])]) {
-      if (!Number.isSafeInteger(length) || length < 1) refuse(`${length} is no length of a run or an epoch: write a whole number above zero.`);
-      if (BigInt(length) >= ENDLESS) refuse(`${length} is longer than any run or epoch, which has fewer than 10^11 steps.`);
+      if (!Number.isSafeInteger(length) || length < 1)
+        refuse(`${length} is no length of a run or an epoch: write a whole number above zero.`);
+      if (BigInt(length) >= ENDLESS)
+        refuse(`${length} is longer than any run or epoch, which has fewer than 10^11 steps.`);
     }
     this.steps = steps;
     this.unit = unit;
@@ -64,7 +68,8 @@ class Horizon {
     const amount = duration.amount.times(times);
     if (duration.unit === "steps") return position.plus(amount);
     if (duration.unit === "%") return position.plus(amount.times(BigInt(this.steps)).over(100n));
-    if (!this.epochLengths) refuse(`${duration.text} needs the length of an epoch, which is not known. Fill in the updates per epoch.`);
+    if (!this.epochLengths)
+      refuse(`${duration.text} needs the length of an epoch, which is not known. Fill in the updates per epoch.`);
     return this.stepAt(this.epochAt(position).plus(amount));
   }
 

@@ -3,7 +3,8 @@
 const LONGEST = 20_000;
 const DEEPEST = 20; // calls within each other
 const EXAMPLE = `"warmup('5%') >> cosine(end=0.1)"`;
-const TOKEN = />>|[()[\],=+-]|'[^'\\\n]*'|"[^"\\\n]*"|[A-Za-z_]\w*|\d[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?/y;
+const TOKEN =
+  />>|[()[\],=+-]|'[^'\\\n]*'|"[^"\\\n]*"|[A-Za-z_]\w*|\d[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?/y;
 
 /** The builders by name: how each reads its arguments, and what it makes of them. */
 const BUILDERS = new Map();
@@ -14,7 +15,9 @@ class Schedule {
     this.phases = phases;
     const open = phases.filter((phase) => !phase.lengths).map((phase) => phase.text);
     if (open.length > 1) {
-      refuse(`${open[0]} and ${open[1]} both leave their length open, and only one phase can take what the others leave. Give one of them a length: over='50%'.`);
+      refuse(
+        `${open[0]} and ${open[1]} both leave their length open, and only one phase can take what the others leave. Give one of them a length: over='50%'.`,
+      );
     }
   }
 
@@ -149,10 +152,14 @@ class Reader {
 
 function refuseName(name) {
   if (name === "custom") refuse("custom(...) holds a Python function, which text cannot carry.");
-  if (name === "True" || name === "False") refuse(`cannot read ${name}. An argument is a number, a string such as '5%', None, a schedule, or a list of these.`);
+  if (name === "True" || name === "False")
+    refuse(
+      `cannot read ${name}. An argument is a number, a string such as '5%', None, a schedule, or a list of these.`,
+    );
   const known = [...BUILDERS.keys()].sort();
   const near = known.map((other) => [editDistance(name, other), other]).sort(([a], [b]) => a - b)[0];
-  const hint = near[0] <= Math.max(1, name.length / 3) ? `Did you mean ${near[1]}(...)?` : `The builders are ${known.join(", ")}.`;
+  const hint =
+    near[0] <= Math.max(1, name.length / 3) ? `Did you mean ${near[1]}(...)?` : `The builders are ${known.join(", ")}.`;
   refuse(`cannot read ${name}. ${hint} A builder that was registered in Python has no formula in this page.`);
 }
 

@@ -19,7 +19,11 @@ let drawn = { curves: [], horizon: null, charts: [] };
 /** Draws everything anew. */
 function update() {
   const horizon = new Horizon(state.steps, state.perEpoch, DATA.run.unit);
-  const all = state.entries.map((entry, number) => ({ ...curveOf(entry, horizon, state.base), number, label: labelOf(entry, number) }));
+  const all = state.entries.map((entry, number) => ({
+    ...curveOf(entry, horizon, state.base),
+    number,
+    label: labelOf(entry, number),
+  }));
   all.forEach((curve, number) => {
     rows[number].show(curve);
     if (!curve.error) state.entries[number].readable = curve.text;
@@ -54,7 +58,9 @@ function panelsOf(curves, quantity) {
     const [first, ...others] = same;
     const differences = others.map((curve) => ({ ...curve, at: (k) => minus(curve, first, k) }));
     const panels = [{ label, curves: same, isLog: state.isLog }];
-    return state.showsDifferences && others.length ? [...panels, { label: `${label}: difference from ${first.label}`, curves: differences, isLog: false }] : panels;
+    return state.showsDifferences && others.length
+      ? [...panels, { label: `${label}: difference from ${first.label}`, curves: differences, isLog: false }]
+      : panels;
   });
 }
 
@@ -65,7 +71,9 @@ function minus(curve, other, k) {
 
 function chartAt(index, { label }) {
   const known = $("charts").children[index];
-  const element = known ?? html("div", { class: "chart", role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-describedby": "keys" });
+  const element =
+    known ??
+    html("div", { class: "chart", role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-describedby": "keys" });
   element.setAttribute("aria-label", `${label}, read at an update`);
   if (known) return known.chart;
   $("charts").append(element);
@@ -142,60 +150,6 @@ $("add").addEventListener("click", () => {
   rows.at(-1).box.focus();
 });
 
-// --- the run --------------------------------------------------------------------------------------------------------------
-
-/** A field that is read by `parse`, which refuses what is wrong, and stored by `store`; its slider moves by powers of ten. */
-function field(id, value, read, store) {
-  const [input, slider, error] = [$(id), $(`${id}-slider`), $(`${id}-error`)];
-  const set = () => {
-    const [value, problem] = attempt(() => ({ read: read(input.value) }));
-    error.textContent = problem;
-    input.setAttribute("aria-invalid", String(Boolean(problem)));
-    if (problem) return;
-    store(value.read);
-    update();
-    remember();
-  };
-  const follow = () => {
-    if (slider && Number(input.value) > 0) slider.value = Math.log10(Number(input.value));
-    slider?.setAttribute("aria-valuetext", input.value || "none");
-  };
-  input.value = value;
-  follow();
-  input.addEventListener("input", () => {
-    follow();
-    set();
-  });
-  slider?.addEventListener("input", () => {
-    input.value = shownPower(Number(slider.value));
-    slider.setAttribute("aria-valuetext", input.value);
-    set();
-  });
-}
-
-/** Ten to a power with two digits, as a reader would write it. */
-function shownPower(power) {
-  return power >= 0 ? String(Math.round(Number((10 ** power).toPrecision(2)))) : shown(10 ** power, 2);
-}
-
-function readCount(text) {
-  const number = Number(text.trim());
-  if (!text.trim() || !Number.isSafeInteger(number) || number < 1) refuse("Write a whole number above zero.");
-  if (BigInt(number) >= ENDLESS) refuse("Write a number below 100,000,000,000.");
-  return number;
-}
-
-function readEpochs(text) {
-  return text.trim() ? text.split(",").map(readCount) : null;
-}
-
-function readBase(text) {
-  if (!text.trim()) return null;
-  const number = Number(text);
-  if (!(number > 0 && number < Infinity)) refuse("Write a number above zero, such as 1e-3, or nothing for factors of the base LR.");
-  return number;
-}
-
 // --- the view -------------------------------------------------------------------------------------------------------------
 
 function toggle(id, isOn, change) {
@@ -206,29 +160,6 @@ function toggle(id, isOn, change) {
     button.setAttribute("aria-pressed", String(pressed));
     change(pressed);
   });
-}
-
-/** Keeps the state behind the # of the address, so that a link leads to it. */
-function remember() {
-  const fields = [["steps", state.steps], ["epoch", state.perEpoch ?? ""], ["lr", state.base ?? ""], ...state.entries.filter(({ values }) => !values).map(({ text }) => ["s", text])];
-  try {
-    history.replaceState(null, "", `#${new URLSearchParams(fields.map(([name, value]) => [name, String(value)]))}`);
-  } catch {
-    // Some places where a page can be shown have no address.
-  }
-}
-
-/** Takes the state from the address of a link: #s=...&s=...&steps=...&epoch=...&lr=... */
-function recall() {
-  const given = new URLSearchParams(location.hash.slice(1));
-  for (const [name, key, read] of [["steps", "steps", readCount], ["epoch", "perEpoch", readEpochs], ["lr", "base", readBase]]) {
-    const [value] = given.has(name) ? attempt(() => ({ read: read(given.get(name)) })) : [];
-    if (value) state[key] = value.read;
-  }
-  const texts = given.getAll("s");
-  if (!texts.length) return;
-  const kept = state.entries.filter(({ values }) => values);
-  state.entries = [...texts.map(entryOf), ...kept];
 }
 
 function start() {
@@ -248,8 +179,14 @@ function start() {
     state.showsDifferences = shows;
     update();
   });
-  toggle("dark", matchMedia("(prefers-color-scheme: dark)").matches, (isDark) => (document.documentElement.dataset.theme = isDark ? "dark" : "light"));
-  $("builders").replaceChildren(...[...BUILDERS.values()].map((builder) => html("li", {}, html("code", {}, signatureOf(builder)))));
+  toggle(
+    "dark",
+    matchMedia("(prefers-color-scheme: dark)").matches,
+    (isDark) => (document.documentElement.dataset.theme = isDark ? "dark" : "light"),
+  );
+  $("builders").replaceChildren(
+    ...[...BUILDERS.values()].map((builder) => html("li", {}, html("code", {}, signatureOf(builder)))),
+  );
   makeRows();
   update();
   new ResizeObserver(() => {
@@ -260,7 +197,9 @@ function start() {
 /** The call of a builder with its defaults, without kinds. */
 function signatureOf({ name, parameters }) {
   const first = parameters.findIndex(({ isKeyword }) => isKeyword);
-  const written = parameters.map(({ name: each, isRequired, fallback }) => (isRequired ? each : `${each}=${argumentText(fallback)}`));
+  const written = parameters.map(({ name: each, isRequired, fallback }) =>
+    isRequired ? each : `${each}=${argumentText(fallback)}`,
+  );
   if (first >= 0) written.splice(first, 0, "*");
   return `${name}(${written.join(", ")})`;
 }
