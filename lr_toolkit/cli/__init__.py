@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from lr_toolkit.cli.branch import add_branch
 from lr_toolkit.cli.listing import add_gallery, add_list
+from lr_toolkit.cli.page import add_page
 from lr_toolkit.cli.show import add_show
 from lr_toolkit.cli.translate import add_translate
 from lr_toolkit.errors import ScheduleError
@@ -34,6 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lr-toolkit", description="The learning-rate toolkit for PyTorch Lightning.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_show, add_list, add_gallery, add_branch, add_translate):
+    for add in (add_show, add_page, add_list, add_gallery, add_branch, add_translate):
         add(commands)
     return parser

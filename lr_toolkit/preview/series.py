@@ -25,6 +25,8 @@ class Series:
         values: float64, one for each update of the run, in order.
         phases: the first update and the text of each phase, if it follows a schedule of ours.
         key: the key of the group: ``"lr"``, ``"momentum"``, ``"weight_decay"``.
+        text: the text of the schedule that it follows from the first update to the last, if there is one.
+        base: the base value of which the schedule's factors are multiples; ``None`` if it is not known.
 
     Example:
         >>> series = Series("head", np.array([0.1, 0.05]))
@@ -36,6 +38,8 @@ class Series:
     values: NDArray[np.float64]
     phases: tuple[tuple[int, str], ...] = ()
     key: str = "lr"
+    text: str = ""
+    base: float | None = None
 
     @property
     def steps(self) -> int:
@@ -63,4 +67,6 @@ def series_of(timeline: Timeline, base_lr: float | None = None, name: str = "", 
         timeline.values(np.arange(timeline.steps), base_lr=base_lr),
         tuple((phase.start, phase.text) for phase in timeline.phases),
         key,
+        "" if timeline.change else timeline.text,
+        base_lr,
     )

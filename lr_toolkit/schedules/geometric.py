@@ -16,9 +16,10 @@ from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.levels import StartingShape
 from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Value, check_number
 
-__all__ = ["GeometricCurve", "GeometricShape", "even_stride"]
+__all__ = ["LARGEST_LOG", "GeometricCurve", "GeometricShape", "even_stride"]
 
-_LARGEST_LOG = 700.0  # of a factor; beyond it the largest float is near
+LARGEST_LOG = 700.0
+"""The largest logarithm of a factor; beyond it the largest float is near."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class GeometricShape(StartingShape):
             raise self._idle(start, ", which no factor changes")
         curve = self.curve(start, context)
         growth = curve.exponent(context.length) * math.log(self.gamma)
-        if growth > 0.0 and growth + math.log(max(start, 1.0)) > _LARGEST_LOG:
+        if growth > 0.0 and growth + math.log(max(start, 1.0)) > LARGEST_LOG:
             raise ScheduleError(
                 f"{self.name}(gamma={self.gamma!r}): grows beyond every float within the {context.length} steps of its phase. Write "
                 f"a gamma below 1: {self.name}(..., gamma=0.9)."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 from lr_toolkit.errors import ScheduleError, shorten
@@ -106,6 +108,30 @@ class Schedule(Immutable):
                 the horizon does not know the length of an epoch.
         """
         return ResolvedTimeline(self.phases, horizon)
+
+    def page(self, horizon: Horizon, base_lr: float | None = None, path: str | Path = "lr-schedule.html") -> Path:
+        """Write a page on which this schedule is read, edited and compared: one HTML file that needs no network.
+
+        Args:
+            horizon: the length of the run.
+            base_lr: the base LR; without it, factors of the base LR are shown.
+            path: the file; missing folders are created.
+
+        Returns:
+            the path of the file.
+
+        Raises:
+            ScheduleError: as ``resolve``; for a schedule with an absolute LR without ``base_lr``; for more than 10^8 updates.
+
+        Example:
+            >>> from lr_toolkit import Horizon, cosine
+            >>> cosine().page(Horizon(steps=1000), base_lr=1e-3, path=getfixture("tmp_path") / "cosine.html").name
+            'cosine.html'
+        """
+        # Everything in preview/ builds on this module; it is loaded when it is asked for.
+        preview = import_module("lr_toolkit.preview.page.of_schedules").preview_of([self], horizon, base_lr)
+        written: Path = import_module("lr_toolkit.preview.page").write_page(preview, path)
+        return written
 
     @property
     def durations(self) -> tuple[Duration, ...]:

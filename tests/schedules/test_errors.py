@@ -450,6 +450,11 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
         ["repeat(rest='drop')", "'stretch', 'cut'", "rest='cut'"],
     ),
     ("growth of zero", lambda: repeat(cosine(), 3, growth=0), ["repeat(growth=0)", "above zero", "growth=2.0"]),
+    (
+        "cycles that grow beyond floats",
+        lambda: on(repeat(linear(over=1), gamma=1e10)),
+        ["repeat(linear(over=1), gamma=10000000000.0)", "beyond every float", "100 cycles", "gamma=0.5"],
+    ),
     ("cycles that vanish", lambda: repeat(cosine(over=9), growth=0.5), ["become shorter", "growth=0.5", "times=3"]),
     ("gamma of zero", lambda: repeat(cosine(), 3, gamma=0), ["repeat(gamma=0)", "above zero"]),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration, DurationLike, optional_duration
+from lr_toolkit.schedules.geometric import LARGEST_LOG
 from lr_toolkit.schedules.horizon import round_half_up
 from lr_toolkit.schedules.nested import NestedShape, SequenceCurve, joined_lengths
 from lr_toolkit.schedules.placement import ResolvedPhase, bind_phases, phase_places
@@ -90,7 +92,12 @@ class Repeat(NestedShape):
 
     def bind(self, context: PhaseContext) -> Curve:
         phases: list[ResolvedPhase] = []
-        for cycle, places in enumerate(self._cycles(context)):
+        cycles = [*self._cycles(context)]
+        if (len(cycles) - 1) * math.log(self.gamma) > LARGEST_LOG:
+            raise ScheduleError(
+                f"{call_text(self)}: grows beyond every float within its {len(cycles)} cycles. Write {call_text(self, gamma=0.5)}."
+            )
+        for cycle, places in enumerate(cycles):
             bound = bind_phases(self.schedule.phases, places, context.horizon, context.level, context.base)
             by = self.gamma**cycle
             if by != 1.0:

@@ -1,0 +1,75 @@
+// The curves of the page: a schedule that is computed here, or values that Python stored. Both have a value at each update.
+
+const MOST_POINTS = 4000; // of a curve that is drawn
+
+/** A curve on a run: its value `at` an update and its phases. If the text is refused it has an `error`, and is the last `readable` one. */
+function curveOf(entry, horizon, base) {
+  if (entry.values) return storedCurve(entry);
+  const scale = entry.key === "lr" ? base && base * entry.ratio : entry.base;
+  const draw = (text) => {
+    const factors = resolve(parse(text), horizon, scale);
+    const by = scale ?? 1;
+    return {
+      ...entry,
+      written: tidy(text),
+      steps: horizon.steps,
+      at: (k) => by * factors.at(k),
+      phases: parts(factors),
+    };
+  };
+  const [curve, error] = attempt(() => draw(entry.text));
+  if (!error) return curve;
+  const [stale] = attempt(() => draw(entry.readable));
+  return { ...entry, ...stale, error, isStale: Boolean(stale) };
+}
+
+/** What an action returns, or nothing and the message with which it refuses its input. */
+function attempt(action) {
+  try {
+    return [action(), ""];
+  } catch (error) {
+    if (error instanceof ScheduleError) return [null, error.message];
+    throw error;
+  }
+}
+
+/** The curve of stored values; if only some updates are stored, those between are interpolated. */
+function storedCurve(entry) {
+  const { updates, values, steps } = entry;
+  const at = (k) => {
+    if (k >= steps) return null;
+    if (!updates) return values[k];
+    const left = Math.min(countUpTo(updates, k), updates.length - 1) - 1;
+    const share = (k - updates[left]) / (updates[left + 1] - updates[left]);
+    return values[left] === null || values[left + 1] === null
+      ? null
+      : values[left] * (1 - share) + values[left + 1] * share;
+  };
+  return { ...entry, at, isStored: (k) => !updates || updates[countUpTo(updates, k) - 1] === k };
+}
+
+/** The updates at which a run is looked at: all, or as many as can be seen, with both sides of each phase's beginning. */
+function updatesOf(steps, curves) {
+  if (steps <= MOST_POINTS) return Array.from({ length: steps }, (_, k) => k);
+  const found = new Set(
+    Array.from({ length: MOST_POINTS }, (_, i) => Math.round((i * (steps - 1)) / (MOST_POINTS - 1))),
+  );
+  for (const { phases } of curves) {
+    for (const { start } of phases) for (const k of [start - 1, start]) if (k >= 0 && k < steps) found.add(k);
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
+/** What a table says of a curve. The mean and the share are of the updates that are looked at. */
+function summaryOf(curve) {
+  const points = updatesOf(curve.steps, [])
+    .map((k) => [k, curve.at(k)])
+    .filter(([, value]) => value !== null);
+  const extra = updatesOf(curve.steps, [curve])
+    .map((k) => [k, curve.at(k)])
+    .filter(([, value]) => value !== null);
+  const [peakAt, peak] = extra.reduce((best, point) => (point[1] > best[1] ? point : best), [0, -Infinity]);
+  const mean = points.reduce((sum, [, value]) => sum + value, 0) / points.length;
+  const low = points.filter(([, value]) => value < peak / 100).length / points.length;
+  return { first: curve.at(0), last: curve.at(curve.steps - 1), peak, peakAt, mean, low };
+}
