@@ -60,7 +60,7 @@ def series_of(timeline: Timeline, base_lr: float | None = None, name: str = "", 
     """
     return Series(
         name or timeline.text,
-        timeline.values(np.arange(timeline.steps), base_lr=base_lr),
+        timeline.all_values(base_lr=base_lr),
         tuple((phase.start, phase.text) for phase in timeline.phases),
         key,
     )
