@@ -18,8 +18,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command.
 
-    Each command prints the text that its function ``run`` returns. A ``ScheduleError`` or an ``OSError`` becomes one line
-    of the command's usage and the exit status 2.
+    Each command prints the text that its function ``run`` returns. A ``ScheduleError`` or an ``OSError`` becomes one line on
+    stderr and the exit status 2.
 
     Args:
         arguments: the words after the command's name; those of the process by default.
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.stdout.write(parsed.run(parsed) + "\n")
     except (ScheduleError, OSError) as error:
-        parsed.parser.error(str(error))
+        parsed.parser.exit(2, f"{parsed.parser.prog}: error: {error}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

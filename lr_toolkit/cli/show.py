@@ -21,6 +21,7 @@ def add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     """Add the command to the parser."""
     show = commands.add_parser(
         "show",
+        usage="lr-toolkit show SCHEDULE [SCHEDULE ...] (--steps N | --epochs N ...) [options]",
         help="print or save the curve and the phases of a schedule, or compare several",
         description="Print the curve and the phases of a schedule, before anything is trained. Several schedules are compared with the "
         "first, with the factor that the base LR needs if it is replaced.",

@@ -63,6 +63,13 @@ def chart(
         >>> from lr_toolkit.preview.coloured import plain
         >>> values = np.linspace(1.0, 0.0, 60)
         >>> print(plain(chart([values], Scale(0.0, 1.0), Horizon(60), width=40, height=5, ascii_only=True)))
+            1+''--...
+         0.75+      '''--...
+          0.5+              ''--...
+         0.25+                    ''''--..
+            0+                            '''-..
+             +--------+-------+-------+--------+
+              0      15      30       60 updates
     """
     labels = _labels(scale, height)
     margin = max(map(len, labels)) + 1
@@ -106,7 +113,7 @@ def _label_row(places: Sequence[int], labels: Sequence[str]) -> str:
     row = ""
     for place, label in zip(places[:-1], labels[:-1], strict=True):
         begin = max(place - len(label) // 2, 0)
-        if (not row or begin > len(row)) and begin + len(label) < last_begin:
+        if (not row or begin > len(row)) and begin + len(label) < last_begin - 1:
             row = f"{row:{begin}}{label}"
     return f"{row:{max(last_begin, 0)}}{labels[-1]}"
 

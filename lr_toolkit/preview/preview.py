@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.preview.report import count
 from lr_toolkit.preview.series import Series, series_of
 from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike
 from lr_toolkit.schedules.horizon import Horizon
@@ -47,7 +49,31 @@ class Preview:
         >>> preview = (warmup(4) >> cosine()).preview(Horizon(steps=20, steps_per_epoch=10), base_lr=0.1)
         >>> preview.values[:4]
         array([0.02, 0.04, 0.06, 0.08])
-        >>> print(preview.text(width=50, ascii_only=True))
+        >>> print(preview.text(width=60, ascii_only=True))
+        warmup(4) >> cosine()
+          20 updates = 2 epochs
+          base LR 0.1
+        <BLANKLINE>
+           0.1+           |''''---.
+              |           |       '''.
+              |        ...'          ''...
+         0.075+        |                  |
+              |        |                  '''.
+              |      |'                      ''.
+          0.05+      |                         '--.
+              |   ...'                            |..
+              |   |                                  |.
+         0.025+   |                                    |
+              |'''                                     '''...
+              |                                              |.
+             0+                                                '--..
+              +-------------+------------+------------+------------+
+               0            5           10           15   20 updates
+               0           0.5           1           1.5    2 epochs
+        <BLANKLINE>
+          phase      from update  updates  epochs  LR from        to
+          warmup(4)            0        4    0.40     0.02      0.08
+          cosine()             4       16    1.60      0.1  0.000961
     """
 
     title: str
@@ -79,21 +105,17 @@ class Preview:
             >>> from lr_toolkit import Horizon
             >>> groups = {"head": "cosine()", "*": "linear()"}
             >>> preview = Preview.of(groups, Horizon(100), base_lr={"head": 1e-3, "*": 1e-4})
-            >>> [(series.name, series.values.max()) for series in preview.series]
-            [('head', 0.001), ('*', 0.0001)]
+            >>> [series.name for series in preview.series], preview.values[0]
+            (['head', '*'], array([0.001 , 0.0001]))
         """
         entries = GroupSchedules.of(schedules)
-        if isinstance(horizon, Horizon) and horizon.steps > MOST_UPDATES:
-            raise ScheduleError(
-                f"A preview of {horizon!r}: holds a value for each update, at most {MOST_UPDATES}. Write a shorter run: lengths in "
-                "percent give the same curve."
-            )
         series, facts = [], []
         for name, schedule in entries.entries:
             if not isinstance(schedule, Schedule):  # GroupSchedules refuses absolute(...) for an LR
                 continue
             base = _base_of(base_lr, name, schedule)
             timeline = schedule.resolve(horizon)
+            _check_length(timeline.steps)
             series.append(series_of(timeline, base, "" if entries.only else name))
             facts += [
                 f"{call_text(phase.shape)} takes no update of so short a run"
@@ -142,6 +164,31 @@ class Preview:
             table[: series.steps, column] = series.values
         return table
 
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The values as columns, ready for ``pandas.DataFrame``: ``update``, ``epoch`` if it is known, then the series.
+
+        A single series is called by its key, ``lr``; others by their names.
+
+        Example:
+            >>> from lr_toolkit import Horizon, linear
+            >>> linear().preview(Horizon(2), base_lr=0.1).columns()
+            {'update': array([0, 1]), 'lr': array([0.1 , 0.05])}
+        """
+        table = self.values.reshape(max(series.steps for series in self.series), -1)
+        updates = np.arange(len(table))
+        columns: dict[str, NDArray[Any]] = {"update": updates}
+        if self.horizon.unit == "epoch":
+            columns = {"epoch": updates}
+        elif self.horizon.epochs is not None:
+            columns["epoch"] = epochs_at(self.horizon, updates)
+        several_keys = len({series.key for series in self.series}) > 1
+        for number, (series, values) in enumerate(zip(self.series, table.T, strict=True), start=1):
+            name = (
+                series.key if len(self.series) == 1 else f"{series.name} {series.key}" if several_keys else series.name
+            )
+            columns[name if name not in columns else f"{name} {number}"] = values
+        return columns
+
     def text(self, width: int = 80, ascii_only: bool = False, log: bool = False) -> str:
         """A chart and tables for a terminal: the phases, or what tells several schedules apart.
 
@@ -150,10 +197,7 @@ class Preview:
             ascii_only: whether to use no other characters than those of ASCII.
             log: whether to draw on a logarithmic axis.
         """
-        from lr_toolkit.preview.coloured import plain
-        from lr_toolkit.preview.terminal import terminal_lines
-
-        return plain(terminal_lines(self, width, ascii_only=ascii_only, log=log))
+        return str(_presenter("terminal").terminal_text(self, width, ascii_only=ascii_only, log=log))
 
     def plot(self, ax: Axes | None = None, log: bool = False) -> Axes:
         """Draw the curves with matplotlib, and return the axes of the LR.
@@ -166,9 +210,8 @@ class Preview:
         Raises:
             ImportError: if matplotlib is not installed; the message names the extra.
         """
-        from lr_toolkit.preview.plot import plot_preview
-
-        return plot_preview(self, ax, log=log)
+        axes: Axes = _presenter("plot").plot_preview(self, ax, log=log)
+        return axes
 
     def save(self, path: str | Path, log: bool = False) -> Path:
         """Write a file, and return its path: a picture, a table or a page, by the ending; missing folders are created.
@@ -180,19 +223,44 @@ class Preview:
         Raises:
             ScheduleError: for another ending, before anything is written.
         """
-        from lr_toolkit.preview.files import save_preview
-
-        return save_preview(self, path, log=log)
+        saved: Path = _presenter("files").save_preview(self, path, log=log)
+        return saved
 
     def _repr_html_(self) -> str:
-        from lr_toolkit.preview.notebook import notebook_html
-
-        return notebook_html(self)
+        return str(_presenter("notebook").notebook_html(self))
 
     def __repr__(self) -> str:
         return f"<Preview of {self.title} on {self.horizon!r}>"
 
     __str__ = text
+
+
+def epochs_at(horizon: Horizon, updates: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The epoch at the beginning of each update.
+
+    Example:
+        >>> epochs_at(Horizon(6, [4, 2]), np.array([0, 2, 4, 5]))
+        array([0. , 0.5, 1. , 1.5])
+    """
+    lengths = np.array(horizon.epoch_steps)
+    ends = np.cumsum(lengths)
+    epoch = np.searchsorted(ends, updates, side="right")
+    known = np.minimum(epoch, len(lengths) - 1)  # the last length is that of all epochs that follow
+    at: NDArray[np.float64] = known + (updates - (ends - lengths)[known]) / lengths[known]
+    return at
+
+
+def _presenter(name: str) -> Any:
+    """A module that shows previews. It builds on this one, and is loaded when it is asked for."""
+    return import_module(f"lr_toolkit.preview.{name}")
+
+
+def _check_length(steps: int) -> None:
+    if steps > MOST_UPDATES:
+        raise ScheduleError(
+            f"A preview holds a value for each update, of at most {count(MOST_UPDATES)}, and the run has {count(steps)}. Write a "
+            "shorter run: lengths in percent give the same curve."
+        )
 
 
 def _base_of(base_lr: float | Mapping[str, float] | None, name: str, schedule: Schedule) -> float | None:

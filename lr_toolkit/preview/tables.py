@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lr_toolkit.preview.chart import LETTERS
-from lr_toolkit.preview.names import shorten_unique
 from lr_toolkit.preview.report import Table, count
 from lr_toolkit.schedules.convex_bound import best_base_lr_of, bound_of
 
@@ -16,7 +15,13 @@ if TYPE_CHECKING:
     from lr_toolkit.preview.preview import Preview
     from lr_toolkit.preview.series import Series
 
-__all__ = ["tables_of"]
+__all__ = ["notes_of", "phase_ranges", "tables_of"]
+
+_DIFFERENCES = (
+    "area: the sum over all updates",
+    "convex bound: of the last loss, in theory; lower is better",
+    "factor for LR: what the base LR of a is multiplied by if the schedule replaces a; by the convex bound, a start for a search",
+)
 
 _DEAD = 0.01  # of the peak, below which an update hardly trains
 
@@ -37,6 +42,11 @@ def tables_of(preview: Preview) -> list[Table]:
     groups = [_groups(preview.series)] if len(preview.series) > 1 else []
     by_phases = {series.phases: series for series in reversed(preview.series) if series.phases}
     return [*groups, *(_phases(preview, series) for series in reversed(by_phases.values()))]
+
+
+def notes_of(preview: Preview) -> tuple[str, ...]:
+    """What the columns of the tables mean, if their headings do not say it."""
+    return _DIFFERENCES if preview.is_comparison else ()
 
 
 def _phases(preview: Preview, series: Series) -> Table:

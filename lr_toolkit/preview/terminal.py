@@ -6,19 +6,20 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from lr_toolkit.preview.chart import LETTERS, chart
-from lr_toolkit.preview.coloured import HEADING, NONE, Line
+from lr_toolkit.preview.coloured import HEADING, NONE, Line, plain
 from lr_toolkit.preview.report import Table, count, epochs, plural
 from lr_toolkit.preview.scale import scale_of
-from lr_toolkit.preview.tables import tables_of
+from lr_toolkit.preview.tables import notes_of, tables_of
 from lr_toolkit.schedules.shape import evenly_spread
 
 if TYPE_CHECKING:
     from lr_toolkit.preview.preview import Preview
     from lr_toolkit.preview.series import Series
 
-__all__ = ["length_text", "terminal_lines"]
+__all__ = ["length_text", "terminal_lines", "terminal_text"]
 
 _NARROWEST = 40
+_HEIGHT, _LOW_HEIGHT = 13, 9  # of the chart of the LR, and of those below it
 _MOST = 8  # curves of a chart that can be told apart
 
 
@@ -35,7 +36,14 @@ def terminal_lines(preview: Preview, width: int = 80, *, ascii_only: bool = Fals
         lines += [[], *([heading] if heading else []), *_chart(preview, series, width, ascii_only=ascii_only, log=log)]
     for table in tables_of(preview):
         lines += [[], *_table(table, width)]
+    for note in notes_of(preview):
+        lines += _wrapped(note, width, NONE, "  ")
     return lines
+
+
+def terminal_text(preview: Preview, width: int = 80, *, ascii_only: bool = False, log: bool = False) -> str:
+    """The lines as text without colours."""
+    return plain(terminal_lines(preview, width, ascii_only=ascii_only, log=log))
 
 
 def length_text(preview: Preview) -> str:
@@ -58,7 +66,8 @@ def _chart(preview: Preview, series: list[Series], width: int, *, ascii_only: bo
     shown = [series[index] for index in evenly_spread(len(series), _MOST)]
     curves = [each.values for each in shown]
     scale = scale_of(curves, log=log, from_zero=series[0].key == "lr")
-    lines = chart(curves, scale, preview.horizon, width=width, ascii_only=ascii_only)
+    height = _HEIGHT if series[0] is preview.series[0] else _LOW_HEIGHT
+    lines = chart(curves, scale, preview.horizon, width=width, height=height, ascii_only=ascii_only)
     if len(series) == 1:
         return lines
     lines.append([])

@@ -71,7 +71,7 @@ def lr_factor(before: ScheduleLike, after: ScheduleLike, horizon: Horizon | None
         >>> round(lr_factor("cosine(end=0.1)", "linear()"), 2)
         1.16
         >>> round(lr_factor("cosine(end=0.1)", "wsd('5%', '20%')"), 2)
-        0.61
+        0.64
 
     Reference:
         Schaipp et al. 2025, https://arxiv.org/abs/2501.18965.
