@@ -9,7 +9,7 @@ import numpy as np
 
 from lr_toolkit.preview.chart import LETTERS
 from lr_toolkit.preview.report import Table, count
-from lr_toolkit.schedules.convex_bound import best_base_lr_of, bound_of
+from lr_toolkit.schedules.convex_bound import bound_of, factor_between
 
 if TYPE_CHECKING:
     from lr_toolkit.preview.preview import Preview
@@ -94,11 +94,10 @@ def _groups(series: tuple[Series, ...]) -> Table:
 
 def _differences(series: list[Series]) -> Table:
     """A row for each of several schedules, named by the letter of its curve."""
-    reference = best_base_lr_of(series[0].values) * np.sqrt(series[0].steps)
     rows = []
     for letter, each in zip(LETTERS, series, strict=False):
         values, peak = each.values, each.values.max()
-        factor = best_base_lr_of(values) * np.sqrt(each.steps) / reference
+        factor = factor_between(series[0].values, values)
         numbers = (peak, values[-1], values.sum())
         shown = [f"{number:.3g}" for number in numbers]
         dead = count(int((values < _DEAD * peak).sum()))

@@ -15,7 +15,16 @@ from lr_toolkit.schedules.timeline import Timeline
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["COMPARED_OVER", "best_base_lr", "best_base_lr_of", "bound", "bound_of", "lr_factor", "schedule_base_lr"]
+__all__ = [
+    "COMPARED_OVER",
+    "best_base_lr",
+    "best_base_lr_of",
+    "bound",
+    "bound_of",
+    "factor_between",
+    "lr_factor",
+    "schedule_base_lr",
+]
 
 COMPARED_OVER = Horizon(steps=1000)
 """The run on which schedules are compared if no other is given."""
@@ -115,6 +124,16 @@ def bound_of(factors: NDArray[np.float64]) -> float:
     """``bound`` of the factors of all updates; a multiple of them has the same bound."""
     base = best_base_lr_of(factors)
     return math.inf if math.isinf(base) else math.sqrt(len(factors)) / (base * float(factors.sum()))
+
+
+def factor_between(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+    """``lr_factor`` of the factors of all updates, as if both runs were equally long: each base LR is times sqrt(T).
+
+    Example:
+        >>> round(factor_between(np.ones(1000), np.linspace(1.0, 0.001, 1000)), 2)
+        2.9
+    """
+    return best_base_lr_of(after) * math.sqrt(len(after)) / (best_base_lr_of(before) * math.sqrt(len(before)))
 
 
 def schedule_base_lr(schedule: ScheduleLike, horizon: Horizon | None) -> float:
