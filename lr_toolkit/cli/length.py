@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import math
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.horizon import Horizon
 
-__all__ = ["add_length", "horizon_from", "updates_per_epoch"]
+__all__ = ["add_length", "horizon_from", "updates_per_epoch", "whole"]
 
 _SAMPLES = {"batch_size": 128, "accumulate": 4, "devices": 8}
 """The options that need ``--samples``, each with an example."""
@@ -23,16 +23,16 @@ def add_length(command: argparse.ArgumentParser) -> None:
         "ceil(batches / accumulate) updates, because the last, shorter accumulation counts.",
     )
     group.add_argument(
-        "--steps", type=int, metavar="N", help="the optimizer updates of the run (Lightning's max_steps)"
+        "--steps", type=whole, metavar="N", help="the optimizer updates of the run (Lightning's max_steps)"
     )
-    group.add_argument("--epochs", type=int, metavar="N", help="the epochs of the run (Lightning's max_epochs)")
-    group.add_argument("--steps-per-epoch", type=int, metavar="N", help="the updates of an epoch")
-    group.add_argument("--samples", type=int, metavar="N", help="the samples of the training data set")
-    group.add_argument("--batch-size", type=int, metavar="N", help="the samples of a batch on one device")
+    group.add_argument("--epochs", type=whole, metavar="N", help="the epochs of the run (Lightning's max_epochs)")
+    group.add_argument("--steps-per-epoch", type=whole, metavar="N", help="the updates of an epoch")
+    group.add_argument("--samples", type=whole, metavar="N", help="the samples of the training data set")
+    group.add_argument("--batch-size", type=whole, metavar="N", help="the samples of a batch on one device")
     group.add_argument(
-        "--accumulate", type=int, metavar="N", help="batches per update (accumulate_grad_batches); default: 1"
+        "--accumulate", type=whole, metavar="N", help="batches per update (accumulate_grad_batches); default: 1"
     )
-    group.add_argument("--devices", type=int, metavar="N", help="the devices that share the data; default: 1")
+    group.add_argument("--devices", type=whole, metavar="N", help="the devices that share the data; default: 1")
     group.add_argument("--drop-last", action="store_true", help="the data loader leaves out a last, shorter batch")
     group.add_argument(
         "--interval",
@@ -40,6 +40,26 @@ def add_length(command: argparse.ArgumentParser) -> None:
         default="step",
         help="epoch: the scheduler is stepped once per epoch; default: %(default)s",
     )
+
+
+def whole(text: str) -> int:
+    """The whole number that an option has, also in the form 1e5.
+
+    Example:
+        >>> whole("1000"), whole("1e5"), whole("10_000")
+        (1000, 100000, 10000)
+    """
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+        if number.is_integer():
+            return int(number)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{shorten(text)} is no whole number. Write one, such as 1000")
 
 
 def horizon_from(parsed: argparse.Namespace) -> Horizon:

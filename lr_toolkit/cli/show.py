@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from lr_toolkit.cli.imports import add_import, import_modules
-from lr_toolkit.cli.length import add_length, horizon_from
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.cli.length import add_length, horizon_from, whole
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.preview.coloured import painted
 from lr_toolkit.preview.preview import Preview
+from lr_toolkit.preview.report import can_print
+from lr_toolkit.preview.terminal import NARROWEST, terminal_lines
 from lr_toolkit.schedules.schedule import Schedule
 
 __all__ = ["add_show", "previews_of"]
-
-_NARROWEST = 40
 
 
 def add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,11 +32,11 @@ def add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     show.add_argument(
         "words", metavar="SCHEDULE", nargs="+", help="the text of a schedule: \"warmup('5%%') >> cosine()\""
     )
-    show.add_argument("--lr", type=float, help="the base LR; without it, factors of the base LR are shown")
+    show.add_argument("--lr", type=_lr, help="the base LR; without it, factors of the base LR are shown")
     add_length(show)
     show.add_argument("--log", action="store_true", help="draw on a logarithmic axis")
     show.add_argument(
-        "--width", type=int, metavar="N", help="the characters of a line; default: those of the terminal, at most 100"
+        "--width", type=whole, metavar="N", help="the characters of a line; default: those of the terminal, at most 100"
     )
     show.add_argument("--out", metavar="FILE", help="save it, too: curve.png, .svg, .csv, .json or .html")
     add_import(show)
@@ -74,21 +77,31 @@ def _show(parsed: argparse.Namespace) -> str:
 
 def _shown(preview: Preview, width: int, log: bool, out: str | None) -> str:
     """The text of a preview for the terminal; with ``out`` it is saved, too."""
-    from lr_toolkit.preview.coloured import painted
-    from lr_toolkit.preview.report import can_print
-    from lr_toolkit.preview.terminal import terminal_lines
-
-    saved = "" if out is None else f"\n\n  saved: {preview.save(out, log=log)}"
+    saved = "" if out is None else f"\n\n  saved: {_saved(preview, out, log)}"
     return painted(terminal_lines(preview, width, ascii_only=not can_print("⣿│┤"), log=log)) + saved
+
+
+def _saved(preview: Preview, out: str, log: bool) -> Path:
+    try:
+        return preview.save(out, log=log)
+    except OSError as error:
+        raise ScheduleError(
+            f"--out {out}: {error.strerror}. Write a file that can be written: --out curve.svg."
+        ) from error
+
+
+def _lr(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shorten(text)} is no number. Write one, such as 1e-3") from None
 
 
 def _width(given: int | None) -> int:
     if given is None:
-        import shutil
-
-        return min(max(shutil.get_terminal_size().columns, _NARROWEST), 100)
-    if given < _NARROWEST:
-        raise ScheduleError(f"--width {given}: a chart needs {_NARROWEST} characters. Write --width 80.")
+        return min(max(shutil.get_terminal_size().columns, NARROWEST), 100)
+    if given < NARROWEST:
+        raise ScheduleError(f"--width {given}: a line needs {NARROWEST} characters. Write --width 80.")
     return given
 
 

@@ -101,7 +101,7 @@ def _time_axis(horizon: Horizon, margin: int, columns: int, ascii_only: bool) ->
     noun = "epochs" if horizon.unit == "epoch" else "updates"
     rows = [_label_row(places, [*map(count, updates[:4]), f"{count(updates[4])} {noun}"])]
     if horizon.unit == "step" and horizon.epochs is not None:
-        at = [float(horizon.epoch_at(Fraction(update))) for update in updates]
+        at = [float(horizon.epoch_at(Fraction(horizon.steps * part, 4))) for part in range(5)]
         shown = [f"{epoch:.3g}" if epoch < 1000 else count(round(epoch)) for epoch in at[:4]]
         rows.append(_label_row(places, [*shown, epochs(at[4])]))
     return [f"{'':{margin}}{corner}{line}", *(f"{'':{margin}} {row}" for row in rows)]

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-__all__ = ["MOST_UPDATES", "Preview"]
+__all__ = ["MOST_COMPARED", "MOST_UPDATES", "Preview"]
 
 MOST_UPDATES = 10**8
 """The updates of the longest run that is previewed: each series takes eight bytes an update."""
+MOST_COMPARED = 8
+"""The curves of a comparison."""
 
 
 @final
@@ -130,7 +132,7 @@ class Preview:
         """Several previews as one, whose series are compared with the first.
 
         Raises:
-            ScheduleError: if some of them are in factors and others in LRs, or if there is none.
+            ScheduleError: if some of them are in factors and others in LRs, if there is none, or if they have more than 8 series.
 
         Example:
             >>> from lr_toolkit import Horizon, cosine, linear
@@ -145,6 +147,10 @@ class Preview:
             )
         if len(previews) == 1:
             return previews[0]
+        if sum(len(preview.series) for preview in previews) > MOST_COMPARED:
+            raise ScheduleError(
+                f"{len(previews)} previews have more than the {MOST_COMPARED} curves that can be told apart. Write fewer of them."
+            )
         series = tuple(
             Series(preview.title if len(preview.series) == 1 else f"{preview.title}: {each.name}", each.values, each.phases, each.key)
             for preview in previews
@@ -193,7 +199,7 @@ class Preview:
         """A chart and tables for a terminal: the phases, or what tells several schedules apart.
 
         Args:
-            width: the characters of a line, at least 40.
+            width: the characters of a line, at least 60.
             ascii_only: whether to use no other characters than those of ASCII.
             log: whether to draw on a logarithmic axis.
         """

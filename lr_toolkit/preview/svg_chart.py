@@ -119,8 +119,8 @@ def _time_labels(preview: Preview, bottom: int) -> list[str]:
         anchor = "end" if quarter == 4 else "middle" if quarter else "start"
         texts = [f"{count(update)} {noun}" if quarter == 4 else count(update)]
         if horizon.unit == "step" and horizon.epochs is not None:
-            epoch = float(horizon.epoch_at(Fraction(update)))
-            texts.append(epochs(epoch) if quarter == 4 else f"{epoch:.4g}")
+            epoch = float(horizon.epoch_at(Fraction(horizon.steps * quarter, 4)))
+            texts.append(epochs(epoch) if quarter == 4 else f"{epoch:.3g}" if epoch < 1000 else count(round(epoch)))
         parts += [
             svg_text((round(x, 1), bottom + _LINE * (row + 1) - 3), text, size=11, anchor=anchor)
             for row, text in enumerate(texts)

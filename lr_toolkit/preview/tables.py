@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["notes_of", "phase_ranges", "tables_of"]
 
 _DIFFERENCES = (
-    "area: the sum over all updates",
-    "convex bound: of the last loss, in theory; lower is better",
-    "factor for LR: what the base LR of a is multiplied by if the schedule replaces a; by the convex bound, a start for a search",
+    "area: the sum of all updates; below 1 %: updates below 1 % of the peak",
+    "bound: on the last loss of a convex problem; lower is better, in theory",
+    "LR factor: for the base LR if the schedule replaces a, by that bound"
 )
 
 _DEAD = 0.01  # of the peak, below which an update hardly trains
@@ -38,7 +39,7 @@ def tables_of(preview: Preview) -> list[Table]:
         linear()             4       16    1.60      0.1  0.00625
     """
     if preview.is_comparison:
-        return [_differences([series for series in preview.series if series.key == "lr"])]
+        return [_differences([series for series in preview.series if series.key == preview.series[0].key])]
     groups = [_groups(preview.series)] if len(preview.series) > 1 else []
     by_phases = {series.phases: series for series in reversed(preview.series) if series.phases}
     return [*groups, *(_phases(preview, series) for series in reversed(by_phases.values()))]
@@ -85,21 +86,25 @@ def _groups(series: tuple[Series, ...]) -> Table:
     several = len({each.key for each in series}) > 1
     rows = []
     for each in series:
-        peak = int(np.nanargmax(each.values))
-        values = (each.values[0], each.values[peak], each.values[-1])
-        first, highest, last = (f"{value:.3g}" for value in values)
-        rows.append((each.name, *([each.key] if several else []), first, highest, count(peak), last))
+        known = np.flatnonzero(np.isfinite(each.values))
+        numbers = ["-"] * 4
+        if known.size:
+            first, peak, last = known[0], known[each.values[known].argmax()], known[-1]
+            numbers = [f"{each.values[update]:.3g}" for update in (first, peak, last)]
+            numbers.insert(2, count(int(peak)))
+        rows.append((each.name, *([each.key] if several else []), *numbers))
     return Table(("group", *(["key"] if several else []), ">first", ">peak", ">at update", ">last"), tuple(rows))
 
 
 def _differences(series: list[Series]) -> Table:
     """A row for each of several schedules, named by the letter of its curve."""
     rows = []
-    for letter, each in zip(LETTERS, series, strict=False):
-        values, peak = each.values, each.values.max()
+    for letter, values in zip(LETTERS, [each.values for each in series], strict=False):
+        peak = values.max()
         factor = factor_between(series[0].values, values)
         numbers = (peak, values[-1], values.sum())
         shown = [f"{number:.3g}" for number in numbers]
         dead = count(int((values < _DEAD * peak).sum()))
-        rows.append((letter, *shown, dead, f"{bound_of(values):.3f}", f"{factor:.2f}"))
-    return Table(("", ">peak", ">last", ">area", ">below 1 % of peak", ">convex bound", ">factor for LR"), tuple(rows))
+        theory = [(bound_of(values), "{:.3f}"), (factor, "{:.2f}")]
+        rows.append((letter, *shown, dead, *(text.format(each) if isfinite(each) else "-" for each, text in theory)))
+    return Table(("", ">peak", ">last", ">area", ">below 1 %", ">bound", ">LR factor"), tuple(rows))

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from lr_toolkit.preview.preview import Preview
     from lr_toolkit.preview.series import Series
 
-__all__ = ["length_text", "terminal_lines", "terminal_text"]
+__all__ = ["NARROWEST", "length_text", "terminal_lines", "terminal_text"]
 
-_NARROWEST = 40
+NARROWEST = 60
 _HEIGHT, _LOW_HEIGHT = 13, 9  # of the chart of the LR, and of those below it
-_MOST = 8  # curves of a chart that can be told apart
+_MOST = 8  # curves of a chart that can be told apart, as many as are compared
 
 
 def terminal_lines(preview: Preview, width: int = 80, *, ascii_only: bool = False, log: bool = False) -> list[Line]:
     """The lines of ``Preview.text``, in pieces that can have colours."""
-    width = max(width, _NARROWEST)
+    width = max(width, NARROWEST)
     keys = list(dict.fromkeys(series.key for series in preview.series))
     lines = _wrapped(preview.title, width, HEADING)
     for fact in (length_text(preview), *preview.facts):
