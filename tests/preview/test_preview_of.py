@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -93,7 +94,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         r"no base LR for '\*'",
     ),
     "a schedule that does not fit": (lambda: warmup(2000).preview(RUN), "does not fit"),
-    "a run without an end": (lambda: cosine().preview(Horizon(10**9)), "lengths in percent"),
+    "a run without an end": (lambda: cosine().preview(Horizon(10**8)), "lengths in percent"),
     "factors and LRs": (
         lambda: Preview.compare([cosine().preview(RUN), cosine().preview(RUN, 0.1)]),
         "Write base_lr= for each",
@@ -360,6 +361,19 @@ def test_a_chart_shows_the_range_of_each_column(values: list[float], width: int)
             (before,) = np.nonzero(grid[:, column - 1])
             assert before[0] - 1 <= drawn[-1]
             assert drawn[0] <= before[-1] + 1
+
+
+def test_an_unknown_value_is_no_dot() -> None:
+    """Used LRs of which some are not known, or none, are drawn and listed as far as they are."""
+    values = np.full(60, np.nan)
+    values[20:40] = 0.5
+    run = Preview("a run", Horizon(60), (Series("used", values), Series("lost", np.full(60, np.nan))))
+    text = run.text()
+    grid = dots_of(chart([values], Scale(0.0, 1.0), run.horizon, width=66), 66)
+
+    assert grid.any(axis=0).tolist() == [20 <= column * 60 // 120 < 40 for column in range(120)]
+    assert re.search(r"used +0\.5 +0\.5 +20 +0\.5\n", text)
+    assert re.search(r"lost +- +- +- +-$", text)
 
 
 @given(VALUES, st.integers(60, 100), st.booleans(), st.booleans())

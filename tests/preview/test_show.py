@@ -173,6 +173,14 @@ def test_out_saves_and_says_where(ending: str, tmp_path: Path, capsys: pytest.Ca
     assert file.stat().st_size > 500
 
 
+def test_out_saves_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--out curve.html`` writes a page."""
+    pytest.importorskip("lr_toolkit.preview.page")
+    printed(capsys, "cosine()", "linear()", "--steps", "50", "--out", str(tmp_path / "curve.html"))
+
+    assert "</html>" in (tmp_path / "curve.html").read_text("utf-8")
+
+
 # --- colours ----------------------------------------------------------------------------------------------------------------
 
 
@@ -225,7 +233,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "endless steps": (["cosine()", "--steps", "inf"], "'inf' is no whole number"),
     "steps without a number": (["cosine()", "--steps"], "argument --steps: expected one argument"),
     "longer than any run": (["cosine()", "--steps", str(10**20)], "is longer than any run"),
-    "too long to show": (["cosine()", "--steps", str(10**9)], "of at most 100,000,000"),
+    "too long to show": (["cosine()", "--steps", str(10**8)], "of at most 10,000,000"),
     "steps and epochs": (["cosine()", "--steps", "9", "--epochs", "2"], "Write one of them"),
     "epochs alone": (["cosine()", "--epochs", "2"], "Write --steps-per-epoch 100, or --samples 50000 --batch-size 128"),
     "no steps in an epoch": (["cosine()", "--epochs", "2", "--steps-per-epoch", "0"], "Write --steps-per-epoch 100."),
