@@ -109,6 +109,25 @@ class Schedule(Immutable):
         """
         return ResolvedTimeline(self.phases, horizon)
 
+    def preview(self, horizon: Horizon, base_lr: float | None = None) -> Any:
+        """What this schedule does on a run of that length, to print, draw and save: a ``Preview``.
+
+        Args:
+            horizon: the length of the run.
+            base_lr: the base LR; without it, factors of the base LR are shown.
+
+        Raises:
+            ScheduleError: as ``Preview.of``, which also takes schedules by the names of parameter groups.
+
+        Example:
+            >>> from lr_toolkit import Horizon, linear
+            >>> preview = linear().preview(Horizon(steps=4), base_lr=0.1)
+            >>> preview.values.round(3)
+            array([0.1  , 0.075, 0.05 , 0.025])
+        """
+        # Everything in preview/ builds on this module; it is loaded when it is asked for.
+        return import_module("lr_toolkit.preview.preview").Preview.of(self, horizon, base_lr)
+
     def page(self, horizon: Horizon, base_lr: float | None = None, path: str | Path = "lr-schedule.html") -> Path:
         """Write a page on which this schedule is read, edited and compared: one HTML file that needs no network.
 
@@ -128,9 +147,7 @@ class Schedule(Immutable):
             >>> cosine().page(Horizon(steps=1000), base_lr=1e-3, path=getfixture("tmp_path") / "cosine.html").name
             'cosine.html'
         """
-        # Everything in preview/ builds on this module; it is loaded when it is asked for.
-        preview = import_module("lr_toolkit.preview.page.of_schedules").preview_of([self], horizon, base_lr)
-        written: Path = import_module("lr_toolkit.preview.page").write_page(preview, path)
+        written: Path = import_module("lr_toolkit.preview.page").write_page(self.preview(horizon, base_lr), path)
         return written
 
     @property

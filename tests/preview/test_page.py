@@ -17,7 +17,7 @@ from lr_toolkit import Horizon, ScheduleError, cosine, custom, linear
 from lr_toolkit.cli import main
 from lr_toolkit.preview.page import page_of, write_page
 from lr_toolkit.preview.page.data import page_data
-from lr_toolkit.preview.page.of_schedules import preview_of
+from tests.helpers.previews import preview_of
 from lr_toolkit.preview.preview import Preview
 from lr_toolkit.preview.series import Series, series_of
 from lr_toolkit.schedules.changed import continued

@@ -11,7 +11,7 @@ import pytest
 
 from lr_toolkit import Horizon, Schedule, cosine, warmup
 from lr_toolkit.preview.page import write_page
-from lr_toolkit.preview.page.of_schedules import preview_of
+from tests.helpers.previews import preview_of
 from lr_toolkit.preview.preview import Preview
 from lr_toolkit.preview.series import Series, series_of
 from tests.helpers.browser import Browser, browser
