@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,6 +41,7 @@ __all__ = [
     "logger_prefix",
     "logging_cadence",
     "logs_this_batch",
+    "movable_counters",
     "moved_batch",
     "optimizer_list",
     "progress_of",
@@ -183,6 +184,27 @@ def is_in_epoch(trainer: Trainer) -> bool:
     fetcher = trainer.fit_loop._data_fetcher
     begun = trainer.fit_loop.epoch_loop.batch_progress.current.ready
     return fetcher is not None and epochs.started > epochs.processed and fetcher.fetched >= begun > 0
+
+
+@contextmanager
+def movable_counters(trainer: Trainer) -> Iterator[Callable[[int, int, int], None]]:
+    """Give a function that sets ``current_epoch``, the batches of it that are done, and ``global_step``; in the end all are as before.
+
+    The Trainer must not train meanwhile.
+    """
+    loop: Any = trainer.fit_loop.epoch_loop
+    epochs: Any = trainer.fit_loop.epoch_progress.current
+    batches = loop.batch_progress.current
+    updates = loop.automatic_optimization.optim_progress.optimizer.step.total
+    before = (epochs.completed, batches.ready, updates.completed, loop._batches_that_stepped)
+
+    def move(epoch: int, batch: int, update: int) -> None:
+        epochs.completed, batches.ready, updates.completed, loop._batches_that_stepped = epoch, batch, update, update
+
+    try:
+        yield move
+    finally:
+        epochs.completed, batches.ready, updates.completed, loop._batches_that_stepped = before
 
 
 def is_loader_exhausted(trainer: Trainer) -> bool:
