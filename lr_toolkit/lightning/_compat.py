@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lightning.fabric.utilities.data import sized_len
-from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers.logger import DummyLogger
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.exceptions import _TunerExitException
@@ -274,13 +273,13 @@ def saved_hyperparameters(module: LightningModule) -> tuple[Any, Any]:
 # --- a search before the first update -----------------------------------------------------------------------------------
 
 
-def copied_trainer(trainer: Trainer, callback: Callback) -> Trainer:
-    """A copy of a Trainer that has not begun, with this callback alone, no loggers that write, and no validation."""
+def copied_trainer(trainer: Trainer, keep: Callable[[Any], bool]) -> Trainer:
+    """A copy of a Trainer that has not begun, with the callbacks that are kept, and with loggers that write nothing."""
+    dropped = [each for each in callbacks_of(trainer) if not keep(each)]
     memo: dict[int, Any] = {id(logger): DummyLogger() for logger in trainer.loggers}
-    memo |= {id(each): Callback() for each in callbacks_of(trainer)}
+    memo |= {id(each): None for each in dropped}
     copied = copy.deepcopy(trainer, memo)
-    copied.callbacks = [callback]  # type: ignore[attr-defined]  # its connectors set these
-    copied.limit_val_batches = copied.num_sanity_val_steps = 0
+    copied.callbacks = [each for each in callbacks_of(copied) if each is not None]  # type: ignore[attr-defined]  # its callback connector sets it
     return copied
 
 

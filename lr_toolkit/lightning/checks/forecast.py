@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.warmup.optimizer_ramp import OptimizerRamp
     from lr_toolkit.schedules import Horizon
 
-__all__ = ["Forecast", "forecast", "logged_updates", "ramps_of"]
+__all__ = ["Cadence", "Forecast", "forecast", "logged_updates", "ramps_of"]
 
 _POINTS = 400  # of a schedule in closed form
 _MOST_LOGGED = 1000  # planned LRs that trackers get
@@ -162,7 +162,7 @@ def _unscaled(
     configs = [config for config in trainer.lr_scheduler_configs if config.scheduler.optimizer is optimizer]
     ours = [config.scheduler for config in configs if isinstance(config.scheduler, ScheduledLR)]
     if len(configs) == len(ours) == 1:
-        return _closed_form(ours[0], _Cadence.of(configs[0], module), layout, points)
+        return _closed_form(ours[0], Cadence.of(configs[0], module), layout, points)
     if not module.automatic_optimization and configs:
         return Forecast.none("the module steps its scheduler itself")
     if schedulers_of(optimizer, trainer, module) and steps_schedulers(module, callbacks_of(trainer)):
@@ -176,14 +176,14 @@ def _unscaled(
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Cadence:
+class Cadence:
     """How often a scheduler is stepped: every ``frequency`` batches that update, or epochs."""
 
     interval: str
     frequency: int
 
     @classmethod
-    def of(cls, config: Any, module: LightningModule) -> _Cadence:
+    def of(cls, config: Any, module: LightningModule) -> Cadence:
         """The cadence in the config; under manual optimization a scheduler is taken to be stepped in its own unit."""
         if module.automatic_optimization:
             return cls(config.interval, config.frequency)
@@ -199,7 +199,7 @@ class _Cadence:
         return np.concatenate([[0], np.cumsum(is_step)])[updates]
 
 
-def _closed_form(scheduler: ScheduledLR, cadence: _Cadence, layout: RunLayout, points: NDArray[np.int64]) -> Forecast:
+def _closed_form(scheduler: ScheduledLR, cadence: Cadence, layout: RunLayout, points: NDArray[np.int64]) -> Forecast:
     """The plan at the edges of its phases, at points between them, and at the given points."""
     steps = layout.updates
     even = np.linspace(layout.start, steps - 1, min(steps, _POINTS)).round().astype(np.int64)

@@ -49,9 +49,7 @@ class RunInfo:
         ``without_fit`` is that of ``forecast``: the forecasts have each update of a run that is not trained.
         """
         layout = run_layout_of(trainer)
-        forecasts = [
-            forecast(trainer, module, optimizer, layout, without_fit=without_fit) for optimizer in optimizers
-        ]
+        forecasts = [forecast(trainer, module, optimizer, layout, without_fit=without_fit) for optimizer in optimizers]
         return cls(trainer, module, optimizers, layout, forecasts, validated)
 
     @property

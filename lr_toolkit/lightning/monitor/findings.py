@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.checks.before_training import check_before_training
+from lr_toolkit.lightning.checks.elsewhere import failed_look
 from lr_toolkit.lightning.checks.finding import Finding
 from lr_toolkit.lightning.checks.plan_mismatch import find_mismatch
 from lr_toolkit.lightning.checks.runtime import RuntimeChecks
@@ -127,13 +128,9 @@ class RunFindings:
         except (ScheduleError, Warning):
             raise
         except Exception as error:
-            text = (
-                f"The optimizers and schedulers could not be {what} ({type(error).__name__}: {error}), so mistakes in them may go "
-                "unseen. Training and logging go on. Let the attributes of your optimizers and schedulers be readable."
-            )
             _log.debug("A check failed.", exc_info=True)
             if not any(finding.code == "LR592" for finding in self.reported):
-                self._report(Finding("LR592", text))
+                self._report(failed_look(what, error))
 
     def report_damaged_history(self) -> None:
         """Report a state of the monitor that cannot be read."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.monitor.names import SeriesName
     from lr_toolkit.lightning.run_layout import RunLayout
 
-__all__ = ["is_shown", "named_phases", "picture_title", "schedule_text", "start_report"]
+__all__ = ["is_shown", "named_phases", "picture_title", "run_facts", "schedule_text", "start_report"]
 
 
 def is_shown(trainer: Trainer, table: bool | None) -> bool:
@@ -45,7 +45,7 @@ def start_report(run_info: RunInfo, series: Sequence[SeriesName], notes: Iterabl
         reports.append(
             Report(
                 f"LR schedule: {schedule_text(configs)} ({type(optimizer).__name__})",
-                tuple(fact for fact in _facts(run_info, configs, schedulers, forecast) if fact),
+                run_facts(run_info, index),
                 (group_table(optimizer, names, forecast), *phases),
                 tuple(notes) if is_last else (),
             )
@@ -88,10 +88,13 @@ def named_phases(trainer: Trainer) -> list[tuple[int, str]]:
     return sorted(starts)
 
 
-def _facts(
-    run_info: RunInfo, configs: Sequence[Any], schedulers: Sequence[ScheduledLR], forecast: Forecast
-) -> Iterator[str]:
-    """The lines below the title."""
+def run_facts(run_info: RunInfo, optimizer: int) -> tuple[str, ...]:
+    """What moves the LRs of the optimizer at that position and how long it runs, a line for each fact."""
+    configs, forecast = run_info.configs_of(run_info.optimizers[optimizer]), run_info.forecasts[optimizer]
+    return tuple(fact for fact in _facts(run_info, configs, forecast) if fact)
+
+
+def _facts(run_info: RunInfo, configs: Sequence[Any], forecast: Forecast) -> Iterator[str]:
     yield "; ".join(map(_cadence, configs))
     if forecast.is_on_axis:
         yield _length(run_info.trainer, run_info.layout)
@@ -105,6 +108,7 @@ def _facts(
         yield f"learning rates to come are not known: {forecast.why_not}"
     elif forecast.cut:
         yield f"looked ahead to update {_end(forecast)}, what comes after is not known"
+    schedulers = [config.scheduler for config in configs if isinstance(config.scheduler, ScheduledLR)]
     for scheduler in schedulers:
         yield from (f"{Key.parse(key).name}: {schedules!r}" for key, schedules in scheduler.other_schedules.items())
         yield scheduler.change
