@@ -21,7 +21,7 @@ __all__ = ["notes_of", "phase_ranges", "tables_of"]
 _DIFFERENCES = (
     "area: the sum of all updates; below 1 %: updates below 1 % of the peak",
     "bound: on the last loss of a convex problem; lower is better, in theory",
-    "LR factor: for the base LR if the schedule replaces a, by that bound"
+    "LR factor: for the base LR if the schedule replaces a, by that bound",
 )
 
 _DEAD = 0.01  # of the peak, below which an update hardly trains

@@ -102,7 +102,7 @@ def _title(info: RunInfo) -> str:
 
 def _facts(info: RunInfo) -> Iterator[str]:
     """What there is to know about the run, each line once."""
-    facts = [fact for index in range(len(info.optimizers)) for fact in run_facts(info, index)]
+    facts = [fact for index in range(len(info.optimizers)) for fact in run_facts(info, index, with_length=False)]
     yield from dict.fromkeys(facts)
     if any(config.reduce_on_plateau or getattr(config.scheduler, "plateau", None) for config in info.configs):
         yield "what the plateau will do is not shown: its metric is not known"
