@@ -23,6 +23,7 @@ COMPAT = PACKAGE / "lightning" / "_compat.py"
 # The exceptions: private attributes of torch, which has no public name for them, and a method that Lightning documents for
 # the authors of callbacks.
 EXCEPTIONS = {
+    "_SubParsersAction": "argparse: the type of what holds the commands",
     "_base": "torch: the tensor that a view lies in",
     "_cdata": "torch: the identity of a tensor's storage",
     "_foreach_copy_": "torch: writes a list of tensors with one kernel",

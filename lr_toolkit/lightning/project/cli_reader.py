@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
-import jsonargparse
-from jsonargparse import ArgumentError, Namespace
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from typing_extensions import override
@@ -88,6 +86,8 @@ class _Reader(LightningCLI):
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        from jsonargparse import ArgumentError
+
         try:
             self.config = parser.parse_args(args)  # the words of the process are those of another command
         except ArgumentError as error:
@@ -118,6 +118,8 @@ class _Reader(LightningCLI):
     @property
     def project(self) -> Project:
         """What was read."""
+        from jsonargparse import Namespace
+
         data = self._given_data
         if self._make_data is not None:
             data = self.config_init["data"]
@@ -144,6 +146,8 @@ def _module_class(model: Any) -> Callable[..., LightningModule] | None:
         found: Callable[..., LightningModule] | None = model
         return found
     if inspect.isroutine(model):
+        import jsonargparse
+
         class_of: Any = vars(jsonargparse)["class_from_function"]  # its types hide it
         # It keeps each class that it has made under its name.
         made: Callable[..., LightningModule] = class_of(model, LightningModule, f"{model.__name__}_{next(_NUMBERS)}")
