@@ -2,6 +2,8 @@
 
 from lr_toolkit.lightning.checks import dead_lrs as dead_lrs
 from lr_toolkit.lightning.checks import elsewhere as elsewhere
+from lr_toolkit.lightning.checks import lengths as lengths
+from lr_toolkit.lightning.checks import milestones as milestones
 from lr_toolkit.lightning.checks import ownership as ownership
 from lr_toolkit.lightning.checks import plan_mismatch as plan_mismatch
 from lr_toolkit.lightning.checks import plateau as plateau
