@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from lr_toolkit.lightning._compat import trial_cause
 from lr_toolkit.lightning.checks.finding import check
-from lr_toolkit.lightning.checks.progress import RunProgress, SchedulerProgress
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.checks.scheduler_length import length_of
 from lr_toolkit.lightning.checks.stepped import (
@@ -136,17 +135,3 @@ def long_horizon(info: RunInfo) -> Iterator[str]:
                 f"run, so only {stepped.steps / given.steps:.0%} of it is run. Leave out horizon=, and pass self.trainer, which "
                 "knows the length of the run."
             )
-
-
-@check("LR263", "The run is more than twice as long as horizon=", when="during training")
-def short_horizon(_: RunProgress, scheduler: SchedulerProgress) -> str:
-    """Report a ``horizon=`` that ended long ago; before training it is not known how many updates a module takes."""
-    ours = scheduler.ours
-    if ours is None or ours.run_length is not None or ours.last_epoch <= 2 * ours.horizon.steps:
-        return ""
-    given = ours.horizon.steps
-    return (
-        f"ScheduledLR was given horizon=Horizon(steps={given}), and has taken {plural(ours.last_epoch, 'step')}: from step {given} on "
-        "the LR stays where it is. Leave out horizon=, and pass self.trainer, which knows the length of the run; if the LR is meant "
-        f"to stay, write the length of the decay: cosine(end=0.1, over={given})."
-    )
