@@ -33,9 +33,11 @@ __all__ = [
     "has_whole_gradients",
     "is_a",
     "is_about_to_log",
+    "is_epoch_whole",
     "is_in_epoch",
     "is_loader_exhausted",
     "is_trial",
+    "lightning_steps",
     "loaded_progress",
     "logger_prefix",
     "logging_cadence",
@@ -123,6 +125,16 @@ def trial_cause(trainer: Trainer) -> str:
 def batches_that_stepped(trainer: Trainer) -> int:
     """The x axis of Lightning's loggers: the number of batches that have stepped."""
     return trainer.fit_loop.epoch_loop._batches_that_stepped
+
+
+def lightning_steps(trainer: Trainer) -> int:
+    """How often Lightning has stepped schedulers, in all fits of this Trainer and over all schedulers."""
+    return trainer.fit_loop.epoch_loop.scheduler_progress.total.completed
+
+
+def is_epoch_whole(trainer: Trainer) -> bool:
+    """Whether the last batch that was trained is the last of its epoch."""
+    return bool(trainer.fit_loop.epoch_loop.batch_progress.is_last_batch)
 
 
 def has_dataloader(trainer: Trainer) -> bool:

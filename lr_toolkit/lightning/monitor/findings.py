@@ -67,11 +67,11 @@ class RunFindings:
             self._runtime = None
             self.watch()
 
-    def check(self, *, ended: bool = False) -> None:
+    def check(self, *, starts_epoch: bool = False, ended: bool = False) -> None:
         """Report what has shown since the last check."""
         if self._runtime is not None and not self._trainer.sanity_checking:
             with self.unless_it_fails("checked"):
-                self._report(*self._runtime.check(self._trainer, ended=ended))
+                self._report(*self._runtime.check(self._trainer, starts_epoch=starts_epoch, ended=ended))
 
     def check_ranks(self) -> None:
         """Report what differs between ranks."""
