@@ -19,6 +19,7 @@ Cool down:          branch, Branch
 Without an end:     WeightEMA, ScheduleFree
 Another base LR:    transfer, TransferredLR, TransferFactor; for another schedule lr_factor, bound
 Read a Trainer:     horizon_of
+Before training:    check_run, preview_run
 Find the base LR:   find_lr, LRFinder, LRSearch, NoLRFound; in a plain loop search_lr
 Add your own:       register_shape, register_builder, register_function
 Messages:           ScheduleError, ScheduleWarning
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.finder.finder import LRFinder as LRFinder
     from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
     from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
+    from lr_toolkit.lightning.project.findings import check_run as check_run
+    from lr_toolkit.lightning.project.preview import preview_run as preview_run
     from lr_toolkit.lightning.run import horizon_of as horizon_of
     from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
     from lr_toolkit.lightning.scheduled_number import ScheduledNumber as ScheduledNumber
@@ -92,10 +95,12 @@ _LAZY = {
         "ScheduleMixin",
         "ScheduledNumber",
         "WeightEMA",
+        "check_run",
         "configure_optimizers",
         "find_lr",
         "horizon_of",
         "list_checks",
+        "preview_run",
         "scheduled",
         "scheduler_config",
     ),

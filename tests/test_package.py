@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 HEAVY = {"lightning", "matplotlib", "pytorch_lightning", "tensorboard", "torch", "torchmetrics", "wandb"}
 
 IMPORT_ALL = """
-import lightning.pytorch, torch
+import lightning.pytorch.cli, torch
 import importlib, pkgutil, sys
 before = {name.partition(".")[0] for name in sys.modules}
 import lr_toolkit

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from lr_toolkit.cli.branch import add_branch
+from lr_toolkit.cli.check import add_check
 from lr_toolkit.cli.listing import add_gallery, add_list
 from lr_toolkit.cli.page import add_page
+from lr_toolkit.cli.project_arguments import take_project_arguments
 from lr_toolkit.cli.show import add_show
 from lr_toolkit.cli.translate import add_translate
 from lr_toolkit.errors import ScheduleError
@@ -26,7 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: the words after the command's name; those of the process by default.
     """
-    parsed = _parser().parse_args(arguments)
+    own, project = take_project_arguments(sys.argv[1:] if arguments is None else arguments)
+    parsed = _parser().parse_args(own)
+    if project:
+        if "project" not in parsed:
+            parsed.parser.error(f"unrecognized arguments: {' '.join(project)}")
+        parsed.project = project
     try:
         sys.stdout.write(parsed.run(parsed) + "\n")
     except (ScheduleError, OSError) as error:
@@ -45,6 +52,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="lr-toolkit", description="The learning-rate toolkit for PyTorch Lightning."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_show, add_page, add_list, add_gallery, add_branch, add_translate):
+    for add in (add_show, add_check, add_page, add_list, add_gallery, add_branch, add_translate):
         add(commands)
     return parser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lr_toolkit.cli.show import add_preview, previews_of
+from lr_toolkit.cli.show import add_sources, previews_of
 from lr_toolkit.preview.preview import Preview
 
 __all__ = ["add_page"]
@@ -15,7 +15,7 @@ def add_page(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     page = commands.add_parser(
         "page", help="write a page on which schedules are read, edited and compared: one HTML file without a network"
     )
-    add_preview(page)
+    add_sources(page)
     page.add_argument("--out", metavar="FILE", default="lr-schedule.html", help="default: %(default)s")
     page.set_defaults(run=_page, parser=page)
 

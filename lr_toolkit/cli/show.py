@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lr_toolkit.cli.imports import add_import, import_modules
 from lr_toolkit.cli.length import add_length, horizon_from, whole
+from lr_toolkit.cli.project_arguments import add_project_options
+from lr_toolkit.cli.sources import preview_of_source
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.preview.coloured import painted
 from lr_toolkit.preview.preview import Preview
@@ -17,30 +20,43 @@ from lr_toolkit.preview.report import can_print
 from lr_toolkit.preview.terminal import NARROWEST, terminal_lines
 from lr_toolkit.schedules.schedule import Schedule
 
-__all__ = ["add_show", "previews_of"]
+__all__ = ["add_show", "add_sources", "previews_of"]
 
 
 def add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     show = commands.add_parser(
         "show",
-        usage="lr-toolkit show SCHEDULE [SCHEDULE ...] (--steps N | --epochs N ...) [options]",
+        usage="lr-toolkit show SCHEDULE [SCHEDULE ...] (--steps N | --epochs N ...) [options]\n"
+        "       lr-toolkit show my_module:LitModel [--data my_module:Data] [--model.NAME VALUE] [--trainer.NAME VALUE] [options]\n"
+        "       lr-toolkit show FILE.yaml | RUN [options]",
         help="print or save the curve and the phases of a schedule, or compare several",
         description="Print the curve and the phases of a schedule, before anything is trained. Several schedules are compared with the "
-        "first, with the factor that the base LR needs if it is replaced.",
+        "first, with the factor that the base LR needs if it is replaced. The LRs of a project are those of its module's "
+        "configure_optimizers, with the real length of its run. Of a logged run the used LRs are drawn over the planned ones.",
     )
-    show.add_argument(
-        "words", metavar="SCHEDULE", nargs="+", help="the text of a schedule: \"warmup('5%%') >> cosine()\""
-    )
-    show.add_argument("--lr", type=_lr, help="the base LR; without it, factors of the base LR are shown")
-    add_length(show)
+    add_sources(show)
     show.add_argument("--log", action="store_true", help="draw on a logarithmic axis")
     show.add_argument(
         "--width", type=whole, metavar="N", help="the characters of a line; default: those of the terminal, at most 100"
     )
     show.add_argument("--out", metavar="FILE", help="save it, too: curve.png, .svg, .csv, .json or .html")
-    add_import(show)
     show.set_defaults(run=_show, parser=show)
+
+
+def add_sources(command: argparse.ArgumentParser) -> None:
+    """Add what is previewed, and the options that describe its run."""
+    command.add_argument(
+        "words",
+        metavar="SCHEDULE",
+        nargs="+",
+        help="the text of a schedule: \"warmup('5%%') >> cosine()\"; my_module:LitModel or train.py:LitModel; a config of LightningCLI "
+        "or Hydra, or {schedule, lr, steps}; the folder of a run: lightning_logs/version_0, wandb/latest-run",
+    )
+    command.add_argument("--lr", type=_lr, help="the base LR; without it, factors of the base LR are shown")
+    add_length(command)
+    add_project_options(command)
+    add_import(command)
 
 
 def previews_of(words: Sequence[str], parsed: argparse.Namespace) -> list[Preview]:
@@ -53,16 +69,19 @@ def previews_of(words: Sequence[str], parsed: argparse.Namespace) -> list[Previe
     Raises:
         ScheduleError: for a word that cannot be shown, or an option that is missing.
     """
+    import_modules(parsed.modules)
     return [_preview_of(word, parsed) for word in words]
 
 
 def _preview_of(word: str, parsed: argparse.Namespace) -> Preview:
     """The preview of one word, by what it looks like."""
-    return _schedule_preview(word, parsed)
+    return preview_of_source(word, parsed, _schedule_preview) or _schedule_preview(word, parsed)
 
 
-def _schedule_preview(text: str, parsed: argparse.Namespace) -> Preview:
-    """The preview of a schedule's text, on the run that the options describe."""
+def _schedule_preview(text: Any, parsed: argparse.Namespace) -> Preview:
+    """The preview of a schedule's text, or of a mapping of groups to texts, on the run that the options describe."""
+    if isinstance(text, Mapping):
+        return Preview.of(text, horizon_from(parsed), parsed.lr)
     schedule = Schedule.parse(text)
     horizon = horizon_from(parsed)
     _check_options(schedule, parsed.lr, horizon.epochs is not None)
@@ -71,7 +90,6 @@ def _schedule_preview(text: str, parsed: argparse.Namespace) -> Preview:
 
 def _show(parsed: argparse.Namespace) -> str:
     width = _width(parsed.width)
-    import_modules(parsed.modules)
     return _shown(Preview.compare(previews_of(parsed.words, parsed)), width, parsed.log, parsed.out)
 
 

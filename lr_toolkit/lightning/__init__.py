@@ -8,6 +8,8 @@ from lr_toolkit.lightning.finder.find_lr import find_lr as find_lr
 from lr_toolkit.lightning.finder.finder import LRFinder as LRFinder
 from lr_toolkit.lightning.mixin import ScheduleMixin as ScheduleMixin
 from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
+from lr_toolkit.lightning.project.findings import check_run as check_run
+from lr_toolkit.lightning.project.preview import preview_run as preview_run
 from lr_toolkit.lightning.run import horizon_of as horizon_of
 from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
 from lr_toolkit.lightning.scheduled_number import ScheduledNumber as ScheduledNumber

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lightning.fabric.utilities.data import sized_len
-from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers.logger import DummyLogger
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.exceptions import _TunerExitException
@@ -34,13 +33,16 @@ __all__ = [
     "has_whole_gradients",
     "is_a",
     "is_about_to_log",
+    "is_epoch_whole",
     "is_in_epoch",
     "is_loader_exhausted",
     "is_trial",
+    "lightning_steps",
     "loaded_progress",
     "logger_prefix",
     "logging_cadence",
     "logs_this_batch",
+    "movable_counters",
     "moved_batch",
     "optimizer_list",
     "progress_of",
@@ -125,6 +127,16 @@ def batches_that_stepped(trainer: Trainer) -> int:
     return trainer.fit_loop.epoch_loop._batches_that_stepped
 
 
+def lightning_steps(trainer: Trainer) -> int:
+    """How often Lightning has stepped schedulers, in all fits of this Trainer and over all schedulers."""
+    return trainer.fit_loop.epoch_loop.scheduler_progress.total.completed
+
+
+def is_epoch_whole(trainer: Trainer) -> bool:
+    """Whether the last batch that was trained is the last of its epoch."""
+    return bool(trainer.fit_loop.epoch_loop.batch_progress.is_last_batch)
+
+
 def has_dataloader(trainer: Trainer) -> bool:
     """Whether the training dataloader is set up."""
     return trainer.fit_loop._combined_loader is not None
@@ -183,6 +195,27 @@ def is_in_epoch(trainer: Trainer) -> bool:
     fetcher = trainer.fit_loop._data_fetcher
     begun = trainer.fit_loop.epoch_loop.batch_progress.current.ready
     return fetcher is not None and epochs.started > epochs.processed and fetcher.fetched >= begun > 0
+
+
+@contextmanager
+def movable_counters(trainer: Trainer) -> Iterator[Callable[[int, int, int], None]]:
+    """Give a function that sets ``current_epoch``, the batches of it that are done, and ``global_step``; in the end all are as before.
+
+    The Trainer must not train meanwhile.
+    """
+    loop: Any = trainer.fit_loop.epoch_loop
+    epochs: Any = trainer.fit_loop.epoch_progress.current
+    batches = loop.batch_progress.current
+    updates = loop.automatic_optimization.optim_progress.optimizer.step.total
+    before = (epochs.completed, batches.ready, updates.completed, loop._batches_that_stepped)
+
+    def move(epoch: int, batch: int, update: int) -> None:
+        epochs.completed, batches.ready, updates.completed, loop._batches_that_stepped = epoch, batch, update, update
+
+    try:
+        yield move
+    finally:
+        epochs.completed, batches.ready, updates.completed, loop._batches_that_stepped = before
 
 
 def is_loader_exhausted(trainer: Trainer) -> bool:
@@ -252,13 +285,13 @@ def saved_hyperparameters(module: LightningModule) -> tuple[Any, Any]:
 # --- a search before the first update -----------------------------------------------------------------------------------
 
 
-def copied_trainer(trainer: Trainer, callback: Callback) -> Trainer:
-    """A copy of a Trainer that has not begun, with this callback alone, no loggers that write, and no validation."""
+def copied_trainer(trainer: Trainer, keep: Callable[[Any], bool]) -> Trainer:
+    """A copy of a Trainer that has not begun, with the callbacks that are kept, and with loggers that write nothing."""
+    dropped = [each for each in callbacks_of(trainer) if not keep(each)]
     memo: dict[int, Any] = {id(logger): DummyLogger() for logger in trainer.loggers}
-    memo |= {id(each): Callback() for each in callbacks_of(trainer)}
+    memo |= {id(each): None for each in dropped}
     copied = copy.deepcopy(trainer, memo)
-    copied.callbacks = [callback]  # type: ignore[attr-defined]  # its connectors set these
-    copied.limit_val_batches = copied.num_sanity_val_steps = 0
+    copied.callbacks = [each for each in callbacks_of(copied) if each is not None]  # type: ignore[attr-defined]  # its callback connector sets it
     return copied
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.schedules.timeline import Timeline
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Binding", "GroupError", "distinct"]
 
@@ -94,6 +99,12 @@ class Binding:
         """The value of each group at update ``k``."""
         factors = self.factors(k)
         return [level * factors[index] for level, index in zip(self.levels, self.which, strict=True)]
+
+    def table(self, ks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The value of each group at an array of updates: a row for each update, a column for each group."""
+        factors = [timeline.factors(ks) for timeline in self.timelines]
+        columns = [level * factors[index] for level, index in zip(self.levels, self.which, strict=True)]
+        return np.stack(columns, axis=1)
 
     def values_without_gains(self, k: int) -> list[float]:
         """The value of each group at update ``k`` if no rule for a metric had moved it."""

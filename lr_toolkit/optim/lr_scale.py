@@ -10,8 +10,8 @@ from lr_toolkit.errors import ScheduleError, shorten
 
 __all__ = ["SCALE_KEYS", "is_groups", "scaled_groups"]
 
-SCALE_KEYS = ("lr_scale", "lr_mult", "lr_multiplier")
-"""The keys of timm, of detection libraries, and of DINOv2."""
+SCALE_KEYS = ("lr_scale", "lr_mult", "lr_multiplier", "lr_multi", "lr_factor", "lr_ratio")
+"""The keys of timm, of detection libraries, of DINOv2, of self-supervised clustering, and of training loops of one's own."""
 
 
 def is_groups(given: object) -> TypeGuard[Sequence[dict[str, Any]]]:

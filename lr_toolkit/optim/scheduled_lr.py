@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast, final
+from typing import TYPE_CHECKING, Any, Literal, cast, final
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -31,6 +31,10 @@ from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
 from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.timeline import Phase, ResolvedTimeline
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["ScheduledLR"]
 
@@ -348,6 +352,10 @@ class ScheduledLR(LRScheduler):
     def planned(self, k: int) -> list[float]:
         """The LR of each group at update ``k``, under the timelines and the gains of this moment."""
         return self._plan.lr.values(k)
+
+    def planned_at(self, ks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """``planned`` for an array of updates: a row for each, a column for each group."""
+        return self._plan.lr.table(ks)
 
     def get_lr(self) -> list[float | Tensor]:
         """The LR of each group for the update to come."""

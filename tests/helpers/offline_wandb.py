@@ -1,19 +1,13 @@
-"""Reads an offline W&B run from its file: a log in LevelDB's format with W&B's header, and protobuf records."""
+"""Reads an offline W&B run from its file, whose records the package reads."""
 
 from __future__ import annotations
 
-import json
-import struct
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wandb.proto import wandb_internal_pb2
-
-_BLOCK = 32 * 1024
-_FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+from lr_toolkit.logged_runs.wandb_log import items_of, records_of
 
 
 @dataclass
@@ -45,25 +39,19 @@ def read(folder: Path, patience: float = 20.0) -> Offline:
 
 def _read(file: Path) -> Offline:
     run = Offline()
-    for payload in _payloads(file.read_bytes()):
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(payload)
+    for record in records_of(file.read_bytes()):
         kind = record.WhichOneof("record_type")
         if kind == "history":
-            run.history.append(_items(record.history.item))
+            run.history.append(items_of(record.history.item))
         elif kind == "summary":
-            run.summary |= _items(record.summary.update)
+            run.summary |= items_of(record.summary.update)
         elif kind in ("run", "config"):
-            _merge(run.config, _items((record.run.config if kind == "run" else record.config).update))
+            _merge(run.config, items_of((record.run.config if kind == "run" else record.config).update))
         elif kind == "metric":
             run.metrics.append(record.metric)
         elif kind == "exit":
             run.complete = True
     return run
-
-
-def _items(items: Any) -> dict[str, Any]:
-    return {"/".join(item.nested_key) or item.key: json.loads(item.value_json) for item in items}
 
 
 def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
@@ -72,21 +60,3 @@ def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
             _merge(into[key], value)
         else:
             into[key] = value
-
-
-def _payloads(data: bytes) -> Iterator[bytes]:
-    position, parts = 7, b""
-    while position + 7 <= len(data):
-        left = _BLOCK - position % _BLOCK
-        if left < 7:  # the end of a block that is too short for a fragment is filled with zeros
-            position += left
-            continue
-        _, length, kind = struct.unpack_from("<IHB", data, position)
-        position += 7
-        if position + length > len(data) or kind == 0:
-            return  # still being written
-        fragment = data[position : position + length]
-        parts = fragment if kind in (_FULL, _FIRST) else parts + fragment
-        position += length
-        if kind in (_FULL, _LAST):
-            yield parts

@@ -23,6 +23,7 @@ COMPAT = PACKAGE / "lightning" / "_compat.py"
 # The exceptions: private attributes of torch, which has no public name for them, and a method that Lightning documents for
 # the authors of callbacks.
 EXCEPTIONS = {
+    "_SubParsersAction": "argparse: the type of what holds the commands",
     "_base": "torch: the tensor that a view lies in",
     "_cdata": "torch: the identity of a tensor's storage",
     "_foreach_copy_": "torch: writes a list of tensors with one kernel",
@@ -136,8 +137,17 @@ class Saving(L.LightningModule):
 
 
 def copied() -> Any:
-    """A copy of a Trainer that has callbacks, for a callback."""
-    return _compat.copied_trainer(runs.trainer(callbacks=[Ends()]), L.Callback())
+    """A copy of a Trainer that has two callbacks, with one of them."""
+    return _compat.copied_trainer(runs.trainer(callbacks=[Ends(), L.Callback()]), lambda each: isinstance(each, Ends))
+
+
+def moves(trainer: L.Trainer) -> list[Any]:
+    """The counters while they are elsewhere, and whether they are back afterwards."""
+    before = (trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_idx, trainer.global_step)
+    with _compat.movable_counters(trainer) as move:
+        move(7, 3, 40)
+        held = [trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_idx, trainer.global_step]
+    return [*held, before == (trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_idx, trainer.global_step)]
 
 
 def forgets(trainer: L.Trainer) -> bool:
@@ -176,7 +186,7 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
     "batches_that_stepped": (_compat.batches_that_stepped, 1),
     "callback_metrics_logged_so_far": (lambda trainer: "loss" in _compat.callback_metrics_logged_so_far(trainer), True),
     "callbacks_of": (lambda trainer: type(_compat.callbacks_of(trainer)[0]), Reader),
-    "copied_trainer": (lambda trainer: [type(each) for each in copied().callbacks], [L.Callback]),
+    "copied_trainer": (lambda trainer: [type(each) for each in copied().callbacks], [Ends]),
     "end_fit": (lambda trainer: fit(Probe(lambda net: net.sgd()), Ends()).state.status, "finished"),
     "epoch_metrics": (lambda trainer: "loss" in _compat.epoch_metrics(trainer), True),
     "forget_dataloader": (forgets, True),
@@ -190,6 +200,7 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
     "loaded_progress": (reads_progress, [2, 2, 9, None]),
     "logging_cadence": (_compat.logging_cadence, 2),
     "logs_this_batch": (_compat.logs_this_batch, True),
+    "movable_counters": (moves, [7, 2, 40, True]),
     "moved_batch": (
         lambda trainer: _compat.moved_batch(trainer, trainer.lightning_module, torch.ones(2)).tolist(),
         [1.0, 1.0],

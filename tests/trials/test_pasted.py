@@ -54,6 +54,16 @@ MANUAL = """
     def after_update(self):
         pass
 """
+IN_FOURS = """
+    automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        self.manual_backward(super().training_step(batch, batch_idx) / 4)
+        if (batch_idx + 1) % 4 == 0:
+            self.optimizers().step()
+            self.optimizers().zero_grad()
+            self.lr_schedulers().step()
+"""
 STREAM = """
 class Stream:
     def __iter__(self):
@@ -110,6 +120,14 @@ LINES: dict[str, list[tuple[str, str]]] = {
                 "groups = [{'params': [self.weight], 'lr_scale': 0.1}, {'params': [head], 'lr_scale': 1.0}]\n"
                 "optimizer = PASTED\nreturn configure_optimizers(optimizer, cosine(), self.trainer)")),
     ],
+    "LR122": [
+        (r"Write (scheduler_config\(optimizer, schedule, self\.trainer\))",
+         module("head = torch.nn.Parameter(torch.ones(1))\noptimizer.add_param_group({'params': [head], 'lr': 1e-4})\n"
+                "schedule = cosine(end=0.1)\nreturn [optimizer], [PASTED]")),
+        (r"\((cosine\(end=0\.1\))\) multiply",
+         module("head = torch.nn.Parameter(torch.ones(1))\noptimizer.add_param_group({'params': [head], 'lr': 1e-4})\n"
+                "return configure_optimizers(optimizer, PASTED, self.trainer)")),
+    ],
     "LR201": [
         (r"Write (interval='step')",
          torchs("lr_scheduler.ExponentialLR(optimizer, 0.9)", "dict(scheduler=..., PASTED)", ", max_steps=5, max_epochs=-1")),
@@ -122,6 +140,11 @@ LINES: dict[str, list[tuple[str, str]]] = {
         (EPOCH, torchs("lr_scheduler.MultiStepLR(optimizer, [1, 2])")),
     ],
     "LR206": [(CONFIG, ours("cosine()"))],
+    "LR207": [
+        (r"Write (milestones=\[1, 2\])", torchs("lr_scheduler.MultiStepLR(optimizer, PASTED)", "dict(scheduler=...)")),
+        (r"(multistep\(at=.*?\)) in", module("return [optimizer], [scheduler_config(optimizer, PASTED, self.trainer)]")),
+        (r"(scheduler_config\(optimizer, schedule, self\.trainer\))", ours("multistep(at=['50%', '75%'])")),
+    ],
     "LR211": [FREQUENCY],
     "LR212": [FREQUENCY],
     "LR221": [
@@ -221,6 +244,10 @@ LINES: dict[str, list[tuple[str, str]]] = {
                 "self.scheduler = ScheduledLR(optimizer, hold(), Horizon(24), plateau=rule)\n"
                 "return [optimizer], [{'scheduler': self.scheduler, 'interval': 'step'}]",
                 methods="    def on_validation_epoch_end(self):\n        scheduler, value = self.scheduler, 1.0\n        PASTED\n")),
+    ],
+    "LR507": [
+        (r"Write (T_max=6)", torchs("lr_scheduler.CosineAnnealingLR(optimizer, PASTED)", "scheduler", methods=IN_FOURS)),
+        (r"(scheduler_config\(optimizer, schedule, self\.trainer\))", ours("cosine()", methods=IN_FOURS)),
     ],
     "LR511": [
         (r"call (super\(\)\.__init__\(params, defaults\))",

@@ -585,7 +585,15 @@ def to_zero(updates: int) -> Callable[[Optimizer], Any]:
     }
 
 
-for dead, finds in {12: ("LR302: From update 12 of 24 on",), 13: (), 11: ("LR302: From update 11 of 24 on",)}.items():
+DEAD = {
+    11: ("LR302: From update 11 of 24 on",),
+    12: ("LR302: From update 12 of 24 on",),
+    13: ("LR302: The last 11 of 24 updates have a learning rate of 0",),
+    22: ("LR302: The last 2 of 24 updates have a learning rate of 0",),
+    23: (),
+    24: (),
+}
+for dead, finds in DEAD.items():
     entry(f"{24 - dead} of 24 updates at 0", *finds)(returns(to_zero(dead)))
 
 

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lr_toolkit.lightning._compat import callbacks_of
 from lr_toolkit.lightning.checks.finding import check
+from lr_toolkit.lightning.checks.lengths import optimizers_that_end_early
 from lr_toolkit.lightning.checks.run_info import RunInfo
+from lr_toolkit.lightning.checks.source import writes_lr
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.keys import BASE_OF_ZERO
 from lr_toolkit.preview.report import plural
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch.optim import Optimizer
+
+_NEAR_ZERO = 1e-6  # of the peak
+_ZERO = 1e-14  # of the peak: what a recursion leaves of 0
+
 
 @check("LR301", "The first updates have a learning rate of 0")
 def lr_of_zero(info: RunInfo) -> Iterator[str]:
-    """Report a run that begins with updates at LR 0, unless the base LR itself is 0."""
-    for forecast in info.forecasts:
-        if forecast.why_not or not len(forecast.updates) or forecast.updates[0] != 0:
+    """Report a run that begins with updates at LR 0, or has no others, unless the base LR itself is 0."""
+    for optimizer, forecast in zip(info.optimizers, info.forecasts, strict=True):
+        if forecast.why_not or not len(forecast.updates):
             continue
         moving = np.flatnonzero(forecast.lrs.max(axis=1) > 0)
-        dead = int(forecast.updates[moving[0]]) if moving.size else info.layout.updates
-        is_known = moving.size or (not forecast.cut and any(map(_has_base, info.configs)))
-        if dead > 1 and is_known:
+        dead = int(forecast.updates[moving[0]] if moving.size else info.layout.updates) - info.layout.start
+        is_whole_run = not moving.size and not forecast.cut and not _has_base_of_zero(info, optimizer)
+        if dead > 1 and (is_whole_run or (moving.size and info.layout.start == 0)):
             which = "The first" if moving.size else "All"
             yield (
                 f"{which} {plural(dead, 'update')} have a learning rate of 0 and teach nothing. If the scheduler is meant to "
@@ -31,31 +41,50 @@ def lr_of_zero(info: RunInfo) -> Iterator[str]:
             )
 
 
-def _has_base(config: Any) -> bool:
-    """Whether a scheduler has a base LR other than 0."""
-    return any(float(lr) > 0 for lr in getattr(config.scheduler, "base_lrs", ()))
-
-
-@check("LR302", "The learning rate is near 0 for half of the run or more")
+@check("LR302", "The last updates have a learning rate of 0, or nearly")
 def dead_end(info: RunInfo) -> Iterator[str]:
-    """Report a decay that is over long before the run."""
+    """Report a decay that is over before the run: at 0, or long before its end near 0."""
     horizons = [config.scheduler.horizon for config in info.configs if isinstance(config.scheduler, ScheduledLR)]
     if not info.is_automatic and any(horizon != info.layout.horizon for horizon in horizons):
         return  # horizon= was given, because the module takes fewer updates than it has batches
-    for forecast in info.forecasts:
-        if forecast.why_not or not len(forecast.updates) or not info.layout.updates:
+    early = {id(optimizer) for optimizer in optimizers_that_end_early(info)}
+    for optimizer, forecast in zip(info.optimizers, info.forecasts, strict=True):
+        if forecast.why_not or not len(forecast.updates) or not info.layout.updates or id(optimizer) in early:
             continue
-        highest = forecast.lrs.max(axis=1)
-        alive = np.flatnonzero(highest > 1e-6 * highest.max())
-        first_dead = int(forecast.updates[alive[-1]]) + 1 if alive.size else 0
-        if forecast.cut and forecast.updates[-1] < 10 * first_dead:
+        updates = info.layout.updates
+        near = dead_from(forecast.updates, forecast.lrs, _NEAR_ZERO)
+        if forecast.cut and (near is None or forecast.updates[-1] < 10 * near):
             continue  # a cycle may raise the LR again after the end of the forecast
-        if 0 < first_dead <= info.layout.updates / 2 and alive[-1] + 1 < len(forecast.updates):
+        zero = dead_from(forecast.updates, forecast.lrs, _ZERO)
+        if near is not None and near <= updates / 2:
             yield (
-                f"From update {first_dead} of {info.layout.updates} on the learning rate is less than a millionth of its peak: "
+                f"From update {near} of {updates} on the learning rate is less than a millionth of its peak: "
                 "the rest of the run teaches nothing. A decay that is meant per epoch needs interval='epoch', or a duration in "
                 "epochs (step('3 epochs')); a floor (cosine(end=0.1), end_lr=1e-5) or a longer phase keeps the LR above 0."
             )
+        elif zero is not None and updates - zero > 1 and not info.is_trial:
+            yield (
+                f"The last {updates - zero} of {plural(updates, 'update')} have a learning rate of 0 and teach nothing: the decay "
+                "ends before the run does. Write scheduler_config(optimizer, schedule, self.trainer), whose decay ends with the "
+                "run, or a decay with a floor above 0, such as cosine(end=0.1) or eta_min=1e-5."
+            )
+
+
+def dead_from(updates: NDArray[np.int64], lrs: NDArray[np.float64], level: float) -> int | None:
+    """The update from which on all LRs stay at or below ``level`` of their peak, ``None`` if the last one is above it.
+
+    Args:
+        updates: the numbers of the updates, ascending.
+        lrs: a row for each of them, a column for each parameter group.
+        level: a factor of the highest LR of the run.
+
+    Example:
+        >>> dead_from(np.arange(4), np.array([[0.1], [0.05], [0.0], [0.0]]), 1e-6)
+        2
+    """
+    highest = lrs.max(axis=1)
+    alive = np.flatnonzero(highest > level * highest.max())
+    return int(updates[alive[-1] + 1]) if alive.size and alive[-1] + 1 < len(updates) else None
 
 
 @check("LR303", "The scheduler raises an error before the run ends")
@@ -71,15 +100,18 @@ def will_raise(info: RunInfo) -> Iterator[str]:
 
 @check("LR264", "The base LR is 0")
 def base_of_zero(info: RunInfo) -> Iterator[str]:
-    """Report an optimizer whose schedulers multiply a base LR of 0. A ``ScheduledLR`` warns of it itself."""
+    """Report an optimizer whose base LR is 0, unless code of the run writes its LR. A ``ScheduledLR`` warns of it itself."""
     for optimizer in info.optimizers:
         schedulers = [config.scheduler for config in info.configs_of(optimizer)]
-        if schedulers and not any(isinstance(scheduler, ScheduledLR) or _moves(scheduler) for scheduler in schedulers):
+        if not _has_base_of_zero(info, optimizer) or any(isinstance(each, ScheduledLR) for each in schedulers):
+            continue
+        if schedulers or not any(map(writes_lr, [info.module, *callbacks_of(info.trainer)])):
             yield BASE_OF_ZERO.format(type(optimizer).__name__)
 
 
-def _moves(scheduler: Any) -> bool:
-    """Whether a scheduler has a base LR other than 0, or writes LRs that do not come from it."""
-    bases = getattr(scheduler, "base_lrs", None)
-    lrs = [float(group["lr"]) for group in scheduler.optimizer.param_groups]
-    return bases is None or any(float(base) > 0 for base in bases) or any(lr > 0 for lr in lrs)
+def _has_base_of_zero(info: RunInfo, optimizer: Optimizer) -> bool:
+    """Whether all base LRs are 0, and so is the LR: a scheduler may write LRs that do not come from them."""
+    bases = [getattr(config.scheduler, "base_lrs", None) for config in info.configs_of(optimizer)]
+    lrs = [group["lr"] for group in optimizer.param_groups]
+    is_zero = all(each is not None and not any(float(lr) > 0 for lr in each) for each in bases)
+    return is_zero and not any(lr is None or float(lr) > 0 for lr in lrs)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lr_toolkit.lightning.checks.finding import check
+from lr_toolkit.lightning.checks.finding import Finding, check
+
+__all__ = ["failed_look", "noticed_elsewhere"]
 
 
 def noticed_elsewhere(*_: object) -> str:
@@ -31,3 +33,17 @@ for _code, _title in (
     ("LR706", "A CUDA graph keeps the learning rate that it was captured with"),
 ):
     check(_code, _title, when="when it happens")(noticed_elsewhere)
+
+
+def failed_look(what: str, error: Exception) -> Finding:
+    """The finding that a look at the optimizers and schedulers of a run has raised an error.
+
+    Args:
+        what: what could not be done: ``"checked"``, ``"shown"``.
+        error: the error.
+    """
+    return Finding(
+        "LR592",
+        f"The optimizers and schedulers could not be {what} ({type(error).__name__}: {error}), so mistakes in them may go "
+        "unseen. Training and logging go on. Let the attributes of your optimizers and schedulers be readable.",
+    )

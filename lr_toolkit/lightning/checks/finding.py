@@ -55,7 +55,7 @@ class Finding:
         >>> print(finding)
         LR203: CosineAnnealingLR has T_max=3, and gets 24 steps in this run.
         >>> finding.title
-        'The scheduler ends before half of the run'
+        'The scheduler ends before the run does'
         >>> finding.page
         'docs/checks.md#lr203'
     """

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-import torch
-from torch import Tensor
 from torch.optim import Optimizer
 
-from lr_toolkit.lightning._compat import callbacks_of, logging_cadence, steps_schedulers_itself
+from lr_toolkit.lightning._compat import callbacks_of, logging_cadence, movable_counters, steps_schedulers_itself
 from lr_toolkit.lightning.checks.source import steps_schedulers
+from lr_toolkit.lightning.checks.stepped_copies import SteppedCopies
 from lr_toolkit.lightning.warmup.conflicts import schedulers_of
 from lr_toolkit.lightning.warmup.warmup import LRWarmup
 from lr_toolkit.optim import ScheduledLR
@@ -29,11 +26,12 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.warmup.optimizer_ramp import OptimizerRamp
     from lr_toolkit.schedules import Horizon
 
-__all__ = ["Forecast", "forecast", "logged_updates", "ramps_of"]
+__all__ = ["Cadence", "Forecast", "forecast", "logged_updates", "ramps_of"]
 
 _POINTS = 400  # of a schedule in closed form
 _MOST_LOGGED = 1000  # planned LRs that trackers get
-_STEPS = 500_000  # parameter groups x updates that are stepped through, about a second
+_STEPS = 500_000  # parameter groups x updates that are stepped through before a fit, about a second
+_STEPS_WITHOUT_FIT = 10_000_000  # the same, if somebody asks for the forecast alone
 
 
 @final
@@ -65,8 +63,18 @@ class Forecast:
         return cls(np.empty(0, np.int64), np.empty((0, 0)), why_not)
 
 
-def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, layout: RunLayout) -> Forecast:
+def forecast(
+    trainer: Trainer, module: LightningModule, optimizer: Optimizer, layout: RunLayout, *, without_fit: bool = False
+) -> Forecast:
     """The LRs that ``optimizer`` is going to use from here on, ramps of ``LRWarmup`` included; the run is not touched.
+
+    Args:
+        trainer: the run.
+        module: what it trains.
+        optimizer: one of its optimizers.
+        layout: how the run is divided.
+        without_fit: the Trainer trains nothing afterwards. The forecast then has each update, and an ``lr_scheduler_step`` of the
+            module is called, with the counters of the Trainer where they will be.
 
     Raises:
         ScheduleError: for a ramp that does not fit the run, as the callback itself raises when it begins.
@@ -82,7 +90,9 @@ def forecast(trainer: Trainer, module: LightningModule, optimizer: Optimizer, la
     multiplier = LRMultiplier.around(optimizer)
     with multiplier.unscaled() if multiplier else nullcontext():
         points = np.union1d(_points_of_ramps(ramps, layout), logged_updates(trainer, layout))
-        unscaled = _unscaled(trainer, module, optimizer, layout, points)
+        if without_fit:
+            points = np.arange(layout.start, layout.updates)
+        unscaled = _unscaled(trainer, module, optimizer, layout, points, without_fit=without_fit)
     unscaled = replace(unscaled, ramps=tuple(repr(ramp.spec) for ramp in ramps), is_on_axis=given is None)
     if unscaled.why_not or not ramps:
         return unscaled
@@ -140,34 +150,40 @@ def _points_of_ramps(ramps: Sequence[OptimizerRamp], layout: RunLayout) -> NDArr
 
 
 def _unscaled(
-    trainer: Trainer, module: LightningModule, optimizer: Optimizer, layout: RunLayout, points: NDArray[np.int64]
+    trainer: Trainer,
+    module: LightningModule,
+    optimizer: Optimizer,
+    layout: RunLayout,
+    points: NDArray[np.int64],
+    *,
+    without_fit: bool,
 ) -> Forecast:
     """The LRs of the schedulers without any ramp; the forecast contains these points."""
     configs = [config for config in trainer.lr_scheduler_configs if config.scheduler.optimizer is optimizer]
     ours = [config.scheduler for config in configs if isinstance(config.scheduler, ScheduledLR)]
     if len(configs) == len(ours) == 1:
-        return _closed_form(ours[0], _Cadence.of(configs[0], module), layout, points)
+        return _closed_form(ours[0], Cadence.of(configs[0], module), layout, points)
     if not module.automatic_optimization and configs:
         return Forecast.none("the module steps its scheduler itself")
     if schedulers_of(optimizer, trainer, module) and steps_schedulers(module, callbacks_of(trainer)):
         return Forecast.none("the module steps its scheduler itself")
-    if steps_schedulers_itself(module):
+    if steps_schedulers_itself(module) and not without_fit:
         return Forecast.none("the module has its own lr_scheduler_step")
     if not layout.has_epochs and any(config.interval == "epoch" or config.frequency != 1 for config in configs):
         return Forecast.none("the length of an epoch is not known")
-    return _stepped(trainer, module, optimizer, configs, layout)
+    return _stepped(trainer, module, optimizer, configs, layout, without_fit=without_fit)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Cadence:
+class Cadence:
     """How often a scheduler is stepped: every ``frequency`` batches that update, or epochs."""
 
     interval: str
     frequency: int
 
     @classmethod
-    def of(cls, config: Any, module: LightningModule) -> _Cadence:
+    def of(cls, config: Any, module: LightningModule) -> Cadence:
         """The cadence in the config; under manual optimization a scheduler is taken to be stepped in its own unit."""
         if module.automatic_optimization:
             return cls(config.interval, config.frequency)
@@ -183,7 +199,7 @@ class _Cadence:
         return np.concatenate([[0], np.cumsum(is_step)])[updates]
 
 
-def _closed_form(scheduler: ScheduledLR, cadence: _Cadence, layout: RunLayout, points: NDArray[np.int64]) -> Forecast:
+def _closed_form(scheduler: ScheduledLR, cadence: Cadence, layout: RunLayout, points: NDArray[np.int64]) -> Forecast:
     """The plan at the edges of its phases, at points between them, and at the given points."""
     steps = layout.updates
     even = np.linspace(layout.start, steps - 1, min(steps, _POINTS)).round().astype(np.int64)
@@ -194,71 +210,33 @@ def _closed_form(scheduler: ScheduledLR, cadence: _Cadence, layout: RunLayout, p
         edges = np.array([edge for phase in scheduler.phases for edge in (phase.start, phase.end - 1, phase.end)])
         edges = np.append(edges[(layout.start <= edges) & (edges < steps)], [layout.start, steps - 1])
     updates = np.union1d(np.union1d(even, points), edges).astype(np.int64)
-    counts = cadence.steps_before(updates, layout)
-    return Forecast(updates, np.array([scheduler.planned(int(k)) for k in counts]))
-
-
-class DummyOptimizer(Optimizer):
-    """An optimizer with the options of another one's parameter groups, and nothing to train."""
-
-    def __init__(self, real: Optimizer) -> None:
-        groups = []
-        for group in real.param_groups:
-            weight = torch.nn.Parameter(torch.zeros(1))
-            weight.grad = torch.zeros(1)
-            options = {name: _cloned(value) for name, value in group.items() if name != "params"}
-            groups.append({**options, "params": [weight]})
-        super().__init__(groups, dict(real.defaults))
-
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # torch has overloads
-        """Change nothing."""
-
-
-def _cloned(value: Any) -> Any:
-    return value.detach().clone().cpu() if isinstance(value, Tensor) else copy.copy(value)
+    return Forecast(updates, scheduler.planned_at(cadence.steps_before(updates, layout)))
 
 
 def _stepped(
-    trainer: Trainer, module: LightningModule, optimizer: Optimizer, configs: Sequence[Any], layout: RunLayout
+    trainer: Trainer,
+    module: LightningModule,
+    optimizer: Optimizer,
+    configs: Sequence[Any],
+    layout: RunLayout,
+    *,
+    without_fit: bool,
 ) -> Forecast:
     """The LRs of copies of the schedulers that are stepped through the run."""
-    dummy = DummyOptimizer(optimizer)
-    # What a scheduler's functions hold of the run is shared with the copy, not copied.
-    memo: dict[int, Any] = {id(optimizer): dummy, id(trainer): trainer, id(module): module}
     try:
-        copies = [(config, copy.deepcopy(config.scheduler, memo)) for config in configs if not config.reduce_on_plateau]
+        # What a scheduler's functions hold of the run is shared with the copy, not copied.
+        copies = SteppedCopies(optimizer, configs, shared=(trainer, module))
     except Exception as error:  # anything can be inside a user's scheduler
         return Forecast.none(f"the scheduler cannot be copied ({type(error).__name__})")
-    most = max(_STEPS // max(len(dummy.param_groups), 1), 1000)
-    last = min(layout.updates, layout.start + most)
-    rows: list[list[float]] = []
-    failed = ""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch, about the dummy
-        for update, (epoch, batch, is_epoch_end) in enumerate(layout.ends()):
-            if update < layout.start:
-                continue
-            if update >= last or failed:
-                break
-            rows.append([float(group["lr"]) for group in dummy.param_groups])
-            dummy.step()
-            for config, scheduler in copies:
-                if config.interval == "step" or is_epoch_end:
-                    count = batch if config.interval == "step" else epoch + 1
-                    failed = failed or _step(scheduler, count, config.frequency)
-    end = layout.start + len(rows)
+    groups = max(len(optimizer.param_groups), 1)
+    last = min(layout.updates, layout.start + max((_STEPS_WITHOUT_FIT if without_fit else _STEPS) // groups, 1000))
+    if without_fit:
+        with movable_counters(trainer) as move:
+            lrs, failed = copies.run(layout, last, module.lr_scheduler_step, move)
+    else:
+        lrs, failed = copies.run(layout, last)
+    end = layout.start + len(lrs)
     if end == layout.updates:
         failed = ""  # raised after the last update only
     raises = f"after {end} updates: {failed}" if failed else ""
-    return Forecast(np.arange(layout.start, end), np.array(rows), error=raises, cut=last < layout.updates)
-
-
-def _step(scheduler: Any, count: int, frequency: int) -> str:
-    """Step a copied scheduler if ``frequency`` divides ``count``; returns the error that it raises, as text."""
-    if frequency < 1 or count % frequency:
-        return ""
-    try:
-        scheduler.step()
-    except Exception as error:  # the error that the scheduler will raise in the run is worth knowing now
-        return f"{type(error).__name__}: {error}"
-    return ""
+    return Forecast(np.arange(layout.start, end), lrs, error=raises, cut=last < layout.updates)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from torch.optim import lr_scheduler as torch_lr
 
 from lr_toolkit.errors import ScheduleError
@@ -12,6 +13,7 @@ from lr_toolkit.lightning._compat import callbacks_of
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.checks.source import reads_key
+from lr_toolkit.lightning.checks.stepped import parts_of
 from lr_toolkit.lightning.mixin import ScheduleMixin, find_schedule, find_setting
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.lr_scale import SCALE_KEYS
@@ -20,6 +22,7 @@ from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 from lr_toolkit.schedules.shape import Shape
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch.optim import Optimizer
 
     from lr_toolkit.lightning.checks.forecast import Forecast
@@ -146,6 +149,53 @@ def _factors_at_one_lr(optimizer: Optimizer, forecast: Forecast, key: str) -> li
             factors.setdefault(lrs, set()).add(factor)
     most = max(factors.values(), key=len, default=set())
     return sorted(most) if len(most) > 1 else []
+
+
+@check("LR122", "The scheduler gives one parameter group the LR of another")
+def other_peak(info: RunInfo) -> Iterator[str]:
+    """Report a group that the scheduler takes above its base LR, or to the LRs of another group, although others peak at theirs."""
+    for optimizer, forecast in zip(info.optimizers, info.forecasts, strict=True):
+        configs = info.configs_of(optimizer)
+        bases = [group.get("initial_lr") for group in optimizer.param_groups]
+        is_known = not forecast.why_not and len(forecast.updates) and forecast.updates[0] == 0 and None not in bases
+        if not configs or not is_known or any(_differs_by_group(config.scheduler) for config in configs):
+            continue
+        lrs = forecast.lrs
+        index = strange_peak(lrs, np.array([float(base) for base in bases]))
+        if index is not None:
+            names = " and ".join(type(config.scheduler).__name__ for config in configs)
+            yield (
+                f"{names} takes the LR of parameter group {index} of {type(optimizer).__name__} to {lrs[:, index].max():g}, and its "
+                f"own LR is {float(bases[index]):g}; another group peaks at its own LR. A number that is written to all groups (a "
+                "floor such as eta_min, the LR of one group) replaces their own. Write scheduler_config(optimizer, schedule, "
+                "self.trainer), whose factors (cosine(end=0.1)) multiply the LR of each group."
+            )
+
+
+def strange_peak(lrs: NDArray[np.float64], bases: NDArray[np.float64]) -> int | None:
+    """The first group that peaks above its base LR, or has the LRs of another base, if another group peaks at its own.
+
+    Args:
+        lrs: a row for each update, a column for each parameter group.
+        bases: the base LR of each group.
+
+    Example:
+        >>> strange_peak(np.array([[0.1, 0.001], [0.01, 0.01]]), np.array([0.1, 0.001]))
+        1
+    """
+    peaks = lrs.max(axis=0)
+    own = np.isclose(peaks, bases, rtol=1e-6, atol=0.0)
+    for index in np.flatnonzero(~own):
+        copied = [other for other in np.flatnonzero(own) if np.array_equal(lrs[:, other], lrs[:, index])]
+        if own.any() and bases[index] > 0 and (peaks[index] > bases[index] or copied):
+            return int(index)
+    return None
+
+
+def _differs_by_group(scheduler: Any) -> bool:
+    """Whether each group has a schedule of its own: in ours, or as one of several functions of torch's ``LambdaLR``."""
+    lambdas = [each for part in parts_of(scheduler) for each in getattr(part, "lr_lambdas", ())]
+    return isinstance(scheduler, ScheduledLR) or len({id(function) for function in lambdas}) > 1
 
 
 def _owners_of_code(info: RunInfo, optimizer: Optimizer) -> list[Any]:

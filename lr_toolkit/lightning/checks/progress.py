@@ -33,6 +33,8 @@ class RunProgress:
         epochs: the epochs that it has trained since it began, or was resumed.
         batches: the batches of these epochs.
         has_ended: whether training is over.
+        is_between_epochs: whether the epochs so far were trained to their ends, and no other has begun.
+        lightning_steps: how often Lightning stepped the only scheduler; ``None`` if there are several.
     """
 
     trainer: Trainer
@@ -42,6 +44,8 @@ class RunProgress:
     epochs: int
     batches: int
     has_ended: bool
+    is_between_epochs: bool
+    lightning_steps: int | None
 
 
 @final
@@ -53,7 +57,7 @@ class SchedulerProgress:
         config: Lightning's configuration of the scheduler.
         is_stepped_by_module: whether the module steps it: under manual optimization, or in its own ``lr_scheduler_step``.
         is_stepped_twice: whether code of the module or a callback may step it, beside Lightning.
-        steps: how often it was stepped; 0 if it is not counted.
+        steps: how often it was stepped; 0 if it does not say.
         updates: the updates of its optimizer; 0 if they are not counted, or the optimizer hides them.
     """
 
@@ -123,10 +127,8 @@ class StepCounter:
     @property
     def progress(self) -> SchedulerProgress:
         """The counts as of now."""
-        steps = updates = 0
-        if self._updates is not None:
-            steps = (steps_of(self.config.scheduler) or 0) - self._first_step
-            updates = self._updates.count - self._first_update
+        steps = (steps_of(self.config.scheduler) or 0) - self._first_step
+        updates = self._updates.count - self._first_update if self._updates is not None else 0
         return SchedulerProgress(self.config, self._is_stepped_by_module, self._is_stepped_twice, steps, updates)
 
 

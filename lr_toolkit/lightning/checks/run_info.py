@@ -36,11 +36,20 @@ class RunInfo:
 
     @classmethod
     def of(
-        cls, trainer: Trainer, module: LightningModule, optimizers: Sequence[Optimizer], validated: frozenset[str]
+        cls,
+        trainer: Trainer,
+        module: LightningModule,
+        optimizers: Sequence[Optimizer],
+        validated: frozenset[str],
+        *,
+        without_fit: bool = False,
     ) -> RunInfo:
-        """Work out the layout of the run, and the LRs that each optimizer is going to use."""
+        """Work out the layout of the run, and the LRs that each optimizer is going to use.
+
+        ``without_fit`` is that of ``forecast``: the forecasts have each update of a run that is not trained.
+        """
         layout = run_layout_of(trainer)
-        forecasts = [forecast(trainer, module, optimizer, layout) for optimizer in optimizers]
+        forecasts = [forecast(trainer, module, optimizer, layout, without_fit=without_fit) for optimizer in optimizers]
         return cls(trainer, module, optimizers, layout, forecasts, validated)
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lr_toolkit.lightning._compat import is_trial
+from lr_toolkit.lightning.checks.double_steps import steps_of_lightning
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.progress import RunProgress, SchedulerProgress
 from lr_toolkit.lightning.checks.scheduler_length import length_of
@@ -18,13 +19,15 @@ from lr_toolkit.preview.report import count, plural
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
+__all__ = ["lags_behind"]
+
 # --- steps against updates --------------------------------------------------------------------------------------------
 
 
 @check("LR501", "The module steps its scheduler never or too seldom", when="during training")
 def never_stepped(run: RunProgress, scheduler: SchedulerProgress) -> str:
     """Report a scheduler that the module has to step itself, and does not."""
-    if not scheduler.is_stepped_by_module or not _lags_behind(run, scheduler):
+    if not scheduler.is_stepped_by_module or not lags_behind(run, scheduler):
         return ""
     reason = "the module has its own lr_scheduler_step. Call scheduler.step() in it"
     if run.is_manual:
@@ -54,7 +57,7 @@ def _counts_updates(run: RunProgress, scheduler: SchedulerProgress) -> bool:
     return bool(scheduler.config.interval == "step" or is_as_long)
 
 
-def _lags_behind(run: RunProgress, scheduler: SchedulerProgress) -> bool:
+def lags_behind(run: RunProgress, scheduler: SchedulerProgress) -> bool:
     """Whether a scheduler was stepped too little for this point of the run."""
     if scheduler.ours is None:
         return not scheduler.steps and scheduler.updates > 0 and _is_due(run, scheduler)
@@ -76,24 +79,8 @@ def _is_due(run: RunProgress, scheduler: SchedulerProgress) -> bool:
     return bool(run.epochs >= max((run.layout.epochs or math.inf) / 2, scheduler.config.frequency))
 
 
-@check("LR241", "Lightning steps the scheduler, and so does the module", when="during training")
-def stepped_twice(run: RunProgress, scheduler: SchedulerProgress) -> str:
-    """Report a scheduler of torch that the module steps in a hook, although Lightning steps it, too."""
-    config, steps, updates = scheduler.config, scheduler.steps, scheduler.updates
-    if not scheduler.is_stepped_twice or scheduler.ours is not None or not updates:
-        return ""
-    of_lightning = updates if config.interval == "step" else run.epochs // max(config.frequency, 1)
-    if not of_lightning or steps < 1.5 * of_lightning:
-        return ""
-    return (
-        f"{scheduler.name} was stepped {plural(steps, 'time')} in {plural(updates, 'update')} of its optimizer: Lightning steps it "
-        f"(interval={config.interval!r}), and a hook of the module or a callback does so, too. Remove that step(), and return "
-        "{'scheduler': ..., 'interval': 'step'}; or keep it, and return the optimizer without the scheduler."
-    )
-
-
 @check("LR502", "Lightning steps the scheduler although no update happened", when="during training")
-def stepped_without_update(_: RunProgress, scheduler: SchedulerProgress) -> str:
+def stepped_without_update(run: RunProgress, scheduler: SchedulerProgress) -> str:
     """Report a scheduler of torch that runs ahead of the updates.
 
     One skipped update in a hundred is not reported: a ``GradScaler`` finds its scale in this way.
@@ -104,6 +91,7 @@ def stepped_without_update(_: RunProgress, scheduler: SchedulerProgress) -> str:
         or scheduler.is_stepped_twice
         or not updates
         or (steps - updates) * 100 <= updates
+        or steps > 1 + (steps_of_lightning(run, scheduler) or steps)
     ):
         return ""
     return (

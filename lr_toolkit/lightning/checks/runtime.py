@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning._compat import callbacks_of, has_whole_gradients, steps_schedulers_itself
+from lr_toolkit.lightning._compat import (
+    callbacks_of,
+    has_whole_gradients,
+    is_epoch_whole,
+    lightning_steps,
+    steps_schedulers_itself,
+)
 from lr_toolkit.lightning.checks.finding import Finding, When, checks_for
 from lr_toolkit.lightning.checks.progress import RunProgress, StepCounter, UpdateCounter, steps_of
 from lr_toolkit.lightning.checks.source import steps_schedulers
@@ -37,6 +43,7 @@ class RuntimeChecks:
         self._is_manual = not module.automatic_optimization
         self._first_epoch = trainer.current_epoch
         self._first_batch = _batches(trainer)
+        self._first_lightning_step = lightning_steps(trainer)
         self._reported: set[tuple[str, int]] = set()
         self._updates: dict[int, UpdateCounter] = {}
         self._has_steps = steps_schedulers(module, callbacks_of(trainer))
@@ -63,7 +70,7 @@ class RuntimeChecks:
             config, is_stepped_by_module=is_stepped_by_module, is_stepped_twice=is_stepped_twice, updates=updates
         )
 
-    def check(self, trainer: Trainer, *, ended: bool = False) -> list[Finding]:
+    def check(self, trainer: Trainer, *, starts_epoch: bool = False, ended: bool = False) -> list[Finding]:
         """Report what has shown since the last call.
 
         Call it when an epoch begins, when validation begins and when training ends. Do not call it when an epoch ends: the
@@ -73,7 +80,17 @@ class RuntimeChecks:
             ScheduleError: with ``strict``, for a schedule of this package that is not stepped.
         """
         epochs, batches = trainer.current_epoch - self._first_epoch, _batches(trainer) - self._first_batch
-        run = RunProgress(trainer, self._layout, self._is_manual, self._has_steps, epochs, batches, has_ended=ended)
+        run = RunProgress(
+            trainer,
+            self._layout,
+            self._is_manual,
+            self._has_steps,
+            epochs,
+            batches,
+            has_ended=ended,
+            is_between_epochs=starts_epoch or (ended and is_epoch_whole(trainer)),
+            lightning_steps=lightning_steps(trainer) - self._first_lightning_step if len(self._counters) == 1 else None,
+        )
         findings = []
         for index, counter in enumerate(self._counters):
             scheduler = counter.progress

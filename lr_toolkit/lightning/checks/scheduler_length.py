@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, final
 
 from torch.optim import lr_scheduler as torch_lr
 
-__all__ = ["SchedulerLength", "length_of"]
+__all__ = ["SchedulerLength", "is_reached", "length_of"]
 
 Kind = Literal["decay", "climb", "cycle", "drop"]
 
@@ -29,6 +30,11 @@ class SchedulerLength:
     steps: int
     kind: Kind
 
+    @property
+    def is_argument(self) -> bool:
+        """Whether the name is that of an argument, so that ``name=steps`` can be written."""
+        return self.name.isidentifier()
+
 
 def length_of(scheduler: Any) -> SchedulerLength | None:
     """The length of a scheduler of torch or transformers, ``None`` if it has none or does not know it.
@@ -42,7 +48,8 @@ def length_of(scheduler: Any) -> SchedulerLength | None:
     if isinstance(scheduler, torch_lr.SequentialLR):
         length = _length_of_sequence(scheduler)
     elif isinstance(scheduler, torch_lr.MultiStepLR):
-        length = SchedulerLength("its first milestone", min(scheduler.milestones, default=0), "drop")
+        reached = map(int, filter(is_reached, scheduler.milestones))
+        length = SchedulerLength("its first milestone", min(reached, default=0), "drop")
     elif isinstance(scheduler, torch_lr.LambdaLR):
         # The schedules of transformers are LambdaLRs over a partial that knows the length.
         keywords: Mapping[str, Any] = getattr(scheduler.lr_lambdas[0], "keywords", {})
@@ -50,6 +57,16 @@ def length_of(scheduler: Any) -> SchedulerLength | None:
     else:
         length = _attribute_length(scheduler)
     return length if length.steps else None
+
+
+def is_reached(milestone: Any) -> bool:
+    """Whether a count of steps is equal to this number at some time after the first update.
+
+    Example:
+        >>> [is_reached(milestone) for milestone in (30, 30.0, 22.5, 0, -1)]
+        [True, True, False, False, False]
+    """
+    return isinstance(milestone, Real) and milestone > 0 and milestone % 1 == 0
 
 
 def _attribute_length(scheduler: Any) -> SchedulerLength:

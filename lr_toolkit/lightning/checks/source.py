@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,8 @@ def steps_schedulers(module: LightningModule, callbacks: list[Any]) -> bool:
 
 
 def writes_lr(owner: object) -> bool:
-    """Whether code of the user's in the class of ``owner`` assigns to ``["lr"]`` of something."""
-    return any(_assigns_lr(code) for code in _codes(owner))
+    """Whether code of the user's in the class of ``owner``, or a function that it names, assigns to ``["lr"]`` of something."""
+    return any(map(_assigns_lr, _reached_code([owner])))
 
 
 def reads_key(owners: list[Any], key: str) -> bool:
@@ -45,11 +45,16 @@ def reads_key(owners: list[Any], key: str) -> bool:
     The functions that the code names in its own file, or imports into it, belong to it. Code that writes the key, or makes a dict
     with it, does not read it.
     """
+    return any(_reads(code, key) for code in _reached_code(owners))
+
+
+def _reached_code(owners: Iterable[object]) -> Iterable[CodeType]:
+    """The code of the user's methods, and of the functions that they name."""
     seen: dict[int, CodeType] = {}
     for owner in owners:
         for function in _functions(owner):
             _collect(function, seen)
-    return any(_reads(code, key) for code in seen.values())
+    return seen.values()
 
 
 def _collect(function: FunctionType, seen: dict[int, CodeType]) -> None:
@@ -90,7 +95,7 @@ def _is_read(following: list[dis.Instruction]) -> bool:
 
 
 def _is_scheduler(value: object) -> bool:
-    values = value if isinstance(value, (list, tuple)) else [value]
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
     return any(isinstance(each, LRScheduler) for each in values)
 
 

@@ -74,7 +74,9 @@ def find_lr(
         )
     search = _Search(method, budget, seed)
     with same_random_state():
-        copied = copied_trainer(trainer, search)
+        copied = copied_trainer(trainer, keep=lambda _: False)
+        copied.callbacks = [search]  # type: ignore[attr-defined]  # its connectors set these
+        copied.limit_val_batches = copied.num_sanity_val_steps = 0
         copied.fit(copy.deepcopy(module), unread_copies(train_dataloaders), datamodule=_copied(datamodule))
     if search.error is not None:
         raise search.error

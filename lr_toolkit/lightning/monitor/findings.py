@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.checks.before_training import check_before_training
+from lr_toolkit.lightning.checks.elsewhere import failed_look
 from lr_toolkit.lightning.checks.finding import Finding
 from lr_toolkit.lightning.checks.plan_mismatch import find_mismatch
 from lr_toolkit.lightning.checks.runtime import RuntimeChecks
@@ -66,11 +67,11 @@ class RunFindings:
             self._runtime = None
             self.watch()
 
-    def check(self, *, ended: bool = False) -> None:
+    def check(self, *, starts_epoch: bool = False, ended: bool = False) -> None:
         """Report what has shown since the last check."""
         if self._runtime is not None and not self._trainer.sanity_checking:
             with self.unless_it_fails("checked"):
-                self._report(*self._runtime.check(self._trainer, ended=ended))
+                self._report(*self._runtime.check(self._trainer, starts_epoch=starts_epoch, ended=ended))
 
     def check_ranks(self) -> None:
         """Report what differs between ranks."""
@@ -127,13 +128,9 @@ class RunFindings:
         except (ScheduleError, Warning):
             raise
         except Exception as error:
-            text = (
-                f"The optimizers and schedulers could not be {what} ({type(error).__name__}: {error}), so mistakes in them may go "
-                "unseen. Training and logging go on. Let the attributes of your optimizers and schedulers be readable."
-            )
             _log.debug("A check failed.", exc_info=True)
             if not any(finding.code == "LR592" for finding in self.reported):
-                self._report(Finding("LR592", text))
+                self._report(failed_look(what, error))
 
     def report_damaged_history(self) -> None:
         """Report a state of the monitor that cannot be read."""

@@ -97,7 +97,7 @@ class MonitoredRun:
         """An epoch begins."""
         self._follow_exchanges()
         self._logs.start_epoch()
-        self._findings.check()
+        self._findings.check(starts_epoch=True)
         if self._readings is not None:
             self._readings.read(self._trainer, self._logs.optimizers, "epoch")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.monitor.names import SeriesName
     from lr_toolkit.lightning.run_layout import RunLayout
 
-__all__ = ["is_shown", "named_phases", "picture_title", "schedule_text", "start_report"]
+__all__ = ["is_shown", "named_phases", "picture_title", "run_facts", "schedule_text", "start_report"]
 
 
 def is_shown(trainer: Trainer, table: bool | None) -> bool:
@@ -45,7 +45,7 @@ def start_report(run_info: RunInfo, series: Sequence[SeriesName], notes: Iterabl
         reports.append(
             Report(
                 f"LR schedule: {schedule_text(configs)} ({type(optimizer).__name__})",
-                tuple(fact for fact in _facts(run_info, configs, schedulers, forecast) if fact),
+                run_facts(run_info, index),
                 (group_table(optimizer, names, forecast), *phases),
                 tuple(notes) if is_last else (),
             )
@@ -88,13 +88,18 @@ def named_phases(trainer: Trainer) -> list[tuple[int, str]]:
     return sorted(starts)
 
 
-def _facts(
-    run_info: RunInfo, configs: Sequence[Any], schedulers: Sequence[ScheduledLR], forecast: Forecast
-) -> Iterator[str]:
-    """The lines below the title."""
+def run_facts(run_info: RunInfo, optimizer: int, *, with_length: bool = True) -> tuple[str, ...]:
+    """What moves the LRs of the optimizer at that position and how long it runs, a line for each fact."""
+    configs, forecast = run_info.configs_of(run_info.optimizers[optimizer]), run_info.forecasts[optimizer]
+    return tuple(fact for fact in _facts(run_info, configs, forecast, with_length) if fact)
+
+
+def _facts(run_info: RunInfo, configs: Sequence[Any], forecast: Forecast, with_length: bool) -> Iterator[str]:
     yield "; ".join(map(_cadence, configs))
     if forecast.is_on_axis:
-        yield _length(run_info.trainer, run_info.layout)
+        rate = _rate(run_info.trainer, run_info.layout)
+        length = _length(run_info.layout)
+        yield length if run_info.layout.horizon is None else f"{length}; {rate}" if with_length else rate
     else:
         yield f"{_end(forecast)} updates by the module itself, as horizon= says"
     for ramp in forecast.ramps:
@@ -105,6 +110,7 @@ def _facts(
         yield f"learning rates to come are not known: {forecast.why_not}"
     elif forecast.cut:
         yield f"looked ahead to update {_end(forecast)}, what comes after is not known"
+    schedulers = [config.scheduler for config in configs if isinstance(config.scheduler, ScheduledLR)]
     for scheduler in schedulers:
         yield from (f"{Key.parse(key).name}: {schedules!r}" for key, schedules in scheduler.other_schedules.items())
         yield scheduler.change
@@ -123,12 +129,17 @@ def _cadence(config: Any) -> str:
     return f"moves every {unit}, reacts to {rule.monitor!r}" if rule else f"moves every {unit}"
 
 
-def _length(trainer: Trainer, layout: RunLayout) -> str:
-    """The number of updates, and how it comes about."""
+def _length(layout: RunLayout) -> str:
+    """The number of updates, and the epochs that make them up."""
     if layout.horizon is None:
         return f"length of the run not known: {layout.unknown.split(': ', 2)[-1].split('. Write')[0]}"
+    return f"{plural(layout.updates, 'update')}{_epochs(layout)}"
+
+
+def _rate(trainer: Trainer, layout: RunLayout) -> str:
+    """How many batches an update takes."""
     accumulate = ", then ".join(str(batches) for batches in dict.fromkeys(layout.accumulations))
-    return f"{plural(layout.updates, 'update')}{_epochs(layout)}; accumulate {accumulate}; devices {trainer.world_size}"
+    return f"accumulate {accumulate}; devices {trainer.world_size}"
 
 
 def _epochs(layout: RunLayout) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from torch.optim import lr_scheduler as torch_lr
+from transformers import get_linear_schedule_with_warmup
 
-from lr_toolkit import LRMonitor, ScheduleWarning
+from lr_toolkit import Horizon, LRMonitor, ScheduledLR, ScheduleWarning
 from tests.helpers.fits import Probe, fit
-from tests.helpers.twins import Twin, epoch, one_cycle, run, step
+from tests.helpers.twins import Twin, codes, cosine_of, epoch, one_cycle, run, step
 
 
 def warmup_from_zero(optimizer: Any) -> Any:
@@ -25,6 +27,30 @@ def drop(optimizer: Any) -> Any:
 def decay(optimizer: Any) -> Any:
     """A tenth after each step."""
     return torch_lr.ExponentialLR(optimizer, 0.1)
+
+
+def ours(schedule: str) -> Any:
+    """This package's scheduler for the run."""
+    return lambda optimizer: ScheduledLR(optimizer, schedule, Horizon(24, 8))
+
+
+class Writes:
+    """Makes schedulers of one's own that write a number."""
+
+    def __init__(self, lr: float) -> None:
+        self.lr = lr
+
+    def __call__(self, optimizer: Any) -> Any:
+        """A scheduler that has no base LRs."""
+
+        class Own(torch_lr.LRScheduler):
+            def get_lr(self) -> list[float]:
+                return [lr]
+
+        lr = self.lr
+        scheduler = Own(optimizer)
+        del scheduler.base_lrs
+        return scheduler
 
 
 TWINS = {
@@ -48,8 +74,39 @@ TWINS = {
         step(decay),
         step(decay),
         options={"batches": 14, "max_epochs": 1},
-        right_options={"batches": 13, "max_epochs": 1},
+        right_options={"batches": 7, "max_epochs": 1},
     ),
+    "a decay to 0 that leaves out the last batches": Twin(
+        {"LR302": "The last 3 of 24 updates have a learning rate of 0.*Write scheduler_config"},
+        step(lambda optimizer: get_linear_schedule_with_warmup(optimizer, 2, 21)),
+        step(lambda optimizer: get_linear_schedule_with_warmup(optimizer, 2, 23)),
+    ),
+    "a decay per epoch whose last epoch is at 0": Twin(
+        {"LR302": "The last 8 of 24 updates have a learning rate of 0"},
+        epoch(cosine_of(2)),
+        epoch(lambda optimizer: torch_lr.CosineAnnealingLR(optimizer, 2, eta_min=1e-4)),
+    ),
+    "a decay of torch whose recursion misses 0": Twin(
+        {"LR302": "The last 5 of 24 updates have a learning rate of 0"},
+        step(lambda optimizer: torch_lr.LinearLR(optimizer, 1.0, 0.0, 19)),
+        step(lambda optimizer: torch_lr.LinearLR(optimizer, 1.0, 0.0, 24)),
+    ),
+    "ours, over a part of the run": Twin(
+        {"LR302": "The last 4 of 24 updates have a learning rate of 0.*or a decay with a floor above 0"},
+        step(ours("cosine(over=20)")),
+        step(ours("cosine(end=0.1, over=20)")),
+    ),
+    "ours, over a small part of the run": Twin(
+        {"LR302": "From update 4 of 24 on the learning rate is less than a millionth"},
+        step(ours("cosine(over=4)")),
+        step(ours("cosine(end=0.1, over=4) >> hold()")),
+    ),
+    "a function whose division rounds to 0": Twin(
+        {"LR301": "All 24 updates have a learning rate of 0"},
+        step(lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: k // 100)),
+        step(lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: (k + 1) / 100)),
+    ),
+    "a scheduler of one's own that writes 0": Twin({"LR301": "All 24 updates"}, step(Writes(0.0)), step(Writes(0.1))),
     "OneCycle of epochs, per step": Twin(
         {"LR303": "going to raise after 14 updates: ValueError"},
         step(one_cycle(13)),
@@ -71,6 +128,30 @@ def test_a_base_lr_of_zero_is_not_the_schedulers_mistake() -> None:
         fit(Probe(answer), monitor)
 
     assert [finding.code for finding in monitor.findings] == ["LR264"]
+
+
+class WritesLR(Probe):
+    """Sets the LR in a function of its file, as MAE does."""
+
+    def on_train_batch_start(self, *args: Any) -> None:
+        """Before each batch."""
+        adjust(self.optimizers().optimizer)
+
+
+def adjust(optimizer: Any) -> None:
+    """As in the utilities of MAE."""
+    for group in optimizer.param_groups:
+        group["lr"] = 0.1
+
+
+@pytest.mark.parametrize(("net", "found"), [(Probe, ["LR264"]), (WritesLR, [])])
+def test_a_base_lr_of_zero_without_a_scheduler(net: type[Probe], found: list[str]) -> None:
+    """Reported too, unless code of the module writes the LR."""
+    monitor = LRMonitor()
+    with pytest.warns(ScheduleWarning, match="^LR264") if found else nullcontext():
+        fit(net(lambda net: net.sgd(lr=0.0)), monitor)
+
+    assert codes(monitor) == found
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_a_finding_is_a_value() -> None:
     assert pickle.loads(pickle.dumps(EARLY)) == EARLY
     assert len({EARLY, Finding("LR203", EARLY.text), LATE}) == 2
     assert str(EARLY) == "LR203: T_max is too short."
-    assert (EARLY.title, EARLY.page) == ("The scheduler ends before half of the run", "docs/checks.md#lr203")
+    assert (EARLY.title, EARLY.page) == ("The scheduler ends before the run does", "docs/checks.md#lr203")
 
 
 def test_checks_are_listed_in_the_order_of_their_codes() -> None:

@@ -74,7 +74,49 @@ def decay_for_each(optimizer: Any) -> Any:
     return torch_lr.LambdaLR(optimizer, [lambda k, factor=factor: factor * 0.9**k for factor in factors])
 
 
+def low_group(optimizer: Any) -> Any:
+    """The optimizer with a second group of a low LR."""
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 1e-4})
+    return optimizer
+
+
+class OneForAll(torch_lr.LRScheduler):
+    """Writes the LR of one group to all of them."""
+
+    group = 0
+
+    def get_lr(self) -> list[float]:
+        """A decay of that group."""
+        return [self.base_lrs[self.group] * 0.9**self.last_epoch] * len(self.base_lrs)
+
+
+class LowForAll(OneForAll):
+    """Writes the low LR."""
+
+    group = 1
+
+
+def a_function_for_each(optimizer: Any) -> Any:
+    """A LambdaLR that takes the second group to ten times its own LR on purpose."""
+    return torch_lr.LambdaLR(low_group(optimizer), [lambda k: 0.9**k, lambda k: 10 * 0.9**k])
+
+
 TWINS = {
+    "a floor above the LR of a group": Twin(
+        {"LR122": r"CosineAnnealingLR takes the LR of parameter group 1 of SGD to 0\.00\d+, and its own LR is 0.0001"},
+        step(lambda optimizer: torch_lr.CosineAnnealingLR(low_group(optimizer), 24, eta_min=1e-2)),
+        step(lambda optimizer: torch_lr.CosineAnnealingLR(low_group(optimizer), 24, eta_min=1e-5)),
+    ),
+    "the LR of one group in all groups": Twin(
+        {"LR122": "OneForAll takes the LR of parameter group 1 of SGD to 0.1"},
+        step(lambda optimizer: OneForAll(low_group(optimizer))),
+        step(lambda optimizer: exponential(low_group(optimizer))),
+    ),
+    "the lower LR in all groups": Twin(
+        {"LR122": "LowForAll takes the LR of parameter group 0 of SGD to 0.0001, and its own LR is 0.1"},
+        step(lambda optimizer: LowForAll(low_group(optimizer))),
+        step(a_function_for_each),
+    ),
     "factors of layers that no scheduler applies": Twin(
         {"LR121": r"The groups of SGD carry lr_scale \(0.5, 1\), and these groups train at one LR"},
         lambda optimizer: exponential(two_layers(optimizer)),
@@ -335,6 +377,10 @@ UNAPPLIED: dict[str, tuple[Any, str]] = {
     ),
     "lr_mult": (Grouped(plain, "lr_mult"), "carry lr_mult"),
     "DINOv2's key": (Grouped(plain, "lr_multiplier"), "carry lr_multiplier"),
+    "lr_multi": (Grouped(plain, "lr_multi"), "carry lr_multi "),
+    "lr_factor": (Grouped(plain, "lr_factor"), "carry lr_factor"),
+    "lr_ratio": (Grouped(plain, "lr_ratio"), "carry lr_ratio"),
+    "the first of three groups": (Grouped(plain, factors=(0.1, 1.0, 1.0)), r"carry lr_scale \(0.1, 1\)"),
     "six layers": (Grouped(plain, factors=(0.1, 0.2, 0.3, 0.4, 0.5, 1)), r"\(0.1, 0.2, 0.3, 0.4, ...\)"),
     "its own code writes the key": (Builds(plain), "carry lr_scale"),
     "applied by param_groups": (

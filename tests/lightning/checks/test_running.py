@@ -61,6 +61,16 @@ def cosine_of(steps: int) -> Make:
     return lambda net, optimizer: torch_lr.CosineAnnealingLR(optimizer, steps)
 
 
+def cosine_of_updates(net: Probe, optimizer: Any) -> Any:
+    """torch's cosine over the updates of the run."""
+    return torch_lr.CosineAnnealingLR(optimizer, net.trainer.estimated_stepping_batches)
+
+
+def cosine_of_epochs(net: Probe, optimizer: Any) -> Any:
+    """torch's cosine over the epochs of the run."""
+    return torch_lr.CosineAnnealingLR(optimizer, net.trainer.max_epochs)
+
+
 def decay(net: Probe, optimizer: Any) -> Any:
     """A scheduler of which nobody knows what it counts."""
     return torch_lr.ExponentialLR(optimizer, 0.9)
@@ -178,8 +188,8 @@ def test_a_scheduler_that_nobody_steps(make: Make, epochs: int, epoch: int | Non
         (ours_per_epoch, "epoch", 1),
         (self_made, "step", 1),
         (self_made_per_epoch, "epoch", 1),
-        (cosine_of(32), "step", 1),
-        (cosine_of(4), "epoch", 1),
+        (cosine_of_updates, "step", 1),
+        (cosine_of_epochs, "epoch", 1),
         (declared, "step", 1),
         (restarts, "step", 1),
         (decay, "last batch", 2),

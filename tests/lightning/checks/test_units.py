@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch.optim import lr_scheduler as torch_lr
-from transformers import get_linear_schedule_with_warmup
+from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
 from lr_toolkit import Horizon, LRMonitor, ScheduledLR, ScheduleWarning, configure_optimizers, cosine, scheduler_config
 from lr_toolkit.lightning.checks.scheduler_length import SchedulerLength, length_of
@@ -55,12 +55,12 @@ def sequence_to(last: Make, milestone: int = 4) -> Make:
     return lambda optimizer: torch_lr.SequentialLR(optimizer, [linear(optimizer), last(optimizer)], [milestone])
 
 
-def drops(milestones: list[int]) -> Make:
+def drops(milestones: list[float]) -> Make:
     """torch's MultiStepLR."""
     return lambda optimizer: torch_lr.MultiStepLR(optimizer, milestones)
 
 
-def stairs(length: int, gamma: float = 0.1) -> Make:
+def stairs(length: float, gamma: float = 0.1) -> Make:
     """torch's StepLR."""
     return lambda optimizer: torch_lr.StepLR(optimizer, length, gamma)
 
@@ -151,6 +151,62 @@ TWINS = {
         step(exponential),
         options={"max_steps": 5, "max_epochs": -1},
     ),
+    "a cosine that is longer by a quarter": Twin(
+        {"LR202": "T_max=30, and gets 24 steps.*only 80% of it is run.* Write T_max=24; or"},
+        step(cosine_of(30)),
+        step(cosine_of(25)),
+    ),
+    "a decay of transformers that is longer": Twin(
+        {"LR202": "num_training_steps=36, and gets 24 steps.* Write num_training_steps=24"},
+        step(lambda optimizer: get_linear_schedule_with_warmup(optimizer, 2, 36)),
+        step(lambda optimizer: get_linear_schedule_with_warmup(optimizer, 2, 25)),
+    ),
+    "a cosine that climbs again": Twin(
+        {"LR203": "T_max=18, and gets 24 steps.*so the LR climbs again after its end. Write T_max=24"},
+        step(cosine_of(18)),
+        step(cosine_of(23)),
+    ),
+    "a cosine of transformers that climbs again": Twin(
+        {"LR203": "num_training_steps=18, and gets 24 steps.*climbs again"},
+        step(lambda optimizer: get_cosine_schedule_with_warmup(optimizer, 2, 18)),
+        step(lambda optimizer: get_cosine_schedule_with_warmup(optimizer, 2, 24)),
+    ),
+    "a cosine in epochs that climbs again": Twin(
+        {"LR203": "T_max=7, and gets 9 steps in this run .interval='epoch'.*climbs again"},
+        epoch(cosine_of(7)),
+        epoch(lambda optimizer: torch_lr.CosineAnnealingLR(optimizer, 9, eta_min=1e-3)),
+        {"max_epochs": 9},
+    ),
+    "a sequence that climbs again": Twin(
+        {
+            "LR203": "milestones and last length=19, and gets 24 steps.*climbs again. The length of this run is 24|counts epochs"
+        },
+        step(sequence(4, 15)),
+        step(sequence(4, 20)),
+    ),
+    "milestones that are fractions of the run": Twin(
+        {"LR207": r"milestones=\[0.5, 0.75\], which is never reached.* Write multistep\(at="},
+        epoch(drops([0.5, 0.75])),
+        epoch(drops([1.0, 2])),
+    ),
+    "a milestone of half an epoch": Twin(
+        {"LR207": r"milestones=\[1.5\], which is never reached.* Write milestones=\[1, 2\]"},
+        epoch(drops([1.5, 2])),
+        epoch(drops([1, 2])),
+    ),
+    "a milestone at 0": Twin(
+        {"LR207": r"milestones=\[0\], which acts before the first update"}, epoch(drops([0, 2])), epoch(drops([2]))
+    ),
+    "a milestone below 0, in a sequence": Twin(
+        {"LR207": r"milestones=\[-4\], which is never reached"},
+        step(sequence_to(drops([-4, 10]))),
+        step(sequence_to(drops([4, 10]))),
+    ),
+    "a stair of half a step": Twin(
+        {"LR207": "StepLR has step_size=2.5, which acts at its whole multiples alone.* Write step_size=2"},
+        step(stairs(2.5)),
+        step(stairs(2)),
+    ),
     "ours, in the wrong unit": Twin({"LR206": "ScheduledLR counts in steps, and interval='epoch'"}, ours, step(ours)),
 }
 
@@ -204,6 +260,8 @@ LENGTHS: list[tuple[Make, SchedulerLength | None]] = [
     (cyclic, SchedulerLength("total_size", 10, "cycle")),
     (stairs(9), SchedulerLength("step_size", 9, "drop")),
     (drops([20, 9]), SchedulerLength("its first milestone", 9, "drop")),
+    (drops([20, 0, 7.5, -3]), SchedulerLength("its first milestone", 20, "drop")),
+    (drops([0.5]), None),
     (drops([]), None),
     (transformers_warmup, SchedulerLength("num_training_steps", 24, "decay")),
     (lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: 1.0), None),
@@ -323,7 +381,7 @@ def test_max_steps_counts_the_updates_of_all_optimizers(answer: Any, options: di
 
 
 def test_a_horizon_that_the_run_does_not_reach() -> None:
-    """A given horizon of more than twice the run is reported; the module's own count of updates is not in question."""
+    """A given horizon of more than twice the run is reported; if the module takes updates as it likes, after the first epoch."""
 
     def given(steps: int) -> Any:
         return lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer, horizon=Horizon(steps))
@@ -332,10 +390,13 @@ def test_a_horizon_that_the_run_does_not_reach() -> None:
     with pytest.warns(ScheduleWarning, match=expected):
         fit(Probe(given(800)), LRMonitor())
 
-    for net in (Probe(given(16)), Accumulates(pair_of(Horizon(800)))):
-        monitor = LRMonitor()
-        fit(net, monitor)
-        assert monitor.findings == ()
+    monitor = LRMonitor()
+    fit(Probe(given(16)), monitor)
+    assert monitor.findings == ()
+
+    expected = "LR507: ScheduledLR has horizon=800, and took 2 steps in the first epoch. At this pace it takes 2"
+    with pytest.warns(ScheduleWarning, match=expected):
+        fit(Accumulates(pair_of(Horizon(800))), LRMonitor())
 
 
 @pytest.mark.filterwarnings("ignore:LR263")

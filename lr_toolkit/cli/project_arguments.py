@@ -1,0 +1,56 @@
+"""The arguments that name somebody's project, in the commands ``show`` and ``check``."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+
+__all__ = ["add_project_options", "is_config", "is_project", "take_project_arguments"]
+
+_PARTS = ("data.", "lr_scheduler", "model", "optimizer", "seed_everything", "trainer")
+_CONFIG = "--config"
+
+
+def is_project(text: str) -> bool:
+    """Whether a text names a class or function: a module or a Python file, a colon, and a name.
+
+    Example:
+        >>> is_project("my_module:LitModel"), is_project("src/train.py:LitModel"), is_project("cosine(end=0.1)")
+        (True, True, False)
+    """
+    return bool(re.fullmatch(r"[^():'\"\n]+:[A-Za-z_][\w.]*", text))
+
+
+def is_config(text: str) -> bool:
+    """Whether a text is the path of a configuration file."""
+    return text.endswith((".yaml", ".yml", ".json"))
+
+
+def add_project_options(command: argparse.ArgumentParser) -> None:
+    """Add ``--data`` to a command, and let it take what ``take_project_arguments`` finds."""
+    command.add_argument(
+        "--data",
+        metavar="MODULE:NAME",
+        help="the training data of a project: a LightningDataModule, dataloaders, or a function that returns one of them",
+    )
+    command.set_defaults(project=())
+
+
+def take_project_arguments(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of a command, and those for the classes of a project: ``--model.NAME VALUE``, ``--trainer.NAME VALUE`` and the like.
+
+    argparse would take a value for an argument of the command.
+
+    Example:
+        >>> take_project_arguments(["check", "my:Lit", "--model.lr", "-1", "--trainer.max_epochs=3", "--data", "my:Data"])
+        (['check', 'my:Lit', '--data', 'my:Data'], ['--model.lr', '-1', '--trainer.max_epochs=3'])
+    """
+    own: list[str] = []
+    project: list[str] = []
+    is_value = False
+    for word in words:
+        begins = word == _CONFIG or word.startswith((f"{_CONFIG}=", *(f"--{part}" for part in _PARTS)))
+        (project if begins or (is_value and not word.startswith("--")) else own).append(word)
+        is_value = begins and "=" not in word
+    return own, project

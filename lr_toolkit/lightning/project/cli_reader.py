@@ -1,0 +1,168 @@
+"""Reads a project as LightningCLI does: classes with arguments from the command line and from configuration files."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
+
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from typing_extensions import override
+
+from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning.project.quiet_trainer import quiet_trainer
+from lr_toolkit.lightning.project.rehearsal import Project, error_in_code
+
+__all__ = ["read_with_cli"]
+
+_NUMBERS = count()
+_WRITES = ("logger", "plugins", "profiler", "strategy")  # of the Trainer's arguments that are objects
+
+
+def read_with_cli(model: Any, data: Any, arguments: Sequence[str]) -> Project:
+    """A project from classes and the words of a command line.
+
+    Args:
+        model: a LightningModule, its class, a function that makes it, or ``None`` if a configuration file names it.
+        data: a LightningDataModule, dataloaders, a class or a function of either, or ``None``.
+        arguments: ``--model.NAME``, ``--data.NAME``, ``--trainer.NAME`` with their values, ``--config`` with a file, and what else a
+            LightningCLI takes.
+
+    Raises:
+        ScheduleError: for an argument that is wrong, missing or unknown, and for an error in the project's code.
+    """
+    try:
+        cli = _Reader(model, data, list(arguments))
+    except ScheduleError:
+        raise
+    except Exception as error:  # the classes of the project are instantiated
+        raise error_in_code("The project cannot be read", error) from error
+    return cli.project
+
+
+class _Given(LightningModule):
+    """Takes the place of a module that is an instance already."""
+
+
+class _Reader(LightningCLI):
+    """A LightningCLI that makes a quiet Trainer, and runs nothing."""
+
+    def __init__(self, model: Any, data: Any, arguments: list[str]) -> None:
+        self._given_model = model if isinstance(model, LightningModule) else None
+        self._given_data = None if _is_made_by_call(data) else data
+        self._make_data = data if _is_made_by_call(data) and not _is_datamodule(data) else None
+        self._made_model = _module_class(model) if self._given_model is None else _Given
+        super().__init__(
+            model_class=self._made_model,
+            datamodule_class=data if _is_datamodule(data) else None,
+            save_config_callback=None,
+            seed_everything_default=False,
+            parser_kwargs={"exit_on_error": False},
+            args=arguments,
+            run=False,
+            load_from_checkpoint_support=False,
+        )
+
+    @override
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        if self._make_data is None:
+            super().add_core_arguments_to_parser(parser)
+            return
+        parser.add_lightning_class_args(self.trainer_class, "trainer")
+        is_named = self._made_model is None  # by the configuration
+        parser.add_lightning_class_args(self._made_model or LightningModule, "model", subclass_mode=is_named)
+        if inspect.isclass(self._make_data):
+            parser.add_class_arguments(self._make_data, "data", fail_untyped=False)
+        else:
+            parser.add_function_arguments(self._make_data, "data", fail_untyped=False)
+
+    @override
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        # A configuration that `fit` has saved holds the arguments of `fit`.
+        parser.add_method_arguments(Trainer, "fit", skip=set(self.subcommands()["fit"]))
+
+    @override
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        from jsonargparse import ArgumentError
+
+        try:
+            self.config = parser.parse_args(args)  # the words of the process are those of another command
+        except ArgumentError as error:
+            raise ScheduleError(_explained(error, parser)) from error
+
+    @override
+    def before_instantiate_classes(self) -> None:
+        for name in _WRITES:
+            self.config[f"trainer.{name}"] = None
+
+    @override
+    def instantiate_classes(self) -> None:
+        super().instantiate_classes()
+        if self._given_model is not None:
+            self.model = self._given_model
+        if not isinstance(self.model, LightningModule):
+            raise ScheduleError(
+                f"The function for the module returned a {type(self.model).__name__}, and no LightningModule."
+            )
+
+    @override
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        arguments = self.config_init["trainer"]
+        devices = {name: arguments[name] for name in ("devices", "num_nodes")}
+        changed = {name: value for name, value in arguments.items() if name not in devices and value is not None}
+        return quiet_trainer(changed | devices)
+
+    @property
+    def project(self) -> Project:
+        """What was read."""
+        from jsonargparse import Namespace
+
+        data = self._given_data
+        if self._make_data is not None:
+            data = self.config_init["data"]
+            data = self._make_data(**data.as_dict()) if isinstance(data, Namespace) else data
+        elif self.datamodule is not None:
+            data = self.datamodule
+        if isinstance(data, LightningDataModule):
+            return Project(self.trainer, self.model, datamodule=data)
+        return Project(self.trainer, self.model, train_dataloaders=data)
+
+
+def _is_made_by_call(data: Any) -> bool:
+    """Whether dataloaders or a datamodule come from a call of ``data``."""
+    return inspect.isclass(data) or inspect.isroutine(data)
+
+
+def _is_datamodule(data: Any) -> bool:
+    return inspect.isclass(data) and issubclass(data, LightningDataModule)
+
+
+def _module_class(model: Any) -> Callable[..., LightningModule] | None:
+    """The class of the module, for a function the class that jsonargparse makes of it."""
+    if model is None or (inspect.isclass(model) and issubclass(model, LightningModule)):
+        found: Callable[..., LightningModule] | None = model
+        return found
+    if inspect.isroutine(model):
+        import jsonargparse
+
+        class_of: Any = vars(jsonargparse)["class_from_function"]  # its types hide it
+        # It keeps each class that it has made under its name.
+        made: Callable[..., LightningModule] = class_of(model, LightningModule, f"{model.__name__}_{next(_NUMBERS)}")
+        return made
+    raise ScheduleError(
+        f"{getattr(model, '__name__', type(model).__name__)} is no LightningModule, and no function that returns one."
+    )
+
+
+def _explained(error: Exception, parser: LightningArgumentParser) -> str:
+    """An error of the parser in a line; for an argument that is unknown, those that there are."""
+    message = " ".join(str(error).split())
+    unknown = re.search(r"(?:[Uu]nrecognized arguments: --|option ')(model|data|trainer)\b", message)
+    if unknown:
+        known = [name for name in parser.get_defaults().keys(branches=False) if name.startswith(f"{unknown[1]}.")]
+        if known and unknown[1] != "trainer":
+            message += f". There is {', '.join(f'--{name}' for name in known)}"
+    return f"{message.rstrip('.')}."
