@@ -17,10 +17,10 @@ from lr_toolkit import Horizon, ScheduleError, cosine, custom, linear
 from lr_toolkit.cli import main
 from lr_toolkit.preview.page import page_of, write_page
 from lr_toolkit.preview.page.data import page_data
-from tests.helpers.previews import preview_of
 from lr_toolkit.preview.preview import Preview
 from lr_toolkit.preview.series import Series, series_of
 from lr_toolkit.schedules.changed import continued
+from tests.helpers.previews import preview_of
 
 RUN = Horizon(100, 10)
 STYLE = Path(lr_toolkit.preview.page.__file__).with_name("style.css").read_text("utf-8")

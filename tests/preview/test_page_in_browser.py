@@ -11,10 +11,10 @@ import pytest
 
 from lr_toolkit import Horizon, Schedule, cosine, warmup
 from lr_toolkit.preview.page import write_page
-from tests.helpers.previews import preview_of
 from lr_toolkit.preview.preview import Preview
 from lr_toolkit.preview.series import Series, series_of
 from tests.helpers.browser import Browser, browser
+from tests.helpers.previews import preview_of
 
 RUN = Horizon(1000, 100)
 FOUR = ["warmup('5%') >> cosine(end=0.1)", "wsd('5%', '20%')", "one_cycle()", "cosine_restarts(times=3)"]
