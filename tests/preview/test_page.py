@@ -144,7 +144,7 @@ def test_the_command_writes_the_page_and_prints_its_path(tmp_path: Path, capsys:
         (["cosin()", "--steps", "100"], "Did you mean cosine(...)?"),
         (["cosine()", "linear", "--steps", "100"], "linear()"),
         (["cosine()"], "--steps"),
-        (["cosine()", "--steps", "0"], "must be a whole number above zero"),
+        (["cosine()", "--steps", "0"], "must be above zero"),
         (["cosine()", "--steps", "100", "--lr", "-1"], "--lr -1.0"),
         (["hold('1 epoch')", "--steps", "100"], "--steps-per-epoch 100"),
         (["cosine(end_lr=1e-5)", "--steps", "100"], "--lr 0.001"),
