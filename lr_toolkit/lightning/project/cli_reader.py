@@ -146,11 +146,12 @@ def _module_class(model: Any) -> Callable[..., LightningModule] | None:
         found: Callable[..., LightningModule] | None = model
         return found
     if inspect.isroutine(model):
-        import jsonargparse
+        from jsonargparse import class_from_function  # type: ignore[attr-defined]  # Lightning imports it from there, too
 
-        class_of: Any = vars(jsonargparse)["class_from_function"]  # its types hide it
         # It keeps each class that it has made under its name.
-        made: Callable[..., LightningModule] = class_of(model, LightningModule, f"{model.__name__}_{next(_NUMBERS)}")
+        made: Callable[..., LightningModule] = class_from_function(
+            model, LightningModule, f"{model.__name__}_{next(_NUMBERS)}"
+        )
         return made
     raise ScheduleError(
         f"{getattr(model, '__name__', type(model).__name__)} is no LightningModule, and no function that returns one."
