@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.mapping_file import read_mapping
 
 __all__ = ["read_plain_config"]
 
@@ -32,18 +32,7 @@ def read_plain_config(path: str, parsed: argparse.Namespace) -> tuple[Any, argpa
     Raises:
         ScheduleError: for a file that cannot be read, and for a key that no option has.
     """
-    import yaml
-
-    try:
-        content = yaml.safe_load(Path(path).read_text("utf-8"))
-    except FileNotFoundError:
-        raise ScheduleError(f"There is no file {path!r}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ScheduleError(f"{path!r} is no YAML or JSON: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise ScheduleError(
-            f"{path!r} holds {shorten(content)}. Write {{schedule: cosine(), lr: 1e-3, steps: 1000}} into it."
-        )
+    content = read_mapping(path)
     if "schedule" not in content or not {"model", "trainer", "fit"}.isdisjoint(content):
         return None
     unknown = [key for key in content if key not in _KEYS]

@@ -84,9 +84,9 @@ def _time(folder: Path) -> float:
 
 
 def _files(folder: Path, depth: int) -> Iterator[Path]:
-    """The files of loggers in a folder and below it."""
+    """The files of loggers in a folder and below it, each once: W&B links to its latest run."""
     for path in sorted(folder.iterdir()):
         if path.is_file() and _reader(path) is not None:
             yield path
-        elif path.is_dir() and depth:
+        elif path.is_dir() and depth and not path.is_symlink():
             yield from _files(path, depth - 1)

@@ -35,12 +35,11 @@ def read_with_cli(model: Any, data: Any, arguments: Sequence[str]) -> Project:
         ScheduleError: for an argument that is wrong, missing or unknown, and for an error in the project's code.
     """
     try:
-        cli = _Reader(model, data, list(arguments))
+        return _Reader(model, data, list(arguments)).project
     except ScheduleError:
         raise
     except Exception as error:  # the classes of the project are instantiated
         raise error_in_code("The project cannot be read", error) from error
-    return cli.project
 
 
 class _Given(LightningModule):
@@ -122,8 +121,8 @@ class _Reader(LightningCLI):
 
         data = self._given_data
         if self._make_data is not None:
-            data = self.config_init["data"]
-            data = self._make_data(**data.as_dict()) if isinstance(data, Namespace) else data
+            made = self.config_init.get("data") or Namespace()
+            data = self._make_data(**made.as_dict()) if isinstance(made, Namespace) else made
         elif self.datamodule is not None:
             data = self.datamodule
         if isinstance(data, LightningDataModule):
@@ -146,11 +145,12 @@ def _module_class(model: Any) -> Callable[..., LightningModule] | None:
         found: Callable[..., LightningModule] | None = model
         return found
     if inspect.isroutine(model):
-        import jsonargparse
+        from jsonargparse import class_from_function  # type: ignore[attr-defined]  # Lightning imports it from there, too
 
-        class_of: Any = vars(jsonargparse)["class_from_function"]  # its types hide it
         # It keeps each class that it has made under its name.
-        made: Callable[..., LightningModule] = class_of(model, LightningModule, f"{model.__name__}_{next(_NUMBERS)}")
+        made: Callable[..., LightningModule] = class_from_function(
+            model, LightningModule, f"{model.__name__}_{next(_NUMBERS)}"
+        )
         return made
     raise ScheduleError(
         f"{getattr(model, '__name__', type(model).__name__)} is no LightningModule, and no function that returns one."

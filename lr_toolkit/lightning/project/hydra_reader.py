@@ -5,10 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 
 from lr_toolkit.errors import ScheduleError
@@ -20,13 +18,9 @@ __all__ = ["is_of_hydra", "read_with_hydra"]
 _NOT_MADE = ("_target_", "callbacks", "logger", "plugins", "profiler", "strategy")  # of the Trainer's node
 
 
-def is_of_hydra(path: str) -> bool:
-    """Whether a configuration file has a node with ``_target_`` at its top, as the module and the Trainer of a project are."""
-    try:
-        content = yaml.safe_load(Path(path).read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError):
-        return False
-    return isinstance(content, dict) and any(isinstance(node, dict) and "_target_" in node for node in content.values())
+def is_of_hydra(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration has a node with ``_target_`` at its top, as the module and the Trainer of a project are."""
+    return any(isinstance(node, dict) and "_target_" in node for node in config.values())
 
 
 def read_with_hydra(path: str, data: Any, arguments: Sequence[str]) -> Project:

@@ -13,6 +13,7 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.project.locate import add_to_path, locate
 from lr_toolkit.lightning.project.rehearsal import Project, silence
 from lr_toolkit.lightning.project.training_data import counted_batches
+from lr_toolkit.mapping_file import read_mapping
 
 __all__ = ["read_project"]
 
@@ -52,12 +53,11 @@ def _read(target: str, arguments: Sequence[str], data: Any) -> Project:
 
     if not target.endswith((".yaml", ".yml", ".json")):
         return read_with_cli(locate(target), data, arguments)
-    if not Path(target).is_file():
-        raise ScheduleError(f"There is no file {target!r}.")
+    config = read_mapping(target)
     add_to_path(Path())
     from lr_toolkit.lightning.project.hydra_reader import is_of_hydra, read_with_hydra
 
-    if is_of_hydra(target):
+    if is_of_hydra(config):
         _need("hydra", "hydra-core")
         return read_with_hydra(target, data, arguments)
     return read_with_cli(None, data, ["--config", target, *arguments])

@@ -84,7 +84,8 @@ def is_kept(callback: object) -> bool:
 def rehearse(project: Project, look: Callable[[Trainer, LightningModule], _Found]) -> _Found:
     """Set up a fit, and return what ``look`` finds before the first update. The fit ends there.
 
-    The hooks of the module, its data and its callbacks are called up to ``on_fit_start``. Random numbers, logging levels and the
+    The hooks of the module, its data and its callbacks are called up to ``on_fit_start``, and ``on_train_start`` of callbacks of this
+    package, which warn of what they meet there. Random numbers, logging levels and the
     filters of warnings are afterwards as they were.
 
     Raises:
@@ -92,8 +93,10 @@ def rehearse(project: Project, look: Callable[[Trainer, LightningModule], _Found
     """
     visit = _Visit(look)
     trainer = project.trainer
-    others = [callback for callback in callbacks_of(trainer) if is_kept(callback)]
-    trainer.callbacks = [visit, *others]  # type: ignore[attr-defined]  # its callback connector sets it
+    kept = [callback for callback in callbacks_of(trainer) if is_kept(callback)]
+    ours = [callback for callback in kept if type(callback).__module__.startswith("lr_toolkit.")]
+    others = [callback for callback in kept if callback not in ours]
+    trainer.callbacks = [*ours, visit, *others]  # type: ignore[attr-defined]  # its callback connector sets it
     trainer.num_sanity_val_steps = 0
     with same_random_state(), silence():
         try:
