@@ -37,6 +37,7 @@ def add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     add_sources(show)
     show.add_argument("--log", action="store_true", help="draw on a logarithmic axis")
+    show.add_argument("--ascii", action="store_true", help="draw without braille dots, which some fonts do not have")
     show.add_argument(
         "--width", type=whole, metavar="N", help="the characters of a line; default: those of the terminal, at most 100"
     )
@@ -90,13 +91,14 @@ def _schedule_preview(text: Any, parsed: argparse.Namespace) -> Preview:
 
 def _show(parsed: argparse.Namespace) -> str:
     width = _width(parsed.width)
-    return _shown(Preview.compare(previews_of(parsed.words, parsed)), width, parsed.log, parsed.out)
+    return _shown(Preview.compare(previews_of(parsed.words, parsed)), width, parsed)
 
 
-def _shown(preview: Preview, width: int, log: bool, out: str | None) -> str:
-    """The text of a preview for the terminal; with ``out`` it is saved, too."""
-    saved = "" if out is None else f"\n\n  saved: {_saved(preview, out, log)}"
-    return painted(terminal_lines(preview, width, ascii_only=not can_print("⣿│┤"), log=log)) + saved
+def _shown(preview: Preview, width: int, parsed: argparse.Namespace) -> str:
+    """The text of a preview for the terminal; with ``--out`` it is saved, too."""
+    saved = "" if parsed.out is None else f"\n\n  saved: {_saved(preview, parsed.out, parsed.log)}"
+    ascii_only = parsed.ascii or not can_print("⣿│┤")
+    return painted(terminal_lines(preview, width, ascii_only=ascii_only, log=parsed.log)) + saved
 
 
 def _saved(preview: Preview, out: str, log: bool) -> Path:

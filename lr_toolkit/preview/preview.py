@@ -143,7 +143,8 @@ class Preview:
         """
         if len({preview.is_relative for preview in previews}) != 1:
             raise ScheduleError(
-                "Previews are compared if all are in factors of the base LR, or all in LRs. Write base_lr= for each of them."
+                "Previews are compared if all are in factors of the base LR, or all in LRs. Write base_lr= (for the command: --lr) for "
+                "each of them."
             )
         if len(previews) == 1:
             return previews[0]

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import io
-import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from unittest.mock import patch
 
 from lr_toolkit.cli import main
 
@@ -33,7 +32,7 @@ WORDS: dict[str, list[str]] = {
 def shown(name: str, encoding: str) -> str:
     """What the command prints to a stream of that encoding."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
-    with patch.object(sys, "stdout", stream):
+    with redirect_stdout(stream):
         main(["show", *WORDS[name], "--width", "80"])
     stream.flush()
     return stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]

@@ -34,6 +34,13 @@ def test_the_text_at_80_columns(name: str, encoding: str) -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_ascii_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--ascii`` draws in UTF-8 what a terminal without more than ASCII gets."""
+    main(["show", *WORDS["short"], "--width", "80", "--ascii"])
+
+    assert capsys.readouterr().out == golden_file("short", "ascii").read_text("utf-8")
+
+
 def test_every_golden_file_is_compared() -> None:
     """The folder has no file of a preview that is not shown any more."""
     files = {golden_file(name, encoding) for name in WORDS for encoding in ("utf-8", "ascii")}
