@@ -1,0 +1,68 @@
+"""The built documentation: it needs no other host, its links lead somewhere, and every public name has a place."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import lr_toolkit
+from tests.helpers.built_site import ROOT, build, dead_links, outside, without_page
+
+pytest.importorskip("zensical", reason="it needs Python 3.11")
+
+WRONG = """\
+# A page that is wrong
+
+[no such page](missing.md), [no such anchor](#missing), [a page that is there](right.md#right)
+
+![no such picture](missing.png)
+
+<img src="https://example.com/picture.png">
+
+::: lr_toolkit.cosine
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation as it is built."""
+    return build(tmp_path_factory.mktemp("docs"))
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site whose page has one mistake of each kind."""
+    return build(tmp_path_factory.mktemp("wrong"), {"index.md": WRONG, "right.md": "# Right\n"})
+
+
+def test_no_link_is_dead(site: Path) -> None:
+    """Each link, anchor, picture and script on each page is part of the site."""
+    assert dead_links(site) == []
+
+
+def test_nothing_is_loaded_from_another_host(site: Path) -> None:
+    """Fonts, scripts, styles and pictures come with the site."""
+    assert outside(site) == []
+
+
+def test_every_public_name_has_a_place(site: Path) -> None:
+    """The reference has an anchor for each name of ``lr_toolkit.__all__``."""
+    assert without_page(site, lr_toolkit.__all__) == []
+
+
+def test_mistakes_are_seen(wrong: Path) -> None:
+    """Of the page with mistakes each one is reported, and nothing else."""
+    assert dead_links(wrong) == ["index.html: missing.html", "index.html: #missing", "index.html: missing.png"]
+    assert outside(wrong) == ["index.html: https://example.com/picture.png"]
+    assert without_page(wrong, ["cosine", "linear"]) == ["linear"]
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """No page is only found by its address, and none is listed that is not there."""
+    listed = re.findall(r'"([\w/]+\.md)"', (ROOT / "zensical.toml").read_text("utf-8"))
+
+    assert sorted(listed) == sorted(
+        path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")
+    )
