@@ -10,7 +10,7 @@ if (location.protocol === "file:") {
       this.ready = new Promise(resolve => { this.frame.contentWindow.onready = resolve })
       const page = this.frame.contentWindow
       page.postMessage = data => {
-        const event = new MessageEvent("message", { data })
+        const event = new MessageEvent("message", { data: structuredClone(data) })
         this.dispatchEvent(event)
         if (this.onmessage) this.onmessage(event)
       }
@@ -18,7 +18,8 @@ if (location.protocol === "file:") {
       load(page, url).then(() => page.onready())
     }
     postMessage(data) {
-      this.ready.then(() => this.frame.contentWindow.dispatchEvent(new MessageEvent("message", { data })))
+      const copy = structuredClone(data) // the sender may change it
+      this.ready.then(() => this.frame.contentWindow.dispatchEvent(new MessageEvent("message", { data: copy })))
     }
     terminate() {
       this.frame.remove()

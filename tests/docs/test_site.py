@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import lr_toolkit
-from tests.helpers.built_site import ROOT, build, dead_links, outside, without_page
+from tests.helpers.built_site import ROOT, build, dead_links, outside, search, without_page
+from tests.lightning.checks.test_docs import SECTIONS, Section
 
 pytest.importorskip("zensical", reason="it needs Python 3.11")
 
@@ -52,11 +53,38 @@ def test_every_public_name_has_a_place(site: Path) -> None:
     assert without_page(site, lr_toolkit.__all__) == []
 
 
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.code)
+def test_a_warning_is_found_by_its_text(section: Section, site: Path) -> None:
+    """A search for the words of a warning, without its code, finds its section on the page of the checks, and no other there."""
+    places = search(site, section.message.partition(": ")[2])
+
+    (place,) = (place for place in places if place.startswith("checks.html#"))
+    assert place.startswith(f"checks.html#{section.code.lower()}")
+    assert len(places) < 4
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    {
+        "The plan is not the one in the checkpoint": "the-plan-changed-between-a-checkpoint-and-its-resume",
+        "begins at times the base value, so it would do nothing": "phases-levels-and-functions",
+        "would be end, a factor of the base value, and above 1 the curve climbs": "phases-levels-and-functions",
+        "the length of this run cannot be known": "the-schedule-and-the-length-of-the-run",
+        "a bare float has no unit": "durations",
+        "has no betas to take the length from": "warmup-on-top-of-a-scheduler",
+    }.items(),
+)
+def test_an_error_is_found_by_its_text(words: str, place: str, site: Path) -> None:
+    """A search for the words of an error finds its section on the page of the errors."""
+    assert f"errors.html#{place}" in search(site, words)
+
+
 def test_mistakes_are_seen(wrong: Path) -> None:
     """Of the page with mistakes each one is reported, and nothing else."""
     assert dead_links(wrong) == ["index.html: missing.html", "index.html: #missing", "index.html: missing.png"]
     assert outside(wrong) == ["index.html: https://example.com/picture.png"]
     assert without_page(wrong, ["cosine", "linear"]) == ["linear"]
+    assert search(wrong, "a bare float has no unit") == []
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -110,3 +113,27 @@ def without_page(site: Path, names: Iterable[str]) -> list[str]:
     """The public names that no page documents."""
     anchors = set().union(*(page.anchors for page in read_pages(site).values()))
     return [name for name in names if f"lr_toolkit.{name}" not in anchors]
+
+
+def search(site: Path, query: str) -> list[str]:
+    """The places that a search finds, in the order of the site: those in which each word of the query begins a word.
+
+    The index and its separator of words are those of the site. The search in a browser ranks these places, too.
+    """
+    separator, places = _read_index(site)
+    wanted = words_of(query, separator)
+    return [place for place, words in places if all(any(each.startswith(word) for each in words) for word in wanted)]
+
+
+def words_of(text: str, separator: str) -> set[str]:
+    """The words of a text in HTML, in lower case."""
+    return {word.lower() for word in re.split(separator, html.unescape(re.sub(r"<[^>]*>", "", text))) if word}
+
+
+@lru_cache(maxsize=2)
+def _read_index(site: Path) -> tuple[str, list[tuple[str, set[str]]]]:
+    index = json.loads((site / "search.json").read_text("utf-8"))
+    separator = index["config"]["separator"]
+    return separator, [
+        (item["location"], words_of(f"{item['title']} {item['text']}", separator)) for item in index["items"]
+    ]
