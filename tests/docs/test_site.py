@@ -53,6 +53,12 @@ def test_every_public_name_has_a_place(site: Path) -> None:
     assert without_page(site, lr_toolkit.__all__) == []
 
 
+@pytest.mark.parametrize("mark", ["<blockquote>", "``", "====", "&gt;&gt;&gt; from lr_toolkit"])
+def test_docstrings_are_shown_as_markdown(mark: str, site: Path) -> None:
+    """No page of the reference has an example as a quotation or with its prompts, a raw table, or backticks around a name."""
+    assert [page.name for page in (site / "reference").glob("*.html") if mark in page.read_text("utf-8")] == []
+
+
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.code)
 def test_a_warning_is_found_by_its_text(section: Section, site: Path) -> None:
     """A search for the words of a warning, without its code, finds its section on the page of the checks, and no other there."""

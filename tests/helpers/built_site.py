@@ -74,6 +74,7 @@ class Page(HTMLParser):
             self.loaded.append(values[_LOADS[tag]])
 
 
+@lru_cache(maxsize=2)
 def read_pages(site: Path) -> dict[Path, Page]:
     """Each page of a site but the one for addresses that do not exist, whose links are those of the root of a host."""
     pages = {}
