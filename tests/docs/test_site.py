@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import lr_toolkit
-from tests.helpers.built_site import ROOT, build, dead_links, outside, search, without_page
+from tests.helpers.built_site import ROOT, build, dead_links, outside, read_pages, search, without_page
 from tests.lightning.checks.test_docs import SECTIONS, Section
 
 pytest.importorskip("zensical", reason="it needs Python 3.11")
@@ -49,8 +49,10 @@ def test_nothing_is_loaded_from_another_host(site: Path) -> None:
 
 
 def test_every_public_name_has_a_place(site: Path) -> None:
-    """The reference has an anchor for each name of ``lr_toolkit.__all__``."""
+    """The reference has an anchor for each name of ``lr_toolkit.__all__``, and its first page a link to each."""
     assert without_page(site, lr_toolkit.__all__) == []
+    links = read_pages(site)[site / "reference" / "index.html"].links
+    assert {link.partition("#lr_toolkit.")[2] for link in links} >= set(lr_toolkit.__all__)
 
 
 @pytest.mark.parametrize("mark", ["<blockquote>", "``", "====", "&gt;&gt;&gt; from lr_toolkit"])
