@@ -54,5 +54,5 @@ def test_another_error_is_not_on_the_page() -> None:
 
 def test_files_without_a_section_are_an_error() -> None:
     """A new subpackage needs a section."""
-    with pytest.raises(StopIteration):
+    with pytest.raises(ValueError, match="no section lists them"):
         section_of("elsewhere/errors.py")
