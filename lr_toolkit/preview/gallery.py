@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lr_toolkit.preview.builder_docs import BuilderDoc, builder_docs
+from lr_toolkit.preview.peer_names import peer_names
 from lr_toolkit.preview.svg import curve_picture, gallery_picture
 
 __all__ = ["gallery_files", "write_gallery"]
@@ -13,7 +14,8 @@ _INTRODUCTION = """\
 # Gallery
 
 Each builder and recipe, with the first example of its docstring. This page is made of the docstrings: `lr-toolkit gallery --out docs`
-writes it again, and a test fails if it differs. `lr-toolkit list` prints the same names in a terminal.
+writes it again, and a test fails if it differs. `lr-toolkit list` prints the same names in a terminal, and `lr-toolkit translate` the exact
+equal of a call of another library.
 
 ![Every curve with its text](gallery.svg)
 """
@@ -70,9 +72,20 @@ def card(doc: BuilderDoc) -> str:
     """
     picture = f"![{doc.name}()](gallery/{doc.name}.svg)"
     code, formula = f"```python\n{doc.example}\n```", f"```text\n{doc.formula}\n```"
+    libraries = [f"{library} {', '.join(map('`{}`'.format, names))}" for library, names in peer_names(doc.name).items()]
+    elsewhere = f"In other libraries: {'; '.join(libraries)}." if libraries else ""
     reference = f"Reference: {_markdown(doc.reference)}"
-    parts = [f"### {doc.name}", _markdown(doc.sentence), picture, code, formula, _markdown(doc.advice), reference]
-    return "\n\n".join(parts) + "\n"
+    parts = [
+        f"### {doc.name}",
+        _markdown(doc.sentence),
+        picture,
+        code,
+        formula,
+        _markdown(doc.advice),
+        elsewhere,
+        reference,
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def write_gallery(folder: str | Path) -> list[Path]:

@@ -15,7 +15,9 @@ from lr_toolkit import Horizon, Schedule, linear, multistep, schedules
 from lr_toolkit.cli import main
 from lr_toolkit.preview.builder_docs import BuilderDoc, builder_docs
 from lr_toolkit.preview.gallery import gallery_files
+from lr_toolkit.preview.peer_names import peer_names
 from lr_toolkit.preview.svg import CURVE, INK, curve_picture, gallery_picture
+from lr_toolkit.schedules.peers.peer import PEERS
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
 
 DOCS = Path(lr_toolkit.__file__).parents[1] / "docs"
@@ -85,6 +87,35 @@ def test_a_card_is_complete(name: str) -> None:
     for part in (doc.sentence, doc.example, doc.formula, doc.advice, doc.reference):
         assert part.replace("``", "`") in section
     assert f"(gallery/{name}.svg)" in section
+
+
+@pytest.mark.parametrize(
+    ("builder", "library", "names"),
+    [
+        ("step", "torch", ["StepLR"]),
+        ("step", "timm", ["StepLRScheduler"]),
+        ("one_cycle", "torch", ["OneCycleLR"]),
+        ("triangular", "torch", ["CyclicLR"]),
+        ("wsd", "transformers", ["get_wsd_schedule"]),
+        ("warmup", "transformers", ["get_constant_schedule_with_warmup"]),
+        ("cosine_restarts", "optax", ["sgdr_schedule"]),
+    ],
+)
+def test_a_card_has_the_names_of_other_libraries(builder: str, library: str, names: list[str]) -> None:
+    """The schedulers of a library that have the curve of a builder are in its card."""
+    assert peer_names(builder)[library] == names
+    section = FILES["gallery.md"].split(f"\n### {builder}\n", 1)[1].split("\n### ", 1)[0]
+    assert f"{library} `{names[0]}`" in section
+
+
+@pytest.mark.parametrize("library", ["torch", "transformers", "optax", "timm"])
+def test_each_curve_of_another_library_is_in_one_card(library: str) -> None:
+    """Only what reads other schedulers or their names has none."""
+    listed = [name for builder in OURS for name in peer_names(builder).get(library, [])]
+    known = {inspect.unwrap(each).__name__ for each in PEERS[library].configurations.values()}
+
+    assert len(listed) == len(set(listed))
+    assert known - set(listed) <= {"SequentialLR", "ChainedScheduler", "get_scheduler", "TrainingArguments"}
 
 
 @pytest.mark.parametrize("name", OURS)
