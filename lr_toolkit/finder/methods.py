@@ -8,7 +8,7 @@ from typing import final
 
 from lr_toolkit.finder.answer import Answer
 from lr_toolkit.finder.line_search import BATCHES, LineSearch, search_line
-from lr_toolkit.finder.problem import Problem
+from lr_toolkit.finder.problem import Problem, with_settled_scaler
 from lr_toolkit.finder.range_test import sweep
 from lr_toolkit.finder.result import LRSearch, NoLRFound
 from lr_toolkit.finder.search_log import SILENT, SearchLog, Watcher
@@ -37,6 +37,7 @@ def run_search(problem: Problem, method: Method, budget: float, watcher: Watcher
     search = _Search(problem, method, log, ShortRuns(problem, budget, log))
     interrupted = False
     try:
+        search.problem = search.runs.problem = with_settled_scaler(problem, log)
         answer = search.answer()
     except KeyboardInterrupt:
         if not problem.is_alone:
@@ -71,7 +72,7 @@ class _Search:
     method: Method
     log: SearchLog
     runs: ShortRuns
-    line: LineSearch = LineSearch()
+    line: LineSearch = field(default_factory=LineSearch)
     rules: dict[str, float] = field(default_factory=dict)
 
     def answer(self) -> Answer:
@@ -122,4 +123,6 @@ class _Search:
             return f"{len(self.log.trials)} updates of the sweep"
         if self.runs.count:
             return f"{self.runs.count} short run{'s' if self.runs.count > 1 else ''}"
-        return f"{len(self.line.limits)} of {BATCHES} batches of the line search" if self.method != "schedules" else "no short run"
+        if self.method == "schedules":
+            return "no short run"
+        return f"{len(self.line.limits)} of {BATCHES} batches of the line search"

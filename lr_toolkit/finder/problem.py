@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, TypeAlias, final
 
@@ -17,7 +17,7 @@ from lr_toolkit.finder.lr_plan import LRPlan, Values, base_lrs, write_values
 from lr_toolkit.finder.random_state import same_random_state, seed_all
 from lr_toolkit.finder.search_log import SearchLog
 
-__all__ = ["Candidate", "Problem", "UpdateBatches", "check_optimizer"]
+__all__ = ["Candidate", "Problem", "UpdateBatches", "check_optimizer", "with_settled_scaler"]
 
 UpdateBatches: TypeAlias = "tuple[Any, ...]"
 """The batches of one update: more than one with accumulation."""
@@ -171,3 +171,23 @@ class Candidate:
         if not losses:
             return None
         return self._problem.mean(float(torch.stack([loss.detach().float() for loss in losses]).mean()))
+
+
+def with_settled_scaler(problem: Problem, log: SearchLog) -> Problem:
+    """The problem with the scale of the gradients fallen to where an update is taken.
+
+    A new scaler skips the first updates of a run until its scale fits. That is a small part of a run, and a large one of a short run.
+    """
+    if problem.scaler is None:
+        return problem
+    candidate = Candidate(problem, log)
+    batches = candidate.next_batches()
+    is_skipped = True
+    while is_skipped and candidate.scaler.get_scale() > 1:
+        scale = candidate.scaler.get_scale()
+        loss = candidate.backward(batches)
+        if loss is None or not isfinite(loss):
+            return problem
+        candidate.step({"lr": problem.scaled_bases(0.0)})
+        is_skipped = candidate.scaler.get_scale() < scale
+    return replace(problem, scaler=candidate.scaler)

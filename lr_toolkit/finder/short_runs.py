@@ -1,4 +1,8 @@
-"""Whole schedules on short runs, on the same data: the curve of the loss that each base LR reaches."""
+"""Whole schedules on short runs, on the same data: the curve of the loss that each base LR reaches.
+
+Reference:
+    Bjorck et al., "Scaling Optimal LR Across Token Horizons", arXiv:2409.19913: the longer a run, the lower its best LR.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +113,9 @@ class ShortRuns:
                 self._run((lrs[other] * lrs[middle]) ** 0.5, most)
 
     def answer(self) -> Answer:
-        """The LR with its good interval.
+        """Half way, in log LR, from the lowest point of the curve to the lower end of the good interval; with that interval.
+
+        A short run is best at an LR that is at least as high as that of the whole run, and too high costs more than too low.
 
         Raises:
             NoLRFound: if no run has a finite loss, if none has learned, or if the lowest loss is at the end of what was tried.
@@ -130,13 +136,19 @@ class ShortRuns:
             )
         lr = lowest_lr(lrs, losses, self.start_loss)
         low, high = good_interval(lrs, losses, self.start_loss)
-        reason = f"The lowest point between {len(lrs)} short runs of the whole schedule, {self.updates} updates each on the same batches."
-        return Answer(lr, min(low, lr), max(high, lr), reason)
+        low, high = min(low, lr), max(high, lr)
+        reason = (
+            f"Half way from the lowest point between {len(lrs)} short runs of the whole schedule, {self.updates} updates each on the same "
+            "batches, to the lower end of the interval, because a whole run is best at a lower LR than a short one."
+        )
+        return Answer((low * lr) ** 0.5, low, high, reason)
 
     def lowest(self) -> Answer:
         """The best of the runs, wherever it lies, with its good interval."""
         lrs, losses = self._points()
-        reason = f"The best of {len(lrs)} short runs of the whole schedule, {self.updates} updates each on the same batches."
+        reason = (
+            f"The best of {len(lrs)} short runs of the whole schedule, {self.updates} updates each on the same batches."
+        )
         return Answer(lrs[self._middle()], *good_interval(lrs, losses, self.start_loss), reason)
 
     def has_learned(self) -> bool:

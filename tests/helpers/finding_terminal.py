@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from lightning.pytorch.callbacks import RichProgressBar, TQDMProgressBar
@@ -30,12 +31,12 @@ def work() -> None:
     """Print what each search has given."""
     options = {"enable_progress_bar": True, "num_sanity_val_steps": 2, "max_epochs": 2}
     found = find_lr(trainer(callbacks=[TQDMProgressBar()], **options), Slow(), loader())
-    print(f"\nfind_lr: {found.interrupted}, {found.reason}")
+    sys.stdout.write(f"\nfind_lr: {found.interrupted}, {found.reason}\n")
     module, finder = Slow(), LRFinder()
     trainer(callbacks=[finder, RichProgressBar()], **options).fit(module, loader())
     assert finder.search is not None
-    print(f"\nLRFinder: {finder.search.interrupted}, {finder.search.reason}")
-    print(f"{len(module.used)} updates, the first at {module.used[0][0] / finder.search.lr:.3g} of the LR")
+    sys.stdout.write(f"\nLRFinder: {finder.search.interrupted}, {finder.search.reason}\n")
+    sys.stdout.write(f"{len(module.used)} updates, the first at {module.used[0][0] / finder.search.lr:.3g} of the LR\n")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,8 @@ def _rehearse(
     bases = base_lrs(optimizer)
     batches, accumulated = trainer.fit_loop.max_batches, trainer.accumulate_grad_batches
     per_epoch = max(-(-int(batches) // accumulated), 1) if batches != float("inf") else horizon.steps + 1
-    factors, others = [], []
+    factors: list[list[float]] = []
+    others: list[Values] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "step() before optimizer.step()": there are no updates
         for k in range(horizon.steps):

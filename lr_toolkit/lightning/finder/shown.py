@@ -56,7 +56,11 @@ def _rich_bar(fit_bar: Any) -> Iterator[Watcher]:
     if live is not None:
         live.stop()
     columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.TaskProgressColumn())
-    options = {"console": console, "transient": True, "speed_estimate_period": inf}  # the mean rate, as for the bar of tqdm
+    options = {
+        "console": console,
+        "transient": True,
+        "speed_estimate_period": inf,
+    }  # the mean rate, as for the bar of tqdm
     try:
         with progress.Progress(*columns, progress.TimeRemainingColumn(), **options) as bar:
             yield _RichBar(bar, bar.add_task(NAME, total=1.0))

@@ -28,7 +28,9 @@ def interrupted(call: int) -> Regression:
     return module
 
 
-@pytest.mark.parametrize(("call", "after"), [(60, "10 of 10|[3-9] of 10"), (85, "1 short run|10 of 10"), (110, "[23] short runs")])
+@pytest.mark.parametrize(
+    ("call", "after"), [(60, "10 of 10|[3-9] of 10"), (85, "1 short run|10 of 10"), (110, "[23] short runs")]
+)
 def test_find_lr_returns_what_it_has(call: int, after: str) -> None:
     """And leaves the module, the generators and the handlers of signals as they were."""
     module, used = interrupted(call), trainer()
