@@ -9,7 +9,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf, isfinite
 from statistics import quantiles
@@ -18,9 +18,11 @@ from typing import final
 import numpy as np
 import torch
 
+from lr_toolkit.finder.answer import Answer
 from lr_toolkit.finder.problem import Candidate, Problem, UpdateBatches
 from lr_toolkit.finder.random_state import random_state, restore_random_state
 from lr_toolkit.finder.result import NoLRFound
+from lr_toolkit.finder.search_log import SearchLog
 from lr_toolkit.finder.trial import Trial
 
 __all__ = ["LineSearch", "search_line"]
@@ -33,6 +35,8 @@ TRAINED = 1 / 8
 """The part of the limit at which training goes on from batch to batch: well inside, so that the next batch can be asked."""
 SHARE = 1 / 4
 """The part of the limit that is suggested: half of the step that falls most, because a run is longer than one step."""
+GUESS = 5.0
+"""The cost of a batch, in updates, before one was searched: a step and a dozen forward passes."""
 MOST_OCTAVES = 60
 """How far from an LR of 1 the limit is looked for."""
 
@@ -40,11 +44,9 @@ MOST_OCTAVES = 60
 @final
 @dataclass(frozen=True, slots=True)
 class LineSearch:
-    """The limits of the batches, the LRs that were tried, and the cost in updates."""
+    """The limits of the batches so far."""
 
-    limits: tuple[float, ...]
-    trials: tuple[Trial, ...]
-    cost: float
+    limits: tuple[float, ...] = ()
 
     @property
     def lr(self) -> float:
@@ -52,39 +54,44 @@ class LineSearch:
         return SHARE * float(np.exp(np.median(np.log(self.limits))))
 
     @property
-    def quartiles(self) -> tuple[float, float]:
-        """A quarter of the quartiles of the limits."""
-        if len(self.limits) < 2:
-            return self.lr, self.lr
-        low, _, high = quantiles(self.limits, n=4, method="inclusive")
-        return SHARE * low, SHARE * high
+    def answer(self) -> Answer:
+        """The LR, a quarter of the quartiles of the limits around it, and the reason."""
+        low, _, high = quantiles(self.limits, n=4, method="inclusive") if len(self.limits) > 1 else self.limits * 3
+        reason = (
+            f"A quarter of the largest LR at which a step does not raise the loss of its batch, median of {len(self.limits)} batches; "
+            "no schedule was run."
+        )
+        return Answer(self.lr, SHARE * low, SHARE * high, reason)
 
 
-def search_line(problem: Problem) -> LineSearch:
-    """Search on ten batches.
+def search_line(problem: Problem, log: SearchLog) -> Iterator[LineSearch]:
+    """Search on ten batches; yields what is known after each that has a limit.
 
     Raises:
         NoLRFound: if the loss is not finite before training, or if no step changes it or raises it.
     """
-    candidate = Candidate(problem)
-    limits: list[float] = []
-    trials: list[Trial] = []
-    for number in range(BATCHES):
+    log.expect(BATCHES * GUESS)
+    began = log.spent
+    candidate = Candidate(problem, log)
+    found = LineSearch()
+    for number in range(1, BATCHES + 1):
         batches = candidate.next_batches()
-        limit = _limit_on(candidate, problem, batches, limits[-1] if limits else 1.0, trials)
+        limit = _limit_on(candidate, problem, batches, found.limits[-1] if found.limits else 1.0, log)
         if limit is not None:
-            limits.append(limit)
-        elif number == BATCHES - 1 and not limits:
-            raise NoLRFound(
-                "no step along the gradients of ten batches changes their loss, or none raises it: the loss is flat, or does not "
-                "depend on the parameters of the optimizer. Check that training_step returns the loss of the model's output.",
-                tuple(trials),
-            )
-    return LineSearch(tuple(limits), tuple(trials), candidate.cost)
+            found = LineSearch((*found.limits, limit))
+            yield found
+        log.expect((log.spent - began) / number * (BATCHES - number))
+    if not found.limits:
+        raise NoLRFound(
+            "no step along the gradients of ten batches changes their loss, or none raises it: the loss is flat, or does not "
+            "depend on the parameters of the optimizer. Check that training_step returns the loss of the model's output.",
+            tuple(log.trials),
+        )
+    log.say(f"line search: a step raises the loss of its batch above LR {found.lr / SHARE:.3g}")
 
 
 def _limit_on(
-    candidate: Candidate, problem: Problem, batches: UpdateBatches, guess: float, trials: list[Trial]
+    candidate: Candidate, problem: Problem, batches: UpdateBatches, guess: float, log: SearchLog
 ) -> float | None:
     """The largest LR at which a step does not raise the loss of these batches, where the candidate goes on; ``None`` if there is none."""
     generators = random_state()
@@ -95,11 +102,11 @@ def _limit_on(
     if not isfinite(before):
         raise NoLRFound(
             f"the loss is {before} before training. Look for the NaN or the infinity in the data or the model first.",
-            tuple(trials),
+            tuple(log.trials),
         )
     parameters = candidate.parameters
     start = [parameter.detach().clone() for parameter in parameters]
-    candidate.step(problem.scaled_bases(1.0))
+    candidate.step({"lr": problem.scaled_bases(1.0)})
     step = [parameter.detach() - old for parameter, old in zip(parameters, start, strict=True)]
     losses = []
 
@@ -111,11 +118,11 @@ def _limit_on(
     def falls(lr: float) -> bool:
         move(lr)
         restore_random_state(generators)  # the same dropout as before the step
-        cost = candidate.cost
+        spent = log.spent
         found = candidate.loss(batches)
         loss = found if found is not None and isfinite(found) else inf
         losses.append(loss)
-        trials.append(Trial("line search", lr, loss, problem.seed, candidate.cost - cost))
+        log.trials.append(Trial("line search", lr, loss, problem.seed, log.spent - spent))
         return loss <= before
 
     limit = largest(falls, guess)

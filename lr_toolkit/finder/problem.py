@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, TypeAlias, final
 
@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.finder.lr_plan import LRPlan, base_lrs
+from lr_toolkit.finder.lr_plan import LRPlan, Values, base_lrs, write_values
 from lr_toolkit.finder.random_state import same_random_state, seed_all
+from lr_toolkit.finder.search_log import SearchLog
 
-__all__ = ["Candidate", "Problem", "UpdateBatches", "check_optimizer"]
+__all__ = ["Candidate", "Problem", "UpdateBatches", "check_optimizer", "with_settled_scaler"]
 
 UpdateBatches: TypeAlias = "tuple[Any, ...]"
 """The batches of one update: more than one with accumulation."""
@@ -65,6 +66,8 @@ class Problem:
         scaler: the scaler of the gradients under mixed precision.
         shared: objects that a copy of the model refers to, and that are not copied.
         has_gradients: whether ``loss`` computes the gradients, too.
+        is_alone: whether no other rank takes part. If one does, an interrupt ends the search without an answer: ranks are interrupted
+            at different places, and would answer differently.
     """
 
     model: nn.Module
@@ -79,6 +82,7 @@ class Problem:
     scaler: Any = None
     shared: tuple[object, ...] = ()
     has_gradients: bool = False
+    is_alone: bool = True
 
     @property
     def bases(self) -> list[float]:
@@ -93,10 +97,11 @@ class Problem:
 
 @final
 class Candidate:
-    """A copy of the model and its optimizer at the beginning of a run; it is trained, and thrown away."""
+    """A copy of the model and its optimizer at the beginning of a run; it is trained, and thrown away. ``log`` counts its work."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, log: SearchLog) -> None:
         self._problem = problem
+        self._log = log
         memo = {id(kept): kept for kept in problem.shared}
         try:
             self.model, self.optimizer = copy.deepcopy((problem.model, problem.optimizer), memo)
@@ -109,8 +114,6 @@ class Candidate:
         problem.adapt(self.model, self.optimizer)
         seed_all(problem.seed)
         self._updates = problem.updates()
-        self.cost = 0.0
-        """In updates; a forward pass counts as a third."""
 
     def next_batches(self) -> UpdateBatches:
         """The batches of the next update."""
@@ -135,16 +138,12 @@ class Candidate:
                 if not self._problem.has_gradients:
                     scaled = loss if self.scaler is None else self.scaler.scale(loss)
                     (scaled / len(batches)).backward()
-        self.cost += 1
+        self._log.spend(1)
         return self._mean(losses)
 
-    def step(self, lrs: Sequence[float]) -> None:
-        """Take an update at these LRs, from the gradients that are there."""
-        for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(lr)
-            else:
-                group["lr"] = lr
+    def step(self, values: Values) -> None:
+        """Take an update with these values of the groups, from the gradients that are there."""
+        write_values(self.optimizer, values)
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
         self._problem.before_step(self.model, self.optimizer)
@@ -154,21 +153,41 @@ class Candidate:
             self.scaler.step(self.optimizer)
             self.scaler.update()
 
-    def update(self, lrs: Sequence[float]) -> float | None:
+    def update(self, values: Values) -> float | None:
         """Train on the next batches, unless all are skipped or their loss is not finite; returns their loss before."""
         loss = self.backward(self.next_batches())
         if loss is not None and isfinite(loss):
-            self.step(lrs)
+            self.step(values)
         return loss
 
     def loss(self, batches: UpdateBatches) -> float | None:
         """The loss on these batches, as ``backward`` computes it. The generators stay where they are."""
         with torch.enable_grad(), same_random_state():  # a loss may differentiate
             losses = [self._problem.loss(self.model, batch) for batch in batches]
-        self.cost += 1 / 3
+        self._log.spend(1 / 3)
         return self._mean([loss for loss in losses if loss is not None])
 
     def _mean(self, losses: Sequence[Tensor]) -> float | None:
         if not losses:
             return None
         return self._problem.mean(float(torch.stack([loss.detach().float() for loss in losses]).mean()))
+
+
+def with_settled_scaler(problem: Problem, log: SearchLog) -> Problem:
+    """The problem with the scale of the gradients fallen to where an update is taken.
+
+    A new scaler skips the first updates of a run until its scale fits. That is a small part of a run, and a large one of a short run.
+    """
+    if problem.scaler is None:
+        return problem
+    candidate = Candidate(problem, log)
+    batches = candidate.next_batches()
+    is_skipped = True
+    while is_skipped and candidate.scaler.get_scale() > 1:
+        scale = candidate.scaler.get_scale()
+        loss = candidate.backward(batches)
+        if loss is None or not isfinite(loss):
+            return problem
+        candidate.step({"lr": problem.scaled_bases(0.0)})
+        is_skipped = candidate.scaler.get_scale() < scale
+    return replace(problem, scaler=candidate.scaler)

@@ -13,44 +13,42 @@ import numpy as np
 from lr_toolkit.finder.problem import Candidate, Problem
 from lr_toolkit.finder.result import NoLRFound
 from lr_toolkit.finder.rules import RULES, smoothed
+from lr_toolkit.finder.search_log import SearchLog
 from lr_toolkit.finder.trial import Trial
 
-__all__ = ["Sweep", "sweep"]
+__all__ = ["sweep"]
 
 LOWEST, HIGHEST, UPDATES = 1e-7, 10.0, 100
 SKIPPED = (UPDATES // 10, 5)  # points at the beginning and at the end that the rules do not see
 DIVERGED = 4.0  # times the lowest smoothed loss
 
-Sweep = tuple[dict[str, float], list[Trial]]
-"""The suggestion of each rule, and the curve with its smoothed losses."""
 
-
-def sweep(problem: Problem) -> Sweep:
-    """Train while the LR rises from 1e-7 to 10 over 100 updates, and read the smoothed losses by each rule.
+def sweep(problem: Problem, log: SearchLog) -> dict[str, float]:
+    """Train while the LR rises from 1e-7 to 10 over 100 updates; returns what each rule reads from the smoothed losses.
 
     Raises:
         NoLRFound: if the loss is flat or soon not finite, or if its minimum is at an end.
     """
-    candidate = Candidate(problem)
-    lrs: list[float] = []
+    log.expect(UPDATES)
+    candidate = Candidate(problem, log)
     losses: list[float] = []
     smooth = np.array([])
     for update in range(UPDATES):
         lr = LOWEST * (HIGHEST / LOWEST) ** (update / (UPDATES - 1))
-        loss = candidate.update(problem.scaled_bases(lr))
+        loss = candidate.update({"lr": problem.scaled_bases(lr)})
         if loss is None:
             continue
         if not isfinite(loss):
             break
-        lrs.append(lr)
         losses.append(loss)
         smooth = smoothed(np.array(losses))
+        log.trials.append(Trial("sweep", lr, float(smooth[-1]), problem.seed, 1.0))
         if smooth[-1] > smooth.min() + (DIVERGED - 1) * abs(smooth.min()):
             break
-    trials = [Trial("sweep", lr, float(loss), problem.seed, 1.0) for lr, loss in zip(lrs, smooth.tolist(), strict=True)]
-    x, y = np.array(lrs[SKIPPED[0] : -SKIPPED[1]]), smooth[SKIPPED[0] : -SKIPPED[1]]
-    _check(y, trials)
-    return {name: rule(x, y) for name, rule in RULES.items()}, trials
+    lrs = np.array([trial.lr for trial in log.trials])
+    x, y = lrs[SKIPPED[0] : -SKIPPED[1]], smooth[SKIPPED[0] : -SKIPPED[1]]
+    _check(y, log.trials)
+    return {name: rule(x, y) for name, rule in RULES.items()}
 
 
 def _check(losses: np.ndarray[tuple[int], np.dtype[np.float64]], trials: list[Trial]) -> None:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, cast, get_args
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.finder.bars import terminal_bar
 from lr_toolkit.finder.batches import check_repeatable, endless, unread_copy
-from lr_toolkit.finder.line_search import SHARE, LineSearch, search_line
 from lr_toolkit.finder.lr_plan import BoundPlan
+from lr_toolkit.finder.methods import run_search
 from lr_toolkit.finder.problem import Problem, UpdateBatches, check_optimizer
 from lr_toolkit.finder.random_state import same_random_state
-from lr_toolkit.finder.range_test import sweep
 from lr_toolkit.finder.result import LRSearch
-from lr_toolkit.finder.short_runs import ShortRuns
 from lr_toolkit.finder.trial import Method
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.schedules import Horizon
 from lr_toolkit.schedules.group_schedules import GroupSchedulesLike
 
-__all__ = ["check_arguments", "plan_of", "run_search", "search_lr"]
+__all__ = ["check_arguments", "plan_of", "search_lr"]
 
 
 def search_lr(
@@ -38,13 +36,21 @@ def search_lr(
     method: Method = "auto",
     budget: float = 1.0,
     seed: int | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: bool = True,
+    momentum: GroupSchedulesLike | None = None,
+    betas: Sequence[GroupSchedulesLike | None] | None = None,
+    weight_decay: GroupSchedulesLike | None = None,
+    other_schedules: Mapping[str, Any] | None = None,
 ) -> LRSearch:
     """Find the base LR for a schedule, in a plain PyTorch loop. Copies are trained; model, optimizer and generators stay as they are.
 
+    An interrupt (Ctrl-C) ends the search, and the result is what was found until then; its ``reason`` says after what. A second one
+    is raised.
+
     Args:
         model: the model before its first update, in the mode in which it is trained.
-        optimizer: its optimizer. The groups keep the ratio of their base LRs; momentum, betas and weight decay stay.
+        optimizer: its optimizer. The groups keep the ratio of their base LRs; momentum, betas and weight decay stay, but for
+            those that have a schedule below.
         loss_fn: ``loss_fn(model, batch)``, the mean loss of a batch.
         batches: a ``DataLoader``, or anything else that can be read again from its beginning.
         schedule: the schedule of the run. A higher peak fits a schedule that falls to zero than one that is constant.
@@ -55,13 +61,18 @@ def search_lr(
             classic sweep; ``lr`` is a tenth of its minimum, and ``rules`` has what fastai's other rules read.
         budget: the length of the short runs is ``budget`` times an eighth of the run.
         seed: the seed of the data order and of dropout, the same for each LR; ``None`` for torch's initial seed.
-        progress: is called with a line of text after each part.
+        progress: whether to show a bar with the remaining time, if this is a terminal or a notebook and tqdm is installed.
+        momentum: the schedule of the momentum, which short runs follow as they follow that of the LR; as for ``ScheduledLR``.
+        betas: the same for betas.
+        weight_decay: the same for the weight decay.
+        other_schedules: the same for other keys of the parameter groups.
 
     Returns:
         The base LR, with the interval around it and everything that was tried.
 
     Raises:
-        NoLRFound: (a ``ScheduleError``) if there is no answer: the loss is flat or not finite, or has no minimum inside of the range.
+        NoLRFound: (a ``ScheduleError``) if there is no answer: the loss is flat or not finite, or has no minimum inside of the range, or
+            the search was interrupted too early.
         ScheduleError: if an argument cannot be used.
 
     Example:
@@ -86,28 +97,30 @@ def search_lr(
         loader = unread_copy(batches)
         return ((batch,) for batch in endless(lambda: loader))
 
-    with same_random_state():
+    schedules = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay, "other_schedules": other_schedules}
+    length = horizon if isinstance(horizon, Horizon) else Horizon(horizon)
+    with same_random_state(), terminal_bar(progress) as watcher:
         problem = Problem(
             model=model,
             optimizer=optimizer,
             loss=loss_fn,
             updates=updates,
-            plan=plan_of(optimizer, schedule, horizon if isinstance(horizon, Horizon) else Horizon(horizon)),
+            plan=plan_of(optimizer, schedule, length, **schedules),
             seed=torch.initial_seed() if seed is None else seed,
         )
-        return run_search(problem, method, budget, progress)
+        return run_search(problem, method, budget, watcher)
 
 
-def plan_of(optimizer: Optimizer, schedule: GroupSchedulesLike, horizon: Horizon) -> BoundPlan:
-    """The plan of a schedule for the groups of this optimizer, which stays as it is."""
+def plan_of(optimizer: Optimizer, schedule: GroupSchedulesLike, horizon: Horizon, **schedules: Any) -> BoundPlan:
+    """The plan of schedules for the groups of this optimizer, which stays as it is."""
     groups = [
         {**{key: value for key, value in group.items() if key != "params"}, "params": [nn.Parameter(torch.zeros(1))]}
         for group in optimizer.param_groups
     ]
     for group in groups:
         group["lr"] = float(group["lr"])
-    scheduler = ScheduledLR(torch.optim.SGD(groups, lr=1.0), schedule, horizon)
-    return BoundPlan(scheduler.bindings[0], horizon.steps, repr(scheduler.schedule))
+    scheduler = ScheduledLR(torch.optim.SGD(groups, lr=1.0), schedule, horizon, **schedules)
+    return BoundPlan(scheduler.bindings, horizon.steps, repr(scheduler.schedule))
 
 
 def check_arguments(method: object, budget: object, seed: object) -> None:
@@ -123,68 +136,3 @@ def check_arguments(method: object, budget: object, seed: object) -> None:
         )
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
         raise ScheduleError(f"find_lr(seed={shorten(seed)}): must be a whole number, 0 or more. Write seed=0.")
-
-
-def run_search(
-    problem: Problem, method: Method, budget: float, progress: Callable[[str], None] | None = None
-) -> LRSearch:
-    """Search by one of the methods. The generators are left seeded.
-
-    Raises:
-        NoLRFound: if there is no answer.
-    """
-    say = progress or _say_nothing
-    began = time.perf_counter()
-
-    def result(lr: float, low: float | None, high: float | None, reason: str, cost: float, **more: Any) -> LRSearch:
-        return LRSearch(
-            lr=lr,
-            lrs=tuple(problem.scaled_bases(lr)),
-            low=low,
-            high=high,
-            reason=reason,
-            method=method,
-            schedule=problem.plan.text,
-            cost=cost / problem.plan.steps,
-            seconds=time.perf_counter() - began,
-            **more,
-        )
-
-    if method == "range_test":
-        rules, trials = sweep(problem)
-        reason = (
-            "A tenth of the LR at which the smoothed loss of the sweep is least. The sweep does not know the schedule."
-        )
-        return result(rules["minimum"], None, None, reason, len(trials), curve=tuple(trials), rules=rules)
-    runs = ShortRuns(problem, budget, say)
-    line: LineSearch | None = None
-    if method == "schedules":
-        runs.over_grid()
-    else:
-        line = search_line(problem)
-        say(f"line search: a step raises the loss of its batch above LR {line.lr / SHARE:.3g}")
-    if method == "line_search":
-        found = cast("LineSearch", line)
-        reason = (
-            f"A quarter of the largest LR at which a step does not raise the loss of its batch, median of {len(found.limits)} batches; "
-            "no schedule was run."
-        )
-        return result(found.lr, *found.quartiles, reason, found.cost, curve=found.trials, limits=found.limits)
-    if line is not None:
-        runs.around(line.lr)
-    lr, low, high, reason = runs.answer()
-    before = line.trials if line else ()
-    return result(
-        lr,
-        low,
-        high,
-        reason,
-        runs.cost + (line.cost if line else 0.0),
-        curve=(*before, *runs.trials),
-        limits=line.limits if line else (),
-        start_loss=runs.start_loss,
-    )
-
-
-def _say_nothing(line: str) -> None:
-    """Report no progress."""

@@ -17,6 +17,7 @@ from lr_toolkit.lightning.finder.finder import search_run
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+    from lightning.pytorch.callbacks import ProgressBar
 
 __all__ = ["find_lr"]
 
@@ -39,6 +40,9 @@ def find_lr(
     A schedule of this package is shortened with its curve; another scheduler is rehearsed without a model; the result's
     ``schedule`` says what was assumed. ``LRFinder`` does the same at the beginning of a fit, and trains with the LR.
 
+    Shows a progress bar with the remaining time if the Trainer has one. An interrupt (Ctrl-C) ends the search, and the result is what
+    was found until then; its ``reason`` says after what. A second one is raised.
+
     Args:
         trainer: a Trainer that has taken no update.
         module: the module, with one optimizer.
@@ -53,7 +57,8 @@ def find_lr(
         The base LR, with the interval around it and everything that was tried.
 
     Raises:
-        NoLRFound: (a ``ScheduleError``) if there is no answer: the loss is flat or not finite, or has no minimum inside of the range.
+        NoLRFound: (a ``ScheduleError``) if there is no answer: the loss is flat or not finite, or has no minimum inside of the range, or
+            the search was interrupted too early.
         ScheduleError: if the run cannot be searched: several optimizers, a sharded model, manual optimization with another
             number of updates than one in each batch, data that can be read once, a run without an end, a Trainer that has already
             trained or would start processes.
@@ -72,7 +77,7 @@ def find_lr(
             "find_lr: this Trainer starts a process for each device, and would start them again in fit(). Write "
             "Trainer(callbacks=[LRFinder()]), or start the script with torchrun."
         )
-    search = _Search(method, budget, seed)
+    search = _Search(method, budget, seed, trainer.progress_bar_callback)
     with same_random_state():
         copied = copied_trainer(trainer, keep=lambda _: False)
         copied.callbacks = [search]  # type: ignore[attr-defined]  # its connectors set these
@@ -90,8 +95,8 @@ def find_lr(
 class _Search(Callback):
     """Searches, and ends the fit before its first update. An error is kept: Lightning would exit at an interrupt."""
 
-    def __init__(self, method: Method, budget: float, seed: int | None) -> None:
-        self._options = (method, budget, seed)
+    def __init__(self, method: Method, budget: float, seed: int | None, bar: ProgressBar | None) -> None:
+        self._options = (method, budget, seed, bar)
         self.result: LRSearch | None = None
         self.error: BaseException | None = None
 

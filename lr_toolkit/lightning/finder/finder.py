@@ -11,17 +11,20 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers.logger import DummyLogger
 from lightning.pytorch.utilities import rank_zero_info
 
+from lr_toolkit.finder.methods import run_search
 from lr_toolkit.finder.random_state import same_random_state
 from lr_toolkit.finder.result import LRSearch
-from lr_toolkit.finder.search import check_arguments, run_search
+from lr_toolkit.finder.search import check_arguments
 from lr_toolkit.finder.trial import Method
 from lr_toolkit.lightning._compat import callbacks_of, is_trial
 from lr_toolkit.lightning.finder.set_lr import check_schedulers, set_hyperparameters, set_lr
+from lr_toolkit.lightning.finder.shown import shown_search
 from lr_toolkit.lightning.finder.trainer_problem import trainer_problem
 from lr_toolkit.lightning.loggers.rows import log_search
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
+    from lightning.pytorch.callbacks import ProgressBar
 
 __all__ = ["LRFinder", "search_run"]
 
@@ -34,6 +37,9 @@ class LRFinder(Callback):
     their base LRs. A run that goes on from a checkpoint is not searched again: it gets the LR that the checkpoint's callback has set.
     ``fast_dev_run`` is not searched.
 
+    An interrupt (Ctrl-C) in the search ends the search alone: the fit goes on with what was found until then, and a second one ends
+    the fit as usual. If nothing can be said yet, the fit ends with ``NoLRFound``; of several ranks, with the interrupt.
+
     Args:
         method: as for ``find_lr``.
         budget: the length of the short runs is ``budget`` times an eighth of the run.
@@ -45,7 +51,7 @@ class LRFinder(Callback):
         search: the ``LRSearch``; ``None`` before.
 
     Raises:
-        NoLRFound: (a ``ScheduleError``) when the fit begins, if there is no answer.
+        NoLRFound: (a ``ScheduleError``) when the fit begins, if there is no answer, or the search was interrupted too early.
         ScheduleError: then, if the run cannot be searched (``find_lr`` lists when), or its scheduler cannot be set.
 
     Example:
@@ -85,8 +91,11 @@ class LRFinder(Callback):
             return
         if self.apply:
             check_schedulers(trainer)
-        self.search = search_run(trainer, pl_module, self.method, self.budget, self.seed)
+        bar = trainer.progress_bar_callback
+        self.search = search_run(trainer, pl_module, self.method, self.budget, self.seed, bar)
         rank_zero_info(f"LRFinder: {self.search}")
+        if self.search.interrupted:
+            rank_zero_info("LRFinder: The fit goes on. Interrupt it again to end it.")
         if trainer.is_global_zero:
             log_search(trainer, self.search)
         if self.apply:
@@ -103,11 +112,14 @@ class LRFinder(Callback):
         self._lrs = state_dict["lrs"]
 
 
-def search_run(trainer: Trainer, module: LightningModule, method: Method, budget: float, seed: int | None) -> LRSearch:
-    """Search for a fit that is about to take its first update, and leave no trace, whatever happens."""
+def search_run(
+    trainer: Trainer, module: LightningModule, method: Method, budget: float, seed: int | None, bar: ProgressBar | None
+) -> LRSearch:
+    """Search for a fit that is about to take its first update, and leave no trace, whatever happens; ``bar`` is that of the fit."""
     with same_random_state(), _without_loggers(trainer), torch.enable_grad():
         problem = trainer_problem(trainer, module, seed)
-        return run_search(problem, method, budget, lambda line: rank_zero_info(f"LRFinder: {line}"))
+        with shown_search(trainer, bar) as watcher:
+            return run_search(problem, method, budget, watcher)
 
 
 @contextmanager

@@ -83,6 +83,7 @@ def trainer_problem(trainer: Trainer, module: LightningModule, seed: int | None)
         scaler=getattr(trainer.precision_plugin, "scaler", None),
         shared=(trainer, *data),
         has_gradients=is_manual,
+        is_alone=trainer.world_size == 1,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from fractions import Fraction
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,8 @@ def test_a_rehearsed_scheduler_gives_the_lrs_that_it_has_in_the_run() -> None:
             from lr_toolkit.lightning.finder.run_plan import run_plan
 
             plan = run_plan(trainer, trainer.optimizers[0])
-            self.factors = [list(plan.with_bases([1e-3, 1.25e-4])(k)) for k in range(plan.steps)]  # type: ignore[arg-type]
+            values = plan.with_bases([1e-3, 1.25e-4])
+            self.factors = [list(values(Fraction(k))["lr"]) for k in range(plan.steps)]
 
     reads, module = Reads(), Stairs(schedule=None)
     trainer(callbacks=[reads], accumulate_grad_batches=3).fit(module, loader())
