@@ -47,7 +47,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="lr-toolkit", description="The learning-rate toolkit for PyTorch Lightning.")
+    parser: argparse.ArgumentParser = _Parser(
+        prog="lr-toolkit", description="The learning-rate toolkit for PyTorch Lightning."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (add_show, add_check, add_list, add_gallery, add_branch, add_translate):
         add(commands)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_COMPARED", "MOST_UPDATES", "Preview"]
 
-MOST_UPDATES = 10**8
+MOST_UPDATES = 10**7
 """The updates of the longest run that is previewed: each series takes eight bytes an update."""
 MOST_COMPARED = 8
 """The curves of a comparison."""
@@ -101,7 +101,7 @@ class Preview:
 
         Raises:
             ScheduleError: if the schedule does not fit the run; for a base LR that is no finite number above zero; for a schedule with
-                an absolute LR without one; for more than 10^8 updates.
+                an absolute LR without one; for more than 10^7 updates.
 
         Example:
             >>> from lr_toolkit import Horizon
@@ -143,7 +143,8 @@ class Preview:
         """
         if len({preview.is_relative for preview in previews}) != 1:
             raise ScheduleError(
-                "Previews are compared if all are in factors of the base LR, or all in LRs. Write base_lr= for each of them."
+                "Previews are compared if all are in factors of the base LR, or all in LRs. Write base_lr= (for the command: --lr) for "
+                "each of them."
             )
         if len(previews) == 1:
             return previews[0]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Scale", "scale_of"]
 
 _LEAST = 1e-6  # of the highest value, that a logarithmic axis shows
+_SMALLEST = 1e-300  # highest value of one, so that its lowest is a number
 
 
 @final
@@ -69,7 +70,7 @@ def scale_of(curves: Sequence[NDArray[np.float64]], *, log: bool = False, from_z
     finite = [values[np.isfinite(values)] for values in curves]
     top = max((float(values.max()) for values in finite if values.size), default=0.0)
     low = min((float(values.min()) for values in finite if values.size), default=0.0)
-    if log and top > 0:
+    if log and top > _SMALLEST:
         positive = min(float(values[values > 0].min()) for values in finite if (values > 0).any())
         bottom = 10.0 ** math.floor(math.log10(max(positive, top * _LEAST)))
         return Scale(bottom if bottom < top else top / 10, top, True)
