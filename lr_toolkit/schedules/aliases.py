@@ -60,6 +60,7 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "step_size": ("every",),
     "step_size_down": ("down",),
     "step_size_up": ("up",),
+    "steps": ("over",),
     "t_mul": ("growth",),
     "total_iters": ("over",),
     "transition_steps": ("every", "over"),
@@ -73,6 +74,7 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
 _CLIMBS = {
     "num_warmup_steps": ("over", 0),
     "start_factor": ("start", 1),
+    "warmup": ("over", 0),
     "warmup_ratio": ("over", 0),
     "warmup_steps": ("over", 0),
 }
@@ -160,7 +162,9 @@ def _answer(name: str, builders: Builders, args: Sequence[Any], kwargs: Mapping[
         meant.take(key, value)
     if len(args) > len(names):
         meant.wrong = error
-    fix = f"{meant.wrong}." if meant.wrong else _fix(meant.calls(), builders)
+    fix = _fix(meant.calls(), builders)
+    if meant.wrong:
+        fix = f"{meant.wrong}. {fix}" if fix.startswith("Write ") else f"{meant.wrong}."
     explained = meant.explanation() or ("" if meant.wrong else f"{error}. ")
     listed = signature.replace(parameters=parameters, return_annotation=signature.empty)
     return f"{name}({given}): {explained}{fix} Its arguments are {name}{listed}."

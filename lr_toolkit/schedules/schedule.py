@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
@@ -96,6 +96,18 @@ class Schedule(Immutable):
 
     def __rrshift__(self, before: str) -> Schedule:
         return Schedule.parse(before).then(self)
+
+    def __or__(self, following: object) -> NoReturn:
+        raise _no_operator(f"{self!r} | {shorten(following)}", f"{self!r} >> {shorten(following)}")
+
+    def __add__(self, following: object) -> NoReturn:
+        raise _no_operator(f"{self!r} + {shorten(following)}", f"{self!r} >> {shorten(following)}")
+
+    def __mul__(self, by: object) -> NoReturn:
+        raise _no_operator(f"{self!r} * {shorten(by)}", f"scaled({self!r}, {_as_number(by)})")
+
+    def __rmul__(self, by: object) -> NoReturn:
+        raise _no_operator(f"{shorten(by)} * {self!r}", f"scaled({self!r}, {_as_number(by)})")
 
     def resolve(self, horizon: Horizon) -> ResolvedTimeline:
         """The timeline of this schedule on a run of that length.
@@ -199,6 +211,16 @@ def parse(text: str) -> Schedule | str:
         return Schedule.parse(text)
     except ScheduleError:
         return text
+
+
+def _no_operator(given: str, fix: str) -> ScheduleError:
+    """The refusal of another operator than ``>>``, with the expression to write."""
+    return ScheduleError(f"{given}: a schedule has no other operator than >>, which joins phases. Write {fix}.")
+
+
+def _as_number(by: Any) -> str:
+    """A factor as it is written: that of a tensor or an array with one value as a number."""
+    return shorten(by.item() if hasattr(by, "item") and getattr(by, "ndim", 0) == 0 else by)
 
 
 def _with_length(call: str) -> str:

@@ -143,7 +143,8 @@ def _evaluate(text: str, builders: Mapping[str, Callable[..., Any]], without_tex
 
 
 def _no_schedule(given: Any, builders: Mapping[str, Callable[..., Any]]) -> ScheduleError:
-    return ScheduleError(f"Schedule.parse({shorten(given)}): is no schedule. {_instead_of(given, builders)}")
+    shown = type(given).__name__ if hasattr(given, "param_groups") else shorten(given)
+    return ScheduleError(f"Schedule.parse({shown}): is no schedule. {_instead_of(given, builders)}")
 
 
 def _instead_of(given: Any, builders: Mapping[str, Callable[..., Any]]) -> str:
@@ -153,6 +154,8 @@ def _instead_of(given: Any, builders: Mapping[str, Callable[..., Any]]) -> str:
         return f"Write {called}(), with its arguments."
     if kind in ("ReduceOnPlateau", "GreedyLR"):  # by name, because schedules are below them in the order of imports
         return f"A rule for a metric stands beside it: configure_optimizers(optimizer, schedule, trainer, plateau={kind}(...))."
+    if hasattr(given, "param_groups"):
+        return "It is an optimizer, which stands before the schedule. Write configure_optimizers(optimizer, schedule, self.trainer)."
     if hasattr(given, "get_last_lr"):  # a scheduler of torch, or its class
         name = str(called or kind)
         return f"{name} is called otherwise here. Write {equivalent_of(name) or _EXAMPLE}."

@@ -238,20 +238,26 @@ def test_the_shown_call_is_their_schedule(builder: Any, theirs: Any, arguments: 
         # a call that would be refused too is not shown
         (lambda: answered(cosine, T_max=0.5), "T_max is called over here. cosine(over=0.5): a bare float has no unit."),
         (lambda: answered(cosine, eta_min=1e-5, alpha=0.1), "cosine(end=0.1, end_lr=1e-05): end is either"),
-        (lambda: answered(cosine, over=50, T_max=100), "T_max is called over here, which is given too. Its arguments"),
+        (
+            lambda: answered(cosine, over=50, T_max=100),
+            "T_max is called over here, which is given too. Write cosine(over=50). Its arguments",
+        ),
         (
             lambda: answered(warmup, 5, over=5),
-            "over is given twice. Its arguments are warmup(over, *, shape, peak, start, start_lr).",
+            "over is given twice. Write warmup(over=5). Its arguments are warmup(over, *, shape, peak, start, start_lr).",
         ),
-        (lambda: answered(cosine, T_max=9, foo=1), "T_max is called over here. there is no argument 'foo'. Its"),
+        (
+            lambda: answered(cosine, T_max=9, foo=1),
+            "T_max is called over here. there is no argument 'foo'. Write cosine(over=9). Its",
+        ),
         (
             lambda: answered(warmup, 5, begin=0),
-            "there is no argument 'begin'. Its arguments are warmup(over, *, shape, peak, start, start_lr).",
+            "there is no argument 'begin'. Write warmup(over=5). Its arguments are warmup(over, *, shape, peak, start, start_lr).",
         ),
         (lambda: answered(hold, 5, factor=0.3), "factor is called level here. Write hold(over=5, level=0.3)."),
         (
             lambda: answered(hold, 5, gamma=0.3),
-            "there is no argument 'gamma'. Its arguments are hold(over, *, level, level_lr).",
+            "there is no argument 'gamma'. Write hold(over=5). Its arguments are hold(over, *, level, level_lr).",
         ),
         (
             lambda: answered(cosine_restarts, T_0=10, T_mult=2),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from lr_toolkit import (
     Duration,
@@ -62,6 +63,23 @@ def on(schedule: Schedule | str, horizon: Any = RUN) -> object:
 
 
 REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
+    # --- the first spellings that people try
+    ("steps", lambda: bad(warmup)(steps=500), ["steps is called over", "Write warmup(over=500)"]),
+    (
+        "a warmup of another phase",
+        lambda: bad(inverse_sqrt)(warmup=4000),
+        ["Write warmup(over=4000) >> inverse_sqrt(timescale='5%')"],
+    ),
+    ("an argument of nobody", lambda: bad(cosine)(foo=3, end=0.1), ["no argument 'foo'", "Write cosine(end=0.1)"]),
+    ("a bar", lambda: bad(warmup(5)) | cosine(), ["no other operator than >>", "Write warmup(5) >> cosine()"]),
+    ("a sum", lambda: bad(warmup(5)) + "cosine()", ["no other operator than >>", "Write warmup(5) >> 'cosine()'"]),
+    ("a product", lambda: bad(cosine()) * 0.5, ["cosine() * 0.5", "Write scaled(cosine(), 0.5)"]),
+    ("a product with a tensor", lambda: torch.tensor(0.5) * bad(cosine()), ["Write scaled(cosine(), 0.5)"]),
+    (
+        "the optimizer in the place of the schedule",
+        lambda: Schedule.parse(bad(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1))),
+        ["Schedule.parse(SGD): is no schedule", "Write configure_optimizers(optimizer, schedule, self.trainer)"],
+    ),
     # --- durations: more in test_durations.py
     (
         "a bare float",

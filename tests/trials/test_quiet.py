@@ -21,6 +21,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.plugins import MixedPrecision
 from torch.optim import SGD, AdamW, Optimizer, swa_utils
 from torch.optim import lr_scheduler as torch_lr
+from transformers import get_scheduler
 
 from lr_toolkit import (
     GreedyLR,
@@ -113,6 +114,53 @@ for name, make in TORCH.items():
     )
     program(f"{name} over ten epochs, per epoch")(
         returns(lambda net, optimizer, make=make: make(optimizer, 10), max_epochs=10)
+    )
+
+GROUPS = (0.1, 0.01, 1e-4)
+
+
+def in_groups(optimizer: Optimizer) -> Optimizer:
+    """The optimizer with two more groups of other LRs."""
+    for lr in GROUPS[1:]:
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr})
+    return optimizer
+
+
+for name, make in TORCH.items():
+    if "floor" not in name:  # of 1e-3, which is above the LR of a group
+        program(f"{name} on three groups")(
+            returns(
+                lambda net, optimizer, make=make: {"scheduler": make(in_groups(optimizer), UPDATES), "interval": "step"}
+            )
+        )
+
+# --- transformers -----------------------------------------------------------------------------------------------------
+
+TRANSFORMERS: dict[str, dict[str, Any]] = {
+    "constant": {},
+    "constant_with_warmup": {},
+    "linear": {},
+    "cosine": {},
+    "cosine_with_restarts": {"num_cycles": 2},
+    "polynomial": {"lr_end": 1e-5, "power": 2.0},
+    "inverse_sqrt": {},
+    "cosine_with_min_lr": {"min_lr_rate": 0.1},
+    "warmup_stable_decay": {"num_decay_steps": 5},
+}
+for name, options in TRANSFORMERS.items():
+    program(f"{name} of transformers")(
+        returns(
+            lambda net, optimizer, name=name, options=options: {
+                "scheduler": get_scheduler(
+                    name,
+                    in_groups(optimizer),
+                    num_warmup_steps=2,
+                    num_training_steps=UPDATES,
+                    scheduler_specific_kwargs=options,
+                ),
+                "interval": "step",
+            }
+        )
     )
 
 program("OneCycleLR as Lightning's documentation has it")(

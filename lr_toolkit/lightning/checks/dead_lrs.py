@@ -110,7 +110,10 @@ def base_of_zero(info: RunInfo) -> Iterator[str]:
 
 
 def _has_base_of_zero(info: RunInfo, optimizer: Optimizer) -> bool:
-    """Whether all base LRs are 0, and so is the LR: a scheduler may write LRs that do not come from them."""
+    """Whether all base LRs are 0, and so are the LRs: a scheduler may write LRs that do not come from them."""
+    forecasts = [found for each, found in zip(info.optimizers, info.forecasts, strict=True) if each is optimizer]
+    if any(forecast.lrs.any() for forecast in forecasts):
+        return False
     bases = [getattr(config.scheduler, "base_lrs", None) for config in info.configs_of(optimizer)]
     lrs = [group["lr"] for group in optimizer.param_groups]
     is_zero = all(each is not None and not any(float(lr) > 0 for lr in each) for each in bases)

@@ -85,14 +85,12 @@ def stepped_without_update(run: RunProgress, scheduler: SchedulerProgress) -> st
 
     One skipped update in a hundred is not reported: a ``GradScaler`` finds its scale in this way.
     """
-    steps, updates = scheduler.steps, scheduler.updates
-    if (
-        scheduler.is_stepped_by_module
-        or scheduler.is_stepped_twice
-        or not updates
-        or (steps - updates) * 100 <= updates
-        or steps > 1 + (steps_of_lightning(run, scheduler) or steps)
-    ):
+    updates = scheduler.updates
+    steps = min(
+        scheduler.steps, steps_of_lightning(run, scheduler) or scheduler.steps
+    )  # one by hand is no skipped update
+    is_by_user = scheduler.is_stepped_by_module or scheduler.is_stepped_twice
+    if is_by_user or not updates or (steps - updates) * 100 <= updates:
         return ""
     return (
         f"{scheduler.name} was stepped {plural(steps, 'time')} in {plural(updates, 'update')} of its optimizer: Lightning steps it "

@@ -121,8 +121,9 @@ class _Reader(LightningCLI):
 
         data = self._given_data
         if self._make_data is not None:
-            made = self.config_init.get("data") or Namespace()
-            data = self._make_data(**made.as_dict()) if isinstance(made, Namespace) else made
+            data = self.config_init.get("data")
+            if data is None or isinstance(data, Namespace):
+                data = self._make_data(**(data.as_dict() if data else {}))
         elif self.datamodule is not None:
             data = self.datamodule
         if isinstance(data, LightningDataModule):

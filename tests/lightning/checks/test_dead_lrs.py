@@ -106,6 +106,11 @@ TWINS = {
         step(lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: k // 100)),
         step(lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: (k + 1) / 100)),
     ),
+    "a cycle from 0 that never leaves it": Twin(
+        {"LR264": "The base LR of each group of SGD is 0"},
+        step(lambda optimizer: torch_lr.CyclicLR(optimizer, 0.0, 0.0, 4, cycle_momentum=False)),
+        step(lambda optimizer: torch_lr.CyclicLR(optimizer, 0.0, 0.1, 4, cycle_momentum=False)),
+    ),
     "a scheduler of one's own that writes 0": Twin({"LR301": "All 24 updates"}, step(Writes(0.0)), step(Writes(0.1))),
     "OneCycle of epochs, per step": Twin(
         {"LR303": "going to raise after 14 updates: ValueError"},

@@ -230,6 +230,148 @@ def test_a_schedule_per_update_that_is_stepped_per_epoch() -> None:
         fit(net, LRMonitor(), max_epochs=3)
 
 
+class EveryFourth(Manual):
+    """Makes an update of four batches by hand, and steps after each of them."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Step at every fourth batch."""
+        if (batch_idx + 1) % 4 == 0:
+            super().training_step(batch, batch_idx)
+            self._move()
+
+
+PACES: list[tuple[Make, type[Manual], str, str]] = [
+    (
+        cosine_of_updates,
+        EveryFourth,
+        "never",
+        "T_max=32, and took 2 steps .* takes 8 in the run, so only 25% .*Write T_max=8",
+    ),
+    (
+        cosine_of(3),
+        Manual,
+        "step",
+        "T_max=3, and took 8 steps .* takes 32 in the run, so it ends long before.*Write T_max=32",
+    ),
+    (cosine_of_updates, Manual, "epoch", "T_max=32, and took 1 step .* takes 4 in the run, so only 12%"),
+    (cosine_of_updates, Manual, "step", ""),
+    (cosine_of_epochs, Manual, "epoch", ""),
+    (cosine_of(8), EveryFourth, "never", ""),
+    (decay, EveryFourth, "never", ""),
+    (restarts, EveryFourth, "never", ""),
+]
+
+
+@pytest.mark.parametrize(("make", "net", "when", "text"), PACES)
+def test_the_steps_of_the_first_epoch(make: Make, net: type[Manual], when: str, text: str) -> None:
+    """They are held against the length of a decay as soon as the first epoch is over."""
+    monitor, module = LRMonitor(), net(answer_of(make))
+    module.when = when
+    first = FirstFinding(monitor)
+    with pytest.warns(ScheduleWarning, match=f"LR507: CosineAnnealingLR has {text}") if text else nullcontext():
+        fit(module, monitor, first, max_epochs=4)
+
+    assert codes(monitor) == ["LR507"] * bool(text)
+    assert first.epoch == (1 if text else None)
+
+
+class Promise:
+    """A dataloader of eight batches that gives fewer."""
+
+    def __init__(self, batches: int) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Any:
+        return iter(data(self.batches))
+
+    def __len__(self) -> int:
+        return 8
+
+
+@pytest.mark.parametrize(
+    ("loader", "steps", "text"),
+    [
+        (lambda: stream(8), 12, "T_max=12, and took 8 steps .* takes 32 in the run, so it ends long before"),
+        (lambda: stream(8), 64, "T_max=64, and took 8 steps .* takes 32 in the run, so only 50%"),
+        (lambda: stream(8), 32, ""),
+        (lambda: Promise(4), 32, "T_max=32, and took 4 steps .* takes 16 in the run, so only 50%"),
+        (lambda: Promise(8), 32, ""),
+    ],
+)
+def test_a_length_that_only_the_first_epoch_shows(loader: Callable[[], Any], steps: int, text: str) -> None:
+    """A dataloader without a length, or with another one than it promised, is found by the steps of Lightning."""
+
+    class Streaming(Probe):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            return self.weights[0].square().sum()
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd()
+        scheduler = torch_lr.CosineAnnealingLR(optimizer, steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    monitor = LRMonitor()
+    with pytest.warns(ScheduleWarning, match=f"LR507: CosineAnnealingLR has {text}") if text else nullcontext():
+        quiet_trainer(max_epochs=4, callbacks=[monitor]).fit(Streaming(answer), loader())
+
+    assert codes(monitor) == ["LR507"] * bool(text)
+
+
+# --- stepped by hand and by Lightning ---------------------------------------------------------------------------------
+
+
+class ByHand(Probe):
+    """Steps its scheduler in a way that its code does not show; ``where`` is the hook."""
+
+    where = ""
+
+    def _move(self, where: str) -> None:
+        if where == self.where:
+            HELD["scheduler"].step()
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """In the step, under automatic optimization."""
+        self._move("training_step")
+        return super().training_step(batch, batch_idx)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """After the update."""
+        super().optimizer_step(*args, **kwargs)
+        self._move("optimizer_step")
+
+    def on_train_epoch_end(self) -> None:
+        """Once per epoch."""
+        self._move("on_train_epoch_end")
+
+    def on_train_start(self) -> None:
+        """Once, to leave a first LR of 0."""
+        self._move("on_train_start")
+
+
+HELD: dict[str, Any] = {}
+
+
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+@pytest.mark.parametrize("where", ["training_step", "optimizer_step", "on_train_epoch_end", "on_train_start", ""])
+@pytest.mark.filterwarnings("ignore:Detected call of")  # torch's, about a step before the first update
+def test_a_scheduler_that_is_stepped_by_hand_too(interval: str, where: str) -> None:
+    """Lightning's own steps are counted, so the hand that steps does not have to be read from the code."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd()
+        HELD["scheduler"] = torch_lr.ExponentialLR(optimizer, 0.99)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": HELD["scheduler"], "interval": interval}}
+
+    is_found = where in ("training_step", "optimizer_step") or (where == "on_train_epoch_end" and interval == "epoch")
+    monitor, net = LRMonitor(), ByHand(answer)
+    net.where = where
+    expected = rf"LR241: ExponentialLR was stepped \d+ times in .*: Lightning steps it \(interval='{interval}'\)"
+    with pytest.warns(ScheduleWarning, match=expected) if is_found else nullcontext():
+        fit(net, monitor, max_epochs=3, batches=120 if where == "on_train_epoch_end" else 8)
+
+    assert codes(monitor) == ["LR241"] * is_found
+
+
 def test_validation_is_soon_enough() -> None:
     """In a long epoch the warning comes at the first validation."""
     with pytest.warns(ScheduleWarning, match="LR501: ScheduledLR was never stepped in 2 updates"):
