@@ -129,7 +129,8 @@ def unapplied_factors(info: RunInfo) -> Iterator[str]:
     """
     for optimizer, forecast in zip(info.optimizers, info.forecasts, strict=True):
         for key in SCALE_KEYS:
-            factors = _factors_at_one_lr(optimizer, forecast, key)
+            has_key = any(key in group for group in optimizer.param_groups)
+            factors = _factors_at_one_lr(optimizer, forecast, key) if has_key else []
             if factors and not reads_key(_owners_of_code(info, optimizer), key):
                 shown = ", ".join(f"{factor:g}" for factor in factors[:4]) + (", ..." if len(factors) > 4 else "")
                 yield (
