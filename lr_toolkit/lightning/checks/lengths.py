@@ -56,7 +56,10 @@ def optimizers_that_end_early(info: RunInfo) -> list[Optimizer]:
 def _known_lengths(info: RunInfo) -> Iterator[tuple[Stepped, SchedulerLength]]:
     for stepped in stepped_regularly(info):
         length = length_of(stepped.scheduler)
-        if length is not None:
+        counts_epochs = getattr(
+            stepped.scheduler, "t_in_epochs", stepped.interval == "epoch"
+        )  # timm's are told their epoch or update
+        if length is not None and counts_epochs == (stepped.interval == "epoch"):
             yield stepped, length
 
 

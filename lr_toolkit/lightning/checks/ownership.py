@@ -129,7 +129,8 @@ def unapplied_factors(info: RunInfo) -> Iterator[str]:
     """
     for optimizer, forecast in zip(info.optimizers, info.forecasts, strict=True):
         for key in SCALE_KEYS:
-            factors = _factors_at_one_lr(optimizer, forecast, key)
+            has_key = any(key in group for group in optimizer.param_groups)
+            factors = _factors_at_one_lr(optimizer, forecast, key) if has_key else []
             if factors and not reads_key(_owners_of_code(info, optimizer), key):
                 shown = ", ".join(f"{factor:g}" for factor in factors[:4]) + (", ..." if len(factors) > 4 else "")
                 yield (
@@ -156,17 +157,18 @@ def other_peak(info: RunInfo) -> Iterator[str]:
     """Report a group that the scheduler takes above its base LR, or to the LRs of another group, although others peak at theirs."""
     for optimizer, forecast in zip(info.optimizers, info.forecasts, strict=True):
         configs = info.configs_of(optimizer)
-        bases = [group.get("initial_lr") for group in optimizer.param_groups]
-        is_known = not forecast.why_not and len(forecast.updates) and forecast.updates[0] == 0 and None not in bases
+        bases = [float(group["initial_lr"]) for group in optimizer.param_groups if "initial_lr" in group]
+        has_bases = len(bases) == len(optimizer.param_groups)
+        is_known = has_bases and not forecast.why_not and len(forecast.updates) and forecast.updates[0] == 0
         if not configs or not is_known or any(_differs_by_group(config.scheduler) for config in configs):
             continue
         lrs = forecast.lrs
-        index = strange_peak(lrs, np.array([float(base) for base in bases]))
+        index = strange_peak(lrs, np.array(bases))
         if index is not None:
             names = " and ".join(type(config.scheduler).__name__ for config in configs)
             yield (
                 f"{names} takes the LR of parameter group {index} of {type(optimizer).__name__} to {lrs[:, index].max():g}, and its "
-                f"own LR is {float(bases[index]):g}; another group peaks at its own LR. A number that is written to all groups (a "
+                f"own LR is {bases[index]:g}; another group peaks at its own LR. A number that is written to all groups (a "
                 "floor such as eta_min, the LR of one group) replaces their own. Write scheduler_config(optimizer, schedule, "
                 "self.trainer), whose factors (cosine(end=0.1)) multiply the LR of each group."
             )

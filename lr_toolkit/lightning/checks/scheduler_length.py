@@ -37,7 +37,7 @@ class SchedulerLength:
 
 
 def length_of(scheduler: Any) -> SchedulerLength | None:
-    """The length of a scheduler of torch or transformers, ``None`` if it has none or does not know it.
+    """The length of a scheduler of torch, transformers or timm, ``None`` if it has none or does not know it.
 
     Example:
         >>> import torch
@@ -54,6 +54,8 @@ def length_of(scheduler: Any) -> SchedulerLength | None:
         # The schedules of transformers are LambdaLRs over a partial that knows the length.
         keywords: Mapping[str, Any] = getattr(scheduler.lr_lambdas[0], "keywords", {})
         length = SchedulerLength("num_training_steps", int(keywords.get("num_training_steps") or 0), "decay")
+    elif hasattr(scheduler, "t_initial"):
+        length = _length_of_timm(scheduler)
     else:
         length = _attribute_length(scheduler)
     return length if length.steps else None
@@ -66,7 +68,7 @@ def is_reached(milestone: Any) -> bool:
         >>> [is_reached(milestone) for milestone in (30, 30.0, 22.5, 0, -1)]
         [True, True, False, False, False]
     """
-    return isinstance(milestone, Real) and milestone > 0 and milestone % 1 == 0
+    return isinstance(milestone, Real) and float(milestone) > 0 and float(milestone) % 1 == 0
 
 
 def _attribute_length(scheduler: Any) -> SchedulerLength:
@@ -76,6 +78,15 @@ def _attribute_length(scheduler: Any) -> SchedulerLength:
             is_climb = isinstance(scheduler, torch_lr.LinearLR) and scheduler.end_factor >= scheduler.start_factor
             return SchedulerLength(name, int(getattr(scheduler, name)), "climb" if is_climb else kind)
     return SchedulerLength("", 0, "decay")
+
+
+def _length_of_timm(scheduler: Any) -> SchedulerLength:
+    """The first cycle of timm's cosine, poly or tanh, which is the last one if ``cycle_limit`` says so."""
+    cycle = int(scheduler.t_initial)
+    kind: Kind = "decay" if getattr(scheduler, "cycle_limit", 1) == 1 else "cycle"
+    if getattr(scheduler, "warmup_prefix", False):
+        return SchedulerLength("t_initial + warmup_t", cycle + int(scheduler.warmup_t), kind)
+    return SchedulerLength("t_initial", cycle, kind)
 
 
 def _length_of_sequence(scheduler: torch_lr.SequentialLR) -> SchedulerLength:

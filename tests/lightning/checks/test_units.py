@@ -279,6 +279,62 @@ def test_the_length_of_a_scheduler(make: Make, length: SchedulerLength | None) -
     assert length_of(make(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1))) == length
 
 
+class Timm:
+    """As timm's CosineLRScheduler: it is told the epoch, or the update."""
+
+    def __init__(self, optimizer: Any, t_initial: int, t_in_epochs: bool = True, warmup_t: int = 0) -> None:
+        self.optimizer, self.t_initial, self.t_in_epochs = optimizer, t_initial, t_in_epochs
+        self.warmup_t, self.warmup_prefix, self.cycle_limit = warmup_t, warmup_t > 0, 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Lightning saves it."""
+        return {"t_initial": self.t_initial}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Lightning loads it."""
+
+    def step(self, epoch: int) -> None:
+        """The LR of an epoch."""
+        done = min(epoch / self.t_initial, 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = 0.1 * (1 - 0.99 * done)
+
+
+class StepsTimm(Probe):
+    """Hands the epoch over, as timm's documentation says for Lightning."""
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step."""
+        scheduler.step(epoch=self.current_epoch + 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "interval", "text"),
+    [
+        (lambda o: Timm(o, 6), "epoch", ""),
+        (lambda o: Timm(o, 5), "epoch", ""),  # an epoch of cooldown
+        (lambda o: Timm(o, 4, warmup_t=2), "epoch", ""),
+        (lambda o: Timm(o, 6), "step", ""),  # told the epoch at each update
+        (lambda o: Timm(o, 9), "epoch", "LR202: Timm has t_initial=9, and gets 6 steps.*67%.*Write t_initial=6"),
+        (lambda o: Timm(o, 2), "epoch", "LR203: Timm has t_initial=2, and gets 6 steps.*ended long before"),
+        (lambda o: Timm(o, 8, warmup_t=2), "epoch", r"LR202: Timm has t_initial \+ warmup_t=10, and gets 6 steps"),
+        (lambda o: Timm(o, 6, t_in_epochs=False), "epoch", ""),
+    ],
+)
+def test_the_length_of_timms_schedulers(make: Make, interval: str, text: str) -> None:
+    """It is known, in the unit that the scheduler is told: ``t_initial`` in a run of six epochs."""
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.sgd()
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": make(optimizer), "interval": interval}}
+
+    monitor = LRMonitor()
+    with pytest.warns(ScheduleWarning, match=text) if text else nullcontext():
+        fit(StepsTimm(answer), monitor, max_epochs=6)
+
+    assert codes(monitor) == [text[:5]] * bool(text)
+
+
 # --- schedules of this package ----------------------------------------------------------------------------------------
 
 
