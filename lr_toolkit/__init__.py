@@ -7,6 +7,7 @@ Write a schedule:   warmup, hold, linear, cosine, polynomial, sqrt, square, one_
 As a recipe:        wsd, wsd_s, infinite, one_cycle, cosine_restarts, triangular,
                     slanted_triangular, flat_cosine
 Of schedules:       repeat, scaled, clipped, stairs
+From a command line: LRSchedulerCLI
 With its lengths:   Duration ("500 steps", "3 epochs", "5%"), Horizon (of a run), Timeline (both at once)
 Follow it:          ScheduleMixin, configure_optimizers, scheduler_config; in a plain loop ScheduledLR
 Other numbers:      absolute, Absolute (for momentum=, betas=, weight_decay=); scheduled, ScheduledNumber
@@ -38,6 +39,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from lr_toolkit.argument_types import register_argument_types
+
 if TYPE_CHECKING:
     from lr_toolkit.errors import ScheduleError as ScheduleError
     from lr_toolkit.errors import ScheduleWarning as ScheduleWarning
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
     from lr_toolkit.lightning.run import horizon_of as horizon_of
     from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
+    from lr_toolkit.lightning.scheduler_cli import LRSchedulerCLI as LRSchedulerCLI
     from lr_toolkit.lightning.scheduled_number import ScheduledNumber as ScheduledNumber
     from lr_toolkit.lightning.scheduled_number import scheduled as scheduled
     from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
@@ -96,6 +100,7 @@ _LAZY = {
         "scheduled",
         "scheduler_config",
     ),
+    "lightning.scheduler_cli": ("LRSchedulerCLI",),  # by itself, because it loads jsonargparse
 }
 _SUBPACKAGES = {name: subpackage for subpackage, names in _LAZY.items() for name in names}
 
@@ -150,3 +155,6 @@ def _hint(name: str) -> str:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__getattr__("__all__")})
+
+
+register_argument_types()

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, TypeAlias, cast
 
+from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
 from lr_toolkit.schedules.absolute_levels import Absolute, AbsoluteLike
@@ -165,7 +166,7 @@ def _schedules_in(value: Any) -> Iterator[Schedule | Absolute]:
     elif isinstance(value, Mapping):
         for each in value.values():
             yield from _schedules_in(each)
-    elif isinstance(value, (tuple, list)):
+    elif is_list(value):
         for each in value:
             yield from _schedules_in(each)
 
