@@ -7,9 +7,9 @@ Write a schedule:   warmup, hold, linear, cosine, polynomial, sqrt, square, one_
 As a recipe:        wsd, wsd_s, infinite, one_cycle, cosine_restarts, triangular,
                     slanted_triangular, flat_cosine
 Of schedules:       repeat, scaled, clipped, stairs
-From a command line: LRSchedulerCLI
 With its lengths:   Duration ("500 steps", "3 epochs", "5%"), Horizon (of a run), Timeline (both at once)
 Follow it:          ScheduleMixin, configure_optimizers, scheduler_config; in a plain loop ScheduledLR
+From a config:      build_scheduler (for the slot of a scheduler), LRSchedulerCLI (a command line)
 Other numbers:      absolute, Absolute (for momentum=, betas=, weight_decay=); scheduled, ScheduledNumber
 Parameter groups:   param_groups, CombinedOptimizer
 React to a metric:  ReduceOnPlateau, GreedyLR
@@ -57,9 +57,10 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.monitor.monitor import LRMonitor as LRMonitor
     from lr_toolkit.lightning.run import horizon_of as horizon_of
     from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
-    from lr_toolkit.lightning.scheduler_cli import LRSchedulerCLI as LRSchedulerCLI
     from lr_toolkit.lightning.scheduled_number import ScheduledNumber as ScheduledNumber
     from lr_toolkit.lightning.scheduled_number import scheduled as scheduled
+    from lr_toolkit.lightning.scheduler_cli import LRSchedulerCLI as LRSchedulerCLI
+    from lr_toolkit.lightning.scheduler_slot import build_scheduler as build_scheduler
     from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
     from lr_toolkit.lightning.weight_ema import WeightEMA as WeightEMA
     from lr_toolkit.optim.branching import Branch as Branch
@@ -93,6 +94,7 @@ _LAZY = {
         "ScheduleMixin",
         "ScheduledNumber",
         "WeightEMA",
+        "build_scheduler",
         "configure_optimizers",
         "find_lr",
         "horizon_of",

@@ -126,7 +126,7 @@ def _only_optimizer(answer: Any, name: str) -> Optimizer:
     schedulers: Any = None
     if len(parts) == 2 and all(map(is_list, parts)):
         parts, schedulers = parts
-    only = parts[0] if len(parts) == 1 else None
+    only: Any = parts[0] if len(parts) == 1 else None
     if isinstance(only, Mapping):
         only, schedulers = only.get("optimizer"), schedulers or only.get("lr_scheduler")
     if schedulers:
