@@ -133,9 +133,7 @@ def _with_parents(name: object) -> list[str]:
     return [name, *(name[:place] for place in range(len(name) - 1, 0, -1) if name[place] in "./")]
 
 
-GroupSchedulesLike: TypeAlias = (
-    "ScheduleLike | AbsoluteLike | GroupSchedules | Mapping[str, ScheduleLike | AbsoluteLike]"
-)
+GroupSchedulesLike: TypeAlias = ScheduleLike | AbsoluteLike | GroupSchedules | Mapping[str, ScheduleLike | AbsoluteLike]
 
 
 def as_text(value: Any) -> Any:
