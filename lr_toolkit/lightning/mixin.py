@@ -232,7 +232,8 @@ def find_setting(module: ScheduleMixin, name: str) -> Any:
 def _found(module: ScheduleMixin, name: str, setting: _Setting) -> Any:
     """What a module has for a setting, from the first of the places that has it."""
     own = vars(module).get(name)
-    if own is not None or (name in vars(module) and name != "schedule"):
+    is_theirs = setting.may_be_theirs and own is not None and not setting.accepts(own)
+    if not is_theirs and (own is not None or (name in vars(module) and name != "schedule")):
         return own
     in_class = inspect.getattr_static(type(module), name, None)
     hyperparameter = _hyperparameters(module).get(name)

@@ -31,7 +31,7 @@ class Plain(Net):
 
     def __init__(self, momentum: float = 0.0) -> None:
         super().__init__(lambda net, optimizer: optimizer)
-        self.momentum = momentum
+        self.start_momentum = momentum
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         """A loss, logged as ``loss``."""
@@ -41,7 +41,7 @@ class Plain(Net):
 
     def optimizer(self) -> Optimizer:
         """A recorded optimizer of one group."""
-        return self.watched(SGD(self.parameters(), lr=BASE, momentum=self.momentum))
+        return self.watched(SGD(self.parameters(), lr=BASE, momentum=self.start_momentum))
 
     def watched(self, optimizer: Optimizer) -> Optimizer:
         """Record the LRs of each update of ``optimizer``, and return it."""
@@ -71,7 +71,7 @@ class Mixed(ScheduleMixin, Plain):
 
     def build_optimizer(self) -> Optimizer:
         """A recorded optimizer of one group, with a momentum that can be scheduled."""
-        self.momentum = 0.5
+        self.start_momentum = 0.5
         return self.optimizer()
 
 
