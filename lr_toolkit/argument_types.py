@@ -66,7 +66,14 @@ def _register() -> None:
     from jsonargparse.typing import register_type
 
     from lr_toolkit.schedules import Absolute, Duration, Horizon, Schedule
+    from lr_toolkit.schedules.group_schedules import GroupSchedules, as_text
 
+    # A schedule that is left out is written as null, and read again.
+    register_type(
+        GroupSchedules,
+        lambda given: None if given is None else as_text(given.only or dict(given.entries)),
+        lambda given: None if given is None else GroupSchedules.of(given),
+    )
     register_type(Schedule, repr, Schedule.parse)
     register_type(Absolute, repr, _read_absolute)
     register_type(Duration, str, Duration)

@@ -17,12 +17,18 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.configure import TooLong, configure_optimizers
 from lr_toolkit.optim import GreedyLR, OnChange, ReduceOnPlateau
 from lr_toolkit.schedules import Absolute, Duration, Horizon, Schedule
+from lr_toolkit.schedules.group_schedules import GroupSchedules
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule
     from lightning.pytorch.cli import LightningArgumentParser
 
 __all__ = ["LRSchedulerCLI"]
+
+_SCHEDULE_HELP = (
+    "the text of a schedule, \"warmup('5%') >> cosine()\"; or a mapping of the names of parameter groups to texts, "
+    "'*' for all others."
+)
 
 
 class LRSchedulerCLI(LightningCLI):
@@ -52,6 +58,8 @@ class LRSchedulerCLI(LightningCLI):
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add Lightning's arguments, and those of the schedule."""
         super().add_core_arguments_to_parser(parser)
+        # By itself it is not None | ..., whose errors name each type that was tried.
+        parser.add_argument("--schedule", type=GroupSchedules, help=_SCHEDULE_HELP)
         parser.add_function_arguments(_schedule_arguments)
 
     @override
@@ -64,9 +72,8 @@ class LRSchedulerCLI(LightningCLI):
             if refused is None:
                 raise
             self.parser.error(str(refused))
-        settings = {
-            name: self._get(self.config_init, name) for name in inspect.signature(_schedule_arguments).parameters
-        }
+        names = ("schedule", *inspect.signature(_schedule_arguments).parameters)
+        settings = {name: self._get(self.config_init, name) for name in names}
         if settings["schedule"] is not None:
             build: Any = self.model.configure_optimizers
             follow = partial(_follow_schedule, build=build.__func__, settings=settings)
@@ -82,7 +89,6 @@ class LRSchedulerCLI(LightningCLI):
 
 
 def _schedule_arguments(
-    schedule: Schedule | dict[str, Schedule] | None = None,
     interval: Literal["step", "epoch"] = "step",
     plateau: ReduceOnPlateau | GreedyLR | None = None,
     horizon: Horizon | None = None,
@@ -97,7 +103,6 @@ def _schedule_arguments(
     """The learning-rate schedule.
 
     Args:
-        schedule: the text of a schedule, "warmup('5%') >> cosine()"; or a mapping of the names of parameter groups to texts.
         interval: "step" to move after every optimizer update, "epoch" to move once per epoch.
         plateau: a rule that reacts to a metric, on top of the schedule.
         horizon: the length of the run, in place of the Trainer's: a number of steps, or Horizon(steps=..., steps_per_epoch=...).

@@ -239,6 +239,15 @@ def test_its_printed_config_is_read_again(capsys: pytest.CaptureFixture[str], tm
     assert_followed(made.model, TEXT)
 
 
+def test_a_config_without_a_schedule_is_read_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """``--print_config`` writes a schedule that was not given as null; schedules by name are a mapping of texts."""
+    (tmp_path / "config.yaml").write_text(printed(capsys, Plain, cli=LRSchedulerCLI), "utf-8")
+    assert_followed(run(Plain, "--config", str(tmp_path / "config.yaml"), cli=LRSchedulerCLI).model, "hold()")
+
+    text = printed(capsys, Plain, "--schedule={head: linear(), '*': hold()}", cli=LRSchedulerCLI)
+    assert yaml.safe_load(text)["schedule"] == {"head": "linear()", "*": "hold()"}
+
+
 def test_without_a_schedule_it_is_lightnings_class() -> None:
     """The module's own scheduler acts, and a module without one keeps its LR."""
     assert_followed(run(Plain, cli=LRSchedulerCLI).model, "hold()")
