@@ -10,6 +10,7 @@ Of schedules:       repeat, scaled, clipped, stairs
 With its lengths:   Duration ("500 steps", "3 epochs", "5%"), Horizon (of a run), Timeline (both at once)
 See it first:       Preview, which schedule.preview(horizon) makes; lr-toolkit show in a terminal
 Follow it:          ScheduleMixin, configure_optimizers, scheduler_config; in a plain loop ScheduledLR
+From a config:      build_scheduler (for the slot of a scheduler), LRSchedulerCLI (a command line)
 Other numbers:      absolute, Absolute (for momentum=, betas=, weight_decay=); scheduled, ScheduledNumber
 Parameter groups:   param_groups, CombinedOptimizer
 React to a metric:  ReduceOnPlateau, GreedyLR
@@ -40,6 +41,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from lr_toolkit.argument_types import register_argument_types
+
 if TYPE_CHECKING:
     from lr_toolkit.errors import ScheduleError as ScheduleError
     from lr_toolkit.errors import ScheduleWarning as ScheduleWarning
@@ -60,6 +63,8 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
     from lr_toolkit.lightning.scheduled_number import ScheduledNumber as ScheduledNumber
     from lr_toolkit.lightning.scheduled_number import scheduled as scheduled
+    from lr_toolkit.lightning.scheduler_cli import LRSchedulerCLI as LRSchedulerCLI
+    from lr_toolkit.lightning.scheduler_slot import build_scheduler as build_scheduler
     from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
     from lr_toolkit.lightning.weight_ema import WeightEMA as WeightEMA
     from lr_toolkit.optim.branching import Branch as Branch
@@ -95,6 +100,7 @@ _LAZY = {
         "ScheduleMixin",
         "ScheduledNumber",
         "WeightEMA",
+        "build_scheduler",
         "check_run",
         "configure_optimizers",
         "find_lr",
@@ -104,6 +110,7 @@ _LAZY = {
         "scheduled",
         "scheduler_config",
     ),
+    "lightning.scheduler_cli": ("LRSchedulerCLI",),  # by itself, because it loads jsonargparse
 }
 _SUBPACKAGES = {name: subpackage for subpackage, names in _LAZY.items() for name in names}
 
@@ -158,3 +165,6 @@ def _hint(name: str) -> str:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__getattr__("__all__")})
+
+
+register_argument_types()

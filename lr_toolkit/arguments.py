@@ -1,16 +1,16 @@
-"""Answers a call with arguments that a function does not have, or lacks, with the line to write."""
+"""What functions share in reading their arguments: an answer to those that they do not have or lack, and what a list is."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 from lr_toolkit.errors import ScheduleError, shorten
 
-__all__ = ["answer_arguments"]
+__all__ = ["answer_arguments", "is_list"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,3 +87,8 @@ def _answer(
 def _shown(value: object) -> str:
     """An argument in a message; an optimizer by its class, because its text is long."""
     return type(value).__name__ if hasattr(value, "param_groups") else shorten(value)
+
+
+def is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether it is a list, a tuple, or a list of a configuration library (OmegaConf's ``ListConfig``); a text is none."""
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))

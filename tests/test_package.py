@@ -27,7 +27,8 @@ import importlib, pkgutil, sys
 before = {name.partition(".")[0] for name in sys.modules}
 import lr_toolkit
 for module in pkgutil.walk_packages(lr_toolkit.__path__, "lr_toolkit."):
-    importlib.import_module(module.name)
+    if module.name != "lr_toolkit.lightning.scheduler_cli":  # a LightningCLI, which needs jsonargparse
+        importlib.import_module(module.name)
 print(*{name.partition(".")[0] for name in sys.modules} - before - set(sys.stdlib_module_names))
 """
 

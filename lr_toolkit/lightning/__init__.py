@@ -14,5 +14,6 @@ from lr_toolkit.lightning.run import horizon_of as horizon_of
 from lr_toolkit.lightning.schedule_free import ScheduleFree as ScheduleFree
 from lr_toolkit.lightning.scheduled_number import ScheduledNumber as ScheduledNumber
 from lr_toolkit.lightning.scheduled_number import scheduled as scheduled
+from lr_toolkit.lightning.scheduler_slot import build_scheduler as build_scheduler
 from lr_toolkit.lightning.warmup.warmup import LRWarmup as LRWarmup
 from lr_toolkit.lightning.weight_ema import WeightEMA as WeightEMA

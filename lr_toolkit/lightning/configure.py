@@ -16,9 +16,10 @@ from lr_toolkit.lightning.run import is_endless
 from lr_toolkit.lightning.run_follower import follow_run
 from lr_toolkit.lightning.run_length import TrainerRunLength
 from lr_toolkit.optim import MetricRule, OnChange, ScheduledLR
-from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule
+from lr_toolkit.optim.plateau import MetricRuleLike, read_rule
+from lr_toolkit.schedules import Duration, DurationLike, Schedule
 from lr_toolkit.schedules.group_schedules import GroupSchedulesLike
-from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
+from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, HorizonLike, read_horizon
 from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def scheduler_config(
     trainer: Trainer | None = None,
     *,
     interval: Literal["step", "epoch"] = "step",
-    plateau: MetricRule | None = None,
+    plateau: MetricRuleLike | None = None,
     name: str | None = None,
-    horizon: Horizon | None = None,
+    horizon: HorizonLike | None = None,
     on_change: OnChange = "error",
     rewarm: DurationLike | None = None,
     too_long: TooLong = "error",
@@ -121,6 +122,8 @@ def scheduler_config(
         raise ScheduleError(
             f"scheduler_config(too_long={shorten(too_long)}): write too_long='error' or too_long='cut'."
         )
+    plateau = read_rule(plateau)
+    horizon = read_horizon(horizon)
     named = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay}
     by_key = schedules_by_key(schedule, named, other_schedules)
     schedules = [each for by_name in by_key.values() for each in by_name.schedules]
@@ -160,9 +163,9 @@ def configure_optimizers(
     trainer: Trainer | None = None,
     *,
     interval: Literal["step", "epoch"] = "step",
-    plateau: MetricRule | None = None,
+    plateau: MetricRuleLike | None = None,
     name: str | None = None,
-    horizon: Horizon | None = None,
+    horizon: HorizonLike | None = None,
     on_change: OnChange = "error",
     rewarm: DurationLike | None = None,
     too_long: TooLong = "error",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
+from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning._compat import saved_hyperparameters
 from lr_toolkit.lightning.configure import TooLong, configure_optimizers
 from lr_toolkit.optim import MetricRule, OnChange
+from lr_toolkit.optim.plateau import MetricRuleLike
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule
 from lr_toolkit.schedules.absolute_levels import Absolute
 from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike, as_text, has_function
+from lr_toolkit.schedules.horizon import HorizonLike
+from lr_toolkit.schedules.written_value import holds_call, is_written
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -30,15 +34,21 @@ class ScheduleMixin:
 
     A plain class. Put it before ``LightningModule`` (of ``lightning`` or ``pytorch_lightning``) in the list of bases. Each
     setting below is taken from the instance's attribute, a property, the hyperparameter of that name or the class's attribute,
-    in this order. A hyperparameter of another type, such as a forecast's ``horizon=24``, is the module's own. Hyperparameters
-    keep a schedule as its text, so that checkpoints load with ``weights_only=True`` and loggers show it.
+    in this order. Each is a value of this package, the text that ``repr`` prints, or a mapping of its arguments, so that it may come
+    from YAML, a command line or a sweep. Hyperparameters keep a schedule as its text: checkpoints load with
+    ``weights_only=True``, and loggers show it.
+
+    Some names have another meaning in many modules. A hyperparameter is the module's own, and is not read, if it is
+    a number under ``horizon``, ``plateau`` or ``interval``; a text without a call or a mapping without ``steps`` under
+    ``horizon``; or a number, a text or a list without a call (``0.1``, ``"(0.9, 0.95)"``) under ``momentum``, ``betas`` or
+    ``weight_decay``. Any other value is meant for the mixin, and a wrong one is refused.
 
     Attributes:
         schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups, which they have in the optimizer
             (``{"params": ..., "name": "head"}``), to schedules, ``"*"`` for all others.
         interval: ``"step"`` (default) or ``"epoch"``, as for ``scheduler_config``.
-        plateau: a ``ReduceOnPlateau`` or ``GreedyLR``, or ``None``.
-        horizon: the length of the run, in place of the Trainer's.
+        plateau: a ``ReduceOnPlateau`` or ``GreedyLR``, or ``None``; a mapping without a class has the arguments of the first.
+        horizon: the length of the run, in place of the Trainer's; its text or ``{"steps": 1000, "steps_per_epoch": 100}``.
         on_change: how to go on from a checkpoint that was saved under another plan, as for ``ScheduledLR``.
         rewarm: the length of a second warmup after such a change.
         too_long: ``"error"`` refuses a schedule that is longer than the run, ``"cut"`` trains on its beginning.
@@ -64,8 +74,8 @@ class ScheduleMixin:
 
     schedule: GroupSchedulesLike
     interval: Literal["step", "epoch"] = "step"
-    plateau: MetricRule | None = None
-    horizon: Horizon | None = None
+    plateau: MetricRuleLike | None = None
+    horizon: HorizonLike | None = None
     on_change: OnChange = "error"
     rewarm: DurationLike | None = None
     too_long: TooLong = "error"
@@ -144,8 +154,16 @@ def _is(*types: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, types) and not isinstance(value, bool)
 
 
-def _choice(*choices: str) -> _Setting:
-    return _Setting(_is(str), lambda value: isinstance(value, str) and value in choices)
+def _anything(_: Any) -> bool:
+    return True
+
+
+def _choice(accepts: Callable[[Any], bool], *choices: str) -> _Setting:
+    return _Setting(accepts, lambda value: isinstance(value, str) and value in choices)
+
+
+def _is_horizon(value: Any) -> bool:
+    return isinstance(value, Horizon) or is_written(value, "steps")
 
 
 def _is_schedule(value: Any) -> bool:
@@ -160,24 +178,28 @@ def _holds_schedule(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(map(_holds_schedule, value.values()))
     if isinstance(value, str):
-        return "(" in value
-    if isinstance(value, Sequence):
+        return holds_call(value)
+    if is_list(value):
         return any(map(_holds_schedule, value))
     return isinstance(value, (Schedule, Absolute, GroupSchedules))
 
 
-_OF_A_KEY = _Setting(_holds_schedule, _holds_schedule, may_be_theirs=True)
+def _is_mapping_of_schedules(value: Any) -> bool:
+    return isinstance(value, Mapping) or _holds_schedule(value)
 
 
 _SETTINGS: Mapping[str, _Setting] = {
-    "schedule": _Setting(lambda _: True, _is_schedule),
-    "interval": _choice("step", "epoch"),
+    "schedule": _Setting(_anything, _is_schedule),
+    "interval": _choice(_is(str), "step", "epoch"),
     "plateau": _Setting(lambda value: not isinstance(value, (bool, int, float)), _is(MetricRule)),
-    "horizon": _Setting(_is(Horizon), _is(Horizon)),
-    "on_change": _choice(*get_args(OnChange)),
-    "rewarm": _Setting(_is(str, int, Duration), _is(str, int, Duration)),
-    "too_long": _choice(*get_args(TooLong)),
-    **dict.fromkeys(("momentum", "betas", "weight_decay", "other_schedules"), _OF_A_KEY),
+    "horizon": _Setting(_is_horizon, _is(Horizon)),
+    "on_change": _choice(_anything, *get_args(OnChange)),
+    "rewarm": _Setting(_anything, _is(str, int, Duration)),
+    "too_long": _choice(_anything, *get_args(TooLong)),
+    **dict.fromkeys(
+        ("momentum", "betas", "weight_decay"), _Setting(_holds_schedule, _holds_schedule, may_be_theirs=True)
+    ),
+    "other_schedules": _Setting(_is_mapping_of_schedules, _holds_schedule, may_be_theirs=True),
 }
 
 
@@ -210,7 +232,8 @@ def find_setting(module: ScheduleMixin, name: str) -> Any:
 def _found(module: ScheduleMixin, name: str, setting: _Setting) -> Any:
     """What a module has for a setting, from the first of the places that has it."""
     own = vars(module).get(name)
-    if own is not None or (name in vars(module) and name != "schedule"):
+    is_theirs = setting.may_be_theirs and own is not None and not setting.accepts(own)
+    if not is_theirs and (own is not None or (name in vars(module) and name != "schedule")):
         return own
     in_class = inspect.getattr_static(type(module), name, None)
     hyperparameter = _hyperparameters(module).get(name)

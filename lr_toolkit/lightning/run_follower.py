@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lr_toolkit.optim import ScheduledLR
     from lr_toolkit.schedules import Horizon
 
-__all__ = ["follow_run"]
+__all__ = ["correct_wiring", "follow_run"]
 
 _log = logging.getLogger("lr_toolkit")
 # Callbacks that read LRs or save state, which the follower may change.
@@ -44,6 +44,12 @@ def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:
     follower.add(scheduler)
 
 
+def correct_wiring(trainer: Trainer, scheduler: ScheduledLR) -> None:
+    """Let Lightning step a scheduler that is followed in the unit that it counts, whatever the module's dict says."""
+    for follower in (callback for callback in callbacks_of(trainer) if isinstance(callback, _RunFollower)):
+        follower.rewired.append(scheduler)
+
+
 class _RunFollower(Callback):
     """Recalculates the schedules at the beginning of a batch, if a fact that decides the length of the run has changed.
 
@@ -59,6 +65,7 @@ class _RunFollower(Callback):
         self._facts: tuple[Any, ...] | None = None  # as they were seen last
         self._is_whole_epoch = True  # the epoch in progress was not resumed in its middle
         self._reported: set[tuple[str, int]] = set()  # each code once for each scheduler
+        self.rewired: list[ScheduledLR] = []  # those that are stepped as they count, whatever the module's dict says
 
     def add(self, scheduler: ScheduledLR) -> None:
         """Follow the run with this scheduler, too."""
@@ -72,6 +79,12 @@ class _RunFollower(Callback):
         # A follower is created after this hook of its own fit. So this is a later fit, which has one of its own.
         others = [callback for callback in callbacks_of(trainer) if callback is not self]
         trainer.callbacks = others  # type: ignore[attr-defined]  # its callback connector sets it
+
+    @override
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for config in trainer.lr_scheduler_configs if pl_module.automatic_optimization else ():
+            if any(config.scheduler is scheduler for scheduler in self.rewired):
+                self._rewire(trainer, config)
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -126,6 +139,21 @@ class _RunFollower(Callback):
                 scheduler.advance()
 
     # --- what it does ---
+
+    def _rewire(self, trainer: Trainer, config: Any) -> None:
+        """Correct the interval and the frequency of a config that the module wrote for another scheduler."""
+        unit = config.scheduler.horizon.unit
+        given = (config.interval, config.frequency)
+        if given == (unit, 1):
+            return
+        config.interval, config.frequency = unit, 1
+        if trainer.is_global_zero:
+            warn(
+                "LR266",
+                f"The dict of configure_optimizers has interval={given[0]!r}, frequency={given[1]}, and build_scheduler(...) makes a "
+                f"scheduler that moves once per {_counted(config.scheduler)}: Lightning steps it so in this run. Write {{'scheduler': "
+                f"scheduler, 'interval': {unit!r}}} there, or interval={given[0]!r} in build_scheduler(...).",
+            )
 
     def _take_in_groups(self, trainer: Trainer, *, begins_epoch: bool) -> None:
         """Let a reader see the LR that a late group is going to use, and not the base LR with which it came."""

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, final
 
 from torch import Tensor
 
+from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 
 __all__ = ["BASE_OF_ZERO", "Cell", "Key"]
@@ -68,7 +69,7 @@ class Key:
         """Whether a group has a number there."""
         value = group.get(self.entry)
         if self.place is not None:
-            if not isinstance(value, (tuple, list)) or self.place >= len(value):
+            if not is_list(value) or self.place >= len(value):
                 return False
             value = value[self.place]
         return isinstance(value, (int, float, Tensor)) and not isinstance(value, bool)

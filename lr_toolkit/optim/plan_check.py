@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.keys import Key
 from lr_toolkit.schedules.group_schedules import GroupSchedules
@@ -47,7 +48,7 @@ def _why_not_driven(key: str, schedules: GroupSchedules, groups: Sequence[dict[s
     near = get_close_matches(what.entry, known, n=1)
     if what.entry == "momentum" and "betas" in known:
         fix = "Its momentum is the first of its betas. Write betas=(linear(...), None)."
-    elif isinstance(held, (tuple, list)) and what.place is None:
+    elif is_list(held) and what.place is None:
         mine = repr(schedules.only) if schedules.only is not None else "linear()"
         fix = f"Each has {len(held)} numbers there. Write {key}=({', '.join(['None'] * (len(held) - 1) + [mine])}) for the last of them."
     elif isinstance(held, (int, float)) and what.place is not None:

@@ -20,6 +20,7 @@ from lr_toolkit.optim.on_change import OnChange, RunLength, check_policy
 from lr_toolkit.optim.plan import Plan
 from lr_toolkit.optim.plateau.gains import Gains
 from lr_toolkit.optim.plateau.rule import MetricRule
+from lr_toolkit.optim.plateau.written_rule import MetricRuleLike, read_rule
 from lr_toolkit.optim.state import CLASS, FORMAT, configured_state, followed_state, loaded_values, upgraded
 from lr_toolkit.optim.state_fit import check_fit, check_state
 from lr_toolkit.optim.update_watch import UpdateWatch
@@ -27,7 +28,7 @@ from lr_toolkit.optim.updates import call_at_updates, hookable_optimizers, is_ca
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.changed import describe_change
 from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike
-from lr_toolkit.schedules.horizon import HORIZON_ANSWERS
+from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, HorizonLike, read_horizon
 from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.timeline import Phase, ResolvedTimeline
@@ -62,7 +63,8 @@ class ScheduledLR(LRScheduler):
         schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups to them. A group has its name in the
             optimizer, ``{"params": ..., "name": "head"}``. A name is also for the groups below it (``"head"`` for
             ``"head.no_decay"``), it may be a pattern (``"layer_*"``), and ``"*"`` is for all groups that no other entry is for.
-        horizon: the length of the run, in the unit that this loop's ``scheduler.step()`` counts.
+        horizon: the length of the run, in the unit that this loop's ``scheduler.step()`` counts: a ``Horizon``, its text, or its
+            arguments as a mapping.
         last_epoch: the last update that was taken, as in torch: -1 to begin.
         plateau: a rule for a metric (``ReduceOnPlateau``, ``GreedyLR``); the loop hands the metric to ``observe``.
         on_change: how to go on if a checkpoint was saved under another plan (schedule, horizon or base LR):
@@ -141,10 +143,10 @@ class ScheduledLR(LRScheduler):
         self,
         optimizer: Optimizer,
         schedule: GroupSchedulesLike,
-        horizon: Horizon,
+        horizon: HorizonLike,
         *,
         last_epoch: int = -1,
-        plateau: MetricRule | None = None,
+        plateau: MetricRuleLike | None = None,
         on_change: OnChange = "error",
         rewarm: DurationLike | None = None,
         momentum: GroupSchedulesLike | None = None,
@@ -160,15 +162,15 @@ class ScheduledLR(LRScheduler):
             )
         named = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay}
         schedules = schedules_by_key(schedule, named, other_schedules)
-        self.horizon = horizon
+        self.horizon = cast("Horizon", read_horizon(horizon))
         self.on_change: OnChange = on_change
         self.rewarm = None if rewarm is None else Duration.of(rewarm, "ScheduledLR", "rewarm")
         check_policy(self.on_change, self.rewarm)
         _check_start(last_epoch, optimizer)
         hookable_optimizers(optimizer)  # or an error, before anything is written
-        self._gains = Gains(plateau, len(optimizer.param_groups))
+        self._gains = Gains(read_rule(plateau), len(optimizer.param_groups))
         self._gains.check_groups(len(optimizer.param_groups))
-        self._plan = Plan.of(schedules, optimizer.param_groups, horizon, self._gains.values)
+        self._plan = Plan.of(schedules, optimizer.param_groups, self.horizon, self._gains.values)
         if not any(self._plan.lr.bases):
             warn("LR264", BASE_OF_ZERO.format(type(optimizer).__name__), stacklevel=3)
         self._loaded: list[list[float]] | None = None  # the values of a state that was loaded, until they are written

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, TypeAlias, cast
 
+from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
 from lr_toolkit.schedules.absolute_levels import Absolute, AbsoluteLike
@@ -132,9 +133,7 @@ def _with_parents(name: object) -> list[str]:
     return [name, *(name[:place] for place in range(len(name) - 1, 0, -1) if name[place] in "./")]
 
 
-GroupSchedulesLike: TypeAlias = (
-    "ScheduleLike | AbsoluteLike | GroupSchedules | Mapping[str, ScheduleLike | AbsoluteLike]"
-)
+GroupSchedulesLike: TypeAlias = ScheduleLike | AbsoluteLike | GroupSchedules | Mapping[str, ScheduleLike | AbsoluteLike]
 
 
 def as_text(value: Any) -> Any:
@@ -165,7 +164,7 @@ def _schedules_in(value: Any) -> Iterator[Schedule | Absolute]:
     elif isinstance(value, Mapping):
         for each in value.values():
             yield from _schedules_in(each)
-    elif isinstance(value, (tuple, list)):
+    elif is_list(value):
         for each in value:
             yield from _schedules_in(each)
 

@@ -8,16 +8,26 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate, groupby
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from lr_toolkit.arguments import answer_arguments
+from lr_toolkit.arguments import answer_arguments, is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
 from lr_toolkit.schedules.duration import Duration
+from lr_toolkit.schedules.written_value import read_written
 
-__all__ = ["HORIZON_ANSWERS", "MOST_EPOCHS", "Horizon", "horizon_from", "horizon_state", "round_half_up"]
+__all__ = [
+    "HORIZON_ANSWERS",
+    "MOST_EPOCHS",
+    "Horizon",
+    "HorizonLike",
+    "horizon_from",
+    "horizon_state",
+    "read_horizon",
+    "round_half_up",
+]
 
 MOST_EPOCHS = 10**6  # epochs of different lengths that a state may list
 
@@ -147,6 +157,27 @@ class Horizon(Immutable):
         return lengths, list(accumulate(lengths))
 
 
+HorizonLike: TypeAlias = Horizon | str | Mapping[str, Any]
+
+
+def read_horizon(given: HorizonLike | None) -> Horizon | None:
+    """The horizon that a text or a mapping of arguments stands for; anything else is returned as it is.
+
+    Raises:
+        ScheduleError: if there is no such horizon.
+
+    Example:
+        >>> read_horizon("Horizon(steps=1000, steps_per_epoch=100)").epochs
+        10.0
+        >>> read_horizon({"steps": 90, "unit": "epoch"})
+        Horizon(steps=90, unit='epoch')
+    """
+    if not isinstance(given, (str, Mapping)):
+        return given
+    horizon: Horizon = read_written(given, {"Horizon": Horizon}, "horizon=Horizon(steps=1000, steps_per_epoch=100)")
+    return horizon
+
+
 def horizon_state(horizon: Horizon) -> dict[str, Any]:
     """Plain data, from which ``horizon_from`` makes the horizon again; equal epochs in a row are stored once."""
     lengths: Any = horizon.steps_per_epoch
@@ -186,7 +217,7 @@ def _lengths(per_epoch: object) -> int | tuple[int, ...] | None:
         per_epoch = per_epoch.tolist()
     if per_epoch is None:
         return None
-    if not isinstance(per_epoch, Sequence) or isinstance(per_epoch, (str, bytes)):
+    if not is_list(per_epoch):
         return _whole("steps_per_epoch", per_epoch)
     if not per_epoch:
         raise ScheduleError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike
 
@@ -61,15 +62,11 @@ def _checked(others: Any) -> Iterator[tuple[str, Any]]:
 def _by_place(key: str, given: Any) -> dict[str, Any]:
     """What is given for a key, or for each place of it, without those that are ``None``."""
     for group, each in given.items() if isinstance(given, Mapping) else ():
-        if _is_list(each):
+        if is_list(each):
             places = ", ".join("None" if place is None else f"{{{group!r}: {str(place)!r}}}" for place in each)
             raise ScheduleError(
                 f"{key}={shorten(dict(given))}: each place has a schedule, or schedules by the names of groups. Write {key}=({places}"
                 f"{',' * (len(each) == 1)})."
             )
-    by_place = {f"{key}[{place}]": each for place, each in enumerate(given)} if _is_list(given) else {key: given}
+    by_place = {f"{key}[{place}]": each for place, each in enumerate(given)} if is_list(given) else {key: given}
     return {name: each for name, each in by_place.items() if each is not None}
-
-
-def _is_list(given: Any) -> bool:
-    return isinstance(given, Sequence) and not isinstance(given, str)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from lr_toolkit.arguments import answer_arguments
+from lr_toolkit.arguments import answer_arguments, is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.convex_bound import COMPARED_OVER, schedule_base_lr
 from lr_toolkit.schedules.horizon import Horizon
@@ -153,7 +153,7 @@ def _check_companions(batch: Any, optimizer: Any, betas: Any, schedule: Any, hor
 
 
 def _pair(name: str, value: Any, example: str) -> Sequence[Any]:
-    if isinstance(value, (list, tuple)) and len(value) == 2:
+    if is_list(value) and len(value) == 2:
         return value
     raise ScheduleError(f"transfer({name}={shorten(value)}): must be a pair, now and then. Write {name}={example}.")
 

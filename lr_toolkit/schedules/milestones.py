@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration, DurationLike
 from lr_toolkit.schedules.shape import PhaseContext
@@ -18,7 +19,7 @@ def read_milestones(at: Sequence[DurationLike], call: str, example: str) -> tupl
     Raises:
         ScheduleError: for anything but a list of durations.
     """
-    if isinstance(at, (str, bytes)) or not isinstance(at, Sequence):
+    if not is_list(at):
         raise ScheduleError(f"{call}(at={shorten(at)}): the milestones are a list. Write {call}({example}).")
     return tuple(Duration.of(milestone, call, "at=[..., {}, ...]") for milestone in at)
 

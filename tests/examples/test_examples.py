@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from lr_toolkit import (
     Horizon,
@@ -42,6 +44,7 @@ EXAMPLES = sorted({path.stem for path in (ROOT / "examples").glob("*.py")} - {"d
 EPOCH = re.compile(r"^ *\d+ +([-.\de]+) +([-.\de]+) +", re.MULTILINE)  # the first and the last LR of an epoch
 NEEDS = {
     "muon_adamw": pytest.mark.needs("torch>=2.9", "torch.optim.Muon"),
+    "optuna_search": pytest.mark.skipif(find_spec("optuna") is None, reason="optuna is not installed"),
     "schedule_free": pytest.mark.skipif(find_spec("schedulefree") is None, reason="schedulefree is not installed"),
 }
 
@@ -142,6 +145,44 @@ def test_shows_its_schedule(
     shown = [[float(first), float(last)] for first, last in EPOCH.findall(printed(example))][:epochs]
 
     np.testing.assert_allclose(shown, expected, rtol=6e-3)  # three digits are printed
+
+
+def shown_lrs(output: str, epochs: int) -> list[float]:
+    """The first and the last LR of each epoch that an example prints, one after another."""
+    return [float(lr) for pair in EPOCH.findall(output)[:epochs] for lr in pair]
+
+
+def planned_lrs(schedule: str, base_lr: float, epochs: int) -> list[float]:
+    """Those of a schedule, with epochs of 25 updates."""
+    timeline = Schedule.parse(schedule).resolve(Horizon(25 * epochs, 25))
+    return [timeline(25 * epoch + k, base_lr=base_lr) for epoch in range(epochs) for k in (0, 24)]
+
+
+SWEEP = yaml.safe_load((ROOT / "examples" / "sweep.yaml").read_text("utf-8"))
+GRID = {name: parameter["values"] for name, parameter in SWEEP["parameters"].items()}
+
+
+@pytest.mark.parametrize("values", list(zip(GRID["schedule"], [*GRID["optimizer.lr"], 0.1], strict=True)))
+def test_each_run_of_the_sweep_follows_its_schedule(values: tuple[str, float], tmp_path: Path) -> None:
+    """``sweep.py`` with the words that W&B makes of ``sweep.yaml`` trains with the LRs of that schedule."""
+    words = create_sweep_command_args(
+        {"args": {name: {"value": value} for name, value in zip(GRID, values, strict=True)}}
+    )
+    output = run(Path(SWEEP["program"]).stem, tmp_path, *words["args"], WANDB_MODE="disabled")
+
+    assert shown_lrs(output, 5) == pytest.approx(planned_lrs(*values, epochs=5), rel=6e-3)
+
+
+@pytest.mark.skipif(find_spec("optuna") is None, reason="optuna is not installed")
+def test_the_search_trains_the_best_schedule(printed: Callable[[str], str]) -> None:
+    """``optuna_search.py`` follows the text that its best trial has put together."""
+    output = printed("optuna_search")
+    trials = re.findall(r"^trial \d: ([.\d]+)% with (.*) from (\S+)$", output, re.MULTILINE)
+    best = max(trials, key=lambda trial: float(trial[0]))
+
+    assert len({schedule for _, schedule, _ in trials}) > 1
+    assert f"The best: {best[1]} from {best[2]}" in output
+    assert shown_lrs(output, 10) == pytest.approx(planned_lrs(best[1], float(best[2]), epochs=10), rel=1.2e-2)
 
 
 def test_plateau_reacts_after_its_warmup(printed: Callable[[str], str]) -> None:

@@ -185,6 +185,12 @@ LINES: dict[str, list[tuple[str, str]]] = {
           "for _ in range(3):\n    for _ in range(8):\n        optimizer.step()\n        scheduler.step()\n"
           "    val_loss = 1.0\n    PASTED\n")),
     ],
+    "LR266": [
+        (r"Write (\{'scheduler': scheduler, 'interval': 'step'\})",
+         module("scheduler = build_scheduler(optimizer, cosine())\nreturn {'optimizer': optimizer, 'lr_scheduler': PASTED}")),
+        (r"or (interval='epoch') in",
+         module("scheduler = build_scheduler(optimizer, cosine(), PASTED)\nreturn [optimizer], [scheduler]")),
+    ],
     "LR301": [
         (STEP, torchs("lr_scheduler.LambdaLR(optimizer, lambda k: min(k / 8, 1))")),
         (r"(warmup\(\.\.\.\)) of this package", module("return configure_optimizers(optimizer, PASTED >> cosine(), self.trainer)")),

@@ -17,6 +17,7 @@ for _code, _title in (
     ("LR261", "A schedule that is longer than the run is cut"),
     ("LR262", "The run has 1000 epochs, which may be Lightning's default"),
     ("LR265", "Nothing hands the metric to the plateau of a plain loop"),
+    ("LR266", "The dict of a module steps the scheduler of build_scheduler() in another unit"),
     ("LR407", "The metric of a plateau was not logged in the first epoch"),
     ("LR511", "The updates of an optimizer cannot be noticed"),
     ("LR521", "An epoch has fewer batches than its dataloader promised"),

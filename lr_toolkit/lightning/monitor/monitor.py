@@ -18,6 +18,7 @@ from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
 from lr_toolkit.lightning.monitor.run_summary import RunSummary
 from lr_toolkit.lightning.monitor.settings import MonitorSettings
+from lr_toolkit.lightning.trainer_of_optimizer import note_trainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,6 +209,7 @@ class LRMonitor(Callback):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
+            note_trainer(trainer)
             self._pending = PendingRun()
             if self._run:  # an earlier fit that Lightning gave up without an event
                 self._ended, self._run = self._run.close(), None

@@ -9,6 +9,7 @@ from typing import Any, Literal, final
 from torch.optim import Optimizer
 from typing_extensions import override
 
+from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.ramps import SHAPES, UNTUNED, Ramp, ramp, untuned_ramp
@@ -108,7 +109,7 @@ class RampSpec:
         if self.shape not in UNTUNED:
             return ramp(self.shape, length, self.start)
         betas = group.get("betas")
-        if not (isinstance(betas, (tuple, list)) and len(betas) > 1):
+        if not (is_list(betas) and len(betas) > 1):
             raise ScheduleError(
                 f"{self!r}: {type(optimizer).__name__} has no betas to take the length from. Write LRWarmup('500 steps')."
             )
@@ -176,8 +177,8 @@ def _indices(name: str, given: Any, kinds: tuple[type, ...], what: str, example:
     """``given`` as a tuple of indices or names, or the error that shows how to write it."""
     if given is None:
         return None
-    is_list = isinstance(given, Sequence) and not isinstance(given, str) and len(given) > 0
-    if not is_list or not all(isinstance(item, kinds) and not isinstance(item, bool) for item in given):
+    is_filled = is_list(given) and len(given) > 0
+    if not is_filled or not all(isinstance(item, kinds) and not isinstance(item, bool) for item in given):
         raise ScheduleError(
             f"LRWarmup({name}={shorten(given)}): must be a list of {what}. Write LRWarmup('5%', {name}={example})."
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, final
 
+from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
 
@@ -88,7 +88,7 @@ class MetricRule(Immutable, ABC):
                 )
         # Plain numbers, whatever was given: NumPy's could not be read back from a checkpoint that is read safely.
         for name, value in arguments.items():
-            if _is_list(value):
+            if is_list(value):
                 self._set(**{name: tuple(map(float, value))})
             elif isinstance(value, float):
                 self._set(**{name: float(value)})
@@ -156,12 +156,7 @@ def is_number(value: object) -> bool:
 
 def is_bound(value: Any) -> bool:
     """Whether it is an LR, or one for each parameter group."""
-    return all(map(is_number, value)) and len(value) > 0 if _is_list(value) else is_number(value)
-
-
-def _is_list(value: object) -> bool:
-    """Whether it is a list, a tuple, or a list of a configuration library."""
-    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    return all(map(is_number, value)) and len(value) > 0 if is_list(value) else is_number(value)
 
 
 def is_count(value: object) -> bool:

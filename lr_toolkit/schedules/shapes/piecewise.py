@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
+from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import Duration, DurationLike, optional_duration
 from lr_toolkit.schedules.milestones import place_milestones, read_milestones, unsorted_pair
@@ -176,7 +177,7 @@ def piecewise(
     """
     given = {"levels": levels, "levels_lr": levels_lr}
     for name, value in given.items():
-        if value is not None and (isinstance(value, (str, bytes)) or not isinstance(value, Sequence)):
+        if value is not None and not is_list(value):
             raise _refused(f"{name}={shorten(value)}: the levels are a list")
     tuples = {name: None if value is None else tuple(value) for name, value in given.items()}
     milestones, length = read_milestones(at, "piecewise", _EXAMPLE), optional_duration(over, "piecewise")

@@ -1,0 +1,103 @@
+"""The page of the configurations: its files and commands run, and each update uses the LR of the schedule that the command has."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
+from lr_toolkit import Horizon, Schedule
+
+pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"
+    ),  # Lightning's use of it
+    pytest.mark.filterwarnings("ignore:No seed found:UserWarning"),  # of a LightningCLI without --seed_everything
+]
+
+TEXT = (Path(__file__).parents[2] / "docs" / "configs.md").read_text("utf-8")
+FILES = dict(re.findall(r"^`(\S+)`:\n\n```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
+COMMANDS = re.findall(r"^```sh\npython (.*)\n```$", TEXT, re.MULTILINE)
+# The schedule that each command trains with, and its base LR.
+PLANS = [
+    ("warmup('25%') >> cosine()", 0.1),
+    ("warmup(8) >> linear()", 0.1),
+    ("warmup(6) >> linear()", 0.5),
+    ("warmup('25%') >> cosine(end=0.1)", 0.2),
+    ("warmup(4) >> linear()", 0.05),
+    ("warmup('25%') >> cosine()", 0.1),
+    ("warmup('25%') >> linear()", 0.1),
+]
+
+
+@pytest.fixture
+def used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The LR of each update of any optimizer; the files of the page lie in the working directory, and its modules are new."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    lrs: list[float] = []
+
+    def record(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        lrs.append(float(optimizer.param_groups[0]["lr"]))
+
+    hook = register_optimizer_step_pre_hook(record)
+    yield lrs
+    hook.remove()
+    sys.modules.pop("model", None)
+
+
+def run(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a command of the page in this process."""
+    program, *words = shlex.split(command)
+    monkeypatch.setattr(sys, "argv", [program, *words])
+    runpy.run_path(program, run_name="__main__")
+
+
+@pytest.mark.parametrize(("command", "plan"), list(zip(COMMANDS[:-1], PLANS, strict=True)))
+def test_a_command_trains_as_its_schedule_says(
+    command: str, plan: tuple[str, float], used: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the 24 updates uses the LR of the schedule's timeline."""
+    run(command, monkeypatch)
+    schedule, base = plan
+    planned = Schedule.parse(schedule).resolve(Horizon(24, 8)).values(range(24)) * base
+
+    assert used == pytest.approx(planned.tolist())
+
+
+def test_the_wrong_command_prints_the_line(
+    used: list[float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last command ends with the status 2 and the line that the page shows, and trains nothing."""
+    with pytest.raises(SystemExit) as ended:
+        run(COMMANDS[-1], monkeypatch)
+    (line,) = re.findall(r"^```text\n(.*)\n```$", TEXT, re.MULTILINE)
+
+    assert ended.value.code == 2
+    assert line in capsys.readouterr().err
+    assert used == []
+
+
+def test_the_command_of_the_sweep_is_that_of_wandb() -> None:
+    """W&B makes the shown command of the file: the last value of the grid."""
+    sweep = yaml.safe_load(FILES["sweep.yaml"])
+    given = {
+        name: {"value": each.get("value", each.get("values", [None])[-1])} for name, each in sweep["parameters"].items()
+    }
+    words = create_sweep_command_args({"args": given})["args"]
+    known = {"${env}": [], "${interpreter}": [], "${program}": [sweep["program"]], "${args}": words}
+    command = [word for part in sweep["command"] for word in known.get(part, [part])]
+
+    assert shlex.split(COMMANDS[-2]) == command
