@@ -166,7 +166,7 @@ class ScheduledLR(LRScheduler):
         self._gains.check_groups(len(optimizer.param_groups))
         self._plan = Plan.of(schedules, optimizer.param_groups, horizon, self._gains.values)
         if not any(self._plan.lr.bases):
-            warn("LR264", BASE_OF_ZERO.format(type(optimizer).__name__), stacklevel=3)
+            warn("LR264", BASE_OF_ZERO.format(type(optimizer).__name__))
         self._loaded: list[list[float]] | None = None  # the values of a state that was loaded, until they are written
         super().__init__(optimizer, last_epoch)
         self._watch = UpdateWatch(optimizer)
@@ -209,7 +209,6 @@ class ScheduledLR(LRScheduler):
                 "LR265",
                 f"{type(rule).__name__}(monitor={rule.monitor!r}) was given no reading in the whole run, so it never moved the learning "
                 "rate. Hand over each value of the metric: scheduler.observe(val_loss).",
-                stacklevel=3,
             )
 
     def observe(self, value: float | Tensor) -> None:
@@ -323,7 +322,9 @@ class ScheduledLR(LRScheduler):
     @property
     def change(self) -> str:
         """How the run goes on if it does not follow the plan of its code, in words; empty if it does."""
-        return describe_change(self._plan.lr.timelines[0], self._plan.configured[0].timelines[0])
+        lr, asked = self._plan.lr, self._plan.configured[0]
+        pairs, _ = distinct(list(zip(lr.group_timelines, asked.group_timelines, strict=True)))
+        return "; ".join(filter(None, dict.fromkeys(describe_change(now, configured) for now, configured in pairs)))
 
     @property
     def has_new_groups(self) -> bool:
