@@ -16,6 +16,7 @@ for _code, _title in (
     ("LR262", "The run has 1000 epochs, which may be Lightning's default"),
     ("LR265", "Nothing hands the metric to the plateau of a plain loop"),
     ("LR407", "The metric of a plateau was not logged in the first epoch"),
+    ("LR408", "The checkpoint was saved just before the plateau read its metric"),
     ("LR511", "The updates of an optimizer cannot be noticed"),
     ("LR521", "An epoch has fewer batches than its dataloader promised"),
     ("LR522", "The run gets longer after its schedule has ended"),
