@@ -225,9 +225,10 @@ def _was_due(trainer: Trainer, saved: Mapping[str, Any]) -> bool:
         return bool(batches["is_last_batch"])
     if every is not None and (saved["epoch_progress"]["current"]["processed"] + 1) % every:
         return False
-    if math.isinf(trainer.val_check_batch):
+    interval: Any = trainer.val_check_batch
+    if math.isinf(interval):
         return bool(batches["is_last_batch"])
-    return not (done if every is not None else batches["total"]["processed"]) % trainer.val_check_batch
+    return not (done if every is not None else batches["total"]["processed"]) % interval
 
 
 def nearest_names(name: str, names: Collection[str], *, cutoff: float = 0.6) -> list[str]:
