@@ -1,4 +1,4 @@
-"""Costs that occur once: a preview of a long run, a late resume, the import."""
+"""Costs that occur once: a preview of a long run, a late resume, the import, the command."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from statistics import median
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -22,8 +23,8 @@ PLAN = "warmup('1%') >> cosine(end=0.1)"
 
 
 def preview() -> Row:
-    """Every LR of 10^6 updates, compared with stepping a scheduler on a dummy and with the cosines alone."""
-    ks = np.arange(LONG)
+    """Every LR of 10^6 updates, compared with stepping a scheduler on a dummy and with as many cosines of NumPy."""
+    angles = math.pi / LONG * np.arange(LONG)
 
     def stepped() -> list[float]:
         optimizer = optimizer_of(1)
@@ -36,11 +37,11 @@ def preview() -> Row:
         return lrs
 
     calls = {
-        "ours": lambda: Schedule.parse(PLAN).resolve(Horizon(LONG)).values(ks),
+        "ours": lambda: Schedule.parse(PLAN).preview(Horizon(LONG)),
         "stepping torch's": stepped,
-        "the cosines alone": lambda: 0.5 * (1 + np.cos(math.pi / LONG * ks)),
+        "np.cos": lambda: np.cos(angles),
     }
-    return Row.of("preview of 10⁶ updates", calls, turns=3)
+    return Row.of("preview of 10⁶ updates", calls, {"np.cos": 2.0}, turns=3)
 
 
 def resume() -> Row:
@@ -73,9 +74,24 @@ def importing() -> Row:
     )
 
 
+def showing() -> Row:
+    """The command that shows a schedule, compared with a Python process that imports NumPy; they alternate."""
+
+    def seconds(*words: str) -> float:
+        begin = perf_counter()
+        subprocess.run([sys.executable, *words], capture_output=True, check=True)
+        return perf_counter() - begin
+
+    show = ("-m", "lr_toolkit", "show", PLAN, "--steps", "10000", "--steps-per-epoch", "1000", "--lr", "3e-4")
+    times = [(seconds(*show), seconds("-c", "import numpy")) for _ in range(15)]
+    ours, numpy = (median(each) for each in zip(*times, strict=True))
+    return Row("`lr-toolkit show`, a process", ours, {"import numpy": numpy}, {"import numpy": 3.0})
+
+
 def rows() -> Iterator[Row]:
-    """The preview, the resume and the import."""
+    """The preview, the resume, the import and the command."""
     torch.manual_seed(0)
     yield preview()
     yield resume()
     yield importing()
+    yield showing()

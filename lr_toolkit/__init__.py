@@ -8,6 +8,7 @@ As a recipe:        wsd, wsd_s, infinite, one_cycle, cosine_restarts, triangular
                     slanted_triangular, flat_cosine
 Of schedules:       repeat, scaled, clipped, stairs
 With its lengths:   Duration ("500 steps", "3 epochs", "5%"), Horizon (of a run), Timeline (both at once)
+See it first:       Preview, which schedule.preview(horizon) makes; lr-toolkit show in a terminal
 Follow it:          ScheduleMixin, configure_optimizers, scheduler_config; in a plain loop ScheduledLR
 Other numbers:      absolute, Absolute (for momentum=, betas=, weight_decay=); scheduled, ScheduledNumber
 Parameter groups:   param_groups, CombinedOptimizer
@@ -16,7 +17,7 @@ Log and check it:   LRMonitor, list_checks, Finding
 Warm up:            LRWarmup, on top of any scheduler
 Cool down:          branch, Branch
 Without an end:     WeightEMA, ScheduleFree
-Another base LR:    transfer, TransferredLR, TransferFactor
+Another base LR:    transfer, TransferredLR, TransferFactor; for another schedule lr_factor, bound
 Read a Trainer:     horizon_of
 Find the base LR:   find_lr, LRFinder, LRSearch, NoLRFound; in a plain loop search_lr
 Add your own:       register_shape, register_builder, register_function
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from lr_toolkit.optim.plateau.greedy import GreedyLR as GreedyLR
     from lr_toolkit.optim.plateau.reduce_on_plateau import ReduceOnPlateau as ReduceOnPlateau
     from lr_toolkit.optim.scheduled_lr import ScheduledLR as ScheduledLR
+    from lr_toolkit.preview.preview import Preview as Preview
     from lr_toolkit.schedules import *  # noqa: F403  # its __all__ grows with each shape
 
 # The names of the other subpackages. Those of schedules, which grow with every shape, are listed there.
@@ -79,6 +81,7 @@ _LAZY = {
         "branch",
         "param_groups",
     ),
+    "preview": ("Preview",),
     "finder": ("LRSearch", "NoLRFound", "search_lr"),
     "lightning": (
         "Finding",

@@ -7,8 +7,10 @@ import importlib.metadata
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
+from types import ModuleType
 
 import pytest
 import torch
@@ -70,3 +72,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             package, why = Requirement(mark.args[0]), mark.args[1]
             if not package.specifier.contains(version(package.name), prereleases=True):
                 item.add_marker(pytest.mark.skip(reason=f"needs {package}: {why}"))
+
+
+@pytest.fixture
+def pyplot() -> Iterator[ModuleType]:
+    """pyplot, which draws without windows here, and closes its figures after the test."""
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")

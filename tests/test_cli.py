@@ -15,16 +15,6 @@ from lr_toolkit import schedules
 from lr_toolkit.cli import main
 from lr_toolkit.schedules.registry import BUILDERS
 
-SHOWN = """\
-warmup('10%') >> cosine()
-  100 updates = 5 epochs; base LR 0.0003
-  ▂▃▄▅▆▇██████████▇▇▇▇▇▇▇▆▆▆▆▆▅▅▅▅▅▄▄▄▄▄▃▃▃▃▃▃▂▂▂▂▂▂▂▁▁▁▁▁▁▁▁▁
-
-  phase          from update  epoch     first      last
-  warmup('10%')            0   0.00  2.73e-05  0.000273
-  cosine()                10   0.50    0.0003  9.14e-08
-"""
-
 
 def ran(*arguments: str, encoding: str = "utf-8") -> str:
     """What ``python -m lr_toolkit`` printed."""
@@ -36,87 +26,6 @@ def ran(*arguments: str, encoding: str = "utf-8") -> str:
         timeout=100,
     )
     return done.stdout.decode(encoding).replace(os.linesep, "\n")
-
-
-def test_show_prints_the_curve_and_the_phases() -> None:
-    """``show`` prints the schedule, the run's length, a curve from zero, and each phase, in LRs or in factors."""
-    words = ["show", "warmup('10%') >> cosine()", "--steps", "100"]
-
-    assert ran(*words, "--steps-per-epoch", "20", "--lr", "3e-4") == SHOWN
-    assert "\n  100 updates; factors of the base LR\n" in ran(*words)
-    assert ran(*words, encoding="ascii").isascii()
-
-
-@pytest.mark.parametrize(
-    ("steps", "steps_per_epoch", "length"),
-    [
-        (20, 20, "20 updates = 1 epoch;"),
-        (30, 20, "30 updates = 1.5 epochs;"),
-        (1, 20, "1 update = 0.05 epochs;"),
-        (1_234_567, 1, "1,234,567 updates = 1,234,567 epochs;"),
-    ],
-)
-def test_the_length_is_printed_in_words(
-    steps: int, steps_per_epoch: int, length: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One epoch is singular, and a million epochs have all their digits."""
-    main(["show", "hold()", "--steps", str(steps), "--steps-per-epoch", str(steps_per_epoch)])
-
-    assert length in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("schedule", "facts", "phases"),
-    [
-        ("warmup('1%') >> cosine()", ["warmup('1%') takes no update of so short a run"], ["cosine()"]),
-        ("hold('1%') >> hold('2%')", [f"hold('{share}%') takes no update of so short a run" for share in (1, 2)], []),
-        ("warmup(2) >> cosine()", [], ["warmup(2)", "cosine()"]),
-    ],
-)
-def test_a_phase_without_an_update_is_a_line_and_no_row(
-    schedule: str, facts: list[str], phases: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A share that rounds to no update has no row in the table, but a line of its own."""
-    main(["show", schedule, "--steps", "10"])
-    head, _, table = capsys.readouterr().out.rstrip().partition("\n\n")
-
-    assert [line.strip() for line in head.splitlines()[3:]] == facts
-    assert [line.split()[0] for line in table.splitlines()[1:]] == phases
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["cosin()", "--steps", "9"], "Did you mean cosine(...)?"),
-        (["sines(2)", "--steps", "9"], "import that first (for the command: --import my_module)."),
-        (["hold()", "--steps", "9", "--import", "no_such"], "--import no_such: ModuleNotFoundError: No module named"),
-        (["hold()", "--steps", "9", "--import", "no_such.py"], "Write the name of the module: --import no_such."),
-        (["cosine()", "--steps", "0"], "Horizon(steps=0): must be a whole number above zero"),
-        (["cosine()", "--steps", str(10**20)], "is longer than any run"),
-        (["warmup('2 epochs') >> hold()", "--steps", "9"], "'2 epochs' needs the length of an epoch"),
-        (["step('1 epoch')", "--steps", "9"], "length of an epoch. Write it too: --steps-per-epoch 100."),
-        (["warmup(10)", "--steps", "9"], "The schedule does not fit"),
-        (["cosine(end_lr=1e-5)", "--steps", "9"], "Write the base LR too: --lr 0.001."),
-        (["cosine(end_lr=0.5)", "--steps", "9"], "Write the base LR too: --lr 0.5."),
-        (["cosine()", "--steps", "9", "--lr", "-1"], "--lr -1.0: must be above zero"),
-        (["cosine()", "--steps", "9", "--lr", "inf"], "--lr inf: must be above zero and finite"),
-        (["cosine()", "--steps", "9", "--lr", "nan"], "--lr nan: must be above zero and finite"),
-        (
-            ["hold(2) >> cosine(end_lr=1e-2)", "--steps", "9", "--lr", "1e-3"],
-            "end_lr=0.01 lies above the base LR 0.001",
-        ),
-        (["cosine()"], "the following arguments are required: --steps"),
-    ],
-)
-def test_what_cannot_be_shown_is_an_error(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The error is a line on stderr after the usage, and the exit status is 2."""
-    with pytest.raises(SystemExit) as ended:
-        main(["show", *arguments])
-
-    assert ended.value.code == 2
-    assert message in capsys.readouterr().err
 
 
 # --- the names ----------------------------------------------------------------------------------------------------------

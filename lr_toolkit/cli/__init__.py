@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from lr_toolkit.cli.branch import add_branch
 from lr_toolkit.cli.listing import add_gallery, add_list
@@ -18,8 +19,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command.
 
-    Each command prints the text that its function ``run`` returns. A ``ScheduleError`` or an ``OSError`` becomes one line
-    of the command's usage and the exit status 2.
+    Each command prints the text that its function ``run`` returns. A ``ScheduleError`` or an ``OSError`` becomes one line on
+    stderr and the exit status 2.
 
     Args:
         arguments: the words after the command's name; those of the process by default.
@@ -28,11 +29,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.stdout.write(parsed.run(parsed) + "\n")
     except (ScheduleError, OSError) as error:
-        parsed.parser.error(str(error))
+        parsed.parser.exit(2, f"{parsed.parser.prog}: error: {error}\n")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}. Its options: {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lr-toolkit", description="The learning-rate toolkit for PyTorch Lightning.")
+    parser: argparse.ArgumentParser = _Parser(
+        prog="lr-toolkit", description="The learning-rate toolkit for PyTorch Lightning."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (add_show, add_list, add_gallery, add_branch, add_translate):
         add(commands)

@@ -1,45 +1,118 @@
-"""``lr-toolkit show``: the curve and the phases of a schedule."""
+"""``lr-toolkit show``: the curve and the phases of a schedule, or what tells several of them apart."""
 
 from __future__ import annotations
 
 import argparse
 import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
 
 from lr_toolkit.cli.imports import add_import, import_modules
-from lr_toolkit.errors import ScheduleError
-from lr_toolkit.schedules import Horizon, Schedule
+from lr_toolkit.cli.length import add_length, horizon_from, whole
+from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.preview.coloured import painted
+from lr_toolkit.preview.preview import Preview
+from lr_toolkit.preview.report import can_print
+from lr_toolkit.preview.terminal import NARROWEST, terminal_lines
+from lr_toolkit.schedules.schedule import Schedule
 
-__all__ = ["add_show"]
+__all__ = ["add_show", "previews_of"]
 
 
 def add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
-    show = commands.add_parser("show", help="print the curve and the phases of a schedule")
-    show.add_argument("schedule", metavar="SCHEDULE", help="the text of a schedule: \"warmup('5%%') >> cosine()\"")
-    show.add_argument("--steps", type=int, required=True, help="the optimizer updates of the run")
-    show.add_argument("--steps-per-epoch", type=int, help="the updates of an epoch, for durations in epochs")
-    show.add_argument("--lr", type=float, help="the base LR; without it, factors of the base LR are shown")
+    show = commands.add_parser(
+        "show",
+        usage="lr-toolkit show SCHEDULE [SCHEDULE ...] (--steps N | --epochs N ...) [options]",
+        help="print or save the curve and the phases of a schedule, or compare several",
+        description="Print the curve and the phases of a schedule, before anything is trained. Several schedules are compared with the "
+        "first, with the factor that the base LR needs if it is replaced.",
+    )
+    show.add_argument(
+        "words", metavar="SCHEDULE", nargs="+", help="the text of a schedule: \"warmup('5%%') >> cosine()\""
+    )
+    show.add_argument("--lr", type=_lr, help="the base LR; without it, factors of the base LR are shown")
+    add_length(show)
+    show.add_argument("--log", action="store_true", help="draw on a logarithmic axis")
+    show.add_argument("--ascii", action="store_true", help="draw without braille dots, which some fonts do not have")
+    show.add_argument(
+        "--width", type=whole, metavar="N", help="the characters of a line; default: those of the terminal, at most 100"
+    )
+    show.add_argument("--out", metavar="FILE", help="save it, too: curve.png, .svg, .csv, .json or .html")
     add_import(show)
     show.set_defaults(run=_show, parser=show)
 
 
+def previews_of(words: Sequence[str], parsed: argparse.Namespace) -> list[Preview]:
+    """What each of the words stands for.
+
+    Args:
+        words: the arguments without a name.
+        parsed: the options.
+
+    Raises:
+        ScheduleError: for a word that cannot be shown, or an option that is missing.
+    """
+    return [_preview_of(word, parsed) for word in words]
+
+
+def _preview_of(word: str, parsed: argparse.Namespace) -> Preview:
+    """The preview of one word, by what it looks like."""
+    return _schedule_preview(word, parsed)
+
+
+def _schedule_preview(text: str, parsed: argparse.Namespace) -> Preview:
+    """The preview of a schedule's text, on the run that the options describe."""
+    schedule = Schedule.parse(text)
+    horizon = horizon_from(parsed)
+    _check_options(schedule, parsed.lr, horizon.epochs is not None)
+    return Preview.of(schedule, horizon, parsed.lr)
+
+
 def _show(parsed: argparse.Namespace) -> str:
-    from lr_toolkit.preview.report import can_print
-    from lr_toolkit.preview.summary import summary_of
-
+    width = _width(parsed.width)
     import_modules(parsed.modules)
-    schedule, horizon = Schedule.parse(parsed.schedule), Horizon(parsed.steps, parsed.steps_per_epoch)
-    _check_options(schedule, parsed.lr, parsed.steps_per_epoch)
-    timeline = schedule.resolve(horizon)
-    return summary_of(timeline, parsed.lr, ascii_only=not can_print("▁█")).text()
+    return _shown(Preview.compare(previews_of(parsed.words, parsed)), width, parsed)
 
 
-def _check_options(schedule: Schedule, lr: float | None, steps_per_epoch: int | None) -> None:
+def _shown(preview: Preview, width: int, parsed: argparse.Namespace) -> str:
+    """The text of a preview for the terminal; with ``--out`` it is saved, too."""
+    saved = "" if parsed.out is None else f"\n\n  saved: {_saved(preview, parsed.out, parsed.log)}"
+    ascii_only = parsed.ascii or not can_print("⣿│┤")
+    return painted(terminal_lines(preview, width, ascii_only=ascii_only, log=parsed.log)) + saved
+
+
+def _saved(preview: Preview, out: str, log: bool) -> Path:
+    try:
+        return preview.save(out, log=log)
+    except OSError as error:
+        raise ScheduleError(
+            f"--out {out}: {error.strerror}. Write a file that can be written: --out curve.svg."
+        ) from error
+
+
+def _lr(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shorten(text)} is no number. Write one, such as 1e-3") from None
+
+
+def _width(given: int | None) -> int:
+    if given is None:
+        return min(max(shutil.get_terminal_size().columns, NARROWEST), 100)
+    if given < NARROWEST:
+        raise ScheduleError(f"--width {given}: a line needs {NARROWEST} characters. Write --width 80.")
+    return given
+
+
+def _check_options(schedule: Schedule, lr: float | None, knows_epochs: bool) -> None:
     """Refuse a missing or impossible option, by the name of the option."""
     if lr is not None and not 0 < lr < math.inf:
         raise ScheduleError(f"--lr {lr}: must be above zero and finite, for example --lr 1e-3.")
     in_epochs = next((str(duration) for duration in schedule.durations if duration.unit == "epochs"), None)
-    if in_epochs and steps_per_epoch is None:
+    if in_epochs and not knows_epochs:
         raise ScheduleError(f"{in_epochs!r} needs the length of an epoch. Write it too: --steps-per-epoch 100.")
     levels = schedule.absolute_levels
     if levels and lr is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.state import configured_state
+from lr_toolkit.schedules.convex_bound import factor_between
 from lr_toolkit.schedules.horizon import horizon_from
+from lr_toolkit.schedules.schedule import Schedule
 
 __all__ = ["counted_unit", "most_changed", "plan_changed_error", "quantity_of"]
 
+_MOST_UPDATES = 10**6  # of a run whose bound is computed, in a tenth of a second
 _MEANINGS = {
     "replan": "the new plan, at the same update",
     "keep": "the saved plan, then its last {}",
@@ -65,7 +69,31 @@ def plan_changed_error(
             example = "continue" if name == "continue" else example
         except ScheduleError as error:
             lines.append(_wrapped(f"  on_change={name!r:<12}", f"not possible: {_reason(error)}"))
+    lines += _other_base_lr(state["configured"][configured.key], configured, group)
     return ScheduleError("\n".join([*lines, _wrapped("", _advice(example, unit, end - update))]))
+
+
+def _other_base_lr(saved: Mapping[str, Any], configured: Binding, group: int) -> list[str]:
+    """A line with the factor for the base LR if the group follows another schedule, and the factor is known."""
+    now = configured.group_timelines[group]
+    text = saved["schedules"][saved["which"][group]] if group < len(saved["which"]) else now.text
+    if configured.key != "lr" or text == now.text or saved["horizon"] is None:
+        return []
+    try:
+        before = Schedule.parse(text).resolve(horizon_from(saved["horizon"])).relative_to(saved["bases"][group])
+    except ScheduleError:  # a function without a text
+        return []
+    if max(before.steps, now.steps) > _MOST_UPDATES:
+        return []
+    factor = factor_between(before.all_values(), now.all_values())
+    if not 0 < factor < math.inf:
+        return []
+    return [
+        _wrapped(
+            "",
+            f"With 'replan', the convex bound gives the new schedule about {factor:.2g} times the base LR (see lr_factor).",
+        )
+    ]
 
 
 def _plans(state: Mapping[str, Any], configured: Binding) -> list[str]:

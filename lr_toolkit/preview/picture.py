@@ -16,9 +16,10 @@ from lr_toolkit.preview.names import join_equal, shorten_unique
 from lr_toolkit.schedules.shape import evenly_spread
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Line", "draw", "has_matplotlib", "save"]
+__all__ = ["Line", "axes_or_new", "draw", "draw_on", "has_matplotlib", "mark_phases", "need_matplotlib", "save"]
 
 Points: TypeAlias = "tuple[Sequence[float], Sequence[float]]"
 _T = TypeVar("_T")
@@ -89,20 +90,72 @@ def draw(
         >>> figure.axes[0].get_xlabel()
         'update'
     """
-    if not has_matplotlib():
-        raise ImportError("Pictures are drawn by matplotlib. Write: pip install 'lr_toolkit[plot]'")
+    need_matplotlib()
     from matplotlib import style
+    from matplotlib.figure import Figure
 
     with style.context("default"):
-        return _draw(lines, title, phases, epochs)
+        figure = Figure(figsize=(8, 4), dpi=120, layout="constrained", facecolor="white")
+        axes = figure.add_subplot(facecolor="white")
+        # The legend stands beside the picture, so that it hides no curve.
+        _draw(axes, figure, "outside right upper", lines, title, phases, epochs)
+        # Ticks are made when the picture is written, in the style of that moment.
+        axes.tick_params(which="both", colors="black")
+    return figure
 
 
-def _draw(lines: Sequence[Line], title: str, phases: Sequence[tuple[int, str]], epochs: Sequence[int]) -> Figure:
-    from matplotlib.figure import Figure
+def draw_on(
+    axes: Axes,
+    lines: Sequence[Line],
+    *,
+    title: str = "",
+    phases: Sequence[tuple[int, str]] = (),
+    epochs: Sequence[int] = (),
+    log: bool = False,
+) -> None:
+    """The same on axes of the user's, in the user's style.
+
+    Args:
+        axes: where to draw.
+        lines: the curves.
+        title: the text above the picture.
+        phases: the updates at which a phase of the schedule begins, each with its name.
+        epochs: the first update of each epoch, for a second axis.
+        log: whether the axis is logarithmic even if all curves could be seen on a linear one.
+    """
+    _draw(axes, axes, "best", lines, title, phases, epochs, log=log)
+
+
+def need_matplotlib() -> None:
+    """Raise an ImportError that names the extra if matplotlib is missing."""
+    if not has_matplotlib():
+        raise ImportError("Pictures are drawn by matplotlib. Write: pip install 'lr_toolkit[plot]'")
+
+
+def axes_or_new(ax: Axes | None, *, size: tuple[float, float] = (8, 4)) -> Axes:
+    """The axes of the caller, or those of a new figure of pyplot, which a notebook shows."""
+    if ax is not None:
+        return ax
+    need_matplotlib()
+    from matplotlib import pyplot as plt
+
+    return plt.figure(figsize=size, layout="constrained").add_subplot()
+
+
+def _draw(
+    axes: Any,
+    owner: Any,
+    place: str,
+    lines: Sequence[Line],
+    title: str,
+    phases: Sequence[tuple[int, str]],
+    epochs: Sequence[int],
+    *,
+    log: bool = False,
+) -> None:
+    """Draw the curves; ``owner``, the axes or their figure, gets the legend at ``place``."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(8, 4), dpi=120, layout="constrained", facecolor="white")
-    axes = figure.add_subplot(facecolor="white")
     different = sorted(_different(lines), key=lambda line: -line.peak)
     shown = _spread(different, _MOST_LINES)
     updates = [update for line in shown for update in (*line.planned[0], *line.used[0])]
@@ -122,17 +175,14 @@ def _draw(lines: Sequence[Line], title: str, phases: Sequence[tuple[int, str]], 
     axes.set(xlabel="update", ylabel="learning rate")
     wrapped = textwrap.wrap(title, _TITLE_WIDTH, max_lines=2, placeholder=" …")
     axes.set_title("\n".join(wrapped), parse_math=False, fontsize="medium")
-    _scale(axes, [line.peak for line in shown if line.peak > 0], _lowest(shown))
+    _scale(axes, [line.peak for line in shown if line.peak > 0], _lowest(shown), log=log)
     axes.margins(x=0.02)
-    _mark_phases(axes, phases)
+    mark_phases(axes, phases)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
-    # Ticks are made when the picture is written, in the style of that moment.
-    axes.tick_params(which="both", colors="black")
     _add_epochs(axes, epochs)
-    _name(figure, shown, looks, len(different))
-    return figure
+    _name(owner, place, shown, looks, len(different))
 
 
 def save(figure: Figure, path: str | Path) -> Path:
@@ -147,7 +197,7 @@ def save(figure: Figure, path: str | Path) -> Path:
     return Path(path)
 
 
-def _mark_phases(axes: Any, phases: Sequence[tuple[int, str]]) -> None:
+def mark_phases(axes: Any, phases: Sequence[tuple[int, str]]) -> None:
     """Draw a thin line where each phase begins; unless there are many, its name stands beside it, above all curves."""
     for start, _ in phases:
         axes.axvline(start, color=_PALE, linewidth=0.8, linestyle=":")
@@ -267,9 +317,9 @@ def _marked(xs: Sequence[float]) -> list[int]:
     return [index for index, (before, here, after) in enumerate(neighbours) if here and not (before or after)]
 
 
-def _scale(axes: Any, peaks: Sequence[float], lowest: float) -> None:
+def _scale(axes: Any, peaks: Sequence[float], lowest: float, *, log: bool = False) -> None:
     """Choose an axis on which the lowest curve, and each used LR, is visible too."""
-    if peaks and max(peaks) > _FAR_APART * min(peaks):
+    if peaks and (log or max(peaks) > _FAR_APART * min(peaks)):
         # matplotlib finds no ticks for more than a few hundred decades.
         bottom = max(min(peaks) / 20, max(peaks) / 1e100, float_info.min)
         if 0 < lowest < bottom and lowest > max(peaks) / _MOST_DECADES:
@@ -285,8 +335,8 @@ def _scale(axes: Any, peaks: Sequence[float], lowest: float) -> None:
     axes.yaxis.set_major_formatter("{x:g}")  # a common factor would stand on the axis of epochs
 
 
-def _name(figure: Any, shown: Sequence[Line], looks: Sequence[dict[str, Any]], different: int) -> None:
-    """Add the legend beside the picture, so that it hides no curve."""
+def _name(owner: Any, place: str, shown: Sequence[Line], looks: Sequence[dict[str, Any]], different: int) -> None:
+    """Add the legend."""
     from matplotlib.lines import Line2D
 
     named = _spread([*zip(shown, looks, strict=True)], _MOST_NAMES)
@@ -300,10 +350,10 @@ def _name(figure: Any, shown: Sequence[Line], looks: Sequence[dict[str, Any]], d
     drawn = "" if len(shown) == different else f"{len(shown)} drawn, "
     title = "" if len(named) == different else f"{different} curves, {drawn}{len(named)} named"
     names, handles = zip(*entries, strict=True)
-    legend = figure.legend(
+    legend = owner.legend(
         handles,
         ["name"] * len(handles),
-        loc="outside right upper",
+        loc=place,
         frameon=False,
         fontsize="small",
         title=title or None,

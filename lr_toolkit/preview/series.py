@@ -23,7 +23,7 @@ class Series:
     Args:
         name: what tables and legends call it, such as the name of the group.
         values: float64, one for each update of the run, in order.
-        phases: the first update and the text of each phase, if it follows a schedule of ours.
+        phases: the first update and the text of each phase, if it follows a schedule of ours; a phase lasts until the next begins.
         key: the key of the group: ``"lr"``, ``"momentum"``, ``"weight_decay"``.
 
     Example:
@@ -58,9 +58,8 @@ def series_of(timeline: Timeline, base_lr: float | None = None, name: str = "", 
         >>> series.name, series.values.round(3), series.phases
         ('linear()', array([0.1  , 0.075, 0.05 , 0.025]), ((0, 'linear()'),))
     """
-    return Series(
-        name or timeline.text,
-        timeline.values(np.arange(timeline.steps), base_lr=base_lr),
-        tuple((phase.start, phase.text) for phase in timeline.phases),
-        key,
-    )
+    phases = [(phase.start, phase.text) for phase in timeline.phases]
+    end = max((phase.end for phase in timeline.phases), default=0)
+    if end < timeline.steps:
+        phases.append((end, "the last level holds"))
+    return Series(name or timeline.text, timeline.all_values(base_lr=base_lr), tuple(phases), key)

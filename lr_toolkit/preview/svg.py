@@ -9,7 +9,7 @@ from html import escape
 
 from lr_toolkit.schedules.timeline import Timeline
 
-__all__ = ["CURVE", "INK", "curve_picture", "gallery_picture"]
+__all__ = ["CURVE", "INK", "curve_picture", "gallery_picture", "svg_picture", "svg_text"]
 
 CURVE, INK = "#2f81f7", "#777d84"
 """The colours of curves and of text: the background is transparent, and both have contrast on white and on black."""
@@ -37,11 +37,11 @@ def curve_picture(name: str, timeline: Timeline) -> str:
     box = (width - left - _MARGIN, height - 2 * _MARGIN - 12)
     parts = [
         *_curve(timeline, (left, top), box),
-        _text((left - 6, top + 5), f"{_peak(timeline):.2g}", size=11, anchor="end"),
-        _text((left - 6, top + box[1] + 4), "0", size=11, anchor="end"),
-        _text((left + box[0], top + box[1] + 14), f"{timeline.steps:,} updates", size=11, anchor="end"),
+        svg_text((left - 6, top + 5), f"{_peak(timeline):.2g}", size=11, anchor="end"),
+        svg_text((left - 6, top + box[1] + 4), "0", size=11, anchor="end"),
+        svg_text((left + box[0], top + box[1] + 14), f"{timeline.steps:,} updates", size=11, anchor="end"),
     ]
-    return _picture((width, height), f"the curve of {name}", parts)
+    return svg_picture((width, height), f"the curve of {name}", parts)
 
 
 def gallery_picture(curves: Sequence[tuple[str, str, Timeline]]) -> str:
@@ -60,13 +60,13 @@ def gallery_picture(curves: Sequence[tuple[str, str, Timeline]]) -> str:
     parts = []
     for index, (name, text, timeline) in enumerate(curves):
         x, y = index % _COLUMNS * width + _MARGIN, index // _COLUMNS * height + _MARGIN
-        parts.append(_text((x, y + 10), name, size=13, weight="bold", family=_SANS))
+        parts.append(svg_text((x, y + 10), name, size=13, weight="bold", family=_SANS))
         parts += _curve(timeline, (x, y + 20), _BOX)
         for row, line in enumerate(textwrap.wrap(text, _LETTERS)):
-            parts.append(_text((x, y + 20 + _BOX[1] + (row + 1) * _LINE), line, size=12))
+            parts.append(svg_text((x, y + 20 + _BOX[1] + (row + 1) * _LINE), line, size=12))
     rows = -(-len(curves) // _COLUMNS)
     title = "the curves of " + ", ".join(name for name, *_ in curves)
-    return _picture((_COLUMNS * width, rows * height + _MARGIN), title, parts)
+    return svg_picture((_COLUMNS * width, rows * height + _MARGIN), title, parts)
 
 
 def _peak(timeline: Timeline) -> float:
@@ -99,15 +99,17 @@ def _curve(timeline: Timeline, corner: tuple[float, float], box: tuple[float, fl
     ]
 
 
-def _text(
+def svg_text(
     place: tuple[float, float], text: str, *, size: int, anchor: str = "start", weight: str = "normal", family: str = _MONO
 ) -> str:  # fmt: skip
+    """A text with its beginning, or the end that ``anchor`` names, at a place."""
     x, y = place
     look = f'font-family="{family}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" fill="{INK}"'
     return f'<text x="{x}" y="{y}" {look}>{escape(text)}</text>'
 
 
-def _picture(size: tuple[int, int], title: str, parts: Sequence[str]) -> str:
+def svg_picture(size: tuple[int, int], title: str, parts: Sequence[str]) -> str:
+    """A whole picture of its parts, with a transparent background and a title for screen readers."""
     width, height = size
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">'
     return "\n".join([head, f"<title>{escape(title)}</title>", *parts, "</svg>\n"])

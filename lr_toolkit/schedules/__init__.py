@@ -6,6 +6,8 @@ both. Every class and function named here is public, and reachable as an attribu
 
 from lr_toolkit.schedules.absolute_levels import Absolute as Absolute
 from lr_toolkit.schedules.absolute_levels import absolute as absolute
+from lr_toolkit.schedules.convex_bound import bound as bound
+from lr_toolkit.schedules.convex_bound import lr_factor as lr_factor
 from lr_toolkit.schedules.duration import Duration as Duration
 from lr_toolkit.schedules.duration import DurationLike as DurationLike
 from lr_toolkit.schedules.horizon import Horizon as Horizon

@@ -10,7 +10,7 @@ from typing import Any
 
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, shorten
-from lr_toolkit.schedules.convex_bound import best_base_lr
+from lr_toolkit.schedules.convex_bound import COMPARED_OVER, schedule_base_lr
 from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.schedule import Schedule, ScheduleLike
 from lr_toolkit.schedules.transferred_lr import TransferFactor, TransferredLR
@@ -29,7 +29,6 @@ _ANSWERS = {
 _WITH_BETAS = ("adam", "adamw", "nadam", "radam")
 _SQUARE_ROOT = (*_WITH_BETAS, "rmsprop")
 _LINEAR = ("sgd",)
-_COMPARED_OVER = Horizon(steps=1000)
 
 
 @answer_arguments("transfer", _EXAMPLE, _ANSWERS)
@@ -119,34 +118,14 @@ def _batch_factor(name: str, old: int, new: int) -> TransferFactor:
 
 def _schedule_factor(pair: tuple[ScheduleLike, ScheduleLike], horizon: Horizon | None) -> TransferFactor:
     before, after = (Schedule.parse(schedule) for schedule in _pair("schedule", pair, "('cosine()', 'linear()')"))
-    bases = [_best_base_lr(schedule, horizon) for schedule in (before, after)]
+    bases = [schedule_base_lr(schedule, horizon) for schedule in (before, after)]
     return TransferFactor(
         f"schedule {before} -> {after}",
         bases[1] / bases[0],
-        f"{bases[1]:.6g} / {bases[0]:.6g} over {(horizon or _COMPARED_OVER).steps} updates",
+        f"{bases[1]:.6g} / {bases[0]:.6g} over {(horizon or COMPARED_OVER).steps} updates",
         "the convex bound of Defazio et al. 2023 and Schaipp et al. 2025, https://arxiv.org/abs/2501.18965",
         "it is proven for convex problems; on eight small networks it missed the ratio of the tuned LRs by a factor of about 1.26",
     )
-
-
-def _best_base_lr(schedule: Schedule, horizon: Horizon | None) -> float:
-    if schedule.absolute_levels:
-        raise ScheduleError(
-            f"transfer(schedule=...): {schedule} has an absolute LR, so its form depends on the LR that is asked for. Write levels as "
-            "factors: end=0.1."
-        )
-    if horizon is None and any(duration.unit != "%" for duration in schedule.durations):
-        raise ScheduleError(
-            f"transfer(schedule=...): {schedule} has a length in steps or epochs. Write horizon=Horizon(steps=10000), the run on which "
-            "the schedules are compared."
-        )
-    timeline = schedule.resolve(horizon or _COMPARED_OVER)
-    base = best_base_lr(timeline)
-    if not math.isfinite(base):
-        raise ScheduleError(
-            f"transfer(schedule=...): {schedule} has an LR of 0 throughout. Write a schedule that trains: hold()."
-        )
-    return base
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------------

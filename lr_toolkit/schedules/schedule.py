@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, ClassVar, TypeAlias
 
 from lr_toolkit.errors import ScheduleError, shorten
@@ -108,6 +109,25 @@ class Schedule(Immutable):
                 the horizon does not know the length of an epoch.
         """
         return ResolvedTimeline(self.phases, horizon)
+
+    def preview(self, horizon: Horizon, base_lr: float | None = None) -> Any:
+        """What this schedule does on a run of that length, to print, draw and save: a ``Preview``.
+
+        Args:
+            horizon: the length of the run.
+            base_lr: the base LR; without it, factors of the base LR are shown.
+
+        Raises:
+            ScheduleError: as ``Preview.of``, which also takes schedules by the names of parameter groups.
+
+        Example:
+            >>> from lr_toolkit import Horizon, linear
+            >>> preview = linear().preview(Horizon(steps=4), base_lr=0.1)
+            >>> preview.values.round(3)
+            array([0.1  , 0.075, 0.05 , 0.025])
+        """
+        # Everything in preview/ builds on this module; it is loaded when it is asked for.
+        return import_module("lr_toolkit.preview.preview").Preview.of(self, horizon, base_lr)
 
     @property
     def durations(self) -> tuple[Duration, ...]:

@@ -25,7 +25,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim import lr_scheduler as torch_lr
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup, get_wsd_schedule
 
-from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, cosine, custom
+from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, cosine, custom, hold, linear
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.on_change import binding_after
 from lr_toolkit.optim.state import FORMAT, configured_state, followed_state
@@ -432,6 +432,33 @@ def test_the_message_as_it_is_printed() -> None:
         other.load_state_dict(states["scheduler"])
 
     assert str(caught.value) == MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        (
+            cosine(end=0.1),
+            linear(),
+            "gives the new schedule about 1.1 times the base LR",
+        ),  # 0.991 / 0.872, as published
+        (cosine(end=0.1), hold(), "gives the new schedule about 0.42 times the base LR"),  # 0.364 / 0.872
+        (cosine(end_lr=1e-3), linear(), "With 'replan', the convex bound gives the new schedule about"),
+        (custom(lambda i: 1 / (1 + i)), linear(), ""),
+        (cosine(), cosine(), ""),
+    ],
+    ids=["linear", "hold", "absolute", "function", "same"],
+)
+def test_the_message_has_the_factor_for_the_base_lr(before: Schedule, after: Schedule, line: str) -> None:
+    """If another schedule replaces the saved one, the message has the factor of the convex bound; if it is the same, it has none."""
+    states = states_after(before, Horizon(400), 60, [0.1])
+    other = ScheduledLR(sgd([0.1]), after, Horizon(400 if line else 800))
+    with pytest.raises(ScheduleError) as caught:
+        other.load_state_dict(states["scheduler"])
+
+    message = " ".join(str(caught.value).split())
+    assert line in message
+    assert ("lr_factor" in message) is bool(line)
 
 
 def error_of(case: Case, **options: Any) -> str:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from lr_toolkit import Horizon, Schedule, ScheduleError, clipped, cosine, hold, linear, repeat, scaled, stairs, warmup
 from lr_toolkit.optim import ScheduledLR
-from lr_toolkit.preview.summary import summary_of
 from tests.helpers.strategies import BASE, build, runs
 
 PLAIN = ["warmup", "hold", "cosine", "linear", "step", "exponential", "rex"]
@@ -116,7 +115,7 @@ def test_the_phases_within_are_listed() -> None:
         ("cosine()", 5, 20),
     ]
     assert timeline.phases[0].warms_up
-    assert "scaled(warmup(5) >> cosine(), 0.5)" in summary_of(timeline, 0.1).text()
+    assert "scaled(warmup(5) >> cosine(), 0.5)" in scaled(warmup(5) >> cosine(), 0.5).preview(Horizon(20), 0.1).text()
     assert len(repeat(warmup(1) >> cosine(), 3).resolve(Horizon(30)).phases) == 6
     assert [phase.name for phase in repeat(linear(over=2)).resolve(Horizon(200)).phases] == ["repeat"]
 

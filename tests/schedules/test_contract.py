@@ -28,7 +28,6 @@ from lr_toolkit import (
     warmup,
 )
 from lr_toolkit.optim import ScheduledLR
-from lr_toolkit.preview.summary import summary_of
 from lr_toolkit.schedules import recipes, shapes
 from lr_toolkit.schedules.changed import continued
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
@@ -384,7 +383,7 @@ def test_the_right_shape_passes() -> None:
 
     assert repr(schedule) == "warmup(5) >> slow_root(share='20%')"
     assert pickle.loads(pickle.dumps(schedule)) == copy.deepcopy(schedule) == schedule
-    assert "slow_root(share='20%')" in summary_of(schedule.resolve(Horizon(100)), 0.1).text()
+    assert "slow_root(share='20%')" in schedule.preview(Horizon(100), 0.1).text()
     assert schedule.resolve(Horizon(100))(25) == pytest.approx(1 / math.sqrt(2))
 
 
@@ -608,7 +607,7 @@ def test_a_function_of_the_users() -> None:
 
     assert repr(schedule) == "warmup('10%') >> rows(times=2)"
     assert Schedule.parse(repr(schedule)) == pickle.loads(pickle.dumps(schedule)) == schedule
-    assert "rows(times=2)" in summary_of(schedule.resolve(Horizon(100))).text()
+    assert "rows(times=2)" in schedule.preview(Horizon(100)).text()
     assert schedule.resolve(Horizon(100))(60) == 0.5
     assert rows.__doc__ == "Halve the level so many times."
     with pytest.raises(ScheduleError, match=r"Its arguments are rows\(\*, times, base, kind, over\)"):

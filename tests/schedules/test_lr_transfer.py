@@ -25,7 +25,6 @@ from lr_toolkit import (
     custom,
     hold,
     linear,
-    one_minus_sqrt,
     transfer,
     warmup,
 )
@@ -76,66 +75,6 @@ def test_published_numbers() -> None:
 
 
 # --- the schedule -------------------------------------------------------------------------------------------------------
-
-
-def bound_of(factors: list[Fraction], base: Fraction) -> Fraction:
-    """Theorem 10 of Defazio et al. with D = G = 1, term by term and in exact arithmetic."""
-    lrs = [base * factor for factor in factors]
-    last = len(lrs) - 1
-    value = (1 + sum(lr**2 for lr in lrs)) / (2 * sum(lrs))
-    for k in range(last):
-        inner = sum(lr**2 for lr in lrs[k:]) / sum(lrs[k:])
-        value += lrs[k] / sum(lrs[k + 1 :]) * inner / 2
-    return value
-
-
-@given(st.lists(st.integers(0, 20), min_size=1, max_size=15).filter(any))
-def test_the_best_base_lr_minimizes_the_bound(levels: list[int]) -> None:
-    """For any schedule: no LR next to it has a lower bound; updates at 0 are left out."""
-    timeline = custom(lambda i: levels[min(i, len(levels) - 1)] / 20).resolve(Horizon(len(levels)))
-    best = Fraction(best_base_lr(timeline))
-    factors = [Fraction(level, 20) for level in levels if level]
-
-    lowest = bound_of(factors, best)
-    assert lowest <= bound_of(factors, best * Fraction(1001, 1000))
-    assert lowest <= bound_of(factors, best * Fraction(999, 1000))
-
-
-@pytest.mark.parametrize("steps", [1, 2, 7, 400, 5000])
-def test_closed_form_of_a_constant_lr(steps: int) -> None:
-    """1 / sqrt(T * (1 + H(T - 1))), with the harmonic number H."""
-    with mp.workdps(50):
-        expected = float(1 / mp.sqrt(steps * (1 + mp.harmonic(steps - 1))))
-
-    assert best_base_lr(hold().resolve(Horizon(steps))) == pytest.approx(expected, rel=1e-12)
-
-
-@pytest.mark.parametrize("steps", [1, 2, 7, 400, 5000])
-def test_closed_form_of_a_linear_decay(steps: int) -> None:
-    """With f = m / T for m = T ... 1: sums m(m + 1) / 2T and squares m(m + 1)(2m + 1) / 6T**2."""
-    with mp.workdps(50):
-        total, squares = mpf(steps + 1) / 2, mpf(steps + 1) * (2 * steps + 1) / (6 * steps)
-        later = mp.fsum(mpf(2) * (2 * m + 1) / (3 * (m - 1)) for m in range(2, steps + 1)) / steps
-        expected = float(1 / mp.sqrt(squares + total * later))
-
-    assert best_base_lr(linear().resolve(Horizon(steps))) == pytest.approx(expected, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "published"),
-    [
-        (linear(), 0.991),
-        (cosine(), 0.965),
-        (cosine(end=0.1), 0.872),
-        (hold() >> one_minus_sqrt(over="20%"), 0.537),
-        (hold() >> linear(over="20%"), 0.507),
-        (hold() >> linear(over="10%"), 0.453),
-        (hold(), 0.364),
-    ],
-)
-def test_the_numbers_of_the_authors_code(schedule: Schedule, published: float) -> None:
-    """``compute_optimal_base`` of Schaipp's package, times sqrt(T), for T = 400."""
-    assert best_base_lr(schedule.resolve(Horizon(400))) * 20 == pytest.approx(published, abs=6e-4)
 
 
 def test_a_schedule_changes_the_lr_by_the_ratio() -> None:

@@ -70,6 +70,20 @@ def test_epochs_of_different_length_are_followed(name: str, data: st.DataObject)
         assert timeline(k) == pytest.approx(float(run.lr(k)), rel=1e-13)
 
 
+@settings(max_examples=60)
+@given(runs(), st.integers(1, 7))
+def test_all_values_are_those_of_each_update(run: Run, block: int) -> None:
+    """Computed in blocks, of any size, the values of the whole run are to the last digit those of single updates."""
+    timeline = resolved(run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lr_toolkit.schedules.timeline._BLOCK", block)
+        lrs, updates = timeline.all_values(base_lr=BASE), np.arange(run.steps)
+
+    assert lrs.tolist() == timeline.values(updates, base_lr=BASE).tolist()
+    if not timeline.is_absolute:
+        assert timeline.all_values().tolist() == timeline.values(updates).tolist()
+
+
 # --- 0. levels and boundaries -----------------------------------------------------------------------------------------
 
 

@@ -10,18 +10,20 @@ from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.arguments import answer_arguments
-from lr_toolkit.errors import listeners
+from lr_toolkit.errors import ScheduleError, listeners
 from lr_toolkit.lightning._compat import validated_metrics
 from lr_toolkit.lightning.checks.reporter import Reporter
 from lr_toolkit.lightning.monitor.monitored_run import MonitoredRun
 from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
+from lr_toolkit.lightning.monitor.run_summary import RunSummary
 from lr_toolkit.lightning.monitor.settings import MonitorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lightning.pytorch import LightningModule, Trainer
+    from matplotlib.axes import Axes
 
     from lr_toolkit.lightning.checks.finding import Finding
 
@@ -30,7 +32,7 @@ __all__ = ["LRMonitor"]
 
 _ANSWERS = {
     "log_every_n_steps": "Write Trainer(log_every_n_steps={}), which the monitor follows.",
-    "plot": "Write save_plot={}.",
+    "plot": "Write save_plot={}, or monitor.plot() after the fit.",
 }
 
 
@@ -180,6 +182,22 @@ class LRMonitor(Callback):
     def findings(self) -> tuple[Finding, ...]:
         """What the monitor has warned of in the latest fit, and what schedulers and other callbacks have."""
         return self._result.findings
+
+    def plot(self, ax: Axes | None = None, log: bool = False) -> Axes:
+        """Draw the used LRs over the planned ones with matplotlib, and return the axes.
+
+        Args:
+            ax: where to draw; by default the axes of a new figure of pyplot, which a notebook shows.
+            log: whether to draw on a logarithmic axis.
+
+        Raises:
+            ImportError: if matplotlib is not installed; the message names the extra.
+            ScheduleError: before the first LR was logged.
+        """
+        summary = RunSummary.of(self._result)
+        if summary is None:
+            raise ScheduleError("LRMonitor.plot(): no LR was logged yet. Write trainer.fit(model) before it.")
+        return summary.plot(ax, log=log)
 
     @property
     def _result(self) -> RunResult:

@@ -172,6 +172,9 @@ class MonitoredRun:
             self._next_lrs,
             self._findings.reported,
             self._readings,
+            picture_title(self._trainer),
+            tuple((start + self._first_update, name) for start, name in named_phases(self._trainer)),
+            tuple(self._epoch_starts),
         )
 
     def _plans_ahead(self) -> dict[str, Points]:
@@ -252,14 +255,7 @@ class MonitoredRun:
 
     def _summary(self) -> RunSummary | None:
         """How the run went, for the first rank to report."""
-        if not self._trainer.is_global_zero:
-            return None
-        return RunSummary.of(
-            self.result(),
-            title=picture_title(self._trainer),
-            phases=[(start + self._first_update, name) for start, name in named_phases(self._trainer)],
-            epochs=self._epoch_starts,
-        )
+        return RunSummary.of(self.result()) if self._trainer.is_global_zero else None
 
     # --- the latest values ---
 

@@ -33,6 +33,9 @@ class RunResult:
         next_lrs: the LRs that the next update would use, after the end.
         findings: what was warned of.
         readings: what Lightning's monitor would hold, with its names.
+        title: the schedules.
+        phases: the updates at which a phase of a schedule began, with its name.
+        epoch_starts: the first update of each epoch, if they are known.
     """
 
     history: History = field(default_factory=History)
@@ -43,6 +46,9 @@ class RunResult:
     next_lrs: Mapping[str, float] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     readings: LightningReadings | None = None
+    title: str = ""
+    phases: tuple[tuple[int, str], ...] = ()
+    epoch_starts: tuple[int, ...] = ()
 
     def lrs(self) -> dict[str, list[float]]:
         """The logged LRs by name, or what Lightning's monitor would hold."""

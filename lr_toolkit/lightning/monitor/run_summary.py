@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from lr_toolkit.lightning.loggers.rows import log_summary, wants_picture
-from lr_toolkit.preview.picture import Line, draw, has_matplotlib, save
+from lr_toolkit.preview.picture import Line, axes_or_new, draw, draw_on, has_matplotlib, save
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from lr_toolkit.lightning.monitor.run_result import RunResult
@@ -42,9 +43,7 @@ class RunSummary:
     epochs: Sequence[int]
 
     @classmethod
-    def of(
-        cls, result: RunResult, *, title: str, phases: Sequence[tuple[int, str]], epochs: Sequence[int]
-    ) -> RunSummary | None:
+    def of(cls, result: RunResult) -> RunSummary | None:
         """The summary of a run, ``None`` if it used no LR."""
         planned = {line.name: line.planned for line in result.planned}
         lines = [
@@ -54,7 +53,7 @@ class RunSummary:
         if not any(lrs for _, lrs in (line.used for line in lines)):
             return None
         updates = max(position["step"] for position in result.positions) + 1
-        return cls(lines, tuple(result.next_lrs.values()), updates, title, phases, epochs)
+        return cls(lines, tuple(result.next_lrs.values()), updates, result.title, result.phases, result.epoch_starts)
 
     def numbers(self) -> dict[str, float]:
         """The numbers by which runs are compared."""
@@ -69,6 +68,12 @@ class RunSummary:
     def report(self, trainer: Trainer, prefix: str, figure: Figure | None = None) -> None:
         """Give the numbers to the trackers under names that begin with ``prefix``, and the picture."""
         log_summary(trainer, {f"{prefix}{name}": value for name, value in self.numbers().items()}, figure)
+
+    def plot(self, ax: Axes | None, *, log: bool) -> Axes:
+        """Draw the planned and the used LRs on axes of the user's, or of a new figure of pyplot."""
+        axes = axes_or_new(ax)
+        draw_on(axes, self.lines, title=self.title, phases=self.phases, epochs=self.epochs, log=log)
+        return axes
 
     def picture(self, trainer: Trainer, path: str | Path | None) -> Figure | None:
         """The picture, if a tracker wants it or ``path`` is given, to which it is written; ``None`` also if it fails."""

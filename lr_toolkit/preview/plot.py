@@ -1,0 +1,138 @@
+"""A preview as a matplotlib picture: axes for the LR, and below them axes for each other key."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lr_toolkit.preview.chart import LETTERS
+from lr_toolkit.preview.coloured import COLOURS
+from lr_toolkit.preview.picture import axes_or_new, mark_phases, need_matplotlib
+from lr_toolkit.preview.scale import scale_of
+from lr_toolkit.preview.terminal import length_text
+from lr_toolkit.preview.thinned import thinned
+from lr_toolkit.schedules.horizon import Horizon, round_half_up
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from lr_toolkit.preview.preview import Preview
+    from lr_toolkit.preview.series import Series
+
+__all__ = ["figure_of", "plot_preview"]
+
+_WIDTH, _FIRST, _OTHER = 8.0, 4.0, 2.0  # inches: of the picture, and the heights of its parts
+_TITLE = 90  # letters above the axes
+_MOST_NAMES = 14
+_FEW = 40  # updates that are drawn as stairs
+_MOST_EPOCHS = 10
+
+
+def plot_preview(preview: Preview, ax: Axes | None = None, *, log: bool = False) -> Axes:
+    """Draw a preview in the user's style: on axes of the user's the LR alone, otherwise on a new figure of pyplot."""
+    if ax is not None:
+        key = preview.series[0].key
+        _draw_key(ax, preview, [series for series in preview.series if series.key == key], log=log)
+        _finish(ax, ax, preview)
+        _name(ax, ax, "best")
+        return ax
+    keys = _keys(preview)
+    first = axes_or_new(None, size=_size(len(keys)))
+    return _draw(first, first.figure, preview, log=log)
+
+
+def figure_of(preview: Preview, *, log: bool = False) -> Figure:
+    """The picture on white, without a window, whatever style the user has chosen."""
+    need_matplotlib()
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+    with style.context("default"):
+        figure = Figure(figsize=_size(len(_keys(preview))), dpi=120, layout="constrained", facecolor="white")
+        _draw(figure.add_subplot(facecolor="white"), figure, preview, log=log)
+    return figure
+
+
+def _keys(preview: Preview) -> list[str]:
+    return list(dict.fromkeys(series.key for series in preview.series))
+
+
+def _size(keys: int) -> tuple[float, float]:
+    return _WIDTH, _FIRST + _OTHER * (keys - 1)
+
+
+def _draw(first: Any, figure: Any, preview: Preview, *, log: bool) -> Axes:
+    """Draw each key on its axes: the first axes are moved up to make room for the others."""
+    keys = _keys(preview)
+    grid = figure.add_gridspec(len(keys), 1, height_ratios=[_FIRST, *[_OTHER] * (len(keys) - 1)])
+    first.set_subplotspec(grid[0])
+    axes = [first, *(figure.add_subplot(grid[row], sharex=first) for row in range(1, len(keys)))]
+    for each, key in zip(axes, keys, strict=True):
+        _draw_key(each, preview, [series for series in preview.series if series.key == key], log=log)
+        if each is not axes[-1]:
+            each.tick_params(labelbottom=False)
+    _finish(first, axes[-1], preview)
+    _name(first, figure, "outside lower left")
+    chosen: Axes = first
+    return chosen
+
+
+def _draw_key(axes: Any, preview: Preview, series: Sequence[Series], *, log: bool) -> None:
+    """Draw the series of one key."""
+    for index, each in enumerate(series):
+        updates = thinned(each)
+        letter = f"{LETTERS[index % len(LETTERS)]} " if preview.is_comparison else ""
+        label = f" {letter}{each.name}"  # matplotlib hides a label that begins with an underscore
+        look = {"color": COLOURS[index % len(COLOURS)], "linestyle": "-" if index < len(COLOURS) else "--"}
+        if each.steps <= _FEW:
+            axes.stairs(each.values, np.arange(each.steps + 1), baseline=None, label=label, **look)
+        else:
+            axes.plot(updates, each.values[updates], label=label, **look)
+    key = series[0].key
+    name = "learning rate" if key == "lr" else key.replace("_", " ")
+    axes.set_ylabel("factor of the base LR" if preview.is_relative else name)
+    scale = scale_of([each.values for each in series], log=log, from_zero=key == "lr")
+    if scale.is_log:
+        axes.set_yscale("log", nonpositive="clip")
+    axes.set_ylim(scale.bottom, scale.top * 1.2 if scale.is_log else scale.top + 0.05 * (scale.top - scale.bottom))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.02)
+
+
+def _name(axes: Any, owner: Any, place: str) -> None:
+    """Add the legend of the first axes, if there is something to tell apart: a few names of several curves."""
+    handles, names = axes.get_legend_handles_labels()
+    if 1 < len(names) <= _MOST_NAMES:
+        for text in owner.legend(handles, names, loc=place, fontsize="small", frameon=False).get_texts():
+            text.set_parse_math(False)
+
+
+def _finish(first: Any, last: Any, preview: Preview) -> None:
+    """Add what the axes share: the title, the phases, the updates and the epochs."""
+    horizon = preview.horizon
+    title = textwrap.fill(preview.title, _TITLE, max_lines=2, placeholder=" …", break_on_hyphens=False)
+    first.set_title(f"{title}\n{length_text(preview)}", parse_math=False, fontsize="medium")
+    last.set_xlabel("epoch" if horizon.unit == "epoch" else "update")
+    phases = {series.phases for series in preview.series}
+    if len(phases) == 1 and len(each := phases.pop()) > 1:
+        mark_phases(first, [(start, text.partition("(")[0]) for start, text in each])
+    if horizon.unit == "step" and horizon.epochs is not None and horizon.epochs > 1:
+        _add_epochs(first, horizon, horizon.epochs)
+
+
+def _add_epochs(axes: Any, horizon: Horizon, count: float) -> None:
+    """Add an axis on which a few epochs are marked where they begin."""
+    shown = range(0, int(count) + 1, -(-int(count) // _MOST_EPOCHS))
+    top = axes.secondary_xaxis("top")
+    top.set_xticks(
+        [round_half_up(horizon.step_at(Fraction(epoch))) for epoch in shown], [str(epoch) for epoch in shown]
+    )
+    top.set_xlabel("epoch", fontsize="small")
+    top.tick_params(labelsize="small", length=2)
+    top.spines["top"].set_visible(False)
