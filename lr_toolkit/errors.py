@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from types import FrameType
 from typing import Protocol
 from weakref import WeakSet
 
@@ -46,17 +48,27 @@ class WarningListener(Protocol):
 listeners: WeakSet[WarningListener] = WeakSet()
 
 
-def warn(code: str, text: str, *, stacklevel: int = 2) -> None:
+def warn(code: str, text: str) -> None:
     """Emit a ``ScheduleWarning`` whose message begins with the code of the check, unless no listener wants it.
+
+    It names the line that has called this package, or torch, if that has called the package in a hook.
 
     Args:
         code: the code of the check, such as ``"LR701"``.
         text: what was found, and the line to write.
-        stacklevel: the frame that the warning names: 1 for the caller of this function, 2 for the caller of that one.
     """
     wanted = [listener.hear(code, text) for listener in tuple(listeners)]
     if not wanted or any(wanted):
-        warnings.warn(f"{code}: {text}", ScheduleWarning, stacklevel=stacklevel + 1)
+        warnings.warn(f"{code}: {text}", ScheduleWarning, stacklevel=_frames_within())
+
+
+def _frames_within() -> int:
+    """The number of frames from the caller of this function to the first one outside of this package and of torch."""
+    frame: FrameType | None = sys._getframe(1)
+    frames = 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("lr_toolkit", "torch"):
+        frame, frames = frame.f_back, frames + 1
+    return frames
 
 
 def shorten(value: object, most: int = 80) -> str:

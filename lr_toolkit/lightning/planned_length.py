@@ -46,7 +46,6 @@ def length_of_run(
                 "The run has 1000 epochs, which is also what Lightning sets if neither max_epochs nor max_steps is given. Write the "
                 "number that is meant: Trainer(max_epochs=10). If 1000 are meant, silence this finding: "
                 "warnings.filterwarnings('ignore', 'LR262').",
-                stacklevel=4,
             )
         return run
     if not isinstance(horizon, Horizon):
@@ -111,7 +110,7 @@ def fitting_horizon(
             cause = cause or trial_cause(trainer)
         if cause:
             others = [each for each in dict.fromkeys(schedules) if each != schedule and _is_cut(each, run, longer)]
-            warn("LR261", _describe_cut([schedule, *others], run, longer, cause), stacklevel=5)
+            warn("LR261", _describe_cut([schedule, *others], run, longer, cause))
             return longer
         advice = "To train on the beginning of the schedule, write too_long='cut'."
         if trainer is not None and trainer.ckpt_path is not None and run.unit == "step" and not is_given:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError, warn
-from lr_toolkit.lightning._compat import callback_metrics_logged_so_far, callbacks_of, epoch_metrics, is_a
+from lr_toolkit.lightning._compat import callback_metrics_logged_so_far, callbacks_of, epoch_metrics, is_a, progress_of
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -32,7 +33,7 @@ def attach_plateau(trainer: Trainer | None, scheduler: ScheduledLR) -> None:
     scheduler.warns_of_no_reading = False  # the reader does
     callbacks: list[Callback] = callbacks_of(trainer)
     checkpoints = (index for index, callback in enumerate(callbacks) if is_a(callback, "Checkpoint"))
-    callbacks.insert(next(checkpoints, len(callbacks)), _PlateauReader(scheduler))
+    callbacks.insert(next(checkpoints, len(callbacks)), _PlateauReader(scheduler, progress_of(trainer)))
 
 
 def has_reader(trainer: Trainer, scheduler: ScheduledLR) -> bool:
@@ -50,8 +51,9 @@ class _PlateauReader(Callback):
     was logged in that epoch: while Lightning collects a metric, each access returns another tensor.
     """
 
-    def __init__(self, scheduler: ScheduledLR) -> None:
+    def __init__(self, scheduler: ScheduledLR, saved: Mapping[str, Any] | None) -> None:
         self.scheduler = scheduler
+        self._saved = saved  # the progress of the loops in the checkpoint
         self._before: Tensor | None = None
         self._ending: Trainer | None = None  # set from the end of an epoch to the beginning of the next
         self._logged = False
@@ -85,6 +87,14 @@ class _PlateauReader(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # The value of this update was read before the checkpoint was saved; there is none before the first update.
         self._read_at = self.scheduler.last_epoch
+        saved, self._saved = self._saved, None
+        if saved and self._every is None and trainer.is_global_zero and _was_due(trainer, saved):
+            warn(
+                "LR408",
+                f"{self._kind}(monitor={self._monitor!r}) misses a reading: the checkpoint was saved at the end of a batch, just before "
+                f"{self._monitor!r} was read, and Lightning does not repeat that. A rule that counts readings acts later than it would "
+                "have. Write ModelCheckpoint(every_n_epochs=1), which saves after the reading, in place of every_n_train_steps.",
+            )
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -202,6 +212,23 @@ class _PlateauReader(Callback):
         if mean is not None:
             self._readings += 1
             self.scheduler.observe(mean)
+
+
+def _was_due(trainer: Trainer, saved: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint was saved between the last batch before a validation, or of an epoch, and what follows that batch."""
+    batches = saved["epoch_loop.batch_progress"]
+    done = batches["current"]["processed"]
+    if batches["current"]["completed"] >= done:  # Lightning counts a batch as completed after the hooks at its end
+        return False
+    every = trainer.check_val_every_n_epoch
+    if not trainer.enable_validation:
+        return bool(batches["is_last_batch"])
+    if every is not None and (saved["epoch_progress"]["current"]["processed"] + 1) % every:
+        return False
+    interval: Any = trainer.val_check_batch
+    if math.isinf(interval):
+        return bool(batches["is_last_batch"])
+    return not (done if every is not None else batches["total"]["processed"]) % interval
 
 
 def nearest_names(name: str, names: Collection[str], *, cutoff: float = 0.6) -> list[str]:

@@ -10,7 +10,7 @@ from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.binding import Binding, GroupError, distinct
 from lr_toolkit.optim.keys import Key
 from lr_toolkit.optim.on_change import OnChange, RunLength, binding_after, binding_over, spread
-from lr_toolkit.optim.plan_check import check_driven, check_highest
+from lr_toolkit.optim.plan_check import check_driven, check_highest, check_loaded
 from lr_toolkit.optim.state_fit import check_same_keys, is_saved
 from lr_toolkit.schedules import Duration, Horizon
 from lr_toolkit.schedules.absolute_levels import Absolute
@@ -152,9 +152,11 @@ class Plan:
         def after(binding: Binding) -> Binding:
             if not is_saved(state, binding):
                 return binding
-            return binding_after(
+            followed = binding_after(
                 state, binding, on_change=on_change, rewarm=rewarm, unchanged_unit=unchanged_unit, names=self.names
             )
+            check_loaded(followed, self.names)
+            return followed
 
         followed = tuple(map(after, configured))
         check_same_keys(state, configured, on_change)

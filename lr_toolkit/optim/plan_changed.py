@@ -19,7 +19,7 @@ __all__ = ["counted_unit", "most_changed", "plan_changed_error", "quantity_of"]
 _MOST_UPDATES = 10**6  # of a run whose bound is computed, in a tenth of a second
 _MEANINGS = {
     "replan": "the new plan, at the same update",
-    "keep": "the saved plan, then its last LR",
+    "keep": "the saved plan, then its last {}",
     "stretch": "the saved plan over what is left",
     "continue": "from here, the new plan's decay",
     "restart": "the new plan from its beginning",
@@ -62,7 +62,9 @@ def plan_changed_error(
     for name, policy in policies.items():
         try:
             binding = policy()
-            shown = "".join(f"{binding.values(k)[group]:<11.4g}" for k in columns) + _MEANINGS[name]
+            shown = "".join(f"{binding.values(k)[group]:<11.4g}" for k in columns) + _MEANINGS[name].format(
+                quantity_of(configured.key)
+            )
             lines.append(f"  on_change={name!r:<12}{shown}")
             example = "continue" if name == "continue" else example
         except ScheduleError as error:

@@ -8,11 +8,15 @@ from typing import Any
 
 from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.keys import Key
+from lr_toolkit.schedules.absolute_levels import Absolute
 from lr_toolkit.schedules.group_schedules import GroupSchedules
-from lr_toolkit.schedules.timeline import ResolvedTimeline
+from lr_toolkit.schedules.timeline import ResolvedTimeline, Timeline
 
-__all__ = ["check_driven", "check_highest"]
+__all__ = ["check_driven", "check_highest", "check_loaded"]
+
+_BELOW_1 = ("momentum", "betas")
 
 
 def check_driven(
@@ -47,7 +51,8 @@ def _why_not_driven(key: str, schedules: GroupSchedules, groups: Sequence[dict[s
     held = next((group[what.entry] for group in groups if what.entry in group), None)
     near = get_close_matches(what.entry, known, n=1)
     if what.entry == "momentum" and "betas" in known:
-        fix = "Its momentum is the first of its betas. Write betas=(linear(...), None)."
+        levels = schedules.only if isinstance(schedules.only, Absolute) else "absolute(linear(start=0.85, end=0.95))"
+        fix = f"Its momentum is the first of its betas. Write betas=({levels}, None)."
     elif is_list(held) and what.place is None:
         mine = repr(schedules.only) if schedules.only is not None else "linear()"
         fix = f"Each has {len(held)} numbers there. Write {key}=({', '.join(['None'] * (len(held) - 1) + [mine])}) for the last of them."
@@ -64,8 +69,8 @@ def check_highest(
     key: str, driven: Sequence[tuple[int, float, ResolvedTimeline]], groups: Sequence[dict[str, Any]]
 ) -> None:
     """Refuse a momentum that would leave the values that it may have."""
-    for position, base, timeline in driven if Key.parse(key).entry in ("momentum", "betas") else ():
-        highest = max(base * timeline.factor(edge) for edge in timeline.edges)
+    for position, base, timeline in driven if Key.parse(key).entry in _BELOW_1 else ():
+        highest = _highest(base, timeline)
         if highest >= 1:
             fix = f"Levels are factors of {base:g}; write absolute(...) for levels that are values."
             if base == 1:
@@ -77,3 +82,21 @@ def check_highest(
                 f"ScheduledLR({key}=...): the {key} of parameter group {groups[position].get('name', position)!r} would rise to "
                 f"{highest:.6g}, and must stay below 1. {fix}"
             )
+
+
+def check_loaded(binding: Binding, names: Sequence[object]) -> None:
+    """Refuse a plan of the momentum that no undamaged state brings: it would leave the values that it may have."""
+    groups = zip(binding.members, binding.levels, binding.group_timelines, strict=True)
+    for position, level, timeline in groups if Key.parse(binding.key).entry in _BELOW_1 else ():
+        highest = _highest(level, timeline)
+        if highest >= 1:
+            name = position if names[position] is None else names[position]
+            raise ScheduleError(
+                f"ScheduledLR.load_state_dict: the state is damaged: the {binding.key} of parameter group {name!r} would rise to "
+                f"{highest:.6g}, and must stay below 1. Load an undamaged checkpoint."
+            )
+
+
+def _highest(base: float, timeline: Timeline) -> float:
+    """The highest value of a timeline; before an edge it may jump."""
+    return max(base * timeline.factor(k) for edge in timeline.edges for k in {max(edge - 1, 0), edge})

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast, final
+from typing import Any, Literal, cast, final
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.arguments import answer_arguments
 from lr_toolkit.errors import ScheduleError, warn
-from lr_toolkit.optim.binding import Binding, distinct
 from lr_toolkit.optim.driven_groups import DrivenGroups
 from lr_toolkit.optim.keys import BASE_OF_ZERO
 from lr_toolkit.optim.on_change import OnChange, RunLength, check_policy
 from lr_toolkit.optim.plan import Plan
+from lr_toolkit.optim.plan_reader import PlanReader
 from lr_toolkit.optim.plateau.gains import Gains
 from lr_toolkit.optim.plateau.rule import MetricRule
 from lr_toolkit.optim.plateau.written_rule import MetricRuleLike, read_rule
@@ -26,22 +25,15 @@ from lr_toolkit.optim.state_fit import check_fit, check_state
 from lr_toolkit.optim.update_watch import UpdateWatch
 from lr_toolkit.optim.updates import call_at_updates, hookable_optimizers, is_captured
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
-from lr_toolkit.schedules.changed import describe_change
-from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike
+from lr_toolkit.schedules.group_schedules import GroupSchedulesLike
 from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, HorizonLike, read_horizon
 from lr_toolkit.schedules.keyed_schedules import schedules_by_key
-from lr_toolkit.schedules.schedule import Schedule
-from lr_toolkit.schedules.timeline import Phase, ResolvedTimeline
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["ScheduledLR"]
 
 
 @final
-class ScheduledLR(LRScheduler):
+class ScheduledLR(PlanReader):
     """A torch scheduler that follows a schedule exactly, in Lightning or in a plain loop.
 
         lr(k) = base_lr * timeline(k) * gain
@@ -172,7 +164,7 @@ class ScheduledLR(LRScheduler):
         self._gains.check_groups(len(optimizer.param_groups))
         self._plan = Plan.of(schedules, optimizer.param_groups, self.horizon, self._gains.values)
         if not any(self._plan.lr.bases):
-            warn("LR264", BASE_OF_ZERO.format(type(optimizer).__name__), stacklevel=3)
+            warn("LR264", BASE_OF_ZERO.format(type(optimizer).__name__))
         self._loaded: list[list[float]] | None = None  # the values of a state that was loaded, until they are written
         super().__init__(optimizer, last_epoch)
         self._watch = UpdateWatch(optimizer)
@@ -197,7 +189,7 @@ class ScheduledLR(LRScheduler):
     def advance(self, epoch: int | None = None) -> None:
         """Do what ``step()`` does, whatever this scheduler moves with."""
         if epoch is not None:
-            self.last_epoch = self._checked_update(epoch)
+            self.last_epoch = _checked_update(epoch, self.plateau)
             self._watch.note_move()
         elif self._watch.counts(self.last_epoch, is_in_order=self.needs_gradient):
             self.last_epoch += 1
@@ -215,7 +207,6 @@ class ScheduledLR(LRScheduler):
                 "LR265",
                 f"{type(rule).__name__}(monitor={rule.monitor!r}) was given no reading in the whole run, so it never moved the learning "
                 "rate. Hand over each value of the metric: scheduler.observe(val_loss).",
-                stacklevel=3,
             )
 
     def observe(self, value: float | Tensor) -> None:
@@ -297,79 +288,6 @@ class ScheduledLR(LRScheduler):
         self._write()
         return True
 
-    # --- what is followed ---
-
-    @property
-    def schedule(self) -> Schedule | GroupSchedules:
-        """The schedule of the LR, or the schedules by the names of groups."""
-        schedules = self._plan.schedules["lr"]
-        return schedules if schedules.only is None else cast("Schedule", schedules.only)
-
-    @property
-    def other_schedules(self) -> dict[str, GroupSchedules]:
-        """The schedules of other keys of the parameter groups, by key."""
-        return {key: schedules for key, schedules in self._plan.schedules.items() if key != "lr"}
-
-    @property
-    def timelines(self) -> tuple[ResolvedTimeline, ...]:
-        """The schedules of the LR that the code asks for, on the length of the run."""
-        return self._plan.timelines
-
-    @property
-    def bindings(self) -> tuple[Binding, ...]:
-        """What is followed, one binding for each key of the parameter groups that is driven; that of the LR comes first."""
-        return self._plan.followed
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """The phases that the LR follows, with the updates at which they act: those of each schedule, one after another."""
-        phases = [phase for timeline in self._plan.lr.timelines for phase in timeline.phases]
-        return tuple(distinct(phases)[0])
-
-    @property
-    def change(self) -> str:
-        """How the run goes on if it does not follow the plan of its code, in words; empty if it does."""
-        return describe_change(self._plan.lr.timelines[0], self._plan.configured[0].timelines[0])
-
-    @property
-    def has_new_groups(self) -> bool:
-        """Whether groups have joined since the last step, or were loaded, and their values are not written yet."""
-        return not self._groups.are_same()
-
-    @property
-    def has_update(self) -> bool:
-        """Whether the optimizer took an update since this scheduler moved last."""
-        return self._watch.has_update
-
-    @property
-    def plateau(self) -> MetricRule | None:
-        """The rule for a metric, if there is one."""
-        return self._gains.rule
-
-    @property
-    def was_observed(self) -> bool:
-        """Whether the rule was given a reading."""
-        return self._gains.was_observed
-
-    def planned(self, k: int) -> list[float]:
-        """The LR of each group at update ``k``, under the timelines and the gains of this moment."""
-        return self._plan.lr.values(k)
-
-    def planned_at(self, ks: NDArray[np.int64]) -> NDArray[np.float64]:
-        """``planned`` for an array of updates: a row for each, a column for each group."""
-        return self._plan.lr.table(ks)
-
-    def get_lr(self) -> list[float | Tensor]:
-        """The LR of each group for the update to come."""
-        return list(self.planned(self.last_epoch))
-
-    def get_last_lr(self) -> list[float | Tensor]:
-        """The LR of each group that the last ``step()`` wrote, as floats: no device is waited for."""
-        return self.get_lr()
-
-    def __repr__(self) -> str:
-        return f"ScheduledLR({self.schedule!r}, update {self.last_epoch} of {self.horizon.steps})"
-
     # --- the parameter groups ---
 
     def _write(self) -> None:
@@ -397,25 +315,6 @@ class ScheduledLR(LRScheduler):
             self._gains.add_groups(len(groups) - self._groups.count)
             self._follow(plan)
         self._groups.take_in()
-
-    def _checked_update(self, update: object) -> int:
-        """``update`` as the number of an update, or the error that shows it."""
-        try:
-            number = operator.index(update)  # type: ignore[arg-type]  # index() is the test
-        except TypeError:
-            number = -1
-        if number < 0:
-            rule = self.plateau
-            metric = (
-                f", and scheduler.observe(value) for a reading of {rule.monitor!r} (no reduce_on_plateau in Lightning)"
-                if rule
-                else ""
-            )
-            raise ScheduleError(
-                f"scheduler.step({update!r}): updates are counted by whole numbers from 0. Write scheduler.step() for the next "
-                f"update{metric}."
-            )
-        return number
 
     # --- noticing real updates ---
 
@@ -543,3 +442,22 @@ def _check_start(last_epoch: object, optimizer: Optimizer) -> None:
             f"ScheduledLR(last_epoch={last_epoch}): to begin later, each group's base LR has to be known. Write it as "
             "group['initial_lr'], or go on from a checkpoint: scheduler.load_state_dict(state)."
         )
+
+
+def _checked_update(update: object, rule: MetricRule | None) -> int:
+    """``update`` as the number of an update, or the error that shows it."""
+    try:
+        number = operator.index(update)  # type: ignore[arg-type]  # index() is the test
+    except TypeError:
+        number = -1
+    if number < 0:
+        metric = (
+            f", and scheduler.observe(value) for a reading of {rule.monitor!r} (no reduce_on_plateau in Lightning)"
+            if rule
+            else ""
+        )
+        raise ScheduleError(
+            f"scheduler.step({update!r}): updates are counted by whole numbers from 0. Write scheduler.step() for the next "
+            f"update{metric}."
+        )
+    return number

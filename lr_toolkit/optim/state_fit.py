@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from lr_toolkit.optim.plan_changed import counted_unit
 from lr_toolkit.optim.state import CLASS, FORMAT, group_count
 
 __all__ = ["check_fit", "check_same_keys", "check_state", "is_saved"]
+
+_log = logging.getLogger("lr_toolkit")
 
 
 def check_state(state: object, unit: str) -> None:
@@ -58,14 +61,14 @@ def check_fit(state: Mapping[str, Any], groups: int, unit: str) -> None:
 
 
 def check_same_keys(state: Mapping[str, Any], configured: Sequence[Binding], on_change: OnChange) -> None:
-    """Refuse a state in which something else is driven, unless ``on_change`` says how to go on.
+    """Refuse a state in which something else is driven, unless ``on_change`` says how to go on, which is logged.
 
     Raises:
         ScheduleError: with what is driven by either.
     """
     saved = {key: tuple(part.get("groups", ())) for key, part in state["configured"].items() if key != "lr"}
     now = {binding.key: binding.members for binding in configured if binding.key != "lr"}
-    if saved != now and on_change == "error":
+    if saved != now:
         added = [key for key in now if key not in saved]
         moved = [key for key in now if key in saved and saved[key] != now[key]]
         removed = [key for key in saved if key not in now]
@@ -79,10 +82,13 @@ def check_same_keys(state: Mapping[str, Any], configured: Sequence[Binding], on_
                 for key in moved
             ),
         ]
+        told = f"The plan is not the one in the checkpoint: {', and '.join(filter(None, news))}."
+        if on_change != "error":
+            _log.warning("%s It goes on like that: on_change=%r.", told, on_change)
+            return
         raise ScheduleError(
-            f"The plan is not the one in the checkpoint: {', and '.join(filter(None, news))}. To go on like that write "
-            "on_change='replan', an argument of configure_optimizers(...) and of ScheduledLR(...), and an attribute of a "
-            "ScheduleMixin's class."
+            f"{told} To go on like that write on_change='replan', an argument of configure_optimizers(...) and of ScheduledLR(...), and an "
+            "attribute of a ScheduleMixin's class."
         )
 
 

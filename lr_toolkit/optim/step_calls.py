@@ -59,5 +59,4 @@ class IdleSteps:
             "it once for each process, do not prepare the scheduler: write if accelerator.sync_gradients: scheduler.step(), and make "
             "the horizon of the prepared dataloader, Horizon(epochs * len(dataloader)). To begin at a later update n, call "
             "scheduler.step(n) once.",
-            stacklevel=6,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
@@ -64,6 +64,19 @@ class Absolute(Immutable):
             except ScheduleError as error:
                 raise ScheduleError(f"{shorten(stripped)}: {error}") from None
         return Schedule.parse(text)  # type: ignore[arg-type]  # it refuses anything else
+
+    def __rshift__(self, following: object) -> NoReturn:
+        self._refuse_join(self.schedule, following)
+
+    def __rrshift__(self, before: object) -> NoReturn:
+        self._refuse_join(before, self.schedule)
+
+    def _refuse_join(self, before: object, following: object) -> NoReturn:
+        inside = " >> ".join(
+            part if isinstance(part, str) else shorten(part.schedule if isinstance(part, Absolute) else part)
+            for part in (before, following)
+        )
+        raise ScheduleError(f"{self!r} is a whole schedule, and nothing joins it. Write absolute({inside}).")
 
     def __repr__(self) -> str:
         return f"{_CALL}{self.schedule!r})"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 import string
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from typing import ClassVar, Literal, TypeAlias
@@ -217,5 +219,8 @@ def _meant(text: str) -> str:
 
 
 def decimal(value: float | Fraction) -> str:
-    """``value`` with at most four decimals, without zeros at the end."""
+    """``value`` with at most four decimals, without zeros at the end; its power of ten if no float is as large."""
+    if value > sys.float_info.max:
+        exact = Fraction(value)
+        return f"about 10^{math.log10(exact.numerator) - math.log10(exact.denominator):.0f}"
     return f"{float(value):.4f}".rstrip("0").rstrip(".")

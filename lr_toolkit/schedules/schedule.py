@@ -92,6 +92,8 @@ class Schedule(Immutable):
         return Schedule(self.phases + Schedule.parse(following).phases)
 
     def __rshift__(self, following: ScheduleLike) -> Schedule:
+        if hasattr(following, "schedule"):
+            return NotImplemented  # absolute(...) answers
         return self.then(following)
 
     def __rrshift__(self, before: str) -> Schedule:

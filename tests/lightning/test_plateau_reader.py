@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -509,6 +510,69 @@ def test_a_resumed_run_equals_the_uninterrupted_one(name: str, tmp_path: Path) -
         done = int(file.stem.partition("=")[2])
 
         assert resumed.lrs == net.lrs[done:], file.name
+
+
+class SaveAt(L.Callback):
+    """Saves a checkpoint at the end of a batch."""
+
+    def __init__(self, update: int, path: Path) -> None:
+        self.update, self.path = update, path
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Save if it is time."""
+        if trainer.global_step == self.update:
+            trainer.save_checkpoint(self.path)
+
+
+@pytest.mark.filterwarnings("ignore:.*(that ended before the epoch ended|not resumable)")
+@pytest.mark.parametrize("at", [7, 8, 12, 16])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"val_check_interval": 4},
+        {"check_val_every_n_epoch": 2},
+        {"check_val_every_n_epoch": None, "val_check_interval": 12},
+    ],
+)
+def test_a_reading_that_comes_after_the_checkpoint_is_reported(at: int, options: Any, tmp_path: Path) -> None:
+    """LR408, if and only if the resumed run reads less than the whole one, which Lightning does not validate again."""
+
+    def run(*callbacks: L.Callback, ckpt: Path | None = None) -> tuple[list[int], list[str]]:
+        net = Validated(reacts())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fitted = trainer(max_epochs=4, callbacks=list(callbacks), **options)
+            fitted.fit(net, loader(8), loader(1), ckpt_path=ckpt)
+        return [updates for updates, _ in net.told], [
+            str(each.message) for each in caught if "LR408" in str(each.message)
+        ]
+
+    whole, none = run(SaveAt(at, tmp_path / "saved.ckpt"))
+    read, found = run(ckpt=tmp_path / "saved.ckpt")
+
+    missing = [k for k in whole if k >= at and k - at not in read]
+    assert missing == ([at] if at in whole else [])
+    assert [bool(found), bool(none)] == [bool(missing), False]
+    assert all("monitor='val_loss') misses a reading" in text for text in found)
+
+
+def test_a_training_metric_that_comes_after_the_checkpoint_is_reported(tmp_path: Path) -> None:
+    """In a run that does not validate, the metric of an epoch."""
+
+    class Logs(Net):
+        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+            loss = super().training_step(batch, batch_idx)
+            self.log("loss", loss, on_step=False, on_epoch=True)
+            return loss
+
+    def run(*callbacks: L.Callback, ckpt: Path | None = None) -> None:
+        fitted = trainer(max_epochs=2, limit_val_batches=0, callbacks=list(callbacks))
+        fitted.fit(Logs(reacts(monitor="loss")), loader(8), ckpt_path=ckpt)
+
+    run(SaveAt(8, tmp_path / "saved.ckpt"))
+    with pytest.warns(ScheduleWarning, match=r"LR408: ReduceOnPlateau\(monitor='loss'\) misses a reading"):
+        run(ckpt=tmp_path / "saved.ckpt")
 
 
 # The callback is left out on purpose.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,22 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, Strategy
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from lr_toolkit import CombinedOptimizer, LRMonitor, ScheduleError, WeightEMA, configure_optimizers
+from lr_toolkit import (
+    CombinedOptimizer,
+    LRMonitor,
+    ScheduleError,
+    ScheduleWarning,
+    WeightEMA,
+    configure_optimizers,
+    hold,
+)
 from tests.helpers.combined_nets import BATCH, CombinedNet, SaveAt, loader, loss_of, network, samples, weights
 from tests.helpers.runs import trainer
+from tests.helpers.script import run_script
 
 BATCHES = 8
 
@@ -161,15 +173,22 @@ not_resumable = pytest.mark.filterwarnings("ignore:.*(that ended before the epoc
 
 
 @not_resumable
-@pytest.mark.parametrize("precision", ["32-true", "bf16-true"])
+@pytest.mark.parametrize(
+    ("arguments", "precision"),
+    [
+        ({"over": "40%"}, "32-true"),
+        ({"over": "40%"}, "bf16-true"),
+        ({"decay": "cosine(start=0.9, end=1.0)"}, "bf16-true"),
+    ],
+)
 @pytest.mark.parametrize("at", [1, 5, 8, 13, 16])
-def test_a_resumed_run_goes_on_bit_for_bit(at: int, precision: Any, tmp_path: Path) -> None:
+def test_a_resumed_run_goes_on_bit_for_bit(at: int, arguments: Any, precision: Any, tmp_path: Path) -> None:
     """In mid-epoch and between epochs, with an average in more bits than the weights have."""
     whole, first, resumed = (AveragedNet(norm=True) for _ in range(3))
     options: dict[str, Any] = {"limit_val_batches": 1, "precision": precision}
-    fit(whole, WeightEMA("40%"), **options)
-    fit(first, WeightEMA("40%"), SaveAt(at, tmp_path / "saved.ckpt"), **options)
-    fit(resumed, WeightEMA("40%"), ckpt=tmp_path / "saved.ckpt", **options)
+    fit(whole, WeightEMA(**arguments), **options)
+    fit(first, WeightEMA(**arguments), SaveAt(at, tmp_path / "saved.ckpt"), **options)
+    fit(resumed, WeightEMA(**arguments), ckpt=tmp_path / "saved.ckpt", **options)
 
     assert resumed.raw == whole.raw[at:]
     assert resumed.seen == whole.seen[-len(resumed.seen) :]
@@ -250,10 +269,11 @@ def test_it_can_be_copied() -> None:
     """A running fit stays with the first one."""
     callback = WeightEMA(50)
     fit(AveragedNet(), callback, max_epochs=1)
-    copied = copy.deepcopy(callback)
+    copied, decaying = copy.deepcopy(callback), copy.deepcopy(WeightEMA(decay="hold(level=0.9)"))
 
     assert copied.over == callback.over
     assert copied.updates == 8
+    assert decaying.decay == hold(level=0.9)
 
 
 @pytest.mark.parametrize(
@@ -287,10 +307,136 @@ def test_the_window_in_the_answer_has_the_decay(decay: float) -> None:
     assert 1 - 1 / WeightEMA(window).window(10**6) == pytest.approx(decay, rel=1e-12)
 
 
-def test_a_decay_is_answered_with_a_window() -> None:
-    """It is what other libraries take."""
-    with pytest.raises(ScheduleError, match=r"there is no argument 'decay'. Write over='10%', or a window in updates"):
-        WeightEMA(decay=0.999)  # type: ignore[call-arg]
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"decay": 0.999}, r"must be a schedule. Write decay='hold\(level=0.999\)', or over=1000, whose first updates"),
+        ({"decay": 1}, r"must be a schedule. Write decay='hold\(level=1\)'.$"),
+        ({"momentum": 0.99}, r"there is no argument 'momentum'. Write decay='hold\(level=0.99\)'"),
+        ({"decay": "cosine(end_lr=0.1)"}, r"each level is a value already. Write end=, start="),
+        ({"over": 10, "decay": "hold(level=0.9)"}, r"over=10, decay='hold\(level=0.9\)'\): each says how fast"),
+    ],
+)
+def test_refuses_what_is_no_schedule_of_the_decay(arguments: dict[str, Any], message: str) -> None:
+    """With what to write."""
+    with pytest.raises(ScheduleError, match=message):
+        WeightEMA(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("decay", "message"),
+    [
+        (
+            "linear(end=1.1)",
+            r"decay=linear\(end=1.1\)\): the decay rises to 1.1, and must not be above 1. Write each level",
+        ),
+        ("linear(start=0.9, end=1.1, over=8) >> hold(level=0.9)", "the decay rises to 1.075"),
+        ("hold()", "the decay is 1 at each update. Write each level, the first one too: decay='cosine"),
+        ("linear(start=0.9, end=1.0, over=25)", "the run has 24"),
+    ],
+)
+def test_refuses_a_decay_that_does_not_fit_the_run(decay: str, message: str) -> None:
+    """Before the first update."""
+    net = AveragedNet()
+    with pytest.raises(ScheduleError, match=message):
+        fit(net, WeightEMA(decay=decay))
+
+    assert not net.raw
+
+
+DECAYS = {
+    "cosine(start=0.9, end=1.0)": lambda k: 1 - 0.1 * (1 + math.cos(math.pi * k / 24)) / 2,
+    "linear(start=0.5, end=0.98, over=8) >> hold()": lambda k: 0.5 + 0.48 * min(k, 8) / 8,
+    "absolute(hold(level=0.75))": lambda k: 0.75,
+}
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+def test_the_decay_follows_its_schedule(decay: str) -> None:
+    """In float64, to rounding, from the weights before the first update on."""
+    net, callback = AveragedNet(), WeightEMA(decay=decay)
+    fit(net, callback, precision="64-true")
+    windows = [1 / (1 - DECAYS[decay](k)) for k in range(24)]
+
+    expected = closed_form([flat(network().double()), *net.raw], [1, *windows])
+    np.testing.assert_allclose(flat(net), expected, rtol=1e-12, atol=1e-14)
+    assert callback.window(10) == pytest.approx(windows[9], rel=1e-9)
+
+
+def test_a_decay_in_a_run_without_an_end_and_in_a_trial() -> None:
+    """One that does not depend on the end is followed; one that is longer than a trial is cut."""
+    net = AveragedNet()
+    fit(net, WeightEMA(decay="hold(level=0.75)"), StopAfter(9), max_epochs=-1, precision="64-true")
+    expected = closed_form([flat(network().double()), *net.raw], [1, *[4.0] * 9])
+    np.testing.assert_allclose(flat(net), expected, rtol=1e-12, atol=1e-14)
+
+    net = AveragedNet(lambda net: AdamW(net.parameters()))
+    with pytest.warns(ScheduleWarning, match="LR261: fast_dev_run cuts the schedule"):
+        fit(net, WeightEMA(decay="linear(start=0.5, end=1.0, over=100)"), fast_dev_run=3)
+    assert len(net.raw) == 3
+
+
+class StopAfter(L.Callback):
+    """Ends the training after an update."""
+
+    def __init__(self, update: int) -> None:
+        self.update = update
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        trainer.should_stop = trainer.global_step == self.update
+
+
+def test_a_later_fit_begins_its_decay_anew() -> None:
+    """As schedules do, for the epochs of that fit."""
+    net, callback = AveragedNet(), WeightEMA(decay="linear(start=0.5, end=1.0)")
+    run = fit(net, callback, precision="64-true", max_epochs=1)
+    before = flat(net)
+    net.raw.clear()
+    run.fit_loop.max_epochs = 2
+    run.fit(net, loader(BATCHES))
+
+    expected = closed_form([before, *net.raw], [1, *(1 / (0.5 - 0.5 * k / 8) for k in range(8))])
+    np.testing.assert_allclose(flat(net), expected, rtol=1e-12, atol=1e-14)
+
+
+class Student(AveragedNet):
+    """Learns from the average of itself, as in BYOL and DINO; ``taught`` has what the teacher answered to each batch."""
+
+    def __init__(self, teacher: WeightEMA) -> None:
+        super().__init__()
+        self.teacher = teacher
+        self.taught: list[list[float]] = []
+        self.batches = samples(BATCHES).double().split(BATCH)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        inputs = self.batches[batch_idx].to(self.net[0].weight.dtype)
+        with torch.no_grad():
+            target = torch.func.functional_call(self.net, self.teacher.weights_of("net"), (inputs,))
+        self.taught.append(target.flatten().tolist())
+        return (self.net(inputs + 0.1) - target).square().mean()
+
+
+def test_a_teacher_is_called_with_the_average() -> None:
+    """Its answers are those of the network with the average of the updates so far."""
+    net = Student(WeightEMA(decay="cosine(start=0.9, end=1.0)"))
+    fit(net, net.teacher, precision="64-true")
+    average = np.array(flat(network().double()))
+    for update, raw in enumerate(net.raw):
+        teacher = network().double()
+        nn.utils.vector_to_parameters(torch.from_numpy(average), teacher.parameters())
+        answered = teacher(net.batches[update % BATCHES]).detach().flatten()
+        np.testing.assert_allclose(net.taught[update], answered, rtol=1e-12, atol=1e-14)
+        average += 0.1 * (1 + math.cos(math.pi * update / 24)) / 2 * (np.array(raw) - average)
+
+
+def test_a_teacher_answers_the_same_after_a_resume(tmp_path: Path) -> None:
+    """Bit for bit."""
+    whole, resumed = (Student(WeightEMA(decay="cosine(start=0.9, end=1.0)")) for _ in range(2))
+    fit(whole, whole.teacher, SaveAt(8, tmp_path / "saved.ckpt"))
+    fit(resumed, resumed.teacher, ckpt=tmp_path / "saved.ckpt")
+
+    assert resumed.taught == whole.taught[8:]
+    assert weights(resumed) == weights(whole)
 
 
 @not_resumable
@@ -310,3 +456,35 @@ def test_refuses_the_checkpoint_of_another_module(tmp_path: Path) -> None:
     fit(AveragedNet(lambda net: AdamW(net.net.parameters())), WeightEMA(), SaveAt(4, tmp_path / "saved.ckpt"))
     with pytest.raises(ScheduleError, match=r"a module with other weights \(\['head.bias', 'head.weight'\]\)"):
         fit(Larger(), WeightEMA(), ckpt=tmp_path / "saved.ckpt")
+
+
+# --- sharded weights ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.needs("torch>=2.6", "fully_shard has its place in torch.distributed.fsdp")
+def test_two_ranks_that_shard_the_weights_do_as_one_process_does(tmp_path: Path) -> None:
+    """With FSDP2, by layers or as a whole, one optimizer or several: averages, validations, and a resume from both kinds of files."""
+    run_script("tests.helpers.sharded_fits", tmp_path)
+    ranks = [json.loads((tmp_path / f"{rank}.json").read_text("utf-8")) for rank in (0, 1)]
+
+    assert ranks[0] == ranks[1]
+    alone = ranks[0].pop("alone")
+    assert ranks[0].keys() == {"layers, folder", "whole, file"}
+    for runs in ranks[0].values():
+        for run in runs:
+            assert run["used"] == alone["used"][-len(run["used"]) :]
+            for key in ("weights", "raw", "seen"):
+                assert run[key] == pytest.approx(alone[key][-len(run[key]) :], rel=1e-5, abs=1e-7)
+        assert [len(run["used"]) for run in runs] == [12, 7]
+
+
+@pytest.mark.parametrize("kind", [FSDPStrategy, DeepSpeedStrategy])
+def test_refuses_weights_that_are_sharded_otherwise(kind: type[Strategy]) -> None:
+    """When the fit is set up, with what to write."""
+    strategy = kind.__new__(kind)  # neither takes a CPU, and one of them an extra package
+    strategy.config = {"zero_optimization": {"stage": 3}}
+    run = trainer()
+    run._accelerator_connector.strategy = strategy
+
+    with pytest.raises(ScheduleError, match=rf"WeightEMA: {kind.__name__} keeps .*strategy=ModelParallelStrategy\(\)"):
+        WeightEMA().setup(run, AveragedNet(), "fit")

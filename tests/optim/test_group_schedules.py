@@ -409,6 +409,65 @@ def test_a_schedule_for_other_groups_asks() -> None:
         resume(optimizer, scheduler, states)
 
 
+def test_the_policies_of_another_key_name_it() -> None:
+    """In the table under which the plan has changed."""
+
+    def build(decay: Any, **options: Any) -> ScheduledLR:
+        return ScheduledLR(sgd(), "hold()", Horizon(10), weight_decay=decay, **options)
+
+    before = build("linear()")
+    before.step(4)
+    state = before.state_dict()
+    with pytest.raises(ScheduleError, match=r"on_change='keep' .* the saved plan, then its last weight_decay"):
+        build("cosine()").load_state_dict(state)
+
+
+def test_a_change_is_told_of_every_group() -> None:
+    """In words, each once, also if the schedule of the first group is the same."""
+    optimizer = sgd()
+    scheduler = ScheduledLR(optimizer, {"backbone": "hold()", "*": "linear()"}, Horizon(10))
+    scheduler.step(4)
+    scheduler.recalculate(Horizon(20))
+
+    assert "what was left of linear() lasts until update 20" in scheduler.change
+    assert scheduler.change.count("linear()") == 1
+
+
+@pytest.mark.parametrize("policy", ["keep", "replan"])
+def test_a_policy_logs_that_a_schedule_is_for_other_groups(policy: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """And that one has come or gone; the schedules of the code act."""
+    before, now = (
+        ScheduledLR(sgd(), "hold()", Horizon(10), on_change=policy, **options)
+        for options in (
+            {"weight_decay": {"backbone": "linear()"}},
+            {"weight_decay": "linear()", "momentum": "linear()"},
+        )
+    )
+    now.load_state_dict(before.state_dict())
+
+    (record,) = [record.getMessage() for record in caplog.records if "weight_decay" in record.getMessage()]
+    assert "now there is a schedule for momentum that the checkpoint does not have, and the schedule for" in record
+    assert record.endswith(f"and was for 0. It goes on like that: on_change={policy!r}.")
+    now.step(5)
+    assert now.optimizer.param_groups[0]["momentum"] == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "value"), [("hold(level=1.5)", 1.5), ("linear(start=0.9, end=1.0)", 0.9), ("hold(level=1.0)", 1.0)]
+)
+def test_a_state_that_would_bring_a_beta_of_1_is_damaged(schedule: str, value: float) -> None:
+    """No undamaged state has one; the optimizer keeps its values."""
+    optimizer = AdamW(groups(), lr=0.1)
+    scheduler = ScheduledLR(optimizer, "hold()", Horizon(10), betas=(None, "absolute(hold(level=0.9))"))
+    before, state = [group["betas"] for group in optimizer.param_groups], copy.deepcopy(scheduler.state_dict())
+    followed = state["followed"]["betas[1]"]
+    followed["timelines"][0]["schedule"], followed["values"] = schedule, [value] * len(followed["values"])
+
+    with pytest.raises(ScheduleError, match=r"the state is damaged: the betas\[1\] of parameter group 'backbone'"):
+        scheduler.load_state_dict(state)
+    assert [group["betas"] for group in optimizer.param_groups] == before
+
+
 def test_a_schedule_that_was_added_or_removed_asks() -> None:
     """By default the error names the key; with a policy the new schedule acts, or the saved value stays."""
 
@@ -564,7 +623,15 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "an absolute that is too long": ({"weight_decay": absolute(linear(over=99))}, r"99 steps"),
     "momentum of Adam": (
         {"kind": AdamW, "momentum": "linear()"},
-        r"first of its betas.*betas=\(linear\(\.\.\.\), None\)",
+        r"first of its betas. Write betas=\(absolute\(linear\(start=0.85, end=0.95\)\), None\)\.",
+    ),
+    "an absolute momentum of Adam": (
+        {"kind": AdamW, "momentum": "absolute(hold(level=0.8))"},
+        r"first of its betas. Write betas=\(absolute\(hold\(level=0.8\)\), None\)\.",
+    ),
+    "a momentum above 1 before a jump": (
+        {"momentum": absolute("linear(start=0.9, end=1.2, over=5) >> hold(level=0.9)")},
+        r"would rise to 1\.14",
     ),
     "betas of SGD": ({"betas": ("linear()", None)}, r"no parameter group that it is for has a number 'betas\[0\]'"),
     "a momentum for groups that may join": (

@@ -459,6 +459,16 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
         ["repeat(cosine())", "leaves its length open", "repeat(cosine(), times=3)"],
     ),
     ("no cycles", lambda: repeat(cosine(), 0), ["repeat(times=0)", "whole number", "repeat(cosine(), 3)"]),
+    (
+        "a cycle longer than every float",
+        lambda: repeat(cosine(over=5), 3, growth=1e308).resolve(Horizon(100)),
+        ["about 10^617 steps", "100"],
+    ),
+    (
+        "a cycle higher than every float",
+        lambda: repeat(cosine(), 3, gamma=1e308).resolve(Horizon(100)),
+        ["repeat(gamma=1e+308)", "in cycle 3", "gamma=0.5"],
+    ),
     ("half a cycle", lambda: repeat(cosine(), bad(2.5)), ["repeat(times=2.5)", "whole number"]),
     ("cycles as a bool", lambda: repeat(cosine(), True), ["repeat(times=True)", "whole number"]),
     ("too many cycles", lambda: repeat(cosine(), 10**6), ["repeat(times=1000000)", "from 1 to 10000"]),

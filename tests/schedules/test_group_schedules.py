@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from lr_toolkit import Absolute, Schedule, absolute, cosine, custom, hold, linear
+from lr_toolkit import Absolute, Schedule, ScheduleError, absolute, cosine, custom, hold, linear
 from lr_toolkit.schedules.group_schedules import GroupSchedules, as_text, has_function
 from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 
@@ -75,6 +77,22 @@ def test_the_text_of_absolute_is_read(text: str) -> None:
     assert Absolute.parse(repr(parsed)) == parsed
     assert pickle.loads(pickle.dumps(parsed)) == parsed
     assert isinstance(parsed, Absolute) == ("absolute" in text)
+
+
+@pytest.mark.parametrize(
+    ("join", "line"),
+    [
+        (lambda: absolute(linear(over=3)) >> hold(), "absolute(linear(over=3) >> hold())"),
+        (lambda: linear(over=3) >> absolute(hold()), "absolute(linear(over=3) >> hold())"),
+        (lambda: "linear(over=3)" >> absolute(hold()), "absolute(linear(over=3) >> hold())"),
+        (lambda: absolute(linear(over=3)) >> absolute(hold()), "absolute(linear(over=3) >> hold())"),
+    ],
+)
+def test_absolute_is_joined_within_its_parenthesis(join: Callable[[], Any], line: str) -> None:
+    """The error has the line to write, which is right."""
+    with pytest.raises(ScheduleError, match=re.escape(f"Write {line}.")):
+        join()
+    assert repr(Absolute.parse(line)) == line
 
 
 def test_functions_have_no_text() -> None:

@@ -230,6 +230,12 @@ LINES: dict[str, list[tuple[str, str]]] = {
          module("return configure_optimizers(optimizer, hold(), self.trainer, plateau=ReduceOnPlateau(monitor='fid'))",
                 methods="    def validation_step(self, batch, batch_idx):\n        value = torch.ones(())\n        PASTED\n")),
     ],
+    "LR408": [
+        (r"Write ModelCheckpoint\((every_n_epochs=1)\)",
+         module("return configure_optimizers(optimizer, hold(), self.trainer, plateau=ReduceOnPlateau(monitor='val_loss'))",
+                ', ModelCheckpoint("run", filename="last", PASTED), enable_checkpointing=True, max_epochs=1)\n'
+                'fit(Right(), ckpt_path="run/last.ckpt", max_epochs=2')),
+    ],
     "LR501": [
         (r"Call (self\.lr_schedulers\(\)\.step\(\)) after optimizer\.step\(\)",
          torchs("lr_scheduler.CosineAnnealingLR(optimizer, 24)", "dict(scheduler=..., interval='step')",

@@ -19,6 +19,7 @@ for _code, _title in (
     ("LR265", "Nothing hands the metric to the plateau of a plain loop"),
     ("LR266", "The dict of a module steps the scheduler of build_scheduler() in another unit"),
     ("LR407", "The metric of a plateau was not logged in the first epoch"),
+    ("LR408", "The checkpoint was saved just before the plateau read its metric"),
     ("LR511", "The updates of an optimizer cannot be noticed"),
     ("LR521", "An epoch has fewer batches than its dataloader promised"),
     ("LR522", "The run gets longer after its schedule has ended"),

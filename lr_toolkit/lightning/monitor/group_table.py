@@ -24,11 +24,20 @@ _WIDTH = 78
 _COLUMNS = ("group", ">alike", ">params", ">first", ">peak", ">at", ">last")
 
 
-def group_table(optimizer: Optimizer, names: Mapping[int, str], forecast: Forecast) -> Table:
-    """A row per group; of many groups one row for all that are alike, and of many rows the first and the last ones."""
+def group_table(
+    optimizer: Optimizer, names: Mapping[int, str], forecast: Forecast, *, is_constant: bool = False
+) -> Table:
+    """A row per group; of many groups one row for all that are alike, and of many rows the first and the last ones.
+
+    Args:
+        optimizer: has the groups.
+        names: of its groups, by their positions.
+        forecast: its LRs to come.
+        is_constant: whether they stay as they are, which is known even of a run without a length.
+    """
     groups = optimizer.param_groups
     alike = _alike(groups, forecast)
-    rows = [_row(groups, names, forecast, indices) for indices in alike]
+    rows = [_row(groups, names, forecast, indices, is_constant) for indices in alike]
     columns: tuple[str, ...] = _COLUMNS
     if len(alike) == len(groups):
         columns, rows = columns[:1] + columns[2:], [row[:1] + row[2:] for row in rows]
@@ -52,14 +61,18 @@ def _alike(groups: Sequence[dict[str, Any]], forecast: Forecast) -> list[list[in
 
 
 def _row(
-    groups: Sequence[dict[str, Any]], names: Mapping[int, str], forecast: Forecast, indices: Sequence[int]
+    groups: Sequence[dict[str, Any]],
+    names: Mapping[int, str],
+    forecast: Forecast,
+    indices: Sequence[int],
+    is_constant: bool,
 ) -> tuple[str, ...]:
     """What the table shows of groups that are alike, by the name of the first."""
     first = indices[0]
     name = names.get(first, f"pg{first + 1}").removeprefix("lr/")
     others = f"+{len(indices) - 1}" if len(indices) > 1 else ""
     size = _size([parameter for index in indices for parameter in groups[index]["params"]])
-    return (name, others, size, *_lrs(groups[first], forecast, first))
+    return (name, others, size, *_lrs(groups[first], forecast, first, is_constant))
 
 
 def _size(parameters: Sequence[Any]) -> str:
@@ -67,10 +80,11 @@ def _size(parameters: Sequence[Any]) -> str:
     return "?" if any(map(is_lazy, parameters)) else count(sum(parameter.numel() for parameter in parameters))
 
 
-def _lrs(group: Mapping[str, Any], forecast: Forecast, index: int) -> tuple[str, ...]:
+def _lrs(group: Mapping[str, Any], forecast: Forecast, index: int, is_constant: bool) -> tuple[str, ...]:
     """The first LR of a group, the highest and its update, and the last."""
     if forecast.why_not:
-        return f"{float(group['lr']):.1e}", "?", "?", "?"
+        now = f"{float(group['lr']):.1e}"
+        return (now, now, "", now) if is_constant else (now, "?", "?", "?")
     lrs = forecast.lrs[:, index]
     peak = int(lrs.argmax())
     return f"{lrs[0]:.1e}", f"{lrs[peak]:.1e}", count(int(forecast.updates[peak])), f"{lrs[-1]:.1e}"

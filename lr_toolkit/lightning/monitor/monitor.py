@@ -170,7 +170,7 @@ class LRMonitor(Callback):
         """The planned LRs of each series, as updates and values, thinned for a chart; nothing before training begins.
 
         After a change on the way (a plateau has moved the LR, a group has joined, the run has another length) they are those of
-        the logged updates, each as it was planned then.
+        the logged updates, each as it was planned then, and what is planned now for the rest of the run.
         """
         return {line.name: line.planned for line in self._result.planned}
 

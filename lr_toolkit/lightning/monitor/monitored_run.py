@@ -15,7 +15,7 @@ from lr_toolkit.lightning.monitor.findings import RunFindings
 from lr_toolkit.lightning.monitor.history import History
 from lr_toolkit.lightning.monitor.lightning_compat import LightningReadings, check_logger, warn_about_momentum
 from lr_toolkit.lightning.monitor.optimizer_logs import OptimizerLogs
-from lr_toolkit.lightning.monitor.plan_report import plan_report, with_changes
+from lr_toolkit.lightning.monitor.plan_report import MOST_POINTS, Points, plan_report, with_changes
 from lr_toolkit.lightning.monitor.progress_bar import BarEntry
 from lr_toolkit.lightning.monitor.row_writer import RowWriter
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
@@ -168,7 +168,7 @@ class MonitoredRun:
             tuple(self._logs.all_series.values()),
             self._logs.renamed,
             self._logs.state(),
-            with_changes(self._forecast, self._replanned, self._logs.all_series),
+            with_changes(self._forecast, self._replanned, self._logs.all_series, self._plans_ahead()),
             self._next_lrs,
             self._findings.reported,
             self._readings,
@@ -176,6 +176,11 @@ class MonitoredRun:
             tuple((start + self._first_update, name) for start, name in named_phases(self._trainer)),
             tuple(self._epoch_starts),
         )
+
+    def _plans_ahead(self) -> dict[str, Points]:
+        """What is planned after the latest update, by name, of the optimizers whose forecast is followed no longer."""
+        ahead = [log.plan_ahead(MOST_POINTS) for log in self._logs] if self._forecast else []
+        return {name: points for plans in ahead for name, points in plans.items()}
 
     # --- the plan ---
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
+import numpy as np
+
 from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, next_log_step
 from lr_toolkit.lightning.monitor.recorder import Groups, Update, UpdateRecorder, are_same
 from lr_toolkit.optim.match_groups import match_groups
@@ -152,6 +154,28 @@ class OptimizerLog:
         self._forecast = None
         planned = update.planned_lrs
         return {name.name: planned[name.group] for name in self.series if name.interval in intervals}
+
+    def plan_ahead(self, most: int) -> dict[str, tuple[list[int], list[float]]]:
+        """The planned LRs after the taken update, on the x axis, if something else than the forecast is followed.
+
+        Nothing for a scheduler per epoch, and below a warmup ramp, whose factors are known at each update only.
+
+        Args:
+            most: how many updates are listed.
+        """
+        update = self.update
+        if self._forecast is not None or update is None or update.scheduler is None or update.factors is not None:
+            return {}
+        horizon, count = update.scheduler.horizon, update.scheduler_step
+        left = horizon.steps - 1 - count if horizon.unit == "step" else 0
+        if left < 1:
+            return {}
+        ahead = np.unique(np.linspace(1, left, min(left, most)).round().astype(int)).tolist()
+        lrs = [update.scheduler.planned(count + k) for k in ahead]
+        steps = [self.step + k for k in ahead]
+        return {
+            name.name: (steps, [row[name.group] for row in lrs]) for name in self.series if name.group < len(lrs[0])
+        }
 
     def used(self) -> dict[str, float]:
         """What the taken update used, by name, of all series."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.monitor.names import Names, SeriesName
     from lr_toolkit.preview import Report
 
-__all__ = ["plan_report", "with_changes"]
+__all__ = ["MOST_POINTS", "Points", "plan_report", "with_changes"]
 
-_MOST_POINTS = 200
+Points: TypeAlias = "tuple[Sequence[int], Sequence[float]]"
+MOST_POINTS = 200
 
 
 def plan_report(
@@ -44,20 +45,27 @@ def plan_report(
     return PlanReport(_planned_lines(run_info, series, logged), _config(run_info), table, beginning, steps)
 
 
-def with_changes(lines: Iterable[Line], changes: History, names: Iterable[str]) -> tuple[Line, ...]:
+def with_changes(
+    lines: Iterable[Line], changes: History, names: Iterable[str], ahead: Mapping[str, Points]
+) -> tuple[Line, ...]:
     """The planned curves of a run whose plan has changed on the way.
 
     Args:
         lines: the curves as they were planned at its beginning.
         changes: the planned LRs of the updates that were logged since.
         names: the curves that there are.
+        ahead: what is planned after the latest update, by name, if the plan has changed.
     """
     planned = {line.name: line.planned for line in lines}
     for name in names:
         updates, lrs = changes.series(name)
         if updates:
             before = [point for point in zip(*planned.get(name, ((), ())), strict=True) if point[0] < updates[0]]
-            planned[name] = [*(update for update, _ in before), *updates], [*(lr for _, lr in before), *lrs]
+            after = [point for point in zip(*ahead.get(name, ((), ())), strict=True) if point[0] > updates[-1]]
+            planned[name] = (
+                [*(update for update, _ in before), *updates, *(update for update, _ in after)],
+                [*(lr for _, lr in before), *lrs, *(lr for _, lr in after)],
+            )
     return tuple(Line(name, points) for name, points in planned.items())
 
 
@@ -72,7 +80,7 @@ def _planned_lines(
         if forecast.why_not or not forecast.is_on_axis or name.group >= forecast.lrs.shape[1]:
             continue
         last = len(forecast.updates) - 1
-        thinned = np.linspace(0, last, min(last + 1, _MOST_POINTS)).round().astype(int)
+        thinned = np.linspace(0, last, min(last + 1, MOST_POINTS)).round().astype(int)
         picked = np.union1d(thinned, np.flatnonzero(np.isin(forecast.updates, logged[name.optimizer])))
         updates = (forecast.updates[picked] + before).tolist()
         lines.append(Line(name.name, planned=(updates, forecast.lrs[picked, name.group].tolist())))

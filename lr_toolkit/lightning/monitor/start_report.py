@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from lr_toolkit.lightning._compat import callbacks_of, is_a
+from lr_toolkit.lightning.checks.forecast import ramps_of
 from lr_toolkit.lightning.monitor.group_table import group_table
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.binding import distinct
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.checks.run_info import RunInfo
     from lr_toolkit.lightning.monitor.names import SeriesName
     from lr_toolkit.lightning.run_layout import RunLayout
+    from lr_toolkit.schedules.timeline import Timeline
 
 __all__ = ["is_shown", "named_phases", "picture_title", "run_facts", "schedule_text", "start_report"]
 
@@ -46,7 +48,7 @@ def start_report(run_info: RunInfo, series: Sequence[SeriesName], notes: Iterabl
             Report(
                 f"LR schedule: {schedule_text(configs)} ({type(optimizer).__name__})",
                 run_facts(run_info, index),
-                (group_table(optimizer, names, forecast), *phases),
+                (group_table(optimizer, names, forecast, is_constant=_is_constant(run_info, configs)), *phases),
                 tuple(notes) if is_last else (),
             )
         )
@@ -151,6 +153,20 @@ def _epochs(layout: RunLayout) -> str:
     ends = [layout.start_of(epoch) for epoch in range(min(layout.epochs, 4) + 1)]
     shown = " + ".join(count(end - start) for start, end in pairwise(ends)) + (" + ..." if layout.epochs > 4 else "")
     return f" = {shown} in {plural(layout.epochs, 'epoch')}"
+
+
+def _is_constant(run_info: RunInfo, configs: Sequence[Any]) -> bool:
+    """Whether a scheduler of this package keeps the LRs as they are, and no warmup callback or metric moves them."""
+    scheduler = configs[0].scheduler if len(configs) == 1 else None
+    if not isinstance(scheduler, ScheduledLR) or scheduler.plateau is not None or ramps_of(run_info.trainer):
+        return False
+    return all(_stays(timeline, scheduler.last_epoch) for timeline in scheduler.bindings[0].timelines)
+
+
+def _stays(timeline: Timeline, update: int) -> bool:
+    """Whether a timeline has one value from an update on; before an edge it may jump."""
+    edges = {k for edge in timeline.edges for k in (edge - 1, edge) if k > update}
+    return timeline.is_monotone and len({timeline.factor(k) for k in (update, *edges)}) == 1
 
 
 def _has_phases(scheduler: ScheduledLR) -> bool:

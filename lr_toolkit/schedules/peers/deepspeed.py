@@ -83,6 +83,11 @@ def WarmupDecayLR(
     """A climb, then a line back to the first LR, which a run of ``total_num_steps`` does not reach: the first LR is used twice."""
     base, up = number("warmup_max_lr", warmup_max_lr, above_zero=True), _steps(warmup_num_steps)
     rest, low = _rest(total_num_steps, up), share(number("warmup_min_lr", warmup_min_lr), base)
+    if rest == 0:  # the first LR is used twice
+        raise ScheduleError(
+            f"a run of total_num_steps={up} ends one update before its warmup does. Write warmup_num_steps={up - 1}, or "
+            f"total_num_steps={up + 1}."
+        )
     if rest is None:
         fall: Schedule | None = linear(low)
     else:  # without its last step, which comes after the run

@@ -90,6 +90,15 @@ class Repeat(NestedShape):
         """How much longer a cycle is than the first."""
         return Fraction(repr(self.growth)) ** cycle if self.growth != 1.0 else Fraction(1)
 
+    def _height(self, cycle: int) -> float:
+        """How much higher a cycle is than the first."""
+        try:
+            return self.gamma**cycle
+        except OverflowError:
+            raise ScheduleError(
+                f"repeat(gamma={self.gamma!r}): grows beyond every float in cycle {cycle + 1}. Write a gamma below 1: gamma=0.5."
+            ) from None
+
     def bind(self, context: PhaseContext) -> Curve:
         phases: list[ResolvedPhase] = []
         cycles = [*self._cycles(context)]
@@ -99,7 +108,7 @@ class Repeat(NestedShape):
             )
         for cycle, places in enumerate(cycles):
             bound = bind_phases(self.schedule.phases, places, context.horizon, context.level, context.base)
-            by = self.gamma**cycle
+            by = self._height(cycle)
             if by != 1.0:
                 bound = [
                     ResolvedPhase(phase.start, phase.end, phase.shape, scaled_curve(phase.curve, by, self.floor))

@@ -271,3 +271,46 @@ def test_a_second_fit_is_foretold_from_its_own_beginning() -> None:
     for step, lr in zip(monitor.history["step"], monitor.history[name], strict=True):
         if step in planned:
             assert planned[step] == pytest.approx(lr, rel=1e-12)
+
+
+class Stop(Callback):
+    """Ends the training at once."""
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        trainer.should_stop = True
+
+
+@pytest.mark.parametrize(
+    ("schedule", "columns"),
+    [("hold()", ["1.0e-01", "1.0e-01", "1.0e-01"]), ("warmup(3) >> hold()", ["2.5e-02", "?", "?", "?"])],
+)
+def test_a_constant_lr_is_known_in_a_run_without_a_length(
+    schedule: str, columns: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A climb is not drawn: where it ends is in the phases below."""
+    net = Probe(lambda net: configure_optimizers(net.sgd(), schedule, net.trainer))
+    fit(net, LRMonitor(table=True), Stop(), batches=4, max_epochs=-1)
+
+    (row,) = [line.split() for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["optimizer"]]
+    assert row[2:] == columns
+
+
+def test_the_plan_goes_on_after_a_change() -> None:
+    """To the end of the run, from the update that was logged last."""
+    planned: dict[str, Any] = {}
+
+    class Ask(Callback):
+        def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
+            if trainer.global_step == 3:
+                trainer.lr_scheduler_configs[0].scheduler.rebase(0.05)
+            if trainer.global_step == 6:
+                planned.update(monitor.planned)
+
+    monitor = LRMonitor(table=False)
+    net = Probe(lambda net: configure_optimizers(net.sgd(), "linear()", net.trainer))
+    fit(net, monitor, Ask(), batches=10, max_epochs=1, log_every_n_steps=1)
+
+    (points,) = planned.values()
+    assert dict(zip(*points, strict=True)) == pytest.approx(
+        {k: (0.1 if k < 3 else 0.05) * (1 - k / 10) for k in range(10)}, rel=1e-12
+    )

@@ -293,3 +293,12 @@ def test_restarts_between_two_updates_are_moved_to_an_update() -> None:
 
     assert 1.0 not in theirs[1:]
     assert schedule.resolve(Horizon(7)).values(range(7)).tolist().count(1.0) == 2
+
+
+def test_a_warmup_that_deepspeed_would_cut_is_refused() -> None:
+    """Its first LR is used twice, so a warmup as long as the run lasts one update longer; what the message offers fits the run."""
+    with pytest.raises(ScheduleError, match=r"Write warmup_num_steps=4, or total_num_steps=6\."):
+        peers.deepspeed("WarmupDecayLR", total_num_steps=5, warmup_num_steps=5)
+    for total, up in ((5, 4), (6, 5)):
+        schedule = peers.deepspeed("WarmupDecayLR", total_num_steps=total, warmup_num_steps=up)
+        assert schedule.resolve(Horizon(total))(0) == 0
