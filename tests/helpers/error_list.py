@@ -6,8 +6,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "errors.md"
+import lr_toolkit
+
+PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
+PACKAGE = Path(lr_toolkit.__file__).parent
 ERRORS = {"ScheduleError", "NoLRFound", "MisconfigurationException"}
 GAP = "…"
 FEWEST_WORDS = 3  # of a message; one with fewer is put together of others
@@ -149,12 +151,11 @@ def section_of(path: str) -> str:
 
 def error_page() -> str:
     """The whole page."""
-    package = ROOT / "lr_toolkit"
     found: dict[str, list[str]] = {title: [] for title in SECTIONS}
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(PACKAGE.rglob("*.py")):
         messages = list(errors_of(path))
         if messages:
-            listed = found[section_of(path.relative_to(package).as_posix())]
+            listed = found[section_of(path.relative_to(PACKAGE).as_posix())]
             listed += [message for message in messages if message not in listed]
     parts = [INTRODUCTION]
     for title, messages in found.items():
