@@ -174,7 +174,7 @@ def read_horizon(given: HorizonLike | None) -> Horizon | None:
     """
     if not isinstance(given, (str, Mapping)):
         return given
-    horizon: Horizon = read_written(given, {"Horizon": Horizon}, "horizon=Horizon(steps=1000, steps_per_epoch=100)")
+    horizon: Horizon = read_written("horizon", given, {"Horizon": Horizon}, "Horizon(steps=1000, steps_per_epoch=100)")
     return horizon
 
 

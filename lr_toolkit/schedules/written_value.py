@@ -15,34 +15,39 @@ _LONGEST = 20_000
 _CALL = re.compile(r"[^\W\d]\w{0,99}\s{0,9}\(")
 
 
-def read_written(given: Any, kinds: Mapping[str, Callable[..., Any]], example: str) -> Any:
+def read_written(name: str, given: Any, kinds: Mapping[str, Callable[..., Any]], example: str) -> Any:
     """What a text or a mapping stands for; nothing is evaluated, and nothing is imported.
 
     Args:
+        name: the argument for which it is given.
         given: the text that ``repr`` prints, ``"Horizon(steps=10)"``; or the arguments, ``{"steps": 10}``, also below the path of a
             class as LightningCLI (``class_path``, ``init_args``) and Hydra (``_target_``) write it, whose last part counts.
         kinds: the classes by name; a mapping without a path is for the first.
-        example: the line to write.
+        example: a right value.
 
     Raises:
         ScheduleError: for anything else.
 
     Example:
-        >>> read_written("dict(steps=10, lengths=[4, 6])", {"dict": dict}, "dict(steps=1)")
+        >>> read_written("run", "dict(steps=10, lengths=[4, 6])", {"dict": dict}, "dict(steps=1)")
         {'steps': 10, 'lengths': [4, 6]}
-        >>> read_written({"_target_": "builtins.dict", "steps": 10}, {"dict": dict}, "dict(steps=1)")
+        >>> read_written("run", {"_target_": "builtins.dict", "steps": 10}, {"dict": dict}, "dict(steps=1)")
         {'steps': 10}
     """
+    shown, known = f"{name}={shorten(given)}", ", ".join(kinds)
+    positional: list[Any] = []
     if isinstance(given, str):
-        name, positional, named = _read_call(given, example)
+        call = _read_call(given)
+        if call is None:
+            raise ScheduleError(f"{shown}: cannot be read. Write {name}={example}.")
+        kind, positional, named = call
     elif isinstance(given, Mapping):
-        positional = []
-        name, named = _read_mapping(given)
+        kind, named = _read_mapping(given)
     else:
-        raise ScheduleError(f"{shorten(given)}: must be one of {_listed(kinds)}. Write {example}, or its text.")
-    if name and name not in kinds:
-        raise ScheduleError(f"{shorten(given)}: {name} is none of {_listed(kinds)}. Write {example}.")
-    return kinds[name or next(iter(kinds))](*positional, **named)
+        raise ScheduleError(f"{shown}: must be one of {known}. Write {name}={example}, or its text.")
+    if kind and kind not in kinds:
+        raise ScheduleError(f"{shown}: {kind} is none of {known}. Write {name}={example}.")
+    return kinds[kind or next(iter(kinds))](*positional, **named)
 
 
 def is_written(given: Any, *required: str) -> bool:
@@ -67,20 +72,19 @@ def holds_call(text: str) -> bool:
     return _CALL.search(text) is not None
 
 
-def _read_call(text: str, example: str) -> tuple[str, list[Any], dict[str, Any]]:
-    """The name and the arguments of the call in a text."""
-    refused = ScheduleError(f"{shorten(text)}: cannot be read. Write {example}.")
+def _read_call(text: str) -> tuple[str, list[Any], dict[str, Any]] | None:
+    """The name and the arguments of the call in a text; ``None`` if it is no call of a name with plain values."""
     try:
         call = ast.parse(text.strip() if len(text) <= _LONGEST else "", mode="eval").body
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-            raise refused
+            return None
         names = [keyword.arg for keyword in call.keywords]
         if None in names or len(set(names)) < len(names):
-            raise refused
+            return None
         positional = [ast.literal_eval(argument) for argument in call.args]
         named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        raise refused from None
+        return None
     return call.func.id, positional, named
 
 
@@ -92,7 +96,3 @@ def _read_mapping(given: Mapping[Any, Any]) -> tuple[str, dict[str, Any]]:
             name = str(arguments.pop(path)).rpartition(".")[2]
             return name, dict(arguments.get(below) or {}) if below else arguments
     return "", arguments
-
-
-def _listed(kinds: Mapping[str, Any]) -> str:
-    return ", ".join(kinds)

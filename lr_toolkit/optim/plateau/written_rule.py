@@ -32,5 +32,5 @@ def read_rule(given: MetricRuleLike | None) -> MetricRule | None:
     """
     if not isinstance(given, (str, Mapping)):
         return given
-    rule: MetricRule = read_written(given, RULES, "plateau=ReduceOnPlateau(monitor='val_loss', patience=5)")
+    rule: MetricRule = read_written("plateau", given, RULES, "ReduceOnPlateau(monitor='val_loss', patience=5)")
     return rule
