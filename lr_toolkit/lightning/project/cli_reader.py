@@ -153,9 +153,13 @@ def _module_class(model: Any) -> Callable[..., LightningModule] | None:
             model, LightningModule, f"{model.__name__}_{next(_NUMBERS)}"
         )
         return made
-    raise ScheduleError(
-        f"{getattr(model, '__name__', type(model).__name__)} is no LightningModule, and no function that returns one."
-    )
+    name = getattr(model, "__name__", type(model).__name__)
+    if any(base.__module__.startswith("pytorch_lightning.") for base in getattr(model, "__mro__", ())):
+        raise ScheduleError(
+            f"{name} is a LightningModule of the package pytorch_lightning. Write `import lightning.pytorch as pl`, whose Trainer "
+            "this package looks at."
+        )
+    raise ScheduleError(f"{name} is no LightningModule, and no function that returns one.")
 
 
 def _explained(error: Exception, parser: LightningArgumentParser) -> str:

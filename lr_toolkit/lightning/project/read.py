@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,20 @@ def _read(target: str, arguments: Sequence[str], data: Any) -> Project:
     if is_of_hydra(config):
         _need("hydra", "hydra-core")
         return read_with_hydra(target, data, arguments)
-    return read_with_cli(None, data, ["--config", target, *arguments])
+    return read_with_cli(None, data, [*_config_words(target, config, arguments), *arguments])
+
+
+def _config_words(target: str, config: Mapping[str, Any], arguments: Sequence[str]) -> list[str]:
+    """The configuration as an argument of a LightningCLI that runs nothing: its section ``fit`` alone, if it has one."""
+    section = config.get("fit", config)
+    model = section.get("model") if isinstance(section, dict) else None
+    is_named = isinstance(model, str) or (isinstance(model, dict) and "class_path" in model)
+    if not is_named and not any(word.startswith("--model") for word in arguments):
+        raise ScheduleError(
+            f"{target!r} names no class for the module (model: class_path: ...). Write the class instead of the file: "
+            f"my_module:LitModel --config {target}"
+        )
+    return ["--config", target if section is config else json.dumps(section)]
 
 
 def _need(module: str, package: str) -> None:

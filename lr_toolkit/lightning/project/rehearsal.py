@@ -150,9 +150,9 @@ def error_in_code(what: str, error: BaseException) -> ScheduleError:
     """An error that somebody's code raised, in a line with the last place in that code."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_of_project(frame.filename)]
     place = f" ({frames[-1].filename}, line {frames[-1].lineno}, in {frames[-1].name})" if frames else ""
-    message = " ".join(str(error).split())
+    message = " ".join(str(error).split()).rstrip(".") or "no message"
     message = message if len(message) <= 400 else f"{message[:397]}..."
-    return ScheduleError(f"{what}: {type(error).__name__}: {message or 'no message'}{place}.")
+    return ScheduleError(f"{what}: {type(error).__name__}: {message}{place}.")
 
 
 _LIBRARIES = (str(Path(__file__).parents[2]), *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))

@@ -93,6 +93,7 @@ net = Net(0.7)
 five = loader(5)
 number = 3
 """,
+    "other_lightning.py": "Module = type('Module', (), {'__module__': 'pytorch_lightning.core.module'})\n",
     "ends.py": "raise SystemExit(0)\n",
     "wrong_syntax.py": "def (:\n",
     "needs.py": "import no_such_package\n",
@@ -123,6 +124,12 @@ lr_scheduler:
   class_path: torch.optim.lr_scheduler.StepLR
   init_args: {{step_size: 30}}
 ckpt_path: null
+""",
+    "sections.yaml": f"""\
+fit:
+  trainer: {{max_epochs: 10}}
+  model: {{class_path: {PROJECT}.EpochsAsUpdates, init_args: {{lr: 0.1}}}}
+  data: {PROJECT}.Data
 """,
     "plain_cli.yaml": "trainer: {max_epochs: 10}\nmodel: {lr: 0.5}\ndata: {batches: 4}\n",
     "hydra.yaml": f"""\
@@ -165,6 +172,7 @@ trainer:
         (["train.py:make_untyped", *RUN, "--model.lr", "0.1"], "LR203"),
         (["cli.yaml"], "LR204"),
         (["hydra.yaml"], "LR203"),
+        (["sections.yaml"], "LR203"),
         (["hydra.yaml", "--data", "train:batches"], "LR203"),
         ([f"{PROJECT}:WithoutAccumulation", *RUN], "LR202"),
         ([f"{PROJECT}:EpochsAsUpdates", "--trainer.max_epochs=10", "--steps-per-epoch=20"], "LR203"),
@@ -332,7 +340,12 @@ WRONG: list[tuple[list[str], str]] = [
     (["no_such.yaml"], "There is no file 'no_such.yaml'."),
     (["broken.yaml"], "broken.yaml"),
     (["list.yaml"], "list.yaml"),
-    (["plain_cli.yaml"], "model"),
+    (["plain_cli.yaml"], "Write the class instead of the file: my_module:LitModel --config plain_cli.yaml"),
+    (
+        ["other_lightning.py:Module", *RUN],
+        "Write `import lightning.pytorch as pl`, whose Trainer this package looks at.",
+    ),
+    (["train.py:Net", "--data", "train.py:number"], "An invalid dataloader was passed"),
     (["hydra_data.yaml"], "hydra_data.yaml has no node at its top whose _target_ is a LightningModule."),
     (["hydra_wrong.yaml"], "hydra_wrong.yaml cannot be read: "),
     (["hydra.yaml", "--model.lrr", "1"], "hydra.yaml cannot be read: "),
