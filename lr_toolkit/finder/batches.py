@@ -15,14 +15,20 @@ __all__ = ["check_repeatable", "endless", "unread_copy"]
 
 
 def check_repeatable(batches: Any) -> None:
-    """Refuse what can be read only once.
+    """Refuse what can be read only once. Nothing is read for it.
 
     Raises:
-        ScheduleError: if ``batches``, or the dataset of this dataloader, is an iterator.
+        ScheduleError: if ``batches``, or the dataset of this dataloader, is an iterator, or gives the same one each time.
     """
-    dataset = batches.dataset if isinstance(batches, DataLoader) else None
-    source = dataset if isinstance(dataset, IterableDataset) else batches
-    if isinstance(source, Iterator) or not (hasattr(source, "__iter__") or hasattr(source, "__getitem__")):
+    source = batches.dataset if isinstance(batches, DataLoader) else batches
+    if isinstance(batches, DataLoader) and not isinstance(source, IterableDataset):
+        return
+    is_once = isinstance(source, Iterator) or not (hasattr(source, "__iter__") or hasattr(source, "__getitem__"))
+    if (
+        not is_once and isinstance(batches, DataLoader) and batches.num_workers == 0
+    ):  # a worker has a copy for each epoch
+        is_once = iter(source) is iter(source)
+    if is_once:
         raise ScheduleError(
             f"The LR finder reads the training data several times, and {shorten(source)} can be read only once. Hand over a "
             "DataLoader, a list of batches, or a dataset whose __iter__ begins anew."

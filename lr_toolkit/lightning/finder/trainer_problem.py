@@ -102,8 +102,8 @@ def _check(trainer: Trainer, module: LightningModule) -> Optimizer:
         )
     if not has_whole_gradients(trainer):
         raise ScheduleError(
-            f"The LR finder trains copies of the module, and {type(trainer.strategy).__name__} shards it over the ranks. Search with "
-            "Trainer(strategy='ddp') or on one device."
+            f"The LR finder trains copies of the module, and with {type(trainer.strategy).__name__} a rank may hold a part of it. Search "
+            "with Trainer(strategy='ddp') or on one device."
         )
     if any(is_a(callback, "LRWarmup") for callback in callbacks_of(trainer)):
         raise ScheduleError(
