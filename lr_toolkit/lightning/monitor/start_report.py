@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.run_layout import RunLayout
     from lr_toolkit.schedules.timeline import Timeline
 
-__all__ = ["is_shown", "named_phases", "picture_title", "schedule_text", "start_report"]
+__all__ = ["is_shown", "named_phases", "other_keys", "picture_title", "schedule_text", "start_report"]
 
 
 def is_shown(trainer: Trainer, table: bool | None) -> bool:
@@ -88,6 +88,13 @@ def named_phases(trainer: Trainer) -> list[tuple[int, str]]:
         if phase.start or len(scheduler.phases) > 1
     }
     return sorted(starts)
+
+
+def other_keys(trainer: Trainer) -> tuple[str, ...]:
+    """What else than the LR the schedulers of this package drive, as it is called in the logs."""
+    schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+    bindings = [binding for each in schedulers if isinstance(each, ScheduledLR) for binding in each.bindings[1:]]
+    return tuple(dict.fromkeys(Key.parse(binding.key).name for binding in bindings))
 
 
 def _facts(
