@@ -1,9 +1,9 @@
-"""A picture of learning-rate curves: the planned and the used LRs."""
+"""A picture of learning-rate curves: the planned and the used LRs, and below them what else is scheduled."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import pairwise
@@ -13,6 +13,7 @@ from sys import float_info
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
 from lr_toolkit.preview.names import join_equal, shorten_unique
+from lr_toolkit.preview.svg import INK
 from lr_toolkit.schedules.shape import evenly_spread
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ _T = TypeVar("_T")
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # distinct for colour-blind readers too
 _MARKERS = "os^D"
-_GREY = "#666666"
+_GREY = INK
 _PALE = "#999999"
+_HEIGHT, _HEIGHT_BELOW = 4.0, 1.6  # inches
+_MOST_INSIDE = 6  # names in a legend within the axes
 _TITLE_WIDTH = 66  # letters that fit above the axes; a title takes two lines at most
 _MOST_PHASES = 8  # that are named
 _LETTER = 0.013  # of the width of the axes, at most, that a letter of a phase's name takes
@@ -68,8 +71,11 @@ def draw(
     title: str = "",
     phases: Sequence[tuple[int, str]] = (),
     epochs: Sequence[int] = (),
+    below: Mapping[str, Sequence[Line]] | None = None,
 ) -> Figure:
-    """Draw a matplotlib Figure on white, without a window, whatever style the user has chosen.
+    """Draw a matplotlib Figure, without a window, whatever style the user has chosen.
+
+    Its ground is transparent, and its text has contrast on white and on black.
 
     The planned LRs are a broad line. The used LRs are points, which are joined if no update lies between them or if they are
     dense. Equal curves are drawn once. At most 40 curves are drawn and 14 named, picked evenly from the highest to the
@@ -81,6 +87,7 @@ def draw(
         phases: the updates at which a phase of the schedule begins, each with its name; each gets a thin line. The names stand
             above the curves.
         epochs: the first update of each epoch, for a second axis.
+        below: the curves of other keys by their names, such as ``"momentum"``; each gets axes of its own below.
 
     Raises:
         ImportError: if matplotlib is not installed; the message names the extra.
@@ -94,13 +101,31 @@ def draw(
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context("default"):
-        figure = Figure(figsize=(8, 4), dpi=120, layout="constrained", facecolor="white")
-        axes = figure.add_subplot(facecolor="white")
-        # The legend stands beside the picture, so that it hides no curve.
-        _draw(axes, figure, "outside right upper", lines, title, phases, epochs)
-        # Ticks are made when the picture is written, in the style of that moment.
-        axes.tick_params(which="both", colors="black")
+    ink = dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color"), INK
+    )
+    others = below or {}
+    with style.context(["default", ink]):
+        figure = Figure(
+            figsize=(8, _HEIGHT + _HEIGHT_BELOW * len(others)), dpi=120, layout="constrained", facecolor="none"
+        )
+        grid = figure.add_gridspec(1 + len(others), 1, height_ratios=[_HEIGHT, *[_HEIGHT_BELOW] * len(others)])
+        axes = figure.add_subplot(grid[0], facecolor="none")
+        if any(len(line.planned[0]) for line in lines) and any(len(line.used[0]) for line in lines):
+            figure.suptitle("The learning rates of a run, planned and used")
+        legend = _draw(axes, axes, "best", lines, title, phases, epochs)
+        for row, (key, curves) in enumerate(others.items(), start=1):
+            _draw_below(figure.add_subplot(grid[row], facecolor="none", sharex=axes), key, curves, phases)
+        for each in figure.axes[:-1]:
+            each.tick_params(labelbottom=False)
+            each.set_xlabel("")
+        figure.axes[-1].set_xlabel("update")
+        if legend is not None and not _is_free(figure, axes, legend):
+            legend.remove()
+            _name(figure, "outside right upper", *_chosen(lines))
+        for each in figure.axes:
+            # Ticks are made when the picture is written, in the style of that moment.
+            each.tick_params(which="both", colors=INK)
     return figure
 
 
@@ -152,26 +177,12 @@ def _draw(
     epochs: Sequence[int],
     *,
     log: bool = False,
-) -> None:
-    """Draw the curves; ``owner``, the axes or their figure, gets the legend at ``place``."""
+) -> Any:
+    """Draw the curves; ``owner``, the axes or their figure, gets the legend at ``place``, and the legend is returned."""
     from matplotlib.ticker import MaxNLocator
 
-    different = sorted(_different(lines), key=lambda line: -line.peak)
-    shown = _spread(different, _MOST_LINES)
-    updates = [update for line in shown for update in (*line.planned[0], *line.used[0])]
-    visible = (max(updates) - min(updates)) / _DENSE if updates else 0.0
-    looks, broad = _looks(len(shown)), 5 if len(shown) <= len(_COLOURS) else 40 / (len(shown) + 2)
-    for line, look in zip(shown, looks, strict=True):
-        if len(line.planned[0]):
-            xs, ys = line.planned
-            (plan,) = axes.plot(
-                xs, _drawable(ys), color=look["color"], alpha=0.3, linewidth=broad, solid_capstyle="round"
-            )
-            if len(xs) == 1:  # a line needs two points
-                plan.set(marker="o", markersize=broad, markeredgewidth=0)
-        if len(line.used[0]):
-            xs, ys = _joined(line.used, visible)
-            axes.plot(xs, _drawable(ys), **look, markevery=_marked(xs))
+    shown, looks, different = _chosen(lines)
+    _draw_curves(axes, shown, looks)
     axes.set(xlabel="update", ylabel="learning rate")
     wrapped = textwrap.wrap(title, _TITLE_WIDTH, max_lines=2, placeholder=" …")
     axes.set_title("\n".join(wrapped), parse_math=False, fontsize="medium")
@@ -182,7 +193,60 @@ def _draw(
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     _add_epochs(axes, epochs)
-    _name(owner, place, shown, looks, len(different))
+    return _name(owner, place, shown, looks, different)
+
+
+def _draw_below(axes: Any, key: str, lines: Sequence[Line], phases: Sequence[tuple[int, str]]) -> None:
+    """Draw the curves of another key."""
+    shown, looks, different = _chosen(lines)
+    if different == 1:  # of all groups, whose curves above have colours
+        looks = [{**looks[0], "color": INK}]
+    _draw_curves(axes, shown, looks)
+    axes.set_ylabel(key.replace("_", " "))
+    axes.yaxis.set_major_formatter("{x:g}")
+    for start, _ in phases:
+        axes.axvline(start, color=_PALE, linewidth=0.8, linestyle=":")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    if different > 1:
+        _name(axes, "best", shown, looks, different)
+
+
+def _chosen(lines: Sequence[Line]) -> tuple[list[Line], list[dict[str, Any]], int]:
+    """The curves that are drawn, the look of each, and how many different curves there are."""
+    different = sorted(_different(lines), key=lambda line: -line.peak)
+    shown = _spread(different, _MOST_LINES)
+    return shown, _looks(len(shown)), len(different)
+
+
+def _is_free(figure: Any, axes: Any, legend: Any) -> bool:
+    """Whether a legend within the axes hides no curve and no name of a phase."""
+    if len(legend.get_texts()) > _MOST_INSIDE:
+        return False
+    figure.draw_without_rendering()
+    box = legend.get_window_extent()
+    curves = [line for line in axes.lines if line.get_transform() == axes.transData]
+    paths = [line.get_path().cleaned(remove_nans=True).transformed(line.get_transform()) for line in curves]
+    hides = any(path.intersects_bbox(box, filled=False) for path in paths if len(path.vertices))
+    return not hides and not any(text.get_window_extent().overlaps(box) for text in axes.texts)
+
+
+def _draw_curves(axes: Any, shown: Sequence[Line], looks: Sequence[dict[str, Any]]) -> None:
+    """Draw what was planned as broad lines, and what was used as points."""
+    updates = [update for line in shown for update in (*line.planned[0], *line.used[0])]
+    visible = (max(updates) - min(updates)) / _DENSE if updates else 0.0
+    broad = 5 if len(shown) <= len(_COLOURS) else 40 / (len(shown) + 2)
+    for line, look in zip(shown, looks, strict=True):
+        if len(line.planned[0]):
+            xs, ys = line.planned
+            (plan,) = axes.plot(
+                xs, _drawable(ys), color=look["color"], alpha=0.4, linewidth=broad, solid_capstyle="round"
+            )
+            if len(xs) == 1:  # a line needs two points
+                plan.set(marker="o", markersize=broad, markeredgewidth=0)
+        if len(line.used[0]):
+            xs, ys = _joined(line.used, visible)
+            axes.plot(xs, _drawable(ys), **look, markevery=_marked(xs))
 
 
 def save(figure: Figure, path: str | Path) -> Path:
@@ -335,18 +399,18 @@ def _scale(axes: Any, peaks: Sequence[float], lowest: float, *, log: bool = Fals
     axes.yaxis.set_major_formatter("{x:g}")  # a common factor would stand on the axis of epochs
 
 
-def _name(owner: Any, place: str, shown: Sequence[Line], looks: Sequence[dict[str, Any]], different: int) -> None:
-    """Add the legend."""
+def _name(owner: Any, place: str, shown: Sequence[Line], looks: Sequence[dict[str, Any]], different: int) -> Any:
+    """Add the legend, and return it; ``None`` if there is nothing to name."""
     from matplotlib.lines import Line2D
 
     named = _spread([*zip(shown, looks, strict=True)], _MOST_NAMES)
     entries = [(line.name, Line2D([], [], **{**look, "linewidth": 2})) for line, look in named]
     if any(len(line.planned[0]) for line in shown):
-        entries.append(("planned", Line2D([], [], color=_GREY, alpha=0.3, linewidth=5)))
+        entries.append(("planned", Line2D([], [], color=_GREY, alpha=0.4, linewidth=5)))
     if any(len(line.used[0]) for line in shown):
         entries.append(("used", Line2D([], [], color=_GREY, linestyle="", marker="o", markersize=3)))
     if not entries:
-        return
+        return None
     drawn = "" if len(shown) == different else f"{len(shown)} drawn, "
     title = "" if len(named) == different else f"{different} curves, {drawn}{len(named)} named"
     names, handles = zip(*entries, strict=True)
@@ -363,3 +427,4 @@ def _name(owner: Any, place: str, shown: Sequence[Line], looks: Sequence[dict[st
         text.set(
             text=name, parse_math=False
         )  # set later, because matplotlib hides labels that begin with an underscore
+    return legend

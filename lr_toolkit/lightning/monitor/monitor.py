@@ -75,7 +75,8 @@ class LRMonitor(Callback):
             first, highest and last LR of each parameter group. By default if the Trainer prints its model summary.
         print_lr: print the LRs at the end of each epoch.
         progress_bar: show the LR in the Trainer's progress bar.
-        save_plot: the file for a picture of the planned and the used LRs, written when training ends; its ending is the
+        save_plot: the file for a picture of the planned and the used LRs, and of each other key that is scheduled below them,
+            on a transparent ground, written when training ends; its ending is the
             format (``"lr.png"``, ``"lr.svg"``).
         strict: raise at the first update that does not use the LR that its schedule plans. Otherwise the logged updates and the
             first update of each epoch are compared with the schedule, and a warning names the first difference.

@@ -20,7 +20,7 @@ from lr_toolkit.lightning.monitor.progress_bar import BarEntry
 from lr_toolkit.lightning.monitor.row_writer import RowWriter
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
 from lr_toolkit.lightning.monitor.run_summary import RunSummary
-from lr_toolkit.lightning.monitor.start_report import is_shown, named_phases, picture_title, start_report
+from lr_toolkit.lightning.monitor.start_report import is_shown, named_phases, other_keys, picture_title, start_report
 from lr_toolkit.preview.names import in_a_line
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ class MonitoredRun:
             picture_title(self._trainer),
             tuple((start + self._first_update, name) for start, name in named_phases(self._trainer)),
             tuple(self._epoch_starts),
+            other_keys(self._trainer),
         )
 
     def _plans_ahead(self) -> dict[str, Points]:

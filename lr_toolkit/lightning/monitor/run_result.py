@@ -36,6 +36,7 @@ class RunResult:
         title: the schedules.
         phases: the updates at which a phase of a schedule began, with its name.
         epoch_starts: the first update of each epoch, if they are known.
+        other_keys: what else than the LR is scheduled, as it is called in the logs.
     """
 
     history: History = field(default_factory=History)
@@ -49,6 +50,7 @@ class RunResult:
     title: str = ""
     phases: tuple[tuple[int, str], ...] = ()
     epoch_starts: tuple[int, ...] = ()
+    other_keys: tuple[str, ...] = ()
 
     def lrs(self) -> dict[str, list[float]]:
         """The logged LRs by name, or what Lightning's monitor would hold."""
@@ -63,6 +65,11 @@ class RunResult:
     def weight_decay(self) -> dict[str, float | None]:
         """The latest weight decay by name, or what Lightning's monitor would hold."""
         return self._latest("weight_decay") if self.readings is None else self.readings.weight_decay
+
+    def values_of(self, key: str) -> dict[str, tuple[list[int], list[float]]]:
+        """The logged values of another key, by name, as updates and values."""
+        names = [series.name_of(key) for series in self.series]
+        return {name: self.history.series(name) for name in names}
 
     def _latest(self, quantity: str) -> dict[str, float | None]:
         names = [series.name_of(quantity) for series in self.series]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -33,6 +33,7 @@ class RunSummary:
         title: the schedules.
         phases: the updates at which a phase of a schedule began, with its name.
         epochs: the first update of each epoch, if they are known.
+        others: what was used of each other key that is scheduled.
     """
 
     lines: Sequence[Line]
@@ -41,6 +42,7 @@ class RunSummary:
     title: str
     phases: Sequence[tuple[int, str]]
     epochs: Sequence[int]
+    others: Mapping[str, Sequence[Line]]
 
     @classmethod
     def of(cls, result: RunResult) -> RunSummary | None:
@@ -53,7 +55,13 @@ class RunSummary:
         if not any(lrs for _, lrs in (line.used for line in lines)):
             return None
         updates = max(position["step"] for position in result.positions) + 1
-        return cls(lines, tuple(result.next_lrs.values()), updates, result.title, result.phases, result.epoch_starts)
+        others = {
+            key: [Line(name, used=points) for name, points in result.values_of(key).items() if points[0]]
+            for key in result.other_keys
+        }
+        drawn = {key: each for key, each in others.items() if each}
+        next_lrs = tuple(result.next_lrs.values())
+        return cls(lines, next_lrs, updates, result.title, result.phases, result.epoch_starts, drawn)
 
     def numbers(self) -> dict[str, float]:
         """The numbers by which runs are compared."""
@@ -80,7 +88,7 @@ class RunSummary:
         figure: Figure | None = None
         try:
             if path is not None or (wants_picture(trainer) and has_matplotlib()):
-                figure = draw(self.lines, title=self.title, phases=self.phases, epochs=self.epochs)
+                figure = draw(self.lines, title=self.title, phases=self.phases, epochs=self.epochs, below=self.others)
             if path is not None and figure is not None:
                 save(figure, path)
         except Exception as error:  # the training is done, and its logs must not be lost for a picture

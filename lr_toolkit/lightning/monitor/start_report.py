@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.run_layout import RunLayout
     from lr_toolkit.schedules.timeline import Timeline
 
-__all__ = ["is_shown", "named_phases", "picture_title", "run_facts", "schedule_text", "start_report"]
+__all__ = ["is_shown", "named_phases", "other_keys", "picture_title", "run_facts", "schedule_text", "start_report"]
 
 
 def is_shown(trainer: Trainer, table: bool | None) -> bool:
@@ -90,6 +90,13 @@ def named_phases(trainer: Trainer) -> list[tuple[int, str]]:
     return sorted(starts)
 
 
+def other_keys(trainer: Trainer) -> tuple[str, ...]:
+    """What else than the LR the schedulers of this package drive, as it is called in the logs."""
+    schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+    bindings = [binding for each in schedulers if isinstance(each, ScheduledLR) for binding in each.bindings[1:]]
+    return tuple(dict.fromkeys(Key.parse(binding.key).name for binding in bindings))
+
+
 def run_facts(run_info: RunInfo, optimizer: int, *, with_length: bool = True) -> tuple[str, ...]:
     """What moves the LRs of the optimizer at that position and how long it runs, a line for each fact."""
     configs, forecast = run_info.configs_of(run_info.optimizers[optimizer]), run_info.forecasts[optimizer]
@@ -97,6 +104,7 @@ def run_facts(run_info: RunInfo, optimizer: int, *, with_length: bool = True) ->
 
 
 def _facts(run_info: RunInfo, configs: Sequence[Any], forecast: Forecast, with_length: bool) -> Iterator[str]:
+    """The lines below the title."""
     yield "; ".join(map(_cadence, configs))
     if forecast.is_on_axis:
         rate = _rate(run_info.trainer, run_info.layout)

@@ -9,8 +9,10 @@ from typing import Any
 import lightning as L
 import matplotlib as mpl
 import pytest
+import torch
 
-from lr_toolkit import LRMonitor, ScheduleError, configure_optimizers
+from lr_toolkit import LRMonitor, ScheduleError, absolute, configure_optimizers, linear
+from lr_toolkit.preview.picture import Line, draw
 from tests.helpers.fits import Probe, fit
 
 SCHEDULE = "warmup('25%') >> cosine()"
@@ -95,7 +97,7 @@ def test_there_is_nothing_to_plot_before_a_fit() -> None:
 
 @pytest.mark.usefixtures("pyplot")
 def test_the_picture_of_a_user_is_left_as_it_is(tmp_path: Path) -> None:
-    """``plot`` draws in the style of the user; ``save_plot`` writes a picture on white."""
+    """``plot`` draws in the style of the user; ``save_plot`` writes a picture in its own."""
     with mpl.style.context("dark_background"):
         monitor = LRMonitor(save_plot=tmp_path / "lr.png")
         fit(Probe(scheduled), monitor, log_every_n_steps=1)
@@ -103,3 +105,43 @@ def test_the_picture_of_a_user_is_left_as_it_is(tmp_path: Path) -> None:
 
     assert axes.get_facecolor() == mpl.colors.to_rgba("black")
     assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_picture_has_axes_for_each_other_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below those of the LR, with the same updates; they have what was used."""
+    figures: list[Any] = []
+    monkeypatch.setattr("lr_toolkit.lightning.monitor.run_summary.save", lambda figure, path: figures.append(figure))
+
+    def both(net: Probe) -> Any:
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+        decays = {"momentum": absolute(linear(start=0.8, end=0.9)), "weight_decay": "linear(end=0.5)"}
+        return configure_optimizers(optimizer, SCHEDULE, net.trainer, **decays)
+
+    fit(Probe(both, groups=2), LRMonitor(save_plot=tmp_path / "lr.png"), batches=10, log_every_n_steps=1)
+    (figure,) = figures
+    lr, momentum, decay = figure.axes
+
+    assert figure.get_suptitle() == "The learning rates of a run, planned and used"
+    assert [axes.get_ylabel() for axes in figure.axes] == ["learning rate", "momentum", "weight decay"]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "", "update"]
+    assert momentum.get_xlim() == decay.get_xlim() == lr.get_xlim()
+    for axes, values in (
+        (momentum, [0.8 + 0.01 * k for k in range(10)]),
+        (decay, [0.1 - 0.005 * k for k in range(10)]),
+    ):
+        (line,) = [line for line in axes.lines if len(line.get_xdata()) == 10]
+        assert list(line.get_ydata()) == pytest.approx(values, rel=1e-6)
+    assert lr.get_legend() is not None
+
+
+def test_the_legend_stands_beside_the_picture_if_it_would_hide_a_curve() -> None:
+    """And inside if there is room."""
+    xs = list(range(100))
+    filled = [Line(f"group {n}", used=(xs, [0.1 * (1 + n + (k % 2)) for k in xs])) for n in range(4)]
+    inside, beside = (draw(lines) for lines in ([Line("lr", used=(xs, [0.1 - 0.001 * k for k in xs]))], filled))
+
+    assert inside.axes[0].get_legend() is not None
+    assert not inside.legends
+    assert beside.axes[0].get_legend() is None
+    (legend,) = beside.legends
+    assert [text.get_text() for text in legend.get_texts()][-1] == "used"
