@@ -13,6 +13,7 @@ from tests.helpers.page_programs import PageFailed, blocks_of, run_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 ELSEWHERE = {
+    "configs.md": "tests/configs/test_docs.py",
     "checks.md": "tests/lightning/checks/test_docs.py",
     "gallery.md": "tests/preview/test_gallery.py",
 }

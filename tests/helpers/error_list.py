@@ -49,6 +49,17 @@ SECTIONS: dict[str, tuple[str, list[str]]] = {
             "schedules/timeline.py",
         ],
     ),
+    "Values in configurations": (
+        "[Configs](configs.md)",
+        [
+            "argument_types.py",
+            "lightning/scheduler_cli",
+            "lightning/scheduler_slot",
+            "lightning/trainer_of_optimizer",
+            "mapping_file.py",
+            "optim/plateau/written_rule.py",
+        ],
+    ),
     "Durations": ("[Duration](reference/lengths.md#lr_toolkit.Duration)", ["schedules/duration.py"]),
     "Text of a schedule": ("[Schedule](reference/schedules.md#lr_toolkit.Schedule)", ["schedules/text"]),
     "Shapes and recipes": ("[Put phases together](how/phases.md)", ["schedules/shapes/", "schedules/recipes/"]),
@@ -100,7 +111,7 @@ SECTIONS: dict[str, tuple[str, list[str]]] = {
     "In a LightningModule": ("[Follow a schedule](reference/follow.md)", ["lightning/"]),
     "Runs from outside, pictures and the command line": (
         "[Debug with the long curve](how/debug_run.md)",
-        ["preview/", "cli/", "logged_runs/", "mapping_file.py"],
+        ["preview/", "cli/", "logged_runs/"],
     ),
 }
 
