@@ -15,6 +15,7 @@ from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning._compat import saved_hyperparameters
 from lr_toolkit.lightning.configure import TooLong, configure_optimizers
+from lr_toolkit.lightning.trainer_of_optimizer import attached_trainer
 from lr_toolkit.optim import MetricRule, OnChange
 from lr_toolkit.optim.plateau import MetricRuleLike
 from lr_toolkit.schedules import Duration, DurationLike, Horizon, Schedule
@@ -39,9 +40,12 @@ class ScheduleMixin:
     ``weights_only=True``, and loggers show it.
 
     Some names have another meaning in many modules. A hyperparameter is the module's own, and is not read, if it is
-    a number under ``horizon``, ``plateau`` or ``interval``; a text without a call or a mapping without ``steps`` under
-    ``horizon``; or a number, a text or a list without a call (``0.1``, ``"(0.9, 0.95)"``) under ``momentum``, ``betas`` or
-    ``weight_decay``. Any other value is meant for the mixin, and a wrong one is refused.
+
+    - a number or a flag under ``horizon``, ``plateau``, ``interval``, ``on_change`` or ``too_long``; a float or a flag under ``rewarm``,
+    - a text without a call, a list, or a mapping without ``steps`` under ``horizon``,
+    - a number, or a text or list without a call (``0.1``, ``"(0.9, 0.95)"``) under ``momentum``, ``betas`` or ``weight_decay``.
+
+    Any other value is meant for the mixin, and a wrong one is refused.
 
     Attributes:
         schedule: a ``Schedule`` or its text; or a mapping of the names of parameter groups, which they have in the optimizer
@@ -109,7 +113,7 @@ class ScheduleMixin:
         return configure_optimizers(
             self.build_optimizer(),
             find_schedule(self),
-            _trainer_of(self),
+            attached_trainer(self),
             **{name: find_setting(self, name) for name in _SETTINGS if name != "schedule"},
         )
 
@@ -124,14 +128,6 @@ class ScheduleMixin:
                 if has_function(kept[name]):  # its text cannot be read
                     self.__dict__.setdefault(name, kept[name])
             kept.update({key: as_text(value) for key, value in kept.items()})
-
-
-def _trainer_of(module: Any) -> Any:
-    """The module's Trainer; ``None`` if it has none."""
-    try:
-        return module.trainer
-    except RuntimeError:
-        return None
 
 
 @final
@@ -154,12 +150,8 @@ def _is(*types: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, types) and not isinstance(value, bool)
 
 
-def _anything(_: Any) -> bool:
-    return True
-
-
-def _choice(accepts: Callable[[Any], bool], *choices: str) -> _Setting:
-    return _Setting(accepts, lambda value: isinstance(value, str) and value in choices)
+def _choice(*choices: str) -> _Setting:
+    return _Setting(_is(str), lambda value: isinstance(value, str) and value in choices)
 
 
 def _is_horizon(value: Any) -> bool:
@@ -189,13 +181,13 @@ def _is_mapping_of_schedules(value: Any) -> bool:
 
 
 _SETTINGS: Mapping[str, _Setting] = {
-    "schedule": _Setting(_anything, _is_schedule),
-    "interval": _choice(_is(str), "step", "epoch"),
+    "schedule": _Setting(lambda _: True, _is_schedule),
+    "interval": _choice("step", "epoch"),
     "plateau": _Setting(lambda value: not isinstance(value, (bool, int, float)), _is(MetricRule)),
     "horizon": _Setting(_is_horizon, _is(Horizon)),
-    "on_change": _choice(_anything, *get_args(OnChange)),
-    "rewarm": _Setting(_anything, _is(str, int, Duration)),
-    "too_long": _choice(_anything, *get_args(TooLong)),
+    "on_change": _choice(*get_args(OnChange)),
+    "rewarm": _Setting(_is(str, int, Duration), _is(str, int, Duration)),
+    "too_long": _choice(*get_args(TooLong)),
     **dict.fromkeys(
         ("momentum", "betas", "weight_decay"), _Setting(_holds_schedule, _holds_schedule, may_be_theirs=True)
     ),

@@ -9,7 +9,7 @@ from weakref import WeakSet
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
-__all__ = ["note_trainer", "trainer_of"]
+__all__ = ["attached_trainer", "note_trainer", "trainer_of"]
 
 _known: WeakSet[Trainer] = WeakSet()
 
@@ -28,9 +28,18 @@ def trainer_of(optimizer: Any) -> Trainer | None:
     return None
 
 
+def attached_trainer(module: Any) -> Trainer | None:
+    """The Trainer of a module; ``None`` if it has none."""
+    try:
+        trainer: Trainer = module.trainer
+    except RuntimeError:
+        return None
+    return trainer
+
+
 def _parameters(trainer: Trainer) -> Iterator[Any]:
     """The parameters of the module that is attached to a Trainer; those of the strategy's model, too, which may hold others."""
     module: Any = trainer.lightning_module
-    if module is not None and module.trainer is trainer:
+    if module is not None and attached_trainer(module) is trainer:
         yield from module.parameters()
         yield from getattr(trainer.model, "parameters", tuple)()
