@@ -120,9 +120,15 @@ def test_a_picture_is_written_in_the_format_of_its_ending(tmp_path: Path) -> Non
     assert "<svg" in save(figure, tmp_path / "lr.svg").read_text()
 
 
+def legend_of(figure: Any) -> Any:
+    """The legend, which stands within the axes if there is room."""
+    (legend,) = [*figure.legends, *filter(None, [figure.axes[0].get_legend()])]
+    return legend
+
+
 def names_in(figure: Any) -> list[str]:
     """The names in the legend."""
-    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    return [text.get_text() for text in legend_of(figure).get_texts()]
 
 
 @pytest.mark.parametrize("count", [1, 2, 10, 14, 30, 100])
@@ -138,7 +144,7 @@ def test_a_picture_of_many_curves_keeps_them_apart(count: int) -> None:
     assert (max(tops), min(tops)) == (count, 1)
     assert names_in(figure)[0] == f"g{count - 1}"
     assert len(names_in(figure)) == min(count, 14) + 1
-    title = figure.legends[0].get_title().get_text()
+    title = legend_of(figure).get_title().get_text()
     assert title == {30: "30 curves, 14 named", 100: "100 curves, 40 drawn, 14 named"}.get(count, "")
 
 
@@ -246,7 +252,7 @@ PHASES = {
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 @pytest.mark.parametrize("name", PHASES)
 def test_the_names_of_phases_cover_nothing(name: str, style: str) -> None:
-    """In the drawn picture no name lies on a curve, on another name, or outside of the picture, and the title is inside."""
+    """In the drawn picture no name and no legend lies on a curve, on a name, or outside of the picture, and the title is inside."""
     from matplotlib import style as styles
     from matplotlib.path import Path as Outline
 
@@ -262,13 +268,16 @@ def test_the_names_of_phases_cover_nothing(name: str, style: str) -> None:
         figure = draw(lines, title=text, phases=phases, epochs=range(0, 1000, 100))
         figure.draw_without_rendering()
     (axes,) = figure.axes
+    legend = legend_of(figure).get_window_extent()
     boxes = [label.get_window_extent() for label in axes.texts]
     curves = [line.get_path().transformed(line.get_transform()) for line in axes.lines if len(line.get_xdata()) > 2]
 
     assert [label.get_text() for label in axes.texts] == [phase for _, phase in phases]
     assert len(curves) == 2 * len(peaks)
-    assert not any(Outline(curve.vertices).intersects_bbox(box, filled=False) for curve in curves for box in boxes)
-    assert not any(one.overlaps(other) for index, one in enumerate(boxes) for other in boxes[:index])
+    occupied = [*boxes, legend]
+    assert not any(Outline(curve.vertices).intersects_bbox(box, filled=False) for curve in curves for box in occupied)
+    assert not any(one.overlaps(other) for index, one in enumerate(occupied) for other in occupied[:index])
+    assert figure.bbox.x0 <= legend.x0 < legend.x1 <= figure.bbox.x1 + 1
     assert all(axes.get_window_extent().x0 - 1 <= box.x0 and box.x1 <= axes.get_window_extent().x1 + 1 for box in boxes)
     assert figure.bbox.x0 <= axes.title.get_window_extent().x0
-    assert axes.title.get_window_extent().x1 <= figure.legends[0].get_window_extent().x0
+    assert axes.title.get_window_extent().x1 <= (legend.x0 if figure.legends else figure.bbox.x1)
