@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,3 +76,11 @@ def test_distinct_keeps_each_value_and_its_index(values: list[object]) -> None:
 
     assert [unique[index] for index in which] == values
     assert all(unique.index(value) == index for index, value in enumerate(unique))
+
+
+def test_the_table_of_many_updates_has_the_values_of_each() -> None:
+    """A row for each update and a column for each group, as the plain numbers to the last digits."""
+    bound = binding(["warmup(5) >> cosine()", "step(7)", "warmup(5) >> cosine()"], [0.1, 0.2, 0.3], [1.0, 0.5, 1.0])
+    updates = np.array([0, 3, 19, 60, 7])
+
+    assert bound.table(updates) == pytest.approx(np.array([bound.values(int(k)) for k in updates]), rel=1e-14)

@@ -11,7 +11,7 @@ from typing import Any
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.lightning.project.locate import add_to_path, locate
+from lr_toolkit.lightning.project.find_object import add_to_path, locate
 from lr_toolkit.lightning.project.rehearsal import Project, silence
 from lr_toolkit.lightning.project.training_data import counted_batches
 from lr_toolkit.mapping_file import read_mapping
