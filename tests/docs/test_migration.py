@@ -33,7 +33,7 @@ SECTIONS = {
     title: rows_of(rows)
     for title, rows in re.findall(r"^#+ ([^\n]+)\n(.*?)(?=^#+ |\Z)", PAGE, re.DOTALL | re.MULTILINE)
 }
-TORCH = SECTIONS["torch and transformers"] | rows_of((ROOT / "README.md").read_text("utf-8"))
+TORCH = SECTIONS["torch and transformers"]
 BY_NAME = {
     theirs: ours.strip("`")
     for section in ("TrainingArguments", "timm", "Composer", "Lightning Bolts")
