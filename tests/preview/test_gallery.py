@@ -20,7 +20,7 @@ from lr_toolkit.preview.svg import CURVE, INK, curve_picture, gallery_picture
 from lr_toolkit.schedules.peers.peer import PEERS
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
 
-DOCS = Path(lr_toolkit.__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 OURS = sorted(name for name, builder in BUILDERS.items() if getattr(schedules, name, None) is builder)
 FILES = gallery_files()
 NUMBER = re.compile(r"-?\d+\.\d")
