@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from lr_toolkit.preview.series import Series, series_of
 from lr_toolkit.schedules.changed import continued
 from tests.helpers.previews import preview_of
 
+DOCS = Path(__file__).parents[2] / "docs"
 RUN = Horizon(100, 10)
 STYLE = Path(lr_toolkit.preview.page.__file__).with_name("style.css").read_text("utf-8")
 COLOURS = {name: pair for name, *pair in re.findall(r"--(\w+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLE)}
@@ -218,3 +220,15 @@ def test_curves_stand_out(theme: int) -> None:
 def test_nothing_moves_by_itself() -> None:
     """There is no animation that a reader who prefers less motion would have to switch off."""
     assert not re.findall(r"animation|transition|scroll-behavior", STYLE)
+
+
+def test_the_page_of_the_documentation_is_what_the_command_writes(tmp_path: Path) -> None:
+    """``docs/try.html`` is equal to what the command writes, byte by byte."""
+    words = (
+        "page \"warmup('5%') >> cosine()\" \"wsd('5%', '20%')\" --steps 10000 --steps-per-epoch 1000 --lr 1e-3 --out"
+    )
+
+    main([*shlex.split(words), str(tmp_path / "try.html")])
+
+    again = f"Write it again: lr-toolkit {words} docs/try.html"
+    assert (DOCS / "try.html").read_bytes() == (tmp_path / "try.html").read_bytes(), again

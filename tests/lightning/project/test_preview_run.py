@@ -99,7 +99,14 @@ def test_the_preview_is_what_the_run_uses(name: str) -> None:
         {"callbacks": [LRWarmup(30)]},
         {"callbacks": [LRWarmup("2 epochs", 0.1, "constant", "epoch")]},
     ],
-    ids=["accumulation", "accumulation by epoch", "max_steps", "limit_train_batches", "ramp in steps", "ramp in epochs"],
+    ids=[
+        "accumulation",
+        "accumulation by epoch",
+        "max_steps",
+        "limit_train_batches",
+        "ramp in steps",
+        "ramp in epochs",
+    ],
 )
 @pytest.mark.parametrize("name", ["StepLR", "CyclicLR", "ours per epoch", "LambdaLR"])
 def test_the_preview_follows_the_trainer(name: str, options: dict[str, Any]) -> None:
