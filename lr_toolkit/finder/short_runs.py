@@ -1,8 +1,4 @@
-"""Whole schedules on short runs, on the same data: the curve of the loss that each base LR reaches.
-
-Reference:
-    Bjorck et al., "Scaling Optimal LR Across Token Horizons", arXiv:2409.19913: the longer a run, the lower its best LR.
-"""
+"""Whole schedules on short runs, on the same data: the curve of the loss that each base LR reaches."""
 
 from __future__ import annotations
 
@@ -115,7 +111,7 @@ class ShortRuns:
     def answer(self) -> Answer:
         """Half way, in log LR, from the lowest point of the curve to the lower end of the good interval; with that interval.
 
-        A short run is best at an LR that is at least as high as that of the whole run, and too high costs more than too low.
+        The LR that is best for the whole run may be higher or lower, and too high costs more than too low: above it runs diverge.
 
         Raises:
             NoLRFound: if no run has a finite loss, if none has learned, or if the lowest loss is at the end of what was tried.
@@ -139,7 +135,7 @@ class ShortRuns:
         low, high = min(low, lr), max(high, lr)
         reason = (
             f"Half way from the lowest point between {len(lrs)} short runs of the whole schedule, {self.updates} updates each on the same "
-            "batches, to the lower end of the interval, because a whole run is best at a lower LR than a short one."
+            "batches, to the lower end of the interval, because an LR that is too high costs more than one that is too low."
         )
         return Answer((low * lr) ** 0.5, low, high, reason)
 

@@ -127,7 +127,11 @@ def test_a_sharded_module_is_refused(group_of_one: None) -> None:  # noqa: F811
 
     from lr_toolkit.lightning._compat import has_whole_gradients
 
-    module = Counted()
+    class Sharded(Counted):
+        def configure_model(self) -> None:
+            """Nothing: one rank holds everything, which is not asked."""
+
+    module = Sharded()
     with pytest.raises(
         ScheduleError, match=r"a rank may hold a part of it\. Search with Trainer\(strategy='ddp'\) or on one device\.$"
     ):
