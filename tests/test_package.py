@@ -181,6 +181,7 @@ def test_every_dependency_has_a_known_good_pin() -> None:
     pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
     pins = {canonicalize_name(pin.name): pin for pin in pinned}
 
+    assert len(pins) == len(pinned)
     for needed in map(Requirement, requires("lr_toolkit") or []):
         if needed.name == "lr_toolkit":
             continue
