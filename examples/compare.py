@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import lightning as L
+import numpy as np
 import torch
 import wandb
 from digits import DigitsClassifier, DigitsData, device_of, make_trainer, read_curves
@@ -63,15 +64,21 @@ SCHEDULES = {
     "warmup + cosine": warmup("10%") >> cosine(),
 }
 PLATEAUS = {"plateau": ReduceOnPlateau(monitor="val_loss", factor=0.3, patience=1)}
-# Where the picture names each curve, as a share of the run and an LR: on the left those that fall in stairs, then the others.
+# Where the picture names each curve: the share of the run at which the name begins, the share at which the curve gives its height, and
+# what is added to that. On the left those that fall in stairs, then the others.
 NAME_PLACES = [
-    {"constant": (0.6, 0.515), "step": (0.27, 0.165), "multistep": (0.17, 0.04), "plateau": (0.53, 0.165)},
     {
-        "exponential": (0.12, 0.025),
-        "cosine": (0.31, 0.21),
-        "linear": (0.7, 0.18),
-        "custom": (0.3, 0.14),
-        "warmup + cosine": (0.36, 0.45),
+        "constant": (0.6, 0.6, 0.015),
+        "step": (0.27, 0.3, 0.015),
+        "multistep": (0.17, 0.6, -0.01),
+        "plateau": (0.53, 0.55, 0.015),
+    },
+    {
+        "exponential": (0.12, 0.5, -0.03),
+        "cosine": (0.31, 0.55, 0.0),
+        "linear": (0.7, 0.7, 0.03),
+        "custom": (0.3, 0.35, 0.03),
+        "warmup + cosine": (0.36, 0.3, 0.0),
     },
 ]
 INK = "#777d84"
@@ -154,17 +161,20 @@ def draw(runs: dict[str, list[Run]], path: Path) -> None:
     stairs, smooth, right = figure.subplots(1, 3, width_ratios=(3, 3, 2.6))
     colors = dict(zip(runs, COLORS, strict=True))
     for axes, places in zip((stairs, smooth), NAME_PLACES, strict=True):
-        for name, (share, height) in places.items():
+        for name, (begin, share, above) in places.items():
             curve = runs[name][0].lr
-            axes.plot(list(curve), list(curve.values()), color=colors[name], linewidth=2)
-            axes.text(share * max(curve), height, name, color=colors[name], fontweight="bold")
+            epochs, lr = list(curve), list(curve.values())
+            axes.plot(epochs, lr, color=colors[name], linewidth=2)
+            height = np.interp(share * epochs[-1], epochs, lr) + above
+            axes.text(begin * epochs[-1], height, name, color=colors[name], fontweight="bold")
         axes.set(title="learning rate", xlabel="epoch", ylim=(-0.01, 1.15 * BASE_LR))
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     for row, (name, each) in enumerate(runs.items()):
         values = [100 * run.test_accuracy for run in each]
         spread = stdev(values) if len(values) > 1 else 0.0
         right.errorbar(fmean(values), row, xerr=spread, color=colors[name], marker="o", capsize=3, linewidth=2)
-    right.set(title="test accuracy (%), mean ± sd", yticks=range(len(runs)), yticklabels=list(runs))
+    several = len(runs["constant"]) > 1
+    right.set(title="test accuracy (%)" + several * ", mean ± sd", yticks=range(len(runs)), yticklabels=list(runs))
     right.invert_yaxis()
     for axes in (stairs, smooth, right):  # without a ground, and with text that is readable on white and on black
         axes.title.set(color=INK, fontsize=11)
@@ -202,9 +212,10 @@ def main() -> None:
     picture = options.out / "comparison.png"
     draw(runs, picture)
     show(runs, console)
-    print(
-        f"\nTrained on {runs['constant'][0].device}, {options.seeds} seeds for each strategy. The same curves in files:"
-    )
+    if options.seeds == 1:
+        print("\nOne seed cannot tell these differences from noise. Write --seeds 3.")
+    seeds = "1 seed" if options.seeds == 1 else f"{options.seeds} seeds"
+    print(f"\nTrained on {runs['constant'][0].device}, {seeds} for each strategy. The same curves in files:")
     print(f"  picture      {picture}")
     print(f"  TensorBoard  tensorboard --logdir {options.out}")
     print(f"  CSV          {options.out}/*/seed*/csv/metrics.csv")
