@@ -53,7 +53,7 @@ def per_step(make: Callable[[Optimizer], Any], interval: str = "step") -> Answer
 
 def cosine(optimizer: Optimizer) -> Any:
     """A recursive scheduler, which reads ``group["lr"]`` back."""
-    return lr_scheduler.CosineAnnealingLR(optimizer, 9)
+    return lr_scheduler.CosineAnnealingLR(optimizer, 12)
 
 
 def alone(net: Net, optimizer: Optimizer) -> Any:
