@@ -45,6 +45,7 @@ def test_the_files_of_a_section_exist() -> None:
                 assert (ROOT / (argument.replace(".", "/") + ".py")).is_file()
 
 
+@pytest.mark.slow
 def test_the_call_of_pytest_needs_no_plugin() -> None:
     """Without xdist and timeout, which a machine with a GPU may lack, ``-m gpu`` selects the marked tests and nothing else."""
     file = "tests/optim/test_group_writer.py"
@@ -139,6 +140,7 @@ def test_the_report_has_every_outcome() -> None:
     assert f"torch {torch.__version__}" in page
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_the_report(capsys: pytest.CaptureFixture[str]) -> None:
     """It runs what can run on a CPU, lists every other section, and writes no results."""
     gpu.main(["optimizers", "--dry-run"])

@@ -70,6 +70,7 @@ def line_calls(found: LRSearch, count: int) -> int:
     return len(trials) * count // len(found.limits) + count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999])
 @pytest.mark.parametrize("method", ["auto", "line_search", "schedules", "range_test"])
 def test_the_curve_is_the_beginning_of_the_whole_one(whole: Any, method: str, share: float) -> None:

@@ -67,6 +67,7 @@ def resumed(state: dict[str, Any] | None, steps: int, **options: Any) -> Schedul
     return scheduler
 
 
+@pytest.mark.slow
 def test_two_thousand_alternating_resumes_are_exact_small_and_fast() -> None:
     """The LRs are those of one exact clock, no phase begins an update early or late, and the last resume costs what the first does."""
     scheduler = resumed(None, STEPS)
