@@ -20,10 +20,10 @@ def is_project(text: str) -> bool:
     """Whether a text names a class or function: a module or a Python file, a colon, and a name.
 
     Example:
-        >>> is_project("my_module:LitModel"), is_project("src/train.py:LitModel"), is_project("cosine(end=0.1)")
-        (True, True, False)
+        >>> [is_project(text) for text in ("my_module:LitModel", "src/train.py:Größe", "cosine(end=0.1)")]
+        [True, True, False]
     """
-    return bool(re.fullmatch(r"[^():'\"\n]+:[A-Za-z_][\w.]*", text))
+    return bool(re.fullmatch(r"[^():'\"\n]+:[^\W\d][\w.]*", text))
 
 
 def is_config(text: str) -> bool:

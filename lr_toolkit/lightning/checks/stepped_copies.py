@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from lr_toolkit.lightning.run_layout import RunLayout
 
-__all__ = ["DummyOptimizer", "SteppedCopies"]
+__all__ = ["DummyOptimizer", "NotOfDummyError", "SteppedCopies"]
+
+
+class NotOfDummyError(Exception):
+    """A scheduler reads more of its optimizer than the groups, and cannot be stepped without it."""
 
 
 class DummyOptimizer(Optimizer):
@@ -87,6 +91,9 @@ class SteppedCopies:
 
         Returns:
             A row of LRs for each update, and the error that ended the rows, as text.
+
+        Raises:
+            NotOfDummyError: if a scheduler reads more of its optimizer than the groups.
         """
         rows: list[list[float]] = []
         failed = ""
@@ -109,9 +116,15 @@ class SteppedCopies:
 
 
 def _error_of(step: Callable[[Any, None], Any], scheduler: Any) -> str:
-    """Step a copied scheduler; returns the error that it raises, as text."""
+    """Step a copied scheduler; returns the error that it raises, as text.
+
+    Raises:
+        NotOfDummyError: if it asks the dummy for something that only the real optimizer has.
+    """
     try:
         step(scheduler, None)
     except Exception as error:  # the error that the scheduler will raise in the run is worth knowing now
+        if isinstance(error, AttributeError) and isinstance(error.obj, DummyOptimizer):
+            raise NotOfDummyError(error.name) from error
         return f"{type(error).__name__}: {error}"
     return ""

@@ -99,7 +99,10 @@ class _Reader(LRSchedulerCLI):
 
     @override
     def instantiate_classes(self) -> None:
-        super().instantiate_classes()
+        try:
+            super().instantiate_classes()
+        except SystemExit as error:  # of the project, which would end with its status
+            raise error_in_code("The project cannot be read", error) from error
         if not isinstance(self.model, LightningModule):
             raise ScheduleError(
                 f"The function for the module returned a {type(self.model).__name__}, and no LightningModule."

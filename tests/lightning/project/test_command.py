@@ -61,8 +61,27 @@ class NoOptimizer(Net):
         raise KeyError("learning_rate")
 
 
+class Ends(Net):
+    def configure_optimizers(self):
+        raise SystemExit(0)
+
+
+class EndsAtOnce(Net):
+    def __init__(self):
+        raise SystemExit(0)
+
+
+class Größe(Net):
+    pass
+
+
 class NoStep(Net):
     training_step = None
+
+
+class Alike(Net):
+    def configure_optimizers(self):
+        return torch.optim.SGD([{{"params": each.parameters(), "name": "a"}} for each in (self.one, self.two)], lr=0.1)
 
 
 def make(lr: float = 0.3) -> Net:
@@ -291,6 +310,7 @@ def test_check_runs_in_seconds_in_a_process_of_its_own() -> None:
             ["40 updates = 2 epochs", "accumulate 3"],
         ),
         (["ours.yaml"], ["warmup('10%') >> cosine(end=0.1) (SGD)", "moves every epoch", "200 updates = 10 epochs"]),
+        (["train.py:Größe", *RUN], ["Größe: none (SGD)"]),
         (["ours.yaml", "--schedule", "linear()"], ["linear() (SGD)", "moves every epoch"]),
         (["train.py:net", *RUN, "--schedule", "linear()", "--interval", "epoch"], ["linear() (SGD)", "moves every epoch"]),
         (["schedule.yaml"], ["warmup(10) >> cosine()", "200 updates = 10 epochs", "base LR 0.001"]),
@@ -337,6 +357,8 @@ WRONG: list[tuple[list[str], str]] = [
     (["wrong_syntax.py:Net"], "wrong_syntax.py cannot be imported: SyntaxError:"),
     (["needs.py:Net"], "needs.py cannot be imported: ModuleNotFoundError: No module named 'no_such_package'"),
     (["train.py:NoOptimizer", *RUN], "NoOptimizer cannot be set up: KeyError: 'learning_rate' ("),
+    (["train.py:Ends", *RUN], "Ends cannot be set up: SystemExit: 0 ("),
+    (["train.py:EndsAtOnce", *RUN], "The project cannot be read: SystemExit: 0 ("),
     (["train.py:NoStep", *RUN], "NoStep cannot be set up: "),
     (["train.py:Net"], "Net has no training data. Write --data my_module:Data, or --steps-per-epoch 100."),
     (["train.py:Net", "--data", "train:nothing"], "train has no 'nothing'."),
@@ -380,6 +402,7 @@ WRONG_SHOW: list[tuple[list[str], str]] = [
     (["cli.yaml", "--drop-last"], "--drop-last is for the text of a schedule, and cli.yaml is a project."),
     (["schedule.yaml", "--schedule", "linear()"], "--schedule is for a project, and"),
     (["cosine()", "--steps", "9", "--model.lr", "1"], "--model.lr is for a project, and 'cosine()' is a schedule."),
+    (["train.py:Alike", *RUN], "Alike cannot be looked at: MisconfigurationException: A single `Optimizer` cannot have"),
     (["no_length.yaml"], "How long is the run?"),
     (["unknown_key.yaml"], "'learning_rate' is none of schedule, lr,"),
     (["no_number.yaml"], "steps is 'many'. Write a whole number."),
