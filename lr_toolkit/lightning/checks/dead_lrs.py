@@ -110,7 +110,7 @@ def impossible_lr(info: RunInfo) -> Iterator[str]:
             yield (
                 f"From update {forecast.updates[row]} of {info.layout.updates} on the learning rate is {lr:g}. A function such as "
                 "lambda k: 1 - k / 1000 has to end with the run: write max(0, 1 - k / 1000), or scheduler_config(optimizer, "
-                "linear(), self.trainer), whose decay ends with the run."
+                "linear(), self.trainer), which does."
             )
 
 

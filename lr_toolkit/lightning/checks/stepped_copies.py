@@ -105,7 +105,6 @@ class SteppedCopies:
                 if update >= last or failed:
                     break
                 rows.append([float(group["lr"]) for group in self._dummy.param_groups])
-                self._dummy.step()
                 move(epoch, batch, update + 1)
                 for config, scheduler in self._copies:
                     if config.interval == "step" or is_epoch_end:
