@@ -84,7 +84,7 @@ def test_the_commands_that_train_nothing_read_the_same(used: list[float], capsys
         main(shlex.split(command))
     out = capsys.readouterr().out
 
-    assert out.startswith("Classifier: warmup('1 epochs') >> linear() (SGD)\n  24 updates = 3 epochs")
+    assert out.startswith("Classifier: warmup('1 epoch') >> linear() (SGD)\n  24 updates = 3 epochs")
     assert out.endswith("\nNothing found.\n")
     assert used == []
 
