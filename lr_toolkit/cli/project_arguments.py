@@ -8,7 +8,11 @@ from collections.abc import Sequence
 
 __all__ = ["add_project_options", "is_config", "is_project", "take_project_arguments"]
 
-_PARTS = ("data.", "lr_scheduler", "model", "optimizer", "seed_everything", "trainer")
+_PARTS = (
+    *("data.", "lr_scheduler", "model", "optimizer", "seed_everything", "trainer"),
+    *("horizon", "on_change", "plateau", "rewarm", "schedule", "too_long"),  # of LRSchedulerCLI
+    *("betas", "momentum", "other_schedules", "weight_decay"),
+)
 _CONFIG = "--config"
 
 
@@ -16,10 +20,10 @@ def is_project(text: str) -> bool:
     """Whether a text names a class or function: a module or a Python file, a colon, and a name.
 
     Example:
-        >>> is_project("my_module:LitModel"), is_project("src/train.py:LitModel"), is_project("cosine(end=0.1)")
-        (True, True, False)
+        >>> [is_project(text) for text in ("my_module:LitModel", "src/train.py:Größe", "cosine(end=0.1)")]
+        [True, True, False]
     """
-    return bool(re.fullmatch(r"[^():'\"\n]+:[A-Za-z_][\w.]*", text))
+    return bool(re.fullmatch(r"[^():'\"\n]+:[^\W\d][\w.]*", text))
 
 
 def is_config(text: str) -> bool:
@@ -46,11 +50,13 @@ def take_project_arguments(words: Sequence[str]) -> tuple[list[str], list[str]]:
         >>> take_project_arguments(["check", "my:Lit", "--model.lr", "-1", "--trainer.max_epochs=3", "--data", "my:Data"])
         (['check', 'my:Lit', '--data', 'my:Data'], ['--model.lr', '-1', '--trainer.max_epochs=3'])
     """
+    # A schedule's text has an --interval of its own in the command show.
+    parts = (*_PARTS, "interval") if any(map(is_project, words)) else _PARTS
     own: list[str] = []
     project: list[str] = []
     is_value = False
     for word in words:
-        begins = word == _CONFIG or word.startswith((f"{_CONFIG}=", *(f"--{part}" for part in _PARTS)))
+        begins = word == _CONFIG or word.startswith((f"{_CONFIG}=", *(f"--{part}" for part in parts)))
         (project if begins or (is_value and not word.startswith("--")) else own).append(word)
         is_value = begins and "=" not in word
     return own, project

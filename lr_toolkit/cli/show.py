@@ -11,7 +11,7 @@ from typing import Any
 
 from lr_toolkit.cli.imports import add_import, import_modules
 from lr_toolkit.cli.length import add_length, horizon_from, whole
-from lr_toolkit.cli.project_arguments import add_project_options
+from lr_toolkit.cli.project_arguments import add_project_options, is_project
 from lr_toolkit.cli.sources import preview_of_source
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.preview.coloured import painted
@@ -81,6 +81,10 @@ def _preview_of(word: str, parsed: argparse.Namespace) -> Preview:
 
 def _schedule_preview(text: Any, parsed: argparse.Namespace) -> Preview:
     """The preview of a schedule's text, or of a mapping of groups to texts, on the run that the options describe."""
+    if parsed.project and not any(map(is_project, parsed.words)):
+        raise ScheduleError(
+            f"{parsed.project[0]} is for a project, and {shorten(text)} is a schedule. Leave it out, or write my_module:LitModel."
+        )
     if isinstance(text, Mapping):
         return Preview.of(text, horizon_from(parsed), parsed.lr)
     schedule = Schedule.parse(text)

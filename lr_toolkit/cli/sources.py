@@ -23,6 +23,8 @@ _NOT_OF_PROJECTS = {
     "batch_size": "--data.batch_size 128, if the data has such an argument",
     "accumulate": "--trainer.accumulate_grad_batches 4",
     "devices": "--trainer.devices 8",
+    "drop_last": "--data my_module:Data",
+    "interval": "interval: epoch into the file, beside its schedule",
 }
 
 
@@ -55,7 +57,7 @@ def preview_of_source(
 
 def _of_project(target: str, parsed: argparse.Namespace) -> Preview:
     for name, instead in _NOT_OF_PROJECTS.items():
-        if getattr(parsed, name) is not None:
+        if getattr(parsed, name) not in (None, False, "step"):  # the defaults
             option = name.replace("_", "-")
             raise ScheduleError(
                 f"--{option} is for the text of a schedule, and {target} is a project. Write {instead}."

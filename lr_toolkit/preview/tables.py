@@ -99,9 +99,13 @@ def _groups(series: tuple[Series, ...]) -> Table:
 def _differences(series: list[Series]) -> Table:
     """A row for each of several schedules, named by the letter of its curve."""
     rows = []
-    for letter, values in zip(LETTERS, [each.values for each in series], strict=False):
+    known = [each.values[np.isfinite(each.values)] for each in series]  # of a log, the updates between its ends
+    for letter, values in zip(LETTERS, known, strict=False):
+        if not values.size:
+            rows.append((letter, *["-"] * 6))
+            continue
         peak = values.max()
-        factor = factor_between(series[0].values, values)
+        factor = factor_between(known[0], values)
         numbers = (peak, values[-1], values.sum())
         shown = [f"{number:.3g}" for number in numbers]
         dead = count(int((values < _DEAD * peak).sum()))

@@ -217,3 +217,15 @@ def test_show_prints_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
     assert "lr/optimizer: as planned at all 10 logged updates" in out
     assert "  a lr/optimizer, planned\n  b lr/optimizer, used\n" in out
+
+
+def test_logs_with_gaps_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the updates between their first and last rows; a log of nothing but NaN has no numbers."""
+    logs = {"early": "0,0.2\n4,0.1\n", "late": "8,0.1\n9,0.1\n", "lost": "0,nan\n9,nan\n"}
+    for name, rows in logs.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.csv").write_text(f"step,lr-SGD\n{rows}", "utf-8")
+    main(["show", *(str(tmp_path / name) for name in logs)])
+    table = [line.split() for line in capsys.readouterr().out.splitlines() if line[2:4] in ("a ", "b ", "c ")]
+
+    assert [row[1:4] for row in table[-3:]] == [["0.2", "0.1", "0.75"], ["0.1", "0.1", "0.2"], ["-", "-", "-"]]

@@ -97,7 +97,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a run without an end": (lambda: cosine().preview(Horizon(10**8)), "lengths in percent"),
     "factors and LRs": (
         lambda: Preview.compare([cosine().preview(RUN), cosine().preview(RUN, 0.1)]),
-        "for each of them",
+        "Write base_lr= \\(for the command: --lr\\) for each",
     ),
     "nothing to compare": (lambda: Preview.compare([]), "Write base_lr="),
     "nine curves": (lambda: Preview.compare([cosine().preview(RUN)] * 9), "Write fewer of them"),

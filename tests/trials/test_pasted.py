@@ -205,6 +205,11 @@ LINES: dict[str, list[tuple[str, str]]] = {
         (r"the length of this run, (\d+) updates",
          torchs("lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=PASTED)", "dict(scheduler=..., interval='step')")),
     ],
+    "LR304": [
+        (r"write (max\(0, 1 - k / 1000\))",
+         torchs("lr_scheduler.LambdaLR(optimizer, lambda k: PASTED)", "dict(scheduler=..., interval='step')")),
+        (r"(linear\(\)), self", module("return configure_optimizers(optimizer, PASTED, self.trainer)")),
+    ],
     "LR401": [
         (r"ReduceLROnPlateau\(\.\.\., (mode='max')\)",
          torchs("lr_scheduler.ReduceLROnPlateau(optimizer, PASTED)", "dict(scheduler=..., monitor='val_acc')")),

@@ -51,6 +51,8 @@ def dead_end(info: RunInfo) -> Iterator[str]:
     for optimizer, forecast in zip(info.optimizers, info.forecasts, strict=True):
         if forecast.why_not or not len(forecast.updates) or not info.layout.updates or id(optimizer) in early:
             continue
+        if first_impossible(forecast.lrs) is not None:
+            continue
         updates = info.layout.updates
         near = dead_from(forecast.updates, forecast.lrs, _NEAR_ZERO)
         if forecast.cut and (near is None or forecast.updates[-1] < 10 * near):
@@ -98,6 +100,35 @@ def will_raise(info: RunInfo) -> Iterator[str]:
             )
 
 
+@check("LR304", "A learning rate is negative or no number")
+def impossible_lr(info: RunInfo) -> Iterator[str]:
+    """Report LRs with which an update climbs, or destroys the weights."""
+    for forecast in info.forecasts:
+        impossible = first_impossible(forecast.lrs)
+        if impossible is not None:
+            row, lr = impossible
+            yield (
+                f"From update {forecast.updates[row]} of {info.layout.updates} on the learning rate is {lr:g}. A function such as "
+                "lambda k: 1 - k / 1000 has to end with the run: write max(0, 1 - k / 1000), or scheduler_config(optimizer, "
+                "linear(), self.trainer), which does."
+            )
+
+
+def first_impossible(lrs: NDArray[np.float64]) -> tuple[int, float] | None:
+    """The first row with an LR that is negative or not finite, and that LR; a rounding error below 0 is none.
+
+    Args:
+        lrs: a row for each update, a column for each parameter group.
+
+    Example:
+        >>> first_impossible(np.array([[0.1, 0.1], [-1e-18, 0.1], [0.1, -0.1]]))
+        (2, -0.1)
+    """
+    is_possible = np.isfinite(lrs) & (lrs >= -_ZERO * np.abs(lrs).max(initial=0.0, where=np.isfinite(lrs)))
+    rows, columns = np.nonzero(~is_possible)
+    return (int(rows[0]), float(lrs[rows[0], columns[0]])) if rows.size else None
+
+
 @check("LR264", "The base LR is 0")
 def base_of_zero(info: RunInfo) -> Iterator[str]:
     """Report an optimizer whose base LR is 0, unless code of the run writes its LR. A ``ScheduledLR`` warns of it itself."""
@@ -111,6 +142,8 @@ def base_of_zero(info: RunInfo) -> Iterator[str]:
 
 def _has_base_of_zero(info: RunInfo, optimizer: Optimizer) -> bool:
     """Whether all base LRs are 0, and so are the LRs: a scheduler may write LRs that do not come from them."""
+    if optimizer.defaults.get("lr", 0.0) is None:
+        return False  # it chooses its LR itself, as Adafactor
     forecasts = [found for each, found in zip(info.optimizers, info.forecasts, strict=True) if each is optimizer]
     if any(forecast.lrs.any() for forecast in forecasts):
         return False

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from lr_toolkit.lightning._compat import callbacks_of, logging_cadence, movable_counters, steps_schedulers_itself
 from lr_toolkit.lightning.checks.source import steps_schedulers
-from lr_toolkit.lightning.checks.stepped_copies import SteppedCopies
+from lr_toolkit.lightning.checks.stepped_copies import NotOfDummyError, SteppedCopies
 from lr_toolkit.lightning.warmup.conflicts import schedulers_of
 from lr_toolkit.lightning.warmup.warmup import LRWarmup
 from lr_toolkit.optim import ScheduledLR
@@ -230,11 +230,14 @@ def _stepped(
         return Forecast.none(f"the scheduler cannot be copied ({type(error).__name__})")
     groups = max(len(optimizer.param_groups), 1)
     last = min(layout.updates, layout.start + max((_STEPS_WITHOUT_FIT if without_fit else _STEPS) // groups, 1000))
-    if without_fit:
-        with movable_counters(trainer) as move:
-            lrs, failed = copies.run(layout, last, module.lr_scheduler_step, move)
-    else:
-        lrs, failed = copies.run(layout, last)
+    try:
+        if without_fit:
+            with movable_counters(trainer) as move:
+                lrs, failed = copies.run(layout, last, module.lr_scheduler_step, move)
+        else:
+            lrs, failed = copies.run(layout, last)
+    except NotOfDummyError:
+        return Forecast.none("the scheduler reads the LR of its optimizer, which chooses it itself")
     end = layout.start + len(lrs)
     if end == layout.updates:
         failed = ""  # raised after the last update only

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
     from lr_toolkit.lightning.run_layout import RunLayout
 
-__all__ = ["DummyOptimizer", "SteppedCopies"]
+__all__ = ["DummyOptimizer", "NotOfDummyError", "SteppedCopies"]
+
+
+class NotOfDummyError(Exception):
+    """A scheduler reads more of its optimizer than the groups, and cannot be stepped without it."""
 
 
 class DummyOptimizer(Optimizer):
-    """An optimizer with the options of another one's parameter groups, and nothing to train."""
+    """An optimizer with the options of another one's parameter groups, which is never stepped."""
 
     def __init__(self, real: Optimizer) -> None:
         groups = []
@@ -31,9 +35,6 @@ class DummyOptimizer(Optimizer):
             options = {name: _cloned(value) for name, value in group.items() if name != "params"}
             groups.append({**options, "params": [weight]})
         super().__init__(groups, dict(real.defaults))
-
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # torch has overloads
-        """Change nothing."""
 
 
 def _cloned(value: Any) -> Any:
@@ -87,6 +88,9 @@ class SteppedCopies:
 
         Returns:
             A row of LRs for each update, and the error that ended the rows, as text.
+
+        Raises:
+            NotOfDummyError: if a scheduler reads more of its optimizer than the groups.
         """
         rows: list[list[float]] = []
         failed = ""
@@ -98,7 +102,6 @@ class SteppedCopies:
                 if update >= last or failed:
                     break
                 rows.append([float(group["lr"]) for group in self._dummy.param_groups])
-                self._dummy.step()
                 move(epoch, batch, update + 1)
                 for config, scheduler in self._copies:
                     if config.interval == "step" or is_epoch_end:
@@ -109,9 +112,15 @@ class SteppedCopies:
 
 
 def _error_of(step: Callable[[Any, None], Any], scheduler: Any) -> str:
-    """Step a copied scheduler; returns the error that it raises, as text."""
+    """Step a copied scheduler; returns the error that it raises, as text.
+
+    Raises:
+        NotOfDummyError: if it asks the dummy for something that only the real optimizer has.
+    """
     try:
         step(scheduler, None)
     except Exception as error:  # the error that the scheduler will raise in the run is worth knowing now
+        if isinstance(error, AttributeError) and isinstance(error.obj, DummyOptimizer):
+            raise NotOfDummyError(error.name) from error
         return f"{type(error).__name__}: {error}"
     return ""

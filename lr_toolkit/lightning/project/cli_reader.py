@@ -9,12 +9,13 @@ from itertools import count
 from typing import Any
 
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.project.quiet_trainer import quiet_trainer
 from lr_toolkit.lightning.project.rehearsal import Project, error_in_code
+from lr_toolkit.lightning.scheduler_cli import LRSchedulerCLI
 
 __all__ = ["read_with_cli"]
 
@@ -29,31 +30,30 @@ def read_with_cli(model: Any, data: Any, arguments: Sequence[str]) -> Project:
         model: a LightningModule, its class, a function that makes it, or ``None`` if a configuration file names it.
         data: a LightningDataModule, dataloaders, a class or a function of either, or ``None``.
         arguments: ``--model.NAME``, ``--data.NAME``, ``--trainer.NAME`` with their values, ``--config`` with a file, and what else a
-            LightningCLI takes.
+            LightningCLI or an ``LRSchedulerCLI`` takes.
 
     Raises:
         ScheduleError: for an argument that is wrong, missing or unknown, and for an error in the project's code.
     """
+    from jsonargparse import ArgumentError
+
     try:
         return _Reader(model, data, list(arguments)).project
     except ScheduleError:
         raise
+    except ArgumentError as error:  # of LRSchedulerCLI, while it makes a plateau
+        raise ScheduleError(str(error)) from error
     except Exception as error:  # the classes of the project are instantiated
         raise error_in_code("The project cannot be read", error) from error
 
 
-class _Given(LightningModule):
-    """Takes the place of a module that is an instance already."""
-
-
-class _Reader(LightningCLI):
-    """A LightningCLI that makes a quiet Trainer, and runs nothing."""
+class _Reader(LRSchedulerCLI):
+    """A LightningCLI, with or without a schedule at its top level, that makes a quiet Trainer, and runs nothing."""
 
     def __init__(self, model: Any, data: Any, arguments: list[str]) -> None:
-        self._given_model = model if isinstance(model, LightningModule) else None
         self._given_data = None if _is_made_by_call(data) else data
         self._make_data = data if _is_made_by_call(data) and not _is_datamodule(data) else None
-        self._made_model = _module_class(model) if self._given_model is None else _Given
+        self._made_model = _module_class(_returning(model) if isinstance(model, LightningModule) else model)
         super().__init__(
             model_class=self._made_model,
             datamodule_class=data if _is_datamodule(data) else None,
@@ -99,9 +99,10 @@ class _Reader(LightningCLI):
 
     @override
     def instantiate_classes(self) -> None:
-        super().instantiate_classes()
-        if self._given_model is not None:
-            self.model = self._given_model
+        try:
+            super().instantiate_classes()
+        except SystemExit as error:  # of the project, which would end with its status
+            raise error_in_code("The project cannot be read", error) from error
         if not isinstance(self.model, LightningModule):
             raise ScheduleError(
                 f"The function for the module returned a {type(self.model).__name__}, and no LightningModule."
@@ -138,6 +139,15 @@ def _is_made_by_call(data: Any) -> bool:
 
 def _is_datamodule(data: Any) -> bool:
     return inspect.isclass(data) and issubclass(data, LightningDataModule)
+
+
+def _returning(module: LightningModule) -> Callable[[], LightningModule]:
+    """A function that returns a module that is an instance already."""
+
+    def given() -> LightningModule:
+        return module
+
+    return given
 
 
 def _module_class(model: Any) -> Callable[..., LightningModule] | None:

@@ -103,10 +103,12 @@ def rehearse(project: Project, look: Callable[[Trainer, LightningModule], _Found
             trainer.fit(project.module, project.train_dataloaders, datamodule=project.datamodule)
         except ScheduleError:
             raise
-        except Exception as error:  # anything can be inside somebody's module
+        except (Exception, SystemExit) as error:  # anything can be inside somebody's module
             raise error_in_code(f"{type(project.module).__name__} cannot be set up", error) from error
-    if visit.error is not None:
+    if isinstance(visit.error, ScheduleError):
         raise visit.error
+    if visit.error is not None:  # of an optimizer that cannot be read
+        raise error_in_code(f"{type(project.module).__name__} cannot be looked at", visit.error) from visit.error
     if not visit.found:
         raise ScheduleError(
             "This run takes no update. Write --trainer.max_epochs 10, and check max_steps, limit_train_batches and the training data."

@@ -112,6 +112,16 @@ TWINS = {
         step(lambda optimizer: torch_lr.CyclicLR(optimizer, 0.0, 0.1, 4, cycle_momentum=False)),
     ),
     "a scheduler of one's own that writes 0": Twin({"LR301": "All 24 updates"}, step(Writes(0.0)), step(Writes(0.1))),
+    "a line that goes on below 0": Twin(
+        {"LR304": r"From update 11 of 24 on the learning rate is -0\.01\."},
+        step(lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: 1 - k / 10)),
+        step(lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: 1 - k / 24)),
+    ),
+    "a function that has no value": Twin(
+        {"LR304": "From update 20 of 24 on the learning rate is nan"},
+        step(lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: float("nan") if k == 20 else 1.0)),
+        step(lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: 1.0)),
+    ),
     "OneCycle of epochs, per step": Twin(
         {"LR303": "going to raise after 14 updates: ValueError"},
         step(one_cycle(13)),

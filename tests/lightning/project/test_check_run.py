@@ -16,6 +16,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, GradientAccumulationScheduler, LearningRateMonitor, ModelCheckpoint
 from torch.optim import SGD
 from torch.optim import lr_scheduler as torch_lr
+from transformers.optimization import Adafactor, AdafactorSchedule
 
 from lr_toolkit import Finding, LRFinder, LRMonitor, LRWarmup, ScheduleError, check_run
 from lr_toolkit.errors import listeners
@@ -195,6 +196,17 @@ def test_a_scheduler_that_cannot_be_checked_is_a_finding() -> None:
             return [optimizer], [per_step(Shy(optimizer, 0.9))]
 
     assert codes(Module()) == ["LR592"]
+
+
+def test_an_optimizer_that_chooses_its_lr_is_left_alone() -> None:
+    """``AdafactorSchedule`` asks its optimizer for the LR, whose base is none, and cannot be stepped without it."""
+
+    class Module(Net):
+        def configure_optimizers(self) -> Any:
+            optimizer = Adafactor(self.parameters(), relative_step=True, warmup_init=True)
+            return [optimizer], [per_step(AdafactorSchedule(optimizer))]
+
+    assert codes(Module()) == []
 
 
 # --- nothing is changed ---------------------------------------------------------------------------------------------------

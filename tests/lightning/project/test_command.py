@@ -61,8 +61,27 @@ class NoOptimizer(Net):
         raise KeyError("learning_rate")
 
 
+class Ends(Net):
+    def configure_optimizers(self):
+        raise SystemExit(0)
+
+
+class EndsAtOnce(Net):
+    def __init__(self):
+        raise SystemExit(0)
+
+
+class Größe(Net):
+    pass
+
+
 class NoStep(Net):
     training_step = None
+
+
+class Alike(Net):
+    def configure_optimizers(self):
+        return torch.optim.SGD([{{"params": each.parameters(), "name": "a"}} for each in (self.one, self.two)], lr=0.1)
 
 
 def make(lr: float = 0.3) -> Net:
@@ -130,6 +149,14 @@ fit:
   trainer: {{max_epochs: 10}}
   model: {{class_path: {PROJECT}.EpochsAsUpdates, init_args: {{lr: 0.1}}}}
   data: {PROJECT}.Data
+""",
+    "ours.yaml": f"""\
+schedule: "warmup('10%') >> cosine(end=0.1)"
+interval: epoch
+plateau: null
+trainer: {{max_epochs: 10}}
+model: {{class_path: {PROJECT}.Net, init_args: {{lr: 0.5}}}}
+data: {{class_path: {PROJECT}.Data, init_args: {{batches: 20}}}}
 """,
     "plain_cli.yaml": "trainer: {max_epochs: 10}\nmodel: {lr: 0.5}\ndata: {batches: 4}\n",
     "hydra.yaml": f"""\
@@ -212,6 +239,8 @@ def test_a_finding_is_a_line_and_the_status_1(words: list[str], finds: str, ran:
         [f"{PROJECT}:EpochsAsUpdates", *RUN, "--ignore", "LR1,LR2"],
         ["cli.yaml", "--lr_scheduler.init_args.step_size", "3"],
         ["hydra.yaml", "--model._target_", f"{PROJECT}.Net"],
+        ["ours.yaml"],
+        [f"{PROJECT}:Net", *RUN, "--schedule", "warmup(5) >> cosine()", "--interval=step"],
     ],
 )
 def test_nothing_found_is_the_status_0(words: list[str], ran: Callable[..., Ran]) -> None:
@@ -280,6 +309,13 @@ def test_check_runs_in_seconds_in_a_process_of_its_own() -> None:
             ],
             ["40 updates = 2 epochs", "accumulate 3"],
         ),
+        (["ours.yaml"], ["warmup('10%') >> cosine(end=0.1) (SGD)", "moves every epoch", "200 updates = 10 epochs"]),
+        (["train.py:Größe", *RUN], ["Größe: none (SGD)"]),
+        (["ours.yaml", "--schedule", "linear()"], ["linear() (SGD)", "moves every epoch"]),
+        (
+            ["train.py:net", *RUN, "--schedule", "linear()", "--interval", "epoch"],
+            ["linear() (SGD)", "moves every epoch"],
+        ),
         (["schedule.yaml"], ["warmup(10) >> cosine()", "200 updates = 10 epochs", "base LR 0.001"]),
         (["schedule.yaml", "--steps", "100", "--lr", "0.5"], ["100 updates = 5 epochs", "base LR 0.5"]),
         (["groups.json"], ["50 updates", "head", "*"]),
@@ -324,6 +360,8 @@ WRONG: list[tuple[list[str], str]] = [
     (["wrong_syntax.py:Net"], "wrong_syntax.py cannot be imported: SyntaxError:"),
     (["needs.py:Net"], "needs.py cannot be imported: ModuleNotFoundError: No module named 'no_such_package'"),
     (["train.py:NoOptimizer", *RUN], "NoOptimizer cannot be set up: KeyError: 'learning_rate' ("),
+    (["train.py:Ends", *RUN], "Ends cannot be set up: SystemExit: 0 ("),
+    (["train.py:EndsAtOnce", *RUN], "The project cannot be read: SystemExit: 0 ("),
     (["train.py:NoStep", *RUN], "NoStep cannot be set up: "),
     (["train.py:Net"], "Net has no training data. Write --data my_module:Data, or --steps-per-epoch 100."),
     (["train.py:Net", "--data", "train:nothing"], "train has no 'nothing'."),
@@ -349,6 +387,13 @@ WRONG: list[tuple[list[str], str]] = [
     (["hydra_data.yaml"], "hydra_data.yaml has no node at its top whose _target_ is a LightningModule."),
     (["hydra_wrong.yaml"], "hydra_wrong.yaml cannot be read: "),
     (["hydra.yaml", "--model.lrr", "1"], "hydra.yaml cannot be read: "),
+    (["ours.yaml", "--schedule", "cosin()"], "cannot read 'cosin'. Did you mean cosine(...)?"),
+    (["ours.yaml", "--schedule", "warmup(50) >> linear()"], "the schedule moves once per epoch"),
+    (
+        ["ours.yaml", "--plateau.monitor", "loss", "--plateau.factor", "2"],
+        "error: ReduceOnPlateau(factor=2.0): must lie",
+    ),
+    ([f"{PROJECT}:EpochsAsUpdates", *RUN, "--schedule", "linear()"], "returns a scheduler already"),
 ]
 WRONG_CHECK: list[tuple[list[str], str]] = [
     (["train.py:Net", *RUN, "--ignore", "LR9"], "ignore 'LR9': no check has a code that begins so."),
@@ -359,6 +404,14 @@ WRONG_CHECK: list[tuple[list[str], str]] = [
 WRONG_SHOW: list[tuple[list[str], str]] = [
     (["train.py:Net", *RUN, "--steps", "9"], "--steps is for the text of a schedule, and train.py:Net is a project."),
     (["train.py:Net", *RUN, "--lr", "1"], "Write --model.lr 1e-3, if the module has such an argument."),
+    (["ours.yaml", "--interval", "epoch"], "Write interval: epoch into the file, beside its schedule."),
+    (["cli.yaml", "--drop-last"], "--drop-last is for the text of a schedule, and cli.yaml is a project."),
+    (["schedule.yaml", "--schedule", "linear()"], "--schedule is for a project, and"),
+    (["cosine()", "--steps", "9", "--model.lr", "1"], "--model.lr is for a project, and 'cosine()' is a schedule."),
+    (
+        ["train.py:Alike", *RUN],
+        "Alike cannot be looked at: MisconfigurationException: A single `Optimizer` cannot have",
+    ),
     (["no_length.yaml"], "How long is the run?"),
     (["unknown_key.yaml"], "'learning_rate' is none of schedule, lr,"),
     (["no_number.yaml"], "steps is 'many'. Write a whole number."),
