@@ -27,7 +27,9 @@ pytestmark = [
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configs.md").read_text("utf-8")
 FILES = dict(re.findall(r"^`(\S+)`:\n\n```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
-COMMANDS = re.findall(r"^```sh\npython (.*)\n```$", TEXT, re.MULTILINE)
+COMMANDS = [
+    command.replace("\\\n", "") for command in re.findall(r"^```sh\npython ((?:.|\\\n)*)\n```$", TEXT, re.MULTILINE)
+]
 # The schedule that each command trains with, and its base LR.
 PLANS = [
     ("warmup('25%') >> cosine()", 0.1),
@@ -83,10 +85,10 @@ def test_the_wrong_command_prints_the_line(
     """The last command ends with the status 2 and the line that the page shows, and trains nothing."""
     with pytest.raises(SystemExit) as ended:
         run(COMMANDS[-1], monkeypatch)
-    (line,) = re.findall(r"^```text\n(.*)\n```$", TEXT, re.MULTILINE)
+    (shown,) = re.findall(r"^```text\n(.*?)\n```$", TEXT, re.MULTILINE | re.DOTALL)
 
     assert ended.value.code == 2
-    assert line in capsys.readouterr().err
+    assert " ".join(shown.split()) in capsys.readouterr().err
     assert used == []
 
 
