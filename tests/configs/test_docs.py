@@ -1,4 +1,4 @@
-"""The page of the configurations: its files and commands run, and each update uses the LR of the schedule that the command has."""
+"""The page of the configurations: its files, commands and checks run, and each update uses the LR of the schedule that the command has."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from lr_toolkit import Horizon, Schedule
+from lr_toolkit.cli import main
 
 pytestmark = [
     pytest.mark.filterwarnings(
@@ -27,9 +28,13 @@ pytestmark = [
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configs.md").read_text("utf-8")
 FILES = dict(re.findall(r"^`(\S+)`:\n\n```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
-COMMANDS = [
-    command.replace("\\\n", "") for command in re.findall(r"^```sh\npython ((?:.|\\\n)*)\n```$", TEXT, re.MULTILINE)
-]
+COMMANDS, CHECKS = (
+    [
+        command.replace("\\\n", "")
+        for command in re.findall(rf"^```sh\n{program} ((?:.|\\\n)*)\n```$", TEXT, re.MULTILINE)
+    ]
+    for program in ("python", "lr-toolkit")
+)
 # The schedule that each command trains with, and its base LR.
 PLANS = [
     ("warmup('25%') >> cosine()", 0.1),
@@ -77,6 +82,15 @@ def test_a_command_trains_as_its_schedule_says(
     planned = Schedule.parse(schedule).resolve(Horizon(24, 8)).values(range(24)) * base
 
     assert used == pytest.approx(planned.tolist())
+
+
+@pytest.mark.parametrize("command", CHECKS)
+def test_a_check_reads_the_same_run(command: str, used: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    """It reads the files of the page, finds nothing and takes no update."""
+    main(shlex.split(command))
+
+    assert capsys.readouterr().out == "Nothing found.\n"
+    assert used == []
 
 
 def test_the_wrong_command_prints_the_line(
