@@ -1,4 +1,4 @@
-"""The page of the configurations: its files and commands run, and each update uses the LR of the schedule that the command has."""
+"""The page of the configurations: its files, commands and checks run, and each update uses the LR of the schedule that the command has."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ pytestmark = [
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configs.md").read_text("utf-8")
 FILES = dict(re.findall(r"^`(\S+)`:\n\n```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
-COMMANDS = re.findall(r"^```sh\npython (.*)\n```$", TEXT, re.MULTILINE)
+COMMANDS, CHECKS = (
+    [
+        command.replace("\\\n", "")
+        for command in re.findall(rf"^```sh\n{program} ((?:.|\\\n)*)\n```$", TEXT, re.MULTILINE)
+    ]
+    for program in ("python", "lr-toolkit")
+)
 # The schedule that each command trains with, and its base LR.
 PLANS = [
     ("warmup('25%') >> cosine()", 0.1),
@@ -78,14 +84,23 @@ def test_a_command_trains_as_its_schedule_says(
     assert used == pytest.approx(planned.tolist())
 
 
-def test_the_commands_that_train_nothing_read_the_same(used: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    """``show`` draws the schedule of the file, ``check`` finds nothing."""
-    for command in re.findall(r"^lr-toolkit (.*)$", TEXT, re.MULTILINE):
-        main(shlex.split(command))
-    out = capsys.readouterr().out
+def test_show_draws_the_schedule_of_the_file(used: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    """``show`` begins with the module, its schedule and its length, and takes no update."""
+    (command,) = re.findall(r"^lr-toolkit (show .*)$", TEXT, re.MULTILINE)
+    main(shlex.split(command))
 
-    assert out.startswith("Classifier: warmup('1 epoch') >> linear() (SGD)\n  24 updates = 3 epochs")
-    assert out.endswith("\nNothing found.\n")
+    assert capsys.readouterr().out.startswith(
+        "Classifier: warmup('1 epoch') >> linear() (SGD)\n  24 updates = 3 epochs"
+    )
+    assert used == []
+
+
+@pytest.mark.parametrize("command", CHECKS)
+def test_a_check_reads_the_same_run(command: str, used: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    """It reads the files of the page, finds nothing and takes no update."""
+    main(shlex.split(command))
+
+    assert capsys.readouterr().out == "Nothing found.\n"
     assert used == []
 
 
@@ -95,10 +110,10 @@ def test_the_wrong_command_prints_the_line(
     """The last command ends with the status 2 and the line that the page shows, and trains nothing."""
     with pytest.raises(SystemExit) as ended:
         run(COMMANDS[-1], monkeypatch)
-    (line,) = re.findall(r"^```text\n(.*)\n```$", TEXT, re.MULTILINE)
+    (shown,) = re.findall(r"^```text\n(.*?)\n```$", TEXT, re.MULTILINE | re.DOTALL)
 
     assert ended.value.code == 2
-    assert line in capsys.readouterr().err
+    assert " ".join(shown.split()) in capsys.readouterr().err
     assert used == []
 
 

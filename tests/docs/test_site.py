@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import lr_toolkit
-from tests.helpers.built_site import ROOT, build, dead_links, outside, read_pages, search, without_page
+from tests.helpers.built_site import ROOT, build, dead_links, outside, pasted, read_pages, search, without_page
 from tests.lightning.checks.test_docs import SECTIONS, Section
 
 pytest.importorskip("zensical", reason="it needs Python 3.11")
@@ -85,6 +85,29 @@ def test_a_warning_is_found_by_its_text(section: Section, site: Path) -> None:
 def test_an_error_is_found_by_its_text(words: str, place: str, site: Path) -> None:
     """A search for the words of an error finds its section on the page of the errors."""
     assert f"errors.html#{place}" in search(site, words)
+
+
+PASTED = {
+    "LR203: CosineAnnealingLR has T_max=3100, and gets 5630 steps in this run (interval='step'), so the LR climbs again after its "
+    "end. Write T_max=5630; or write scheduler_config(optimizer, schedule, self.trainer), which finds the run's 5630 updates by itself.":
+    "checks.html#lr203-the-scheduler-ends-before-the-run-does",
+    "lr_toolkit.errors.ScheduleError: rex(end=0.37): begins at 0.37 times the base value and ends there, so it would do nothing. Write "
+    "hold() to stay there, or rex(end=0.37, start=1.0) to start again from the base value. (In cosine(end=0.37, over=713) >> rex(end=0.37) "
+    "on Horizon(steps=91234).)": "how/phases.html",
+    "ScheduledLR.load_state_dict: the state counts updates, 4212 of them, and this scheduler counts epochs. Write interval='step' (in a "
+    "plain loop Horizon(..., unit='step')), as it was.": "errors.html#a-checkpoint-that-cannot-be-loaded",
+}  # fmt: skip
+
+
+def test_a_message_with_other_names_and_numbers_is_found(site: Path) -> None:
+    """The search in a browser finds a message that is pasted whole, first; a warning without its code among the first three."""
+    of_checks = {re.sub(r"\d+", "98765", section.message.partition(": ")[2]): section for section in SECTIONS}
+    found = pasted(site, [*PASTED, *of_checks, "warmpu"])
+
+    assert [places[0] for places in found[: len(PASTED)]] == list(PASTED.values())
+    for places, section in zip(found[len(PASTED) : -1], of_checks.values(), strict=True):
+        assert any(place.startswith(f"checks.html#{section.code.lower()}") for place in places[:3]), section.code
+    assert "how/warmup.html" in found[-1]  # a few words are searched for as they are, misspelled ones too
 
 
 def test_mistakes_are_seen(wrong: Path) -> None:

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import lr_toolkit
+from tests.helpers.browser import browser
 
 ROOT = Path(__file__).parents[2]
 # What the pages show parts of: docstrings, a reader of docstrings, results.
@@ -124,6 +125,30 @@ def search(site: Path, query: str) -> list[str]:
     separator, places = _read_index(site)
     wanted = words_of(query, separator)
     return [place for place, words in places if all(any(each.startswith(word) for each in words) for word in wanted)]
+
+
+_ASK = """
+const [queries, done] = arguments;
+const worker = new Worker(JSON.parse(document.getElementById("__config").textContent).search);
+const found = [];
+const ask = () => worker.postMessage({ type: 2, data: { input: queries[found.length] } });
+worker.onmessage = ({ data: { type, data } }) => {
+  if (type === 3) found.push(data.items.map((item) => __index.items[item.id].location));
+  found.length < queries.length ? ask() : done(found);
+};
+const script = Object.assign(document.createElement("script"), { src: "search.js" });
+script.onload = () => worker.postMessage({ type: 0, data: __index });
+document.body.append(script);
+"""
+
+
+def pasted(site: Path, queries: Sequence[str]) -> list[list[str]]:
+    """The places that the search in a browser shows first for each query, in its order; the site is opened from its folder."""
+    with browser() as opened:
+        opened.open(site / "index.html")
+        found: list[list[str]] = opened.driver.execute_async_script(_ASK, queries)
+        assert opened.problems == []
+        return found
 
 
 def words_of(text: str, separator: str) -> set[str]:
