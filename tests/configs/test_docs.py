@@ -28,7 +28,7 @@ pytestmark = [
 
 TEXT = (Path(__file__).parents[2] / "docs" / "configs.md").read_text("utf-8")
 FILES = dict(re.findall(r"^`(\S+)`:\n\n```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
-COMMANDS, CHECKS = (
+COMMANDS, LOOKS = (
     [
         command.replace("\\\n", "")
         for command in re.findall(rf"^```sh\n{program} ((?:.|\\\n)*)\n```$", TEXT, re.MULTILINE)
@@ -86,7 +86,7 @@ def test_a_command_trains_as_its_schedule_says(
 
 def test_show_draws_the_schedule_of_the_file(used: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     """``show`` begins with the module, its schedule and its length, and takes no update."""
-    (command,) = re.findall(r"^lr-toolkit (show .*)$", TEXT, re.MULTILINE)
+    (command,) = (command for command in LOOKS if command.startswith("show"))
     main(shlex.split(command))
 
     assert capsys.readouterr().out.startswith(
@@ -95,7 +95,7 @@ def test_show_draws_the_schedule_of_the_file(used: list[float], capsys: pytest.C
     assert used == []
 
 
-@pytest.mark.parametrize("command", CHECKS)
+@pytest.mark.parametrize("command", [command for command in LOOKS if command.startswith("check")])
 def test_a_check_reads_the_same_run(command: str, used: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     """It reads the files of the page, finds nothing and takes no update."""
     main(shlex.split(command))
