@@ -17,6 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from lr_toolkit import Horizon, Schedule
+from lr_toolkit.cli import main
 
 pytestmark = [
     pytest.mark.filterwarnings(
@@ -75,6 +76,17 @@ def test_a_command_trains_as_its_schedule_says(
     planned = Schedule.parse(schedule).resolve(Horizon(24, 8)).values(range(24)) * base
 
     assert used == pytest.approx(planned.tolist())
+
+
+def test_the_commands_that_train_nothing_read_the_same(used: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    """``show`` draws the schedule of the file, ``check`` finds nothing."""
+    for command in re.findall(r"^lr-toolkit (.*)$", TEXT, re.MULTILINE):
+        main(shlex.split(command))
+    out = capsys.readouterr().out
+
+    assert out.startswith("Classifier: warmup('1 epoch') >> linear() (SGD)\n  24 updates = 3 epochs")
+    assert out.endswith("\nNothing found.\n")
+    assert used == []
 
 
 def test_the_wrong_command_prints_the_line(

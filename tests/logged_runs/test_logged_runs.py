@@ -226,6 +226,6 @@ def test_logs_with_gaps_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtu
         (tmp_path / name).mkdir()
         (tmp_path / name / "metrics.csv").write_text(f"step,lr-SGD\n{rows}", "utf-8")
     main(["show", *(str(tmp_path / name) for name in logs)])
-    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line[2:4] in ("a ", "b ", "c ")]
+    table = [line.split() for line in capsys.readouterr().out.splitlines() if line[2:4] in ("a ", "b ", "c ")]
 
-    assert [row[1:4] for row in rows[-3:]] == [["0.2", "0.1", "0.75"], ["0.1", "0.1", "0.2"], ["-", "-", "-"]]
+    assert [row[1:4] for row in table[-3:]] == [["0.2", "0.1", "0.75"], ["0.1", "0.1", "0.2"], ["-", "-", "-"]]

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import lr_toolkit
 from lr_toolkit import Horizon, Schedule, linear, multistep, schedules
 from lr_toolkit.cli import main
 from lr_toolkit.preview.builder_docs import BuilderDoc, builder_docs

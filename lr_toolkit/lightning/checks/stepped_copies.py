@@ -25,7 +25,7 @@ class NotOfDummyError(Exception):
 
 
 class DummyOptimizer(Optimizer):
-    """An optimizer with the options of another one's parameter groups, and nothing to train."""
+    """An optimizer with the options of another one's parameter groups, which is never stepped."""
 
     def __init__(self, real: Optimizer) -> None:
         groups = []
@@ -35,9 +35,6 @@ class DummyOptimizer(Optimizer):
             options = {name: _cloned(value) for name, value in group.items() if name != "params"}
             groups.append({**options, "params": [weight]})
         super().__init__(groups, dict(real.defaults))
-
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # torch has overloads
-        """Change nothing."""
 
 
 def _cloned(value: Any) -> Any:

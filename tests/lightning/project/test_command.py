@@ -312,7 +312,10 @@ def test_check_runs_in_seconds_in_a_process_of_its_own() -> None:
         (["ours.yaml"], ["warmup('10%') >> cosine(end=0.1) (SGD)", "moves every epoch", "200 updates = 10 epochs"]),
         (["train.py:Größe", *RUN], ["Größe: none (SGD)"]),
         (["ours.yaml", "--schedule", "linear()"], ["linear() (SGD)", "moves every epoch"]),
-        (["train.py:net", *RUN, "--schedule", "linear()", "--interval", "epoch"], ["linear() (SGD)", "moves every epoch"]),
+        (
+            ["train.py:net", *RUN, "--schedule", "linear()", "--interval", "epoch"],
+            ["linear() (SGD)", "moves every epoch"],
+        ),
         (["schedule.yaml"], ["warmup(10) >> cosine()", "200 updates = 10 epochs", "base LR 0.001"]),
         (["schedule.yaml", "--steps", "100", "--lr", "0.5"], ["100 updates = 5 epochs", "base LR 0.5"]),
         (["groups.json"], ["50 updates", "head", "*"]),
@@ -386,7 +389,10 @@ WRONG: list[tuple[list[str], str]] = [
     (["hydra.yaml", "--model.lrr", "1"], "hydra.yaml cannot be read: "),
     (["ours.yaml", "--schedule", "cosin()"], "cannot read 'cosin'. Did you mean cosine(...)?"),
     (["ours.yaml", "--schedule", "warmup(50) >> linear()"], "the schedule moves once per epoch"),
-    (["ours.yaml", "--plateau.monitor", "loss", "--plateau.factor", "2"], "error: ReduceOnPlateau(factor=2.0): must lie"),
+    (
+        ["ours.yaml", "--plateau.monitor", "loss", "--plateau.factor", "2"],
+        "error: ReduceOnPlateau(factor=2.0): must lie",
+    ),
     ([f"{PROJECT}:EpochsAsUpdates", *RUN, "--schedule", "linear()"], "returns a scheduler already"),
 ]
 WRONG_CHECK: list[tuple[list[str], str]] = [
@@ -402,7 +408,10 @@ WRONG_SHOW: list[tuple[list[str], str]] = [
     (["cli.yaml", "--drop-last"], "--drop-last is for the text of a schedule, and cli.yaml is a project."),
     (["schedule.yaml", "--schedule", "linear()"], "--schedule is for a project, and"),
     (["cosine()", "--steps", "9", "--model.lr", "1"], "--model.lr is for a project, and 'cosine()' is a schedule."),
-    (["train.py:Alike", *RUN], "Alike cannot be looked at: MisconfigurationException: A single `Optimizer` cannot have"),
+    (
+        ["train.py:Alike", *RUN],
+        "Alike cannot be looked at: MisconfigurationException: A single `Optimizer` cannot have",
+    ),
     (["no_length.yaml"], "How long is the run?"),
     (["unknown_key.yaml"], "'learning_rate' is none of schedule, lr,"),
     (["no_number.yaml"], "steps is 'many'. Write a whole number."),
