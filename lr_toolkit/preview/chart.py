@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lr_toolkit.preview.coloured import NONE, Line
-from lr_toolkit.preview.report import count, epochs
+from lr_toolkit.preview.report import count, epochs, plural
 from lr_toolkit.preview.scale import Scale
 
 if TYPE_CHECKING:
@@ -93,17 +93,18 @@ def _labels(scale: Scale, height: int) -> list[str]:
 
 
 def _time_axis(horizon: Horizon, margin: int, columns: int, ascii_only: bool) -> list[str]:
-    """The line below the curves, and the updates and epochs at its quarters."""
-    places = [part * (columns - 1) // 4 for part in range(5)]
+    """The line below the curves, and the updates and epochs at its quarters, or at each update of a shorter run."""
+    parts = min(horizon.steps, 4)
+    places = [part * (columns - 1) // parts for part in range(parts + 1)]
     corner, dash, tick = ("+", "-", "+") if ascii_only else ("└", "─", "┬")
     line = "".join(tick if column in places[1:] else dash for column in range(columns))
-    updates = [round(horizon.steps * part / 4) for part in range(5)]
-    noun = "epochs" if horizon.unit == "epoch" else "updates"
-    rows = [_label_row(places, [*map(count, updates[:4]), f"{count(updates[4])} {noun}"])]
+    updates = [round(horizon.steps * part / parts) for part in range(parts + 1)]
+    noun = "epoch" if horizon.unit == "epoch" else "update"
+    rows = [_label_row(places, [*map(count, updates[:-1]), plural(updates[-1], noun)])]
     if horizon.unit == "step" and horizon.epochs is not None:
-        at = [float(horizon.epoch_at(Fraction(horizon.steps * part, 4))) for part in range(5)]
-        shown = [f"{epoch:.3g}" if epoch < 1000 else count(round(epoch)) for epoch in at[:4]]
-        rows.append(_label_row(places, [*shown, epochs(at[4])]))
+        at = [float(horizon.epoch_at(Fraction(horizon.steps * part, parts))) for part in range(parts + 1)]
+        shown = [f"{epoch:.3g}" if epoch < 1000 else count(round(epoch)) for epoch in at[:-1]]
+        rows.append(_label_row(places, [*shown, epochs(at[-1])]))
     return [f"{'':{margin}}{corner}{line}", *(f"{'':{margin}} {row}" for row in rows)]
 
 

@@ -122,6 +122,19 @@ def test_a_phase_without_an_update_is_a_line_and_no_row(
 
 
 @pytest.mark.parametrize(
+    ("steps", "labels"),
+    [(1, "0 1 update"), (2, "0 1 2 updates"), (3, "0 1 2 3 updates"), (8, "0 2 4 6 8 updates")],
+)
+def test_each_label_of_the_axis_is_another_update(steps: int, labels: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run of fewer than four updates has a label for each of them."""
+    main(["show", "linear()", "--steps", str(steps)])
+    lines = capsys.readouterr().out.splitlines()
+    (axis,) = [number for number, line in enumerate(lines) if "└" in line]
+
+    assert " ".join(lines[axis + 1].split()) == labels
+
+
+@pytest.mark.parametrize(
     ("options", "length"),
     [
         ("--steps 1e3", "1,000 updates"),
