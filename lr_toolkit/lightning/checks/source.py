@@ -19,6 +19,7 @@ __all__ = [
     "code_of",
     "may_call_step",
     "reads_key",
+    "returns_of",
     "scheduler_names",
     "steps_schedulers",
     "words_in_training",
@@ -72,6 +73,16 @@ def scheduler_names(module: LightningModule) -> list[str]:
 def _of_torch() -> set[str]:
     kinds = {name: kind for name, kind in vars(torch_lr).items() if isinstance(kind, type) and kind is not LRScheduler}
     return {name for name, kind in kinds.items() if issubclass(kind, LRScheduler)}
+
+
+def returns_of(function: Any) -> int:
+    """The number of lines with a ``return`` in a function or method, without the functions inside of it."""
+    (code, *_) = code_of([inspect.unwrap(function)])
+    places = [
+        instruction.offset for instruction in dis.get_instructions(code) if instruction.opname.startswith("RETURN_")
+    ]
+    lines = [(start, end, line) for start, end, line in code.co_lines() if line is not None]
+    return len({line for start, end, line in lines for place in places if start <= place < end})
 
 
 def words_in_training(owners: list[Any]) -> set[str]:

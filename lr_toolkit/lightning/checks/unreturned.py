@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from lr_toolkit.lightning._compat import callbacks_of
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
-from lr_toolkit.lightning.checks.source import may_call_step, scheduler_names, writes_lr
+from lr_toolkit.lightning.checks.source import may_call_step, returns_of, scheduler_names, writes_lr
 from lr_toolkit.optim.held_objects import held_objects
 
 if TYPE_CHECKING:
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 @check("LR112", "configure_optimizers makes a scheduler and does not return it")
 def not_returned(info: RunInfo) -> Iterator[str]:
-    """Report a scheduler that Lightning was not given, under automatic optimization, if no code of the run can step it."""
+    """Report a scheduler that Lightning was not given, under automatic optimization, if no code of the run can step it.
+
+    A ``configure_optimizers`` with several returns may return the optimizer alone on purpose.
+    """
     owners = [info.module, *callbacks_of(info.trainer)]
-    if info.configs or not info.is_automatic:
+    if info.configs or not info.is_automatic or returns_of(info.module.configure_optimizers) > 1:
         return
     for optimizer in info.optimizers:
         names = _made_for(info, optimizer)
