@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "batches_that_stepped",
+    "brings_its_data",
     "callback_metrics_logged_so_far",
     "callbacks_of",
     "copied_trainer",
@@ -140,6 +141,11 @@ def is_epoch_whole(trainer: Trainer) -> bool:
 def has_dataloader(trainer: Trainer) -> bool:
     """Whether the training dataloader is set up."""
     return trainer.fit_loop._combined_loader is not None
+
+
+def brings_its_data(trainer: Trainer) -> bool:
+    """Whether the module or a datamodule has the training data, and not an argument of ``trainer.fit``."""
+    return trainer.fit_loop._data_source.is_module()
 
 
 def forget_dataloader(trainer: Trainer) -> None:

@@ -114,6 +114,11 @@ LINES: dict[str, list[tuple[str, str]]] = {
           "    def PASTED:\n        return SGD(self.parameters(), lr=0.1)\n\nfit(Right())")),
         (r"(return configure_optimizers\(.*?\)) from it", module("PASTED", base="ScheduleMixin, Model", methods="    schedule = cosine()")),
     ],
+    "LR112": [
+        (r"Write (return \[optimizer\], \[.*?\]),", module("scheduler = lr_scheduler.CosineAnnealingLR(optimizer, 3)\nPASTED")),
+        (r"or ('interval': 'step')",
+         module("scheduler = lr_scheduler.CosineAnnealingLR(optimizer, 24)\nreturn [optimizer], [{'scheduler': scheduler, PASTED}]")),
+    ],
     "LR121": [
         (r"Write (SGD\(param_groups\(groups, lr=\.\.\.\)\))",
          module("head = torch.nn.Parameter(torch.ones(1))\n"
@@ -210,6 +215,15 @@ LINES: dict[str, list[tuple[str, str]]] = {
          torchs("lr_scheduler.LambdaLR(optimizer, lambda k: PASTED)", "dict(scheduler=..., interval='step')")),
         (r"(linear\(\)), self", module("return configure_optimizers(optimizer, PASTED, self.trainer)")),
     ],
+    "LR305": [
+        (r"Write (SGD\(\.\.\., lr=1\.0\))",
+         module("optimizer = PASTED\nscheduler = lr_scheduler.LambdaLR(optimizer, lambda k: 1e-3 * min(1, (k + 1) / 5))\n"
+                "return [optimizer], [{'scheduler': scheduler, 'interval': 'step'}]")),
+        (r"return the LR (/ 0\.001) from the function",
+         module("optimizer = SGD(self.parameters(), lr=1e-3)\n"
+                "scheduler = lr_scheduler.LambdaLR(optimizer, lambda k: 1e-3 * min(1, (k + 1) / 5) PASTED)\n"
+                "return [optimizer], [{'scheduler': scheduler, 'interval': 'step'}]")),
+    ],
     "LR401": [
         (r"ReduceLROnPlateau\(\.\.\., (mode='max')\)",
          torchs("lr_scheduler.ReduceLROnPlateau(optimizer, PASTED)", "dict(scheduler=..., monitor='val_acc')")),
@@ -240,6 +254,21 @@ LINES: dict[str, list[tuple[str, str]]] = {
          module("return configure_optimizers(optimizer, hold(), self.trainer, plateau=ReduceOnPlateau(monitor='val_loss'))",
                 ', ModelCheckpoint("run", filename="last", PASTED), enable_checkpointing=True, max_epochs=1)\n'
                 'fit(Right(), ckpt_path="run/last.ckpt", max_epochs=2')),
+    ],
+    "LR409": [
+        (r"Write Trainer\((limit_val_batches=1\.0)\)",
+         module("scheduler = lr_scheduler.ReduceLROnPlateau(optimizer)\n"
+                "return [optimizer], [{'scheduler': scheduler, 'monitor': 'val_loss'}]", ", PASTED")),
+        (r"(self\.log\('train_loss', loss\))",
+         module("scheduler = lr_scheduler.ReduceLROnPlateau(optimizer)\n"
+                "return [optimizer], [{'scheduler': scheduler, 'monitor': 'train_loss'}]", ", limit_val_batches=0",
+                methods="    def training_step(self, batch, batch_idx):\n        loss = super().training_step(batch, batch_idx)\n"
+                        "        PASTED\n        return loss\n")),
+        (r"(monitor='train_loss')",
+         module("scheduler = lr_scheduler.ReduceLROnPlateau(optimizer)\nreturn [optimizer], [dict(scheduler=scheduler, PASTED)]",
+                ", limit_val_batches=0",
+                methods="    def training_step(self, batch, batch_idx):\n        loss = super().training_step(batch, batch_idx)\n"
+                        "        self.log('train_loss', loss)\n        return loss\n")),
     ],
     "LR501": [
         (r"Call (self\.lr_schedulers\(\)\.step\(\)) after optimizer\.step\(\)",
@@ -318,6 +347,7 @@ FILLED = {
     "plateau=ReduceOnPlateau(...)": "plateau=ReduceOnPlateau(monitor='val_loss')",
     "scheduler_config(..., ": "scheduler_config(optimizer, hold(), self.trainer, ",
     "(groups, lr=...)": "(groups, lr=0.1)",
+    "SGD(..., lr=1.0)": "SGD(self.parameters(), lr=1.0)",
     "plateau=...": "plateau=ReduceOnPlateau(monitor='val_loss')",
     "warmup(...)": "warmup(5)",
     "'scheduler': ...": "'scheduler': scheduler",

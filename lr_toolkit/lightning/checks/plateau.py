@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
@@ -12,12 +11,15 @@ import numpy as np
 
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
+from lr_toolkit.lightning.checks.source import words_of
 from lr_toolkit.lightning.plateau_reader import nearest_names
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.preview.report import plural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+__all__ = ["watched_metrics"]
 
 _FIX = "scheduler_config(..., plateau=ReduceOnPlateau(...)) reads each value once, whatever the cadence."
 
@@ -173,9 +175,7 @@ def unknown_metric(info: RunInfo) -> Iterator[str]:
 
     Any other metric may come from training, or be skipped in the sanity validation.
     """
-    rules = [config.scheduler.plateau for config in info.configs if isinstance(config.scheduler, ScheduledLR)]
-    ours = [rule.monitor for rule in rules if rule and rule.every is None and info.is_automatic]
-    for monitor in [*(config.monitor for config in _plateaus(info)), *ours]:
+    for monitor in watched_metrics(info):
         if not info.validated or monitor in info.validated:
             continue
         near = nearest_names(monitor, info.validated, cutoff=0.8)
@@ -183,6 +183,13 @@ def unknown_metric(info: RunInfo) -> Iterator[str]:
             yield (
                 f"The plateau watches {monitor!r}, which validation did not produce. Did you mean monitor={near[0]!r}?"
             )
+
+
+def watched_metrics(info: RunInfo) -> list[str]:
+    """The metrics that plateaus of torch and of this package read when an epoch or a validation ends."""
+    rules = [config.scheduler.plateau for config in info.configs if isinstance(config.scheduler, ScheduledLR)]
+    ours = [rule.monitor for rule in rules if rule and rule.every is None and info.is_automatic]
+    return [*(config.monitor for config in _plateaus(info)), *ours]
 
 
 # Words that say which values of a metric are better.
@@ -238,7 +245,7 @@ def wrong_mode(info: RunInfo) -> Iterator[str]:
         better, right_mode, against, others = (
             ("higher", "max", _HIGHER, _LOWER) if mode == "min" else ("lower", "min", _LOWER, _HIGHER)
         )
-        words = _words(monitor)
+        words = words_of(monitor)
         if words & against and not words & (others | _CHANGED):
             is_torch = rule is config.scheduler
             call = "ReduceLROnPlateau(..., " if is_torch else f"{type(rule).__name__}(monitor={monitor!r}, "
@@ -246,8 +253,3 @@ def wrong_mode(info: RunInfo) -> Iterator[str]:
                 f"The plateau has mode={mode!r}, and of {monitor!r} a {better} value is better: it is going to reduce the "
                 f"learning rate while the metric improves. Write {call}mode={right_mode!r})."
             )
-
-
-def _words(name: str) -> set[str]:
-    """The words of a name in snake case or camel case."""
-    return set(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))

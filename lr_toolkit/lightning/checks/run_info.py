@@ -24,7 +24,7 @@ class RunInfo:
     """What is known about a run before its first update.
 
     ``forecasts`` are those of the ``optimizers``, in their order. ``validated`` are the metrics that the sanity validation
-    logged.
+    logged. ``without_fit`` says that only the run is looked at, so that ``trainer.fit`` may be given more data.
     """
 
     trainer: Trainer
@@ -33,6 +33,7 @@ class RunInfo:
     layout: RunLayout
     forecasts: Sequence[Forecast]
     validated: frozenset[str]
+    without_fit: bool = False
 
     @classmethod
     def of(
@@ -50,7 +51,7 @@ class RunInfo:
         """
         layout = run_layout_of(trainer)
         forecasts = [forecast(trainer, module, optimizer, layout, without_fit=without_fit) for optimizer in optimizers]
-        return cls(trainer, module, optimizers, layout, forecasts, validated)
+        return cls(trainer, module, optimizers, layout, forecasts, validated, without_fit)
 
     @property
     def is_trial(self) -> bool:

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import dis
 import inspect
+import re
+import sysconfig
 from collections.abc import Iterable, Iterator
+from functools import partial
 from types import CodeType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lightning.pytorch import Callback, LightningModule
+from torch.optim import lr_scheduler as torch_lr
 from torch.optim.lr_scheduler import LRScheduler
 
-if TYPE_CHECKING:
-    from lightning.pytorch import LightningModule
-
-__all__ = ["reads_key", "steps_schedulers", "writes_lr"]
+__all__ = [
+    "code_of",
+    "may_call_step",
+    "reads_key",
+    "returns_of",
+    "scheduler_names",
+    "steps_schedulers",
+    "words_in_training",
+    "words_of",
+    "writes_lr",
+]
 
 _LIBRARIES = ("lightning", "lr_toolkit", "pytorch_lightning", "torch")
+_OURS = {"ScheduledLR", "build_scheduler", "scheduler_config"}
+_INSTALLED = tuple(map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
 _SCHEDULERS = {"lr_schedulers", "lr_scheduler_configs"}  # where a scheduler is found
+# Methods of a module or a callback that run before training, or in a loop of their own.
+_NOT_TRAINING = re.compile(
+    r"__|setup|teardown|prepare_data|configure_|.*_dataloader|(on_)?(validation|sanity|test|predict)_"
+)
 
 
 def steps_schedulers(module: LightningModule, callbacks: list[Any]) -> bool:
@@ -32,6 +50,100 @@ def steps_schedulers(module: LightningModule, callbacks: list[Any]) -> bool:
         for owner in (module, *callbacks)
         for code in _codes(owner)
     )
+
+
+def may_call_step(module: LightningModule, owners: list[Any]) -> bool:
+    """Whether code of the user's, or of an optimizer's class, calls the ``step()`` of anything.
+
+    A module may have a method of that name, which is then not looked for.
+    """
+    if hasattr(module, "step"):
+        return steps_schedulers(module, owners[1:])
+    return any("step" in code.co_names for code in _without_installed(_reached_code(owners), owners))
+
+
+def scheduler_names(module: LightningModule) -> list[str]:
+    """The schedulers of torch and of this package that code of the module names, each once."""
+    names = (name for code in _reached_code([module]) for name in code.co_names)
+    return list(
+        dict.fromkeys("ScheduledLR" if name in _OURS else name for name in names if name in _OURS | _of_torch())
+    )
+
+
+def _of_torch() -> set[str]:
+    kinds = {name: kind for name, kind in vars(torch_lr).items() if isinstance(kind, type) and kind is not LRScheduler}
+    return {name for name, kind in kinds.items() if issubclass(kind, LRScheduler)}
+
+
+def returns_of(function: Any) -> int:
+    """The number of lines with a ``return`` in a function or method, without the functions inside of it."""
+    (code, *_) = code_of([inspect.unwrap(function)])
+    places = [
+        instruction.offset for instruction in dis.get_instructions(code) if instruction.opname.startswith("RETURN_")
+    ]
+    lines = [(start, end, line) for start, end, line in code.co_lines() if line is not None]
+    return len({line for start, end, line in lines for place in places if start <= place < end})
+
+
+def words_in_training(owners: list[Any]) -> set[str]:
+    """The words of the names and short texts in code of the user's that may run in training, outside of its validation.
+
+    It begins with the hooks of the owners, modules and callbacks, and follows each name that is a method of theirs or of what they
+    hold. Code of installed packages counts if it is a method of an owner.
+    """
+    held = [value for owner in owners for value in (*vars(owner).values(), *getattr(owner, "_modules", {}).values())]
+    methods: dict[str, list[FunctionType]] = {}
+    for kind in dict.fromkeys(map(type, [*owners, *held])):
+        for function in _functions_of(kind):
+            methods.setdefault(function.__name__, []).append(function)
+    hooks = {*dir(LightningModule), *dir(Callback)}
+    left = {name for name in methods if name in hooks and not _NOT_TRAINING.match(name)}
+    seen: dict[int, CodeType] = {}
+    followed: set[str] = set()
+    while left:
+        followed |= left
+        for function in (each for name in left for each in methods[name]):
+            _collect(function, seen)
+        named = {name for code in seen.values() for name in code.co_names}
+        left = (named & methods.keys()) - followed
+    codes = _without_installed(seen.values(), owners)
+    texts = (text for code in codes for text in (*code.co_names, *filter(_is_name, code.co_consts)))
+    return set().union(*map(words_of, texts))
+
+
+def _without_installed(codes: Iterable[CodeType], owners: Iterable[object]) -> Iterator[CodeType]:
+    """The code that is a method of an owner, or not of an installed package."""
+    own = {id(code) for owner in owners for code in _codes(owner)}
+    return (code for code in codes if id(code) in own or not code.co_filename.startswith(_INSTALLED))
+
+
+def _is_name(constant: object) -> bool:
+    """Whether a constant may be the name of a metric, or a part of one; a docstring is none."""
+    return isinstance(constant, str) and " " not in constant.strip()
+
+
+def words_of(name: str) -> set[str]:
+    """The words of a name in snake case or camel case.
+
+    Example:
+        >>> sorted(words_of("val_loss")), sorted(words_of("valAccuracy"))
+        (['loss', 'val'], ['accuracy', 'val'])
+    """
+    return set(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
+
+
+def code_of(functions: Iterable[Any]) -> Iterable[CodeType]:
+    """The code of functions, methods, partials and objects that are called, and of the functions that they name."""
+    seen: dict[int, CodeType] = {}
+    for function in functions:
+        while isinstance(function, partial):
+            function = function.func
+        called = getattr(function, "__func__", function)
+        if not isinstance(called, FunctionType):
+            called = vars(type(called)).get("__call__")
+        if isinstance(called, FunctionType):
+            _collect(called, seen)
+    return seen.values()
 
 
 def writes_lr(owner: object) -> bool:
@@ -116,7 +228,11 @@ def _codes(owner: object) -> Iterator[CodeType]:
 
 def _functions(owner: object) -> Iterator[FunctionType]:
     """All methods of the user's, without what decorates them, as torch does with ``Optimizer.step``."""
-    for kind in type(owner).__mro__:
+    return _functions_of(type(owner))
+
+
+def _functions_of(owner: type) -> Iterator[FunctionType]:
+    for kind in owner.__mro__:
         if _is_of_user(kind.__module__):
             members = (inspect.unwrap(member) for member in vars(kind).values() if isinstance(member, FunctionType))
             yield from (member for member in members if isinstance(member, FunctionType))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lr_toolkit import LRMonitor, list_checks
 from tests.helpers.schedule_warnings import schedule_warnings
@@ -19,7 +20,10 @@ NOT_RUN = {
     "LR703": "needs a GPU: test_multiplier.py, test_pasted.py",
     "LR706": "needs a GPU: test_group_writer.py, test_pasted.py",
 }
-RAISES = {"LR303": ValueError}  # as the finding says
+RAISES: dict[str, type[Exception]] = {
+    "LR303": ValueError,  # as the finding says
+    "LR409": MisconfigurationException,  # after the first epoch
+}
 _CODE = r"```python\n(.*?)```"
 _SECTION = rf'<a id="(\w+)"></a>\n\n## (LR\d+) (.*?)\n\n> (.*?)\n\n.+?\n\nWrong:\n\n{_CODE}\n\nRight:\n\n{_CODE}\n'
 

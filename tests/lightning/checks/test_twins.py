@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers.twins import Twin
-from tests.lightning.checks import test_dead_lrs, test_ownership, test_plateau, test_units
+from tests.lightning.checks import (
+    test_dead_lrs,
+    test_far_below,
+    test_ownership,
+    test_plateau,
+    test_units,
+    test_unvalidated,
+)
 
-TABLES = (test_units, test_ownership, test_dead_lrs, test_plateau)
+TABLES = (test_units, test_ownership, test_dead_lrs, test_far_below, test_plateau, test_unvalidated)
 TWINS: list[tuple[str, Twin]] = [entry for table in TABLES for entry in table.TWINS.items()]
 
 
