@@ -13,9 +13,8 @@ __all__ = ["gallery_files", "write_gallery"]
 _INTRODUCTION = """\
 # Gallery
 
-Each builder and recipe, with the first example of its docstring. This page is made of the docstrings: `lr-toolkit gallery --out docs`
-writes it again, and a test fails if it differs. `lr-toolkit list` prints the same names in a terminal, and `lr-toolkit translate` the exact
-equal of a call of another library.
+Each builder and recipe, with the first example of its docstring. `lr-toolkit list` prints the same names in a terminal, and
+`lr-toolkit translate` the exact equal of a call of another library.
 
 ![Every curve with its text](gallery.svg)
 """

@@ -22,11 +22,10 @@ ASSEMBLED = {
 INTRODUCTION = f"""\
 # Errors
 
-Every error of the package by its text; {GAP} stands for what differs. A message says what was given, what is possible, and the line to
-write. Most are a `ScheduleError`, which is a `ValueError`, and come before the first update. To find one, paste it into
-the search of this site. Warnings have codes: [the checks](checks.md).
+To find an error, paste it into the search of this site. Warnings have codes: [the checks](checks.md).
 
-This page is made of the code: `python -m tests.helpers.error_list` writes it again, and a test fails if it differs.
+Here is every error of the package by its text; {GAP} stands for what differs. A message says what was given, what is possible, and the line
+to write. Most are a `ScheduleError`, which is a `ValueError`, and come before the first update.
 """
 
 # The title of a section, where to read more, and the files whose errors it lists; the first that matches a path counts.
