@@ -186,7 +186,7 @@ TWINS = {
     ),
     "a sequence that climbs again": Twin(
         {
-            "LR203": r"has 19 steps \(CosineAnnealingLR with T_max=15 from step 4 on\), and gets 24.*climbs again after its end. Write T_max=20;"
+            "LR203": r"has 19 steps \(CosineAnnealingLR with T_max=15 from step 4 on\),.*climbs again after its end. Write T_max=20"
         },
         step(sequence(4, 15)),
         step(sequence(4, 20)),
