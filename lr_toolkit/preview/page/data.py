@@ -32,7 +32,7 @@ def page_data(preview: Preview) -> dict[str, Any]:
     return {
         # The title of schedules without other names follows what the reader makes of them.
         "title": "" if all("values" not in curve and not curve["name"] for curve in curves) else preview.title,
-        "facts": list(preview.facts),
+        "facts": [*preview.facts, *preview.notes],
         "run": _run(preview.horizon),
         "base": base,
         "curves": curves,
