@@ -1,7 +1,7 @@
 """Resume: an interrupted run continues with exactly the same learning rates, and an extended run needs a decision.
 
 The checkpoint holds the text of the schedule, the length of the run and the base LRs. If the code still asks for the same,
-nothing has to be done. If it asks for something else, there are four ways to continue, and none is guessed: an error before
+nothing has to be done. If it asks for something else, there are five ways to continue, and none is guessed: an error before
 the first update lists the learning rates under each of them.
 
 Run it: python examples/resume.py

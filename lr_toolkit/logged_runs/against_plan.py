@@ -24,7 +24,10 @@ _EQUAL = 1e-6  # relative: TensorBoard keeps seven digits
 
 
 def preview_of_run(run: LoggedCurves) -> Preview:
-    """The planned and the used LRs of a run, drawn between the updates that were logged; facts say where they part.
+    """The planned and the used LRs of a run; facts say where they part.
+
+    The used LRs have a value at each update that was logged, and NaN between: what happened there is not known. The planned ones are
+    straight between the updates that are stored.
 
     Example:
         >>> from pathlib import Path
@@ -37,8 +40,11 @@ def preview_of_run(run: LoggedCurves) -> Preview:
     """
     steps = 1 + max(update for curves in (run.planned, run.used) for curve in curves.values() for update in curve)
     series = [
-        Series(join_equal(names) + ending, _drawn(curve, steps))
-        for curves, ending in ((run.planned, ", planned"), (run.used, ", used" if run.planned else ""))
+        Series(join_equal(names) + ending, values_of(curve, steps))
+        for curves, ending, values_of in (
+            (run.planned, ", planned", _straight),
+            (run.used, ", used" if run.planned else "", _logged),
+        )
         for names, curve in _alike(curves)
     ]
     return Preview(str(run.place), Horizon(steps), tuple(series), tuple(_facts(run)))
@@ -99,7 +105,14 @@ def _alike(curves: Mapping[str, Curve]) -> Iterator[tuple[list[str], Curve]]:
         yield names, dict(points)
 
 
-def _drawn(curve: Curve, steps: int) -> NDArray[np.float64]:
+def _straight(curve: Curve, steps: int) -> NDArray[np.float64]:
     """A value for each update: straight between those that were logged, NaN before the first and after the last."""
     updates = sorted(curve)
     return np.interp(np.arange(steps), updates, [curve[update] for update in updates], left=math.nan, right=math.nan)
+
+
+def _logged(curve: Curve, steps: int) -> NDArray[np.float64]:
+    """The value of each update that was logged, NaN for any other."""
+    values = np.full(steps, math.nan)
+    values[list(curve)] = list(curve.values())
+    return values

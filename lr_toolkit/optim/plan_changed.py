@@ -58,17 +58,18 @@ def plan_changed_error(
         f"{unit.title()} {update} comes next; its {was}. How shall it go on?",
         f"  at {unit:<19}" + "".join(f"{k:<11}" for k in columns).rstrip(),
     ]
-    example = "replan"  # which is always possible
+    moving = []  # the policies under which the value does not stay as it is
     for name, policy in policies.items():
         try:
             binding = policy()
-            shown = "".join(f"{binding.values(k)[group]:<11.4g}" for k in columns) + _MEANINGS[name].format(
-                quantity_of(configured.key)
-            )
-            lines.append(f"  on_change={name!r:<12}{shown}")
-            example = "continue" if name == "continue" else example
+            values = [binding.values(k)[group] for k in columns]
+            shown = "".join(f"{value:<11.4g}" for value in values)
+            lines.append(f"  on_change={name!r:<12}{shown}{_MEANINGS[name].format(quantity_of(configured.key))}")
+            moving += [name] if len(set(values)) > 1 else []
         except ScheduleError as error:
             lines.append(_wrapped(f"  on_change={name!r:<12}", f"not possible: {_reason(error)}"))
+    # "replan" is always possible.
+    example = "continue" if "continue" in moving else "replan" if "replan" in moving or not moving else moving[0]
     lines += _other_base_lr(state["configured"][configured.key], configured, group)
     return ScheduleError("\n".join([*lines, _wrapped("", _advice(example, unit, end - update))]))
 
@@ -111,13 +112,14 @@ def _plans(state: Mapping[str, Any], configured: Binding) -> list[str]:
 
 def _advice(example: str, unit: str, left: int) -> str:
     advice = (
-        f"Write one of them: on_change={example!r} is an argument of configure_optimizers(...) and of ScheduledLR(...), and an "
+        f"Write one of them, such as on_change={example!r}: it is an argument of configure_optimizers(...) and of ScheduledLR(...), and an "
         "attribute of a ScheduleMixin's class."
     )
     if left > 1:
         over = min(max(left // 10, 1), 500)
         over -= over % 10 ** (len(str(over)) - 1)  # a round number
-        advice += f" With rewarm='{over} {unit.replace('update', 'step')}{'s' * (over > 1)}' beside it the LR warms up again first."
+        advice += f" With rewarm='{over} {unit.replace('update', 'step')}{'s' * (over > 1)}' beside it the LR warms up again first, "
+        advice += "which softens a jump."
     return advice
 
 

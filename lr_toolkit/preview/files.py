@@ -69,6 +69,7 @@ def json_of(preview: Preview) -> str:
         "title": preview.title,
         "horizon": horizon_state(preview.horizon),
         "facts": list(preview.facts),
+        "notes": list(preview.notes),
         "is_relative": preview.is_relative,
         "is_comparison": preview.is_comparison,
         "series": [

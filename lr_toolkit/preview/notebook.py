@@ -18,7 +18,7 @@ __all__ = ["notebook_html", "table_html"]
 def notebook_html(preview: Preview) -> str:
     """The picture and the tables of a preview."""
     tables = "\n".join(table_html(table) for table in tables_of(preview))
-    notes = "".join(f"<br>{escape(note)}" for note in notes_of(preview)).removeprefix("<br>")
+    notes = "".join(f"<br>{escape(note)}" for note in (*notes_of(preview), *preview.notes)).removeprefix("<br>")
     small = f"\n<small>{notes}</small>" if notes else ""
     return f'<div style="max-width: 760px">\n{preview_picture(preview)}{tables}{small}\n</div>'
 

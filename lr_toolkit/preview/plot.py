@@ -14,7 +14,7 @@ from lr_toolkit.preview.coloured import COLOURS
 from lr_toolkit.preview.picture import axes_or_new, mark_phases, need_matplotlib
 from lr_toolkit.preview.scale import scale_of
 from lr_toolkit.preview.terminal import length_text
-from lr_toolkit.preview.thinned import thinned
+from lr_toolkit.preview.thinned import alone, thinned
 from lr_toolkit.schedules.horizon import Horizon, round_half_up
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def _draw_key(axes: Any, preview: Preview, series: Sequence[Series], *, log: boo
         if each.steps <= _FEW:
             axes.stairs(each.values, np.arange(each.steps + 1), baseline=None, label=label, **look)
         else:
-            axes.plot(updates, each.values[updates], label=label, **look)
+            values = each.values[updates]
+            axes.plot(updates, values, label=label, marker="o", markersize=4, markevery=alone(values).tolist(), **look)
     key = series[0].key
     name = "learning rate" if key == "lr" else key.replace("_", " ")
     axes.set_ylabel("factor of the base LR" if preview.is_relative else name)

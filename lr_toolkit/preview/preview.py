@@ -29,6 +29,7 @@ MOST_UPDATES = 10**7
 """The updates of the longest run that is previewed: each series takes eight bytes an update."""
 MOST_COMPARED = 8
 """The curves of a comparison."""
+_TINY = 1e-3  # a factor below it may be meant as an LR
 
 
 @final
@@ -45,6 +46,7 @@ class Preview:
         facts: lines to show below the title, such as the name of the optimizer.
         is_relative: whether the values are factors of the base value, which is not known.
         is_comparison: whether the series are alternatives, which are compared with the first.
+        notes: lines to show below the tables, such as the findings of the checks.
 
     Example:
         >>> from lr_toolkit import Horizon, cosine, warmup
@@ -84,6 +86,7 @@ class Preview:
     facts: tuple[str, ...] = ()
     is_relative: bool = False
     is_comparison: bool = False
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -111,7 +114,7 @@ class Preview:
             (['head', '*'], array([0.001 , 0.0001]))
         """
         entries = GroupSchedules.of(schedules)
-        series, facts = [], []
+        series, facts, notes = [], [], []
         for name, schedule in entries.entries:
             if not isinstance(schedule, Schedule):  # GroupSchedules refuses absolute(...) for an LR
                 continue
@@ -124,8 +127,14 @@ class Preview:
                 for phase in timeline.resolved_phases
                 if not phase.length
             ]
+            notes += [
+                f"{field}={level!r} is a factor of the base LR; for an LR write {field}_lr={level!r}"
+                for field, level in schedule.given_levels
+                if 0 < level < _TINY
+            ]
         scale = [] if base_lr is None or isinstance(base_lr, Mapping) else [f"base LR {base_lr:g}"]
-        return cls(repr(entries), horizon, tuple(series), (*scale, *facts), is_relative=base_lr is None)
+        shown = tuple(dict.fromkeys(notes))
+        return cls(repr(entries), horizon, tuple(series), (*scale, *facts), is_relative=base_lr is None, notes=shown)
 
     @classmethod
     def compare(cls, previews: Sequence[Preview]) -> Preview:
@@ -159,7 +168,8 @@ class Preview:
         )  # fmt: skip
         longest = max((preview.horizon for preview in previews), key=lambda horizon: horizon.steps)
         facts = tuple(dict.fromkeys(fact for preview in previews for fact in preview.facts))
-        return cls(f"{len(previews)} schedules", longest, series, facts, previews[0].is_relative, is_comparison=True)
+        notes = tuple(dict.fromkeys(note for preview in previews for note in preview.notes))
+        return cls(f"{len(previews)} schedules", longest, series, facts, previews[0].is_relative, True, notes)
 
     @property
     def values(self) -> NDArray[np.float64]:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lr_toolkit.preview.chart import LETTERS
 from lr_toolkit.preview.coloured import COLOURS
 from lr_toolkit.preview.report import count, epochs
 from lr_toolkit.preview.scale import Scale, scale_of
 from lr_toolkit.preview.svg import INK, svg_picture, svg_text
 from lr_toolkit.preview.terminal import length_text
-from lr_toolkit.preview.thinned import thinned
+from lr_toolkit.preview.thinned import alone, thinned
 
 if TYPE_CHECKING:
     from lr_toolkit.preview.preview import Preview
@@ -87,7 +86,7 @@ def _axes(preview: Preview, series: Sequence[Series], top: int, height: int, *, 
 
 
 def _curve(series: Series, scale: Scale, steps: int, place: tuple[int, int], index: int) -> list[str]:
-    """A curve as a line for each stretch whose values are known; few updates are stairs."""
+    """A curve as a line for each stretch whose values are known, or a dot for a single one; few updates are stairs."""
     top, height = place
     width = _WIDTH - _RIGHT - _LEFT
     updates = thinned(series)
@@ -98,15 +97,17 @@ def _curve(series: Series, scale: Scale, steps: int, place: tuple[int, int], ind
     ys = top + height * (1 - scale.share(values))
     gaps = np.flatnonzero(~np.isfinite(values))
     dash = _DASHES[index // len(COLOURS) % len(_DASHES)]
-    look = f'stroke="{COLOURS[index % len(COLOURS)]}" stroke-width="2" stroke-linejoin="round"' + (
+    colour = COLOURS[index % len(COLOURS)]
+    look = f'stroke="{colour}" stroke-width="2" stroke-linejoin="round"' + (
         f' stroke-dasharray="{dash}"' if dash else ""
     )
+    dots = alone(values).tolist()
     lines = []
     for part in np.split(np.arange(len(values)), gaps):
-        points = " ".join(f"{xs[at]:.1f},{ys[at]:.1f}" for at in part if np.isfinite(values[at]))
+        points = " ".join(f"{xs[at]:.1f},{ys[at]:.1f}" for at in part if np.isfinite(values[at]) and at not in dots)
         if points:
             lines.append(f'<polyline points="{points}" fill="none" {look}/>')
-    return lines
+    return lines + [f'<circle cx="{xs[at]:.1f}" cy="{ys[at]:.1f}" r="3" fill="{colour}"/>' for at in dots]
 
 
 def _time_labels(preview: Preview, bottom: int) -> list[str]:
@@ -137,8 +138,7 @@ def _names(preview: Preview, key: str, bottom: int) -> tuple[list[str], int]:
     for index, each in enumerate(series):
         colour = COLOURS[index % len(COLOURS)]
         parts.append(f'<path d="M{_LEFT},{bottom - 4} h22" stroke="{colour}" stroke-width="3"/>')
-        letter = f"{LETTERS[index % len(LETTERS)]} " if preview.is_comparison else ""
-        for line in textwrap.wrap(f"{letter}{each.name}", _LETTERS - 6, break_on_hyphens=False):
+        for line in textwrap.wrap(each.name, _LETTERS - 6, break_on_hyphens=False):
             parts.append(svg_text((_LEFT + 30, bottom), line, size=12))
             bottom += _LINE
     return parts, bottom

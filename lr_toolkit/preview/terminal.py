@@ -38,6 +38,9 @@ def terminal_lines(preview: Preview, width: int = 80, *, ascii_only: bool = Fals
         lines += [[], *_table(table, width)]
     for note in notes_of(preview):
         lines += _wrapped(note, width, NONE, "  ")
+    lines += [[]] if preview.notes else []
+    for note in preview.notes:
+        lines += _wrapped(note, width, NONE, "  ")
     return lines
 
 

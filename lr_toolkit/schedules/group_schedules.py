@@ -115,9 +115,10 @@ class GroupSchedules(Immutable):
             there = f"The groups are {', '.join(map(repr, own))}." if own else "No group has a name."
             name = f"Give the group its name in the optimizer: {{'params': ..., 'name': {entry!r}}}."
             fix = f"Write {near[0]!r}." if near else name
+            rest = "" if "*" in dict(self.entries) else " For all groups without an entry of their own write '*'."
             raise ScheduleError(
                 f"{key}: no parameter group is called {entry!r}. {there} {fix} A group that joins later is named by a pattern: "
-                f"'{entry}*'."
+                f"'{entry}*'.{rest}"
             )
 
     def __repr__(self) -> str:

@@ -60,6 +60,11 @@ class LevelShape(Shape):
         levels = [getattr(self, f"{name}_lr") for name in self.level_fields]
         return tuple(level for level in levels if level)
 
+    @property
+    def given_levels(self) -> tuple[tuple[str, float], ...]:
+        levels = [(name, getattr(self, name)) for name in self.level_fields]
+        return tuple((name, level) for name, level in levels if level is not None)
+
     def relative_to(self, base: float) -> Shape:
         changes: dict[str, Any] = {}
         for name in self.level_fields:

@@ -39,6 +39,10 @@ class NestedShape(LevelShape):
     def absolute_levels(self) -> tuple[float, ...]:
         return (*self.schedule.absolute_levels, *self.own_absolute_levels)
 
+    @property
+    def given_levels(self) -> tuple[tuple[str, float], ...]:
+        return (*self.schedule.given_levels, *super(NestedShape, self).given_levels)
+
     def relative_to(self, base: float) -> Shape:
         inner = Schedule(tuple(phase.relative_to(base) for phase in self.schedule.phases))
         return LevelShape.relative_to(replace(self, schedule=inner), base)

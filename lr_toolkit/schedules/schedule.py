@@ -180,6 +180,17 @@ class Schedule(Immutable):
         return tuple(level for phase in self.phases for level in phase.absolute_levels)
 
     @property
+    def given_levels(self) -> tuple[tuple[str, float], ...]:
+        """Every level that is written as a factor of the base value, in order, each with the name of its argument.
+
+        Example:
+            >>> from lr_toolkit import cosine, warmup
+            >>> (warmup(10, start_lr=1e-6) >> cosine(end=0.1)).given_levels
+            (('end', 0.1),)
+        """
+        return tuple(level for phase in self.phases for level in phase.given_levels)
+
+    @property
     def has_text(self) -> bool:
         """Whether ``parse`` reads what ``repr`` prints; not with a function of ``custom``, or if the text is too long."""
         try:

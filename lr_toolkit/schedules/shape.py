@@ -173,6 +173,11 @@ class Shape(ABC):
         """The arguments above zero that are LRs; with any of them the factors depend on the base value."""
         return ()
 
+    @property
+    def given_levels(self) -> tuple[tuple[str, float], ...]:
+        """The levels that are written as factors of the base value, each with the name of its argument."""
+        return ()
+
     def relative_to(self, base: float) -> Shape:
         """This shape with its absolute levels as factors of ``base``.
 

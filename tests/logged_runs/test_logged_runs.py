@@ -14,11 +14,17 @@ import pytest
 import wandb
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from matplotlib.figure import Figure
 
 from lr_toolkit import LRMonitor, ScheduleError, configure_optimizers, cosine, warmup
 from lr_toolkit.cli import main
 from lr_toolkit.logged_runs.against_plan import first_difference, preview_of_run
+from lr_toolkit.logged_runs.curves import LoggedCurves
 from lr_toolkit.logged_runs.find import is_run, read_run
+from lr_toolkit.preview.page.data import page_data
+from lr_toolkit.preview.plot import plot_preview
+from lr_toolkit.preview.svg_chart import preview_picture
+from lr_toolkit.preview.thinned import alone, thinned
 from tests.helpers.fits import Probe, fit
 from tests.helpers.offline_wandb import read
 
@@ -107,8 +113,41 @@ def test_a_run_that_ended_early_says_so(kind: str, tmp_path: Path) -> None:
 
     assert preview.facts[-1] == "the last update that was logged is 22, and the plan has 40 updates"
     used = preview.series[-1].values
-    assert np.isfinite(used[:23]).all()
-    assert np.isnan(used[23:]).all()
+    assert np.flatnonzero(np.isfinite(used)).tolist() == [0, 4, 5, 9, 14, 19, 22]
+
+
+@pytest.mark.parametrize(("steps", "every"), [(40, 5), (200, 50), (20_000, 4_000)])
+def test_a_logged_lr_is_a_point(steps: int, every: int) -> None:
+    """No picture joins two used LRs with updates between that were not logged: a line would leave a curve that bends."""
+    plan = {k: math.cos(math.pi / 2 * k / steps) for k in range(steps)}
+    used = {k: plan[k] for k in range(0, steps, every)}
+    preview = preview_of_run(LoggedCurves(Path("run"), {"lr": used}, {"lr": plan}))
+    series = preview.series[1]
+
+    assert np.flatnonzero(np.isfinite(series.values)).tolist() == list(used)
+    assert set(used) <= set(thinned(series).tolist())
+    drawn = series.values[thinned(series)]
+    assert alone(drawn).size == len(used)
+    if steps > 60:  # shorter runs are drawn as stairs, each update as wide as the next
+        assert preview_picture(preview).count("<circle") == len(used)
+        assert preview_picture(preview).count("<polyline") == 1
+        points = plot_preview(preview, Figure().subplots()).lines[1]
+        assert len(points.get_markevery()) == len(used)
+    stored = page_data(preview)["curves"][1]
+    updates = stored["updates"] or range(steps)
+    assert {k: value for k, value in zip(updates, stored["values"], strict=True) if value is not None} == used
+    used_alone = preview_of_run(LoggedCurves(Path("run"), {"lr": used}, {}))
+    rows = used_alone.text(ascii_only=True).splitlines()[3:17]
+    marks = "".join(row.partition("|")[2] or row.partition("+")[2] for row in rows[:-1])
+    assert len(marks.replace(" ", "")) <= 3 * len(used)  # an update of forty is two columns wide, or three
+
+
+def test_logged_lrs_of_neighbours_are_joined() -> None:
+    """Each update logged: one line and no point, even in a long run that is thinned."""
+    lrs = {k: 1.0 - k / 5_000 for k in range(5_000)}
+    picture = preview_picture(preview_of_run(LoggedCurves(Path("run"), {"lr": lrs}, {})))
+
+    assert (picture.count("<polyline"), picture.count("<circle")) == (1, 0)
 
 
 def test_groups_with_one_curve_are_drawn_once(tmp_path: Path) -> None:

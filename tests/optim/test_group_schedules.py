@@ -559,6 +559,14 @@ def test_any_groups_equal_their_timelines(plans: list[tuple[str, str | None]], s
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a misspelled group": ({"schedule": {"hed": "cosine()", "*": "hold()"}}, r"called 'hed'.*Write 'head'"),
+    "a name that no group has, without a rest": (
+        {"schedule": {"body": "cosine()"}},
+        r"called 'body'.*The groups are 'backbone', .*For all groups without an entry of their own write '\*'\.$",
+    ),
+    "a name that no group has, beside the rest": (
+        {"schedule": {"body": "cosine()", "*": "hold()"}},
+        r"pattern: 'body\*'\.$",
+    ),
     "a group that is not there": (
         {"schedule": {"decoder": "cosine()", "*": "hold()"}},
         r"'name': 'decoder'.*'decoder\*'",

@@ -419,9 +419,9 @@ Update 60 comes next; its LR was to be 0.0345492. How shall it go on?
   on_change='stretch'   0.03455    0.03412    0.009549   2.014e-06  the saved plan over what is left
   on_change='continue'  0.03455    0.03427    0.01188    2.684e-06  from here, the new plan's decay
   on_change='restart'   0.1        0.09999    0.05       1.259e-05  the new plan from its beginning
-Write one of them: on_change='continue' is an argument of configure_optimizers(...) and of
-ScheduledLR(...), and an attribute of a ScheduleMixin's class. With rewarm='10 steps' beside it the
-LR warms up again first."""
+Write one of them, such as on_change='continue': it is an argument of configure_optimizers(...) and
+of ScheduledLR(...), and an attribute of a ScheduleMixin's class. With rewarm='10 steps' beside it
+the LR warms up again first, which softens a jump."""
 
 
 def test_the_message_as_it_is_printed() -> None:
@@ -500,9 +500,30 @@ def test_base_lrs_are_shown_in_full_if_their_short_forms_are_equal(
 def test_the_policy_in_the_last_lines_of_the_message_is_possible(name: str) -> None:
     """The last lines name a policy as an example, and it can be followed."""
     if needs_a_decision(CASES[name]):
-        (policy,) = re.findall(r"Write one of them: on_change='(\w+)'", error_of(CASES[name]))
+        (policy,) = re.findall(r"Write one of them, such as on_change='(\w+)'", error_of(CASES[name]))
 
         assert CASES[name].policies()[policy] is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "policy"),
+    [
+        (cosine(), cosine(), "continue"),
+        (hold(), cosine(), "continue"),
+        (cosine(), hold(), "keep"),
+    ],
+)
+def test_the_policy_in_the_last_lines_moves_the_lr(before: Schedule, after: Schedule, policy: str) -> None:
+    """It is no policy under which the LR would stay as it is, if another one moves it."""
+    states = states_after(before, Horizon(100), 55, [0.1])
+    other = ScheduledLR(sgd([0.1]), after, Horizon(200))
+    with pytest.raises(ScheduleError) as caught:
+        other.load_state_dict(states["scheduler"])
+
+    (named,) = re.findall(r"such as on_change='(\w+)'", str(caught.value))
+    (row,) = re.findall(rf"on_change='{named}' +(.*?)  +[a-z]", str(caught.value))
+    assert named == policy
+    assert len(set(row.split())) > 1
 
 
 def test_the_policy_named_for_an_impossible_stretch_is_possible() -> None:

@@ -62,6 +62,22 @@ def lowest(page: Browser, curve: int = 0) -> float:
     return max(float(y) for _, y in re.findall(r"([\d.]+) ([\d.]+)", path))
 
 
+@pytest.mark.parametrize("steps", [40, 20_000])
+def test_a_value_without_a_neighbour_is_a_dot(page: Browser, tmp_path: Path, steps: int) -> None:
+    """So is each LR of a logged run; the cursor reads it, and the table has the first and the last."""
+    values = np.full(steps, np.nan)
+    values[[1, steps // 2, steps - 2]] = [0.3, 0.2, 0.1]
+    page.open(write_page(Preview("run", Horizon(steps), (Series("used", values),)), tmp_path / "run.html"))
+
+    line, dots = (
+        page.js("return document.querySelectorAll('path.curve')[arguments[0]].getAttribute('d')", i) for i in (0, 1)
+    )
+    assert line == ""
+    assert dots.count("M") == 3
+    row = page.texts("#values tbody td") + page.texts("#summary tbody td")
+    assert {"0.3", "0.1"} <= set(row), row
+
+
 def test_the_page_shows_the_curve_and_its_tables(page: Browser, one: Path) -> None:
     """The title, a curve, the phases with their updates and LRs, as Python computes them."""
     page.open(one)

@@ -336,3 +336,29 @@ def test_it_loads_no_package_that_takes_long(tmp_path: Path) -> None:
         "fsspec",
         "yaml",
     }
+
+
+@pytest.mark.parametrize(
+    ("schedule", "notes"),
+    [
+        ("cosine(end=1e-4)", ["end=0.0001 is a factor of the base LR; for an LR write end_lr=0.0001"]),
+        (
+            "warmup(2, start=1e-6) >> scaled(cosine(end=1e-5), by=0.5)",
+            [
+                "start=1e-06 is a factor of the base LR; for an LR write start_lr=1e-06",
+                "end=1e-05 is a factor of the base LR; for an LR write end_lr=1e-05",
+            ],
+        ),
+        ("cosine(end=1e-3)", []),
+        ("cosine(end=0.0)", []),
+        ("cosine(end_lr=1e-5)", []),
+    ],
+)
+def test_a_level_that_may_be_meant_as_an_lr_has_a_note(
+    schedule: str, notes: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A factor below a thousandth and above 0 is explained below the table; the curve is that of the factor."""
+    shown = printed(capsys, schedule, "--steps", "10", "--lr", "0.1").splitlines()
+
+    assert [line.strip() for line in shown if "factor of the base LR" in line] == notes
+    assert [line.strip() for line in shown[len(shown) - len(notes) :]] == notes

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch.optim import SGD, Adam
 
+import lr_toolkit
 from lr_toolkit import Horizon, Schedule, ScheduledLR, ScheduleWarning, cosine, list_checks
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.capturing import captured
@@ -35,9 +36,7 @@ def torchs(make: str, pasted: str = "PASTED", fit: str = "", **options: str) -> 
     return module(f"scheduler = {make}\nreturn [optimizer], [{pasted.replace('...', 'scheduler')}]", fit, **options)
 
 
-def ours(schedule: str, fit: str = "", **options: str) -> str:
-    """A program with a pasted ``scheduler_config(optimizer, schedule, self.trainer)``."""
-    return module(f"schedule = {schedule}\nreturn [optimizer], [PASTED]", fit, **options)
+OURS = module("return [optimizer], [PASTED]")  # a pasted ``lr_toolkit.scheduler_config(...)``
 
 
 MANUAL = """
@@ -91,7 +90,7 @@ weight = torch.nn.Parameter(torch.ones(1))
 optimizer = SGD([weight], lr=0.1)
 """
 DICT = r"(\{'scheduler': \.\.\., 'interval': '%s'\})"
-STEP, EPOCH, CONFIG = DICT % "step", DICT % "epoch", r"(scheduler_config\(optimizer, schedule, self\.trainer\))"
+STEP, EPOCH, CONFIG = DICT % "step", DICT % "epoch", r"(lr_toolkit\.scheduler_config\(optimizer, .*?, self\.trainer\))"
 READS = r"(scheduler_config\(\.\.\., plateau=ReduceOnPlateau\(\.\.\.\)\))"
 FREQUENCY = (
     r"Write (frequency=\d+)",
@@ -126,9 +125,9 @@ LINES: dict[str, list[tuple[str, str]]] = {
                 "optimizer = PASTED\nreturn configure_optimizers(optimizer, cosine(), self.trainer)")),
     ],
     "LR122": [
-        (r"Write (scheduler_config\(optimizer, schedule, self\.trainer\))",
+        (CONFIG,
          module("head = torch.nn.Parameter(torch.ones(1))\noptimizer.add_param_group({'params': [head], 'lr': 1e-4})\n"
-                "schedule = cosine(end=0.1)\nreturn [optimizer], [PASTED]")),
+                "return [optimizer], [PASTED]")),
         (r"\((cosine\(end=0\.1\))\) multiply",
          module("head = torch.nn.Parameter(torch.ones(1))\noptimizer.add_param_group({'params': [head], 'lr': 1e-4})\n"
                 "return configure_optimizers(optimizer, PASTED, self.trainer)")),
@@ -137,18 +136,17 @@ LINES: dict[str, list[tuple[str, str]]] = {
         (r"Write (interval='step')",
          torchs("lr_scheduler.ExponentialLR(optimizer, 0.9)", "dict(scheduler=..., PASTED)", ", max_steps=5, max_epochs=-1")),
     ],
-    "LR202": [(STEP, torchs("lr_scheduler.CosineAnnealingLR(optimizer, 24)")), (CONFIG, ours("cosine()"))],
-    "LR203": [(EPOCH, torchs("lr_scheduler.CosineAnnealingLR(optimizer, 3)")), (CONFIG, ours("cosine()"))],
-    "LR204": [(STEP, torchs("lr_scheduler.MultiStepLR(optimizer, [12, 18])")), (CONFIG, ours("multistep(at=[12, 18])"))],
+    "LR202": [(STEP, torchs("lr_scheduler.CosineAnnealingLR(optimizer, 24)")), (CONFIG, OURS)],
+    "LR203": [(EPOCH, torchs("lr_scheduler.CosineAnnealingLR(optimizer, 3)")), (CONFIG, OURS)],
+    "LR204": [(STEP, torchs("lr_scheduler.MultiStepLR(optimizer, [12, 18])")), (CONFIG, OURS)],
     "LR205": [
         (r"(multistep\(\['1 epochs', '2 epochs'\]\))", module("return [optimizer], [scheduler_config(optimizer, PASTED, self.trainer)]")),
         (EPOCH, torchs("lr_scheduler.MultiStepLR(optimizer, [1, 2])")),
     ],
-    "LR206": [(CONFIG, ours("cosine()"))],
+    "LR206": [(CONFIG, OURS)],
     "LR207": [
         (r"Write (milestones=\[1, 2\])", torchs("lr_scheduler.MultiStepLR(optimizer, PASTED)", "dict(scheduler=...)")),
-        (r"(multistep\(at=.*?\)) in", module("return [optimizer], [scheduler_config(optimizer, PASTED, self.trainer)]")),
-        (r"(scheduler_config\(optimizer, schedule, self\.trainer\))", ours("multistep(at=['50%', '75%'])")),
+        (CONFIG, OURS),
     ],
     "LR211": [FREQUENCY],
     "LR212": [FREQUENCY],
@@ -158,8 +156,8 @@ LINES: dict[str, list[tuple[str, str]]] = {
     ],
     "LR222": [(HORIZON, module("return configure_optimizers(optimizer, cosine(), PASTED)"))],
     "LR223": [
-        (r"(scheduler_config\(.*?, horizon=Horizon\(8\)\))",
-         module("schedule, optimizers = cosine(), [optimizer, SGD(self.parameters(), lr=0.1)]\n"
+        (r"(lr_toolkit\.scheduler_config\(.*?, horizon=lr_toolkit\.Horizon\(8\)\))",
+         module("optimizers = [optimizer, SGD(self.parameters(), lr=0.1)]\n"
                 "return optimizers, [PASTED for optimizer in optimizers]", ", max_epochs=-1, max_steps=16", methods=MANUAL)),
         (r"Trainer\((max_steps=32)\)",
          module("schedule, optimizers = cosine(), [optimizer, SGD(self.parameters(), lr=0.1)]\n"
@@ -276,7 +274,7 @@ LINES: dict[str, list[tuple[str, str]]] = {
                 methods=MANUAL.replace("        pass", "        PASTED"))),
     ],
     "LR502": [
-        (CONFIG, ours("exponential(0.9, every=1)", methods="    def training_step(self, batch, batch_idx):\n"
+        (CONFIG, module("return [optimizer], [PASTED]", methods="    def training_step(self, batch, batch_idx):\n"
                       "        return super().training_step(batch, batch_idx) if batch_idx % 2 else None\n")),
     ],
     "LR505": [
@@ -284,7 +282,7 @@ LINES: dict[str, list[tuple[str, str]]] = {
          module("return configure_optimizers(optimizer, cosine(), self.trainer)", ", PASTED")),
     ],
     "LR506": [
-        (r"(scheduler_config\(optimizer, schedule, self\.trainer, plateau=\.\.\.\))", ours("hold()")),
+        (r"(lr_toolkit\.scheduler_config\(optimizer, 'hold\(\)', self\.trainer, plateau=\.\.\.\))", OURS),
         (r"(scheduler\.observe\(value\))",
          module("rule = ReduceOnPlateau(monitor='val_loss')\n"
                 "self.scheduler = ScheduledLR(optimizer, hold(), Horizon(24), plateau=rule)\n"
@@ -293,7 +291,7 @@ LINES: dict[str, list[tuple[str, str]]] = {
     ],
     "LR507": [
         (r"Write (T_max=6)", torchs("lr_scheduler.CosineAnnealingLR(optimizer, PASTED)", "scheduler", methods=IN_FOURS)),
-        (r"(scheduler_config\(optimizer, schedule, self\.trainer\))", ours("cosine()", methods=IN_FOURS)),
+        (CONFIG, module("return [optimizer], [PASTED]", methods=IN_FOURS)),
     ],
     "LR511": [
         (r"call (super\(\)\.__init__\(params, defaults\))",
@@ -389,7 +387,7 @@ def test_each_code_has_its_lines() -> None:
 def test_the_printed_line_is_right_and_quiet(
     code: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line is in the message; pasted as it is printed, it gives a program that runs without a warning."""
+    """The line is in the message; pasted as it is printed, it runs without a warning, after ``import lr_toolkit``."""
     pattern, program = LINES[code][number]
     printed = re.search(pattern, message_of(code))
     assert printed, message_of(code)
@@ -399,7 +397,7 @@ def test_the_printed_line_is_right_and_quiet(
     monkeypatch.chdir(tmp_path)
 
     assert "PASTED" in program
-    assert messages_of(program.replace("PASTED", line)) == []
+    assert messages_of(program.replace("PASTED", line), lr_toolkit=lr_toolkit) == []
 
 
 @pytest.mark.parametrize("code", LINES)

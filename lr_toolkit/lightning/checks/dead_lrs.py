@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lr_toolkit.lightning._compat import callbacks_of
+from lr_toolkit.lightning.checks.advice import config_line
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.lengths import optimizers_that_end_early
 from lr_toolkit.lightning.checks.run_info import RunInfo
@@ -67,7 +68,7 @@ def dead_end(info: RunInfo) -> Iterator[str]:
         elif zero is not None and updates - zero > 1 and not info.is_trial:
             yield (
                 f"The last {updates - zero} of {plural(updates, 'update')} have a learning rate of 0 and teach nothing: the decay "
-                "ends before the run does. Write scheduler_config(optimizer, schedule, self.trainer), whose decay ends with the "
+                f"ends before the run does. Write {config_line()}, whose decay ends with the "
                 "run, or a decay with a floor above 0, such as cosine(end=0.1) or eta_min=1e-5."
             )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from lr_toolkit.lightning.checks.advice import config_line
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
-from lr_toolkit.lightning.checks.scheduler_length import SchedulerLength, length_of
+from lr_toolkit.lightning.checks.scheduler_length import Kind, SchedulerLength, length_of
 from lr_toolkit.lightning.checks.stepped import Stepped, stepped_regularly
 from lr_toolkit.preview.report import plural
 
@@ -85,16 +86,32 @@ def _climbs(info: RunInfo, scheduler: Any) -> bool:
 
 def _misfit(info: RunInfo, stepped: Stepped, length: SchedulerLength, verdict: str) -> str:
     is_near = stepped.steps / 2 <= length.steps <= 2 * stepped.steps
-    if is_near and length.is_argument:
-        fix = f"Write {length.name}={stepped.steps}"
-    elif stepped.interval == "epoch" and length.steps > stepped.steps:
-        fix = f"If {length.steps} counts updates, return {{'scheduler': ..., 'interval': 'step'}}"
-    elif stepped.interval == "step" and length.steps < stepped.steps:
-        fix = f"If {length.steps} counts epochs, return {{'scheduler': ..., 'interval': 'epoch'}}"
+    written = length.argument_for(stepped.steps)
+    other, count = ("epoch", info.layout.epochs) if stepped.interval == "step" else ("step", info.layout.updates)
+    if not (is_near and written) and _fits(length, count):
+        noun = "epochs" if other == "epoch" else "updates"
+        fix = f"If {length.steps} counts {noun}, return {{'scheduler': ..., 'interval': '{other}'}}"
+    elif written:
+        fix = f"Write {written}"
     else:
         fix = f"The length of this run is {stepped.steps}"
     return (
-        f"{stepped.name} has {length.name}={length.steps}, and gets {plural(stepped.steps, 'step')} in this run "
-        f"(interval={stepped.interval!r}), {verdict}. {fix}; or write scheduler_config(optimizer, schedule, self.trainer), "
+        f"{stepped.name} has {length}, and gets {plural(stepped.steps, 'step')} in this run "
+        f"(interval={stepped.interval!r}), {verdict}. {fix}; or write {config_line(_SCHEDULES[length.kind])}, "
         f"which finds the run's {plural(info.layout.updates, 'update')} by itself."
     )
+
+
+def _fits(length: SchedulerLength, count: int) -> bool:
+    """Whether a length would be right in a run of ``count`` steps, so that nothing else is reported of it there."""
+    is_long_enough = length.kind != "decay" or length.steps >= count / 2
+    return is_long_enough and length.steps <= (count - 1 if length.kind == "drop" else max(1.1 * count, count + 1))
+
+
+# What a schedule of this package looks like that does the same as a scheduler of this kind.
+_SCHEDULES: dict[Kind, str] = {
+    "decay": "cosine()",
+    "climb": "warmup('5%') >> cosine()",
+    "cycle": "repeat(cosine(), 3)",
+    "drop": "multistep(at=['50%', '75%'])",
+}

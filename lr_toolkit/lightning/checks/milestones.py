@@ -9,6 +9,7 @@ from typing import Any
 
 from torch.optim import lr_scheduler as torch_lr
 
+from lr_toolkit.lightning.checks.advice import config_line
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.checks.scheduler_length import is_reached
@@ -70,10 +71,13 @@ def odd_milestones(info: RunInfo) -> Iterator[str]:
             yield _odd(scheduler, shown, "acts at its whole multiples alone", whole)
 
 
+_AT_SHARES = "multistep(at=['50%', '75%'])"  # of the run
+
+
 def _odd(scheduler: Any, shown: str, effect: str, fix: str) -> str:
     return (
         f"{type(scheduler).__name__} has {shown}, which {effect}: it compares them with whole numbers of steps, from 1 on. {fix} "
-        "multistep(at=['50%', '75%']) in scheduler_config(optimizer, schedule, self.trainer)."
+        f"{config_line(_AT_SHARES)}."
     )
 
 

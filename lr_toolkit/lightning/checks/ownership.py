@@ -10,6 +10,7 @@ from torch.optim import lr_scheduler as torch_lr
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning._compat import callbacks_of
+from lr_toolkit.lightning.checks.advice import config_line
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.checks.source import reads_key
@@ -169,8 +170,8 @@ def other_peak(info: RunInfo) -> Iterator[str]:
             yield (
                 f"{names} takes the LR of parameter group {index} of {type(optimizer).__name__} to {lrs[:, index].max():g}, and its "
                 f"own LR is {bases[index]:g}; another group peaks at its own LR. A number that is written to all groups (a "
-                "floor such as eta_min, the LR of one group) replaces their own. Write scheduler_config(optimizer, schedule, "
-                "self.trainer), whose factors (cosine(end=0.1)) multiply the LR of each group."
+                "floor such as eta_min, the LR of one group) replaces their own. Write "
+                f"{config_line('cosine(end=0.1)')}, whose factors (cosine(end=0.1)) multiply the LR of each group."
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from lr_toolkit.lightning._compat import trial_cause
+from lr_toolkit.lightning.checks.advice import config_line
 from lr_toolkit.lightning.checks.double_steps import is_stepped_by_both
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.progress import RunProgress, SchedulerProgress
@@ -33,12 +34,13 @@ def off_pace(run: RunProgress, scheduler: SchedulerProgress) -> str:
         return ""
     total = round(steps / done)
     ends = f"so only {total / length.steps:.0%} of it is run" if is_too_long else "so it ends long before the run"
-    fix = f"Write {length.name}={total}, or" if length.is_argument else "Write"
+    written = length.argument_for(total)
+    fix = f"Write {written}, or" if written else "Write"
     if scheduler.ours is not None:
         fix = f"Leave out horizon=, or write horizon=Horizon({total}) in"
     return (
-        f"{scheduler.name} has {length.name}={length.steps}, and took {plural(steps, 'step')} in the first epoch. At this pace it takes "
-        f"{total} in the run, {ends}. {fix} scheduler_config(optimizer, schedule, self.trainer), whose scheduler counts the updates."
+        f"{scheduler.name} has {length}, and took {plural(steps, 'step')} in the first epoch. At this pace it takes "
+        f"{total} in the run, {ends}. {fix} {config_line()}, whose scheduler counts the updates."
     )
 
 

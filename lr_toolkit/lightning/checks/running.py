@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lr_toolkit.lightning._compat import is_trial
+from lr_toolkit.lightning.checks.advice import config_line
 from lr_toolkit.lightning.checks.double_steps import steps_of_lightning
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.progress import RunProgress, SchedulerProgress
@@ -95,7 +96,7 @@ def stepped_without_update(run: RunProgress, scheduler: SchedulerProgress) -> st
     return (
         f"{scheduler.name} was stepped {plural(steps, 'time')} in {plural(updates, 'update')} of its optimizer: Lightning steps it "
         "even if no update happened (a GradScaler skipped it, training_step returned None, on_train_batch_start returned -1), so "
-        "it runs ahead. Write scheduler_config(optimizer, schedule, self.trainer): its scheduler counts what happened."
+        f"it runs ahead. Write {config_line()}: its scheduler counts what happened."
     )
 
 
@@ -157,6 +158,6 @@ def unread_metric(run: RunProgress, scheduler: SchedulerProgress) -> str:
     ours.warns_of_no_reading = False  # this finding says it
     return (
         f"{type(plateau).__name__}(monitor={plateau.monitor!r}) was given no reading: Lightning hands metrics to torch's plateaus "
-        "alone. Write scheduler_config(optimizer, schedule, self.trainer, plateau=...), which reads its metric, or hand over each "
+        f"alone. Write {config_line('hold()', 'plateau=...')}, which reads its metric, or hand over each "
         "value with scheduler.observe(value)."
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal, final
 
 from torch.optim import lr_scheduler as torch_lr
 
-__all__ = ["SchedulerLength", "is_reached", "length_of"]
+__all__ = ["Kind", "SchedulerLength", "is_reached", "length_of"]
 
 Kind = Literal["decay", "climb", "cycle", "drop"]
 
@@ -24,11 +24,27 @@ class SchedulerLength:
         steps: the length.
         kind: what happens within it. A ``"decay"`` has nothing to do afterwards; a ``"climb"`` may be followed by another
             scheduler; a ``"cycle"`` begins again; a ``"drop"`` is the first time that the LR changes at all.
+        start: the step at which the last part of a ``SequentialLR`` begins, to which ``name`` belongs; ``steps`` include it.
+        part: the class of that part, ``""`` for a scheduler that is no sequence.
     """
 
     name: str
     steps: int
     kind: Kind
+    start: int = 0
+    part: str = ""
+
+    def __str__(self) -> str:
+        """What the scheduler has, for a message: ``"T_max=90"``."""
+        if self.part:
+            own = f"{self.name}={self.steps - self.start}"
+            return f"{self.steps} steps ({self.part} with {own} from step {self.start} on)"
+        return f"{self.name}={self.steps}"
+
+    def argument_for(self, steps: int) -> str:
+        """The argument that makes a decay end after ``steps`` steps, ``""`` if there is none."""
+        can_be_written = self.kind == "decay" and self.is_argument and steps > self.start
+        return f"{self.name}={steps - self.start}" if can_be_written else ""
 
     @property
     def is_argument(self) -> bool:
@@ -43,7 +59,7 @@ def length_of(scheduler: Any) -> SchedulerLength | None:
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
         >>> length_of(torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=90))
-        SchedulerLength(name='T_max', steps=90, kind='decay')
+        SchedulerLength(name='T_max', steps=90, kind='decay', start=0, part='')
     """
     if isinstance(scheduler, torch_lr.SequentialLR):
         length = _length_of_sequence(scheduler)
@@ -91,11 +107,13 @@ def _length_of_timm(scheduler: Any) -> SchedulerLength:
 
 def _length_of_sequence(scheduler: torch_lr.SequentialLR) -> SchedulerLength:
     """The last scheduler decides: without a length of its own it goes on to the end of the run."""
-    milestone, last = scheduler._milestones[-1], length_of(scheduler._schedulers[-1])
+    milestone, part = scheduler._milestones[-1], scheduler._schedulers[-1]
+    last = length_of(part)
     if last is None:
         return SchedulerLength("its last milestone", milestone, "cycle")
     kind: Kind = "decay" if last.kind == "decay" else "cycle"
-    return SchedulerLength("milestones and last length", milestone + last.steps, kind)
+    name = last.part or type(part).__name__
+    return SchedulerLength(last.name, milestone + last.steps, kind, milestone + last.start, name)
 
 
 _LENGTHS: tuple[tuple[type, str, Kind], ...] = (

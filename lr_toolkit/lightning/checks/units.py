@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lr_toolkit.lightning._compat import trial_cause
+from lr_toolkit.lightning.checks.advice import config_line
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.checks.scheduler_length import length_of
@@ -77,7 +78,7 @@ def shared_max_steps(info: RunInfo) -> Iterator[str]:
             yield (
                 f"{type(scheduler).__name__} is made for {plural(info.layout.updates, 'update')}, and max_steps={most} ends the "
                 f"run after about {most // many}: Lightning counts the updates of all {many} optimizers. Write "
-                f"scheduler_config(optimizer, schedule, self.trainer, horizon=Horizon({most // many})), or "
+                f"{config_line(more=f'horizon=lr_toolkit.Horizon({most // many})')}, or "
                 f"Trainer(max_steps={info.layout.updates * many})."
             )
             return
@@ -94,7 +95,7 @@ def other_unit(info: RunInfo) -> Iterator[str]:
         if isinstance(scheduler, ScheduledLR) and (scheduler.horizon.unit, 1) != (stepped.interval, stepped.frequency):
             yield (
                 f"{stepped.name} counts in {scheduler.horizon.unit}s, and interval={stepped.interval!r}, "
-                f"frequency={stepped.frequency} step it otherwise. Let scheduler_config(optimizer, schedule, self.trainer) write "
+                f"frequency={stepped.frequency} step it otherwise. Let {config_line()} write "
                 "the dict."
             )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lr_toolkit.errors import ScheduleError, listeners
 from lr_toolkit.lightning.checks.before_training import check_before_training
@@ -18,7 +18,9 @@ from lr_toolkit.lightning.project.rehearsal import Project, rehearse
 if TYPE_CHECKING:
     from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
-__all__ = ["check_project", "check_run", "codes_of"]
+__all__ = ["check_project", "check_run", "codes_of", "look_and_check"]
+
+_Found = TypeVar("_Found")
 
 
 def check_run(
@@ -75,9 +77,18 @@ def check_run(
 
 def check_project(project: Project, *, ignore: Collection[str] = ()) -> tuple[Finding, ...]:
     """What ``check_run`` does, with a Trainer and a module that nobody needs afterwards."""
+    _, findings = look_and_check(project, lambda *_: None, ignore=ignore)
+    return findings
+
+
+def look_and_check(
+    project: Project, look: Callable[[Trainer, LightningModule], _Found], *, ignore: Collection[str] = ()
+) -> tuple[_Found, tuple[Finding, ...]]:
+    """What ``look`` finds before the first update of a run, and the findings of the checks."""
     reporter = Reporter(codes_of(ignore))
 
-    def look(trainer: Trainer, module: LightningModule) -> None:
+    def look_twice(trainer: Trainer, module: LightningModule) -> _Found:
+        found = look(trainer, module)
         try:
             info = RunInfo.of(trainer, module, optimizers_of(trainer), frozenset(), without_fit=True)
             findings = check_before_training(info)
@@ -86,13 +97,14 @@ def check_project(project: Project, *, ignore: Collection[str] = ()) -> tuple[Fi
         except Exception as error:  # anything can be inside somebody's scheduler
             findings = [failed_look("checked", error)]
         reporter.report(trainer, findings)
+        return found
 
     listeners.add(reporter)
     try:
-        rehearse(project, look)
+        found = rehearse(project, look_twice)
     finally:
         listeners.discard(reporter)
-    return tuple(sorted(reporter.findings, key=lambda finding: finding.code))
+    return found, tuple(sorted(reporter.findings, key=lambda finding: finding.code))
 
 
 def codes_of(beginnings: Collection[str]) -> frozenset[str]:

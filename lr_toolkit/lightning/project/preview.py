@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -12,7 +13,8 @@ from lr_toolkit.lightning.checks.forecast import Cadence
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.monitor.names import SeriesName, assign_names, optimizers_of
 from lr_toolkit.lightning.monitor.start_report import run_facts, schedule_text
-from lr_toolkit.lightning.project.rehearsal import Project, rehearse
+from lr_toolkit.lightning.project.findings import look_and_check
+from lr_toolkit.lightning.project.rehearsal import Project
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.keys import Key
@@ -42,7 +44,7 @@ def preview_run(
 
     The run is set up as by ``check_run``. The preview has a series for each parameter group, or for several groups with equal LRs, with the
     LR of each update; ``LRWarmup`` is included. Schedules of this package bring their phases, and a series for each other key that they
-    drive. A plateau is shown as if its metric never moved it.
+    drive. A plateau is shown as if its metric never moved it. What ``check_run`` finds is a note below the chart.
 
     ``lr-toolkit show my_module:LitModel`` does the same from the command line.
 
@@ -65,7 +67,9 @@ def preview_run(
 
 def preview_project(project: Project) -> Preview:
     """What ``preview_run`` does, with a Trainer and a module that nobody needs afterwards."""
-    return rehearse(project, _preview)
+    preview, findings = look_and_check(project, _preview)
+    titles = dict.fromkeys(f"{finding.code}: {finding.title}" for finding in findings)
+    return replace(preview, notes=(*titles, "lr-toolkit check says what to write") if titles else ())
 
 
 def _preview(trainer: Trainer, module: LightningModule) -> Preview:

@@ -11,6 +11,7 @@ import numpy as np
 from lr_toolkit import schedules
 from lr_toolkit.preview.preview import Preview
 from lr_toolkit.preview.series import Series
+from lr_toolkit.preview.thinned import has_gaps, thinned
 from lr_toolkit.schedules.horizon import Horizon
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
 
@@ -31,7 +32,7 @@ def page_data(preview: Preview) -> dict[str, Any]:
     return {
         # The title of schedules without other names follows what the reader makes of them.
         "title": "" if all("values" not in curve and not curve["name"] for curve in curves) else preview.title,
-        "facts": list(preview.facts),
+        "facts": [*preview.facts, *preview.notes],
         "run": _run(preview.horizon),
         "base": base,
         "curves": curves,
@@ -66,7 +67,7 @@ def _curve(series: Series, horizon: Horizon, base: float | None) -> dict[str, An
     if has_formula(series.text) and series.steps == horizon.steps:
         ratio = series.base / base if base and series.base and series.key == "lr" else 1.0
         return {**shared, "base": series.base, "ratio": ratio}
-    updates = _updates(series.values)
+    updates = thinned(series, _MOST_VALUES // 2) if has_gaps(series) else _updates(series.values)
     values = series.values[updates].tolist()
     starts = [start for start, _ in series.phases]
     return {

@@ -77,7 +77,7 @@ TWINS = {
         right_options={"batches": 7, "max_epochs": 1},
     ),
     "a decay to 0 that leaves out the last batches": Twin(
-        {"LR302": "The last 3 of 24 updates have a learning rate of 0.*Write scheduler_config"},
+        {"LR302": "The last 3 of 24 updates have a learning rate of 0.*Write lr_toolkit.scheduler_config"},
         step(lambda optimizer: get_linear_schedule_with_warmup(optimizer, 2, 21)),
         step(lambda optimizer: get_linear_schedule_with_warmup(optimizer, 2, 23)),
     ),

@@ -477,7 +477,7 @@ def test_updates_that_did_not_happen_are_counted(how: str, text: str) -> None:
     monitor, net = LRMonitor(), Skips(answer_of(declared))
     net.how = how
     first = FirstFinding(monitor)
-    with pytest.warns(ScheduleWarning, match=f"LR502: {text}.*Write scheduler_config") as caught:
+    with pytest.warns(ScheduleWarning, match=f"LR502: {text}.*Write lr_toolkit.scheduler_config") as caught:
         skipping(net, monitor, first, max_epochs=3)
 
     assert first.epoch == 1

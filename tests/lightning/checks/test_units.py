@@ -89,10 +89,12 @@ TWINS = {
         step(transformers_warmup),
     ),
     "SequentialLR in steps, stepped per epoch": Twin(
-        {"LR202": "milestones and last length=24, and gets 3 steps"}, sequence(4, 20), step(sequence(4, 20))
+        {"LR202": r"has 24 steps \(CosineAnnealingLR with T_max=20 from step 4 on\), and gets 3 steps.*'step'"},
+        sequence(4, 20),
+        step(sequence(4, 20)),
     ),
     "SequentialLR in epochs, stepped per step": Twin(
-        {"LR203": "milestones and last length=3, and gets 24 steps.*ended long before"},
+        {"LR203": "has 3 steps .*T_max=2 from step 1 on.*gets 24 steps.*ended long before.*If 3 counts epochs"},
         step(sequence(1, 2)),
         epoch(sequence(1, 2)),
     ),
@@ -177,15 +179,22 @@ TWINS = {
         epoch(lambda optimizer: torch_lr.CosineAnnealingLR(optimizer, 9, eta_min=1e-3)),
         {"max_epochs": 9},
     ),
+    "a cosine in neither unit": Twin(
+        {"LR203": "T_max=9, and gets 24 steps.*so it has ended long before the run. Write T_max=24; or"},
+        step(cosine_of(9)),
+        step(cosine_of(24)),
+    ),
     "a sequence that climbs again": Twin(
         {
-            "LR203": "milestones and last length=19, and gets 24 steps.*climbs again. The length of this run is 24|counts epochs"
+            "LR203": r"has 19 steps \(CosineAnnealingLR with T_max=15 from step 4 on\),.*climbs again after its end. Write T_max=20"
         },
         step(sequence(4, 15)),
         step(sequence(4, 20)),
     ),
     "milestones that are fractions of the run": Twin(
-        {"LR207": r"milestones=\[0.5, 0.75\], which is never reached.* Write multistep\(at="},
+        {
+            "LR207": r"milestones=\[0.5, 0.75\], which is never reached.* Write lr_toolkit.scheduler_config\(optimizer, \"multistep\(at="
+        },
         epoch(drops([0.5, 0.75])),
         epoch(drops([1.0, 2])),
     ),
@@ -266,8 +275,9 @@ LENGTHS: list[tuple[Make, SchedulerLength | None]] = [
     (transformers_warmup, SchedulerLength("num_training_steps", 24, "decay")),
     (lambda optimizer: torch_lr.LambdaLR(optimizer, lambda k: 1.0), None),
     (exponential, None),
-    (sequence(4, 20), SchedulerLength("milestones and last length", 24, "decay")),
-    (sequence_to(stairs(9)), SchedulerLength("milestones and last length", 13, "cycle")),
+    (sequence(4, 20), SchedulerLength("T_max", 24, "decay", 4, "CosineAnnealingLR")),
+    (sequence_to(sequence(3, 20)), SchedulerLength("T_max", 27, "decay", 7, "CosineAnnealingLR")),
+    (sequence_to(stairs(9)), SchedulerLength("step_size", 13, "cycle", 4, "StepLR")),
     (sequence_to(exponential), SchedulerLength("its last milestone", 4, "cycle")),
     (torch_lr.ReduceLROnPlateau, None),
 ]
@@ -413,7 +423,7 @@ def pair_of_torchs(net: Any, optimizer: Any) -> Any:
         (
             pair_of(),
             {"max_steps": 16, "max_epochs": -1},
-            r"made for 16 updates, and max_steps=16 .* about 8.*horizon=Horizon\(8\)",
+            r"made for 16 updates, and max_steps=16 .* about 8.*horizon=lr_toolkit.Horizon\(8\)",
         ),
         (
             pair_of(),

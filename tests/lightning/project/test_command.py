@@ -330,6 +330,20 @@ def test_a_project_is_shown(words: list[str], parts: list[str], ran: Callable[..
     assert "└" in out
 
 
+def test_the_findings_are_below_the_chart(ran: Callable[..., Ran]) -> None:
+    """A line for each, as ``check`` has them; the exit status stays 0. A module without a mistake has none."""
+    status, out, err = ran("show", f"{PROJECT}:EpochsAsUpdates", *RUN)
+    right = ran("show", "train.py:make", "--trainer.max_steps", "40", "--steps-per-epoch", "20")[1]
+
+    assert (status, err) == (0, "")
+    assert [row.strip() for row in out.splitlines()[-2:]] == [
+        "LR203: The scheduler ends before the run does",
+        "lr-toolkit check says what to write",
+    ]
+    assert "LR2" not in right
+    assert "└" in right
+
+
 def test_a_project_is_compared_with_a_schedule(ran: Callable[..., Ran]) -> None:
     """Both have LRs, so a chart and a table have both."""
     _, out, err = ran("show", "schedule.yaml", "groups.json", "--lr", "1e-3")

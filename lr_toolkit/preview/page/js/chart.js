@@ -4,6 +4,7 @@ const MARGIN = { left: 62, right: 16, top: 46, bottom: 40 };
 const DASHES = ["", "9 4", "2 4", "12 4 2 4", "5 3", "1 5"];
 const COLOURS = 6;
 const MOST_NAMED = 8; // phases whose names stand in the chart
+const DOT = "m-2 0a2 2 0 1 0 4 0a2 2 0 1 0 -4 0";
 const LETTER = 6.6; // the width of one in a name
 
 function svg(tag, attributes = {}, ...children) {
@@ -33,13 +34,14 @@ class Chart {
     const values = curves.map((curve) => updates.map((k) => (k < curve.steps ? curve.at(k) : null)));
     this.scale = valueScale(values.flat(), isLog, this.height / 45);
     this.cursor = svg("g", { class: "cursor" });
-    const lines = curves.map((curve, index) =>
-      svg("path", {
-        d: this.#path(updates, values[index]),
-        class: `curve c${curve.number % COLOURS}${curve.isStale ? " stale" : ""}`,
-        "stroke-dasharray": DASHES[curve.number % DASHES.length],
-      }),
-    );
+    const lines = curves.flatMap((curve, index) => {
+      const look = { class: `curve c${curve.number % COLOURS}${curve.isStale ? " stale" : ""}` };
+      const { line, dots } = this.#paths(updates, values[index]);
+      return [
+        svg("path", { d: line, ...look, "stroke-dasharray": DASHES[curve.number % DASHES.length] }),
+        ...(dots ? [svg("path", { d: dots, ...look })] : []),
+      ];
+    });
     const picture = svg("svg", {
       width: this.width,
       height: this.height,
@@ -77,19 +79,18 @@ class Chart {
     return this.height - MARGIN.bottom - (this.height - MARGIN.top - MARGIN.bottom) * this.scale.place(value);
   }
 
-  #path(updates, values) {
-    let isDrawing = false;
-    const parts = updates.map((k, index) => {
-      if (values[index] === null) {
-        isDrawing = false;
-        return "";
-      }
-      const move = isDrawing ? "L" : "M";
-      isDrawing = true;
-      return `${move}${this.#x(k).toFixed(1)} ${this.#y(values[index]).toFixed(1)}`;
+  /** A line through the values that are neighbours, and dots at those without a neighbour. */
+  #paths(updates, values) {
+    const isKnown = (index) => (values[index] ?? null) !== null;
+    const paths = { line: "", dots: "" };
+    updates.forEach((k, index) => {
+      if (!isKnown(index)) return;
+      const place = `${this.#x(k).toFixed(1)} ${this.#y(values[index]).toFixed(1)}`;
+      if (isKnown(index - 1)) paths.line += `L${place}`;
+      else if (isKnown(index + 1)) paths.line += `M${place}`;
+      else paths.dots += `M${place}${DOT}`;
     });
-    const path = parts.join("");
-    return updates.length === 1 ? `${path}h0.1` : path; // a line needs two points
+    return paths;
   }
 
   #axes(label) {

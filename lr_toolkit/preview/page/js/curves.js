@@ -33,13 +33,15 @@ function attempt(action) {
   }
 }
 
-/** The curve of stored values; if only some updates are stored, those between are interpolated. */
+/** The curve of stored values; if only some updates are stored, those between are interpolated. A value that is not known is null. */
 function storedCurve(entry) {
   const { updates, values, steps } = entry;
   const at = (k) => {
     if (k >= steps) return null;
     if (!updates) return values[k];
     const left = Math.min(countUpTo(updates, k), updates.length - 1) - 1;
+    if (updates[left] === k) return values[left];
+    if (updates[left + 1] === k) return values[left + 1];
     const share = (k - updates[left]) / (updates[left + 1] - updates[left]);
     return values[left] === null || values[left + 1] === null
       ? null
@@ -48,13 +50,17 @@ function storedCurve(entry) {
   return { ...entry, at, isStored: (k) => !updates || updates[countUpTo(updates, k) - 1] === k };
 }
 
-/** The updates at which a run is looked at: all, or as many as can be seen, with both sides of each phase's beginning. */
+/**
+ * The updates at which a run is looked at: all, or as many as can be seen, with both sides of each phase's beginning, and those at which a
+ * curve with gaps is known.
+ */
 function updatesOf(steps, curves) {
   if (steps <= MOST_POINTS) return Array.from({ length: steps }, (_, k) => k);
   const found = new Set(
     Array.from({ length: MOST_POINTS }, (_, i) => Math.round((i * (steps - 1)) / (MOST_POINTS - 1))),
   );
-  for (const { phases } of curves) {
+  for (const { phases, updates, values } of curves) {
+    if (updates && values?.includes(null)) for (const k of updates) found.add(k);
     for (const { start } of phases) for (const k of [start - 1, start]) if (k >= 0 && k < steps) found.add(k);
   }
   return [...found].sort((a, b) => a - b);
@@ -71,5 +77,6 @@ function summaryOf(curve) {
   const [peakAt, peak] = extra.reduce((best, point) => (point[1] > best[1] ? point : best), [0, -Infinity]);
   const mean = points.reduce((sum, [, value]) => sum + value, 0) / points.length;
   const low = points.filter(([, value]) => value < peak / 100).length / points.length;
-  return { first: curve.at(0), last: curve.at(curve.steps - 1), peak, peakAt, mean, low };
+  const [first, last] = [extra.at(0), extra.at(-1)].map((point) => point?.[1] ?? null);
+  return { first, last, peak, peakAt, mean, low };
 }
