@@ -103,7 +103,7 @@ def codes_of(beginnings: Collection[str]) -> frozenset[str]:
 
     Example:
         >>> sorted(codes_of(["LR203", "LR30"]))
-        ['LR203', 'LR301', 'LR302', 'LR303']
+        ['LR203', 'LR301', 'LR302', 'LR303', 'LR304']
         >>> codes_of(["LR999"])  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
