@@ -8,7 +8,7 @@ import re
 import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import partial
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule
@@ -76,8 +76,10 @@ def _of_torch() -> set[str]:
 
 
 def returns_of(function: Any) -> int:
-    """The number of lines with a ``return`` in a function or method, without the functions inside of it."""
-    (code, *_) = code_of([inspect.unwrap(function)])
+    """The number of lines with a ``return`` in a function or method, without the functions inside of it; 1 if it has no code."""
+    code = next(iter(code_of([inspect.unwrap(function)])), None)
+    if code is None:
+        return 1
     places = [
         instruction.offset for instruction in dis.get_instructions(code) if instruction.opname.startswith("RETURN_")
     ]
@@ -136,9 +138,9 @@ def code_of(functions: Iterable[Any]) -> Iterable[CodeType]:
     """The code of functions, methods, partials and objects that are called, and of the functions that they name."""
     seen: dict[int, CodeType] = {}
     for function in functions:
-        while isinstance(function, partial):
-            function = function.func
-        called = getattr(function, "__func__", function)
+        called = function
+        while isinstance(called, (partial, MethodType)):
+            called = called.func if isinstance(called, partial) else called.__func__
         if not isinstance(called, FunctionType):
             called = vars(type(called)).get("__call__")
         if isinstance(called, FunctionType):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial, update_wrapper
+from types import MethodType
 from typing import Any
 
 import pytest
 from lightning.pytorch.callbacks import Callback, LearningRateFinder
+from lightning.pytorch.cli import LightningCLI
 from torch.optim import SGD
 from torch.optim import lr_scheduler as torch_lr
 
 from lr_toolkit import Horizon, LRMonitor, ScheduledLR, ScheduleWarning, check_run, cosine
+from lr_toolkit.lightning.checks.source import returns_of
 from tests.helpers.fits import Probe, data, fit
 from tests.helpers.runs import trainer
 from tests.helpers.twins import codes
@@ -163,6 +167,16 @@ class WithBases(Net):
         return torch_lr.ExponentialLR(optimizer, 0.9)
 
 
+class OfACommandLine(Net):
+    """Has the method that LightningCLI makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        chosen = partial(LightningCLI.configure_optimizers, optimizer=self.sgd())
+        update_wrapper(chosen, Net.configure_optimizers)
+        self.configure_optimizers = MethodType(chosen, self)  # type: ignore[method-assign]
+
+
 class Manual(Held):
     """Optimizes by itself."""
 
@@ -194,6 +208,7 @@ RIGHT: dict[str, tuple[Any, list[Callback]]] = {
     "it is returned on demand": (Asks, []),
     "a state was loaded": (OfAState, []),
     "the groups have base LRs": (WithBases, []),
+    "a LightningCLI without a scheduler": (OfACommandLine, []),
     "manual optimization": (Manual, []),
     "a search for the LR was here": (WithBases, [LearningRateFinder(num_training_steps=3)]),
 }
@@ -230,3 +245,11 @@ def test_an_optimizer_that_had_a_scheduler_in_an_earlier_fit() -> None:
 
     assert "initial_lr" in net.made.param_groups[0]
     assert codes(monitor) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "returns"), [(Held.configure_optimizers, 1), (Asks.configure_optimizers, 2), (Asks().sgd, 1), (len, 1)]
+)
+def test_the_returns_of_a_function(function: Any, returns: int) -> None:
+    """They are counted by their lines; a function that is not of Python has one."""
+    assert returns_of(function) == returns
