@@ -67,6 +67,7 @@ def _register() -> None:
 
     from lr_toolkit.schedules import Absolute, Duration, Horizon, Schedule
     from lr_toolkit.schedules.group_schedules import GroupSchedules, as_text
+    from lr_toolkit.schedules.horizon import read_horizon
 
     # A schedule that is left out is written as null, and read again.
     register_type(
@@ -77,7 +78,7 @@ def _register() -> None:
     register_type(Schedule, repr, Schedule.parse)
     register_type(Absolute, repr, _read_absolute)
     register_type(Duration, str, Duration)
-    register_type(Horizon, repr, _read_horizon)
+    register_type(Horizon, repr, read_horizon)
 
 
 def _read_absolute(given: Any) -> Any:
@@ -88,11 +89,3 @@ def _read_absolute(given: Any) -> Any:
     if not isinstance(read, Absolute):
         raise ScheduleError(f"{read!r}: has factors for its levels. Write absolute({read!r}) if they are values.")
     return read
-
-
-def _read_horizon(given: Any) -> Any:
-    """A horizon, or its number of steps, which says enough where nothing else can be meant."""
-    from lr_toolkit.schedules.horizon import Horizon, read_horizon
-
-    is_number = isinstance(given, int) or (isinstance(given, str) and given.strip().isdecimal())
-    return Horizon(int(given)) if is_number else read_horizon(given)

@@ -13,6 +13,7 @@ import pytest
 
 from lr_toolkit import schedules
 from lr_toolkit.cli import main
+from lr_toolkit.cli.project_arguments import take_project_arguments
 from lr_toolkit.schedules.registry import BUILDERS
 
 
@@ -140,3 +141,26 @@ def test_a_module_of_the_folder_is_imported_first() -> None:
         "  sines(*, waves=1, over=None)\n      Follow waves of a sine.\n  trapezoid_of_mine(over='20%')\n"
     )
     assert one == "sines(*, waves=1, over=None)\n\nFollow waves of a sine.\n"
+
+
+@pytest.mark.parametrize("command", ["check", "show", "page"])
+def test_the_help_has_a_description_and_the_options_of_a_project(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those for the classes of a project, too, which argparse does not read."""
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    described = " ".join(shown.partition("positional arguments")[0].split("\n\n", 1)[1].split())
+
+    assert len(described) > 100
+    for option in ("--trainer.NAME VALUE", "--model.NAME VALUE", "--data.NAME VALUE", "--config", "--data MODULE:NAME"):
+        assert re.search(rf"^  {re.escape(option)}\b.*\S", shown, re.MULTILINE), option
+
+
+def test_the_placeholders_of_the_help_are_no_options(capsys: pytest.CaptureFixture[str]) -> None:
+    """What argparse does not know is an argument of the project, whatever its name begins with."""
+    own, project = take_project_arguments(["check", "a:B", "--data", "a:C", "--data.NAME", "1", "--trainer.NAME=2"])
+
+    assert own == ["check", "a:B", "--data", "a:C"]
+    assert project == ["--data.NAME", "1", "--trainer.NAME=2"]

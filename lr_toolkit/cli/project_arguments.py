@@ -14,6 +14,13 @@ _PARTS = (
     *("betas", "momentum", "other_schedules", "weight_decay"),
 )
 _CONFIG = "--config"
+# Shown by --help; take_project_arguments takes them before argparse reads the words.
+_NAMED = {
+    "--trainer.NAME": "an argument of the Trainer: --trainer.max_epochs 10",
+    "--model.NAME": "an argument of the module's class: --model.lr 1e-3",
+    "--data.NAME": "an argument of the data's class: --data.batch_size 128",
+    _CONFIG: "the config of a LightningCLI, with the arguments of these classes",
+}
 
 
 def is_project(text: str) -> bool:
@@ -32,8 +39,15 @@ def is_config(text: str) -> bool:
 
 
 def add_project_options(command: argparse.ArgumentParser) -> None:
-    """Add ``--data`` to a command, and let it take what ``take_project_arguments`` finds."""
-    command.add_argument(
+    """Add ``--data`` to a command, describe the options of a project's classes, and let it take what ``take_project_arguments`` finds."""
+    group = command.add_argument_group(
+        "a project",
+        "Beside these, a project takes what its classes and the config of a LightningCLI take: --optimizer.NAME, --lr_scheduler.NAME, "
+        "--seed_everything.",
+    )
+    for option, text in _NAMED.items():
+        group.add_argument(option, dest=argparse.SUPPRESS, metavar="VALUE", help=text)
+    group.add_argument(
         "--data",
         metavar="MODULE:NAME",
         help="the training data of a project: a LightningDataModule, dataloaders, or a function that returns one of them",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from lr_toolkit.finder.trial import Method
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.schedules import Horizon
 from lr_toolkit.schedules.group_schedules import GroupSchedulesLike
+from lr_toolkit.schedules.horizon import HorizonLike, read_horizon
 
 __all__ = ["check_arguments", "plan_of", "search_lr"]
 
@@ -31,7 +32,7 @@ def search_lr(
     loss_fn: Callable[[nn.Module, Any], Tensor],
     batches: Iterable[Any],
     schedule: GroupSchedulesLike = "hold()",
-    horizon: Horizon | int = 1000,
+    horizon: HorizonLike = 1000,
     *,
     method: Method = "auto",
     budget: float = 1.0,
@@ -98,7 +99,7 @@ def search_lr(
         return ((batch,) for batch in endless(lambda: loader))
 
     schedules = {"momentum": momentum, "betas": betas, "weight_decay": weight_decay, "other_schedules": other_schedules}
-    length = horizon if isinstance(horizon, Horizon) else Horizon(horizon)
+    length = cast("Horizon", read_horizon(horizon))
     with same_random_state(), terminal_bar(progress) as watcher:
         problem = Problem(
             model=model,

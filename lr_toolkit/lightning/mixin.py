@@ -218,6 +218,11 @@ def find_setting(module: ScheduleMixin, name: str) -> Any:
     """
     setting = _SETTINGS[name]
     found = _found(module, name, setting)
+    if name == "horizon" and isinstance(found, int) and not isinstance(found, bool):
+        raise ScheduleError(
+            f"{type(module).__name__}.horizon = {found}: may be a number of the module itself, such as the steps of a forecast. Write "
+            f"horizon = Horizon(steps={found}) if it is the length of the run; otherwise give it another name."
+        )
     return None if setting.may_be_theirs and not setting.accepts(found) else found
 
 

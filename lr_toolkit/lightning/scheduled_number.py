@@ -10,8 +10,9 @@ from typing_extensions import override
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning._compat import callbacks_of
 from lr_toolkit.lightning.run import horizon_of, updates_taken
-from lr_toolkit.schedules import Horizon, ScheduleLike
+from lr_toolkit.schedules import ScheduleLike
 from lr_toolkit.schedules.absolute_levels import Absolute, AbsoluteLike
+from lr_toolkit.schedules.horizon import HorizonLike, read_horizon
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -59,7 +60,11 @@ class ScheduledNumber:
 
 
 def scheduled(
-    schedule: ScheduleLike | AbsoluteLike, trainer: Trainer, *, name: str | None = None, horizon: Horizon | None = None
+    schedule: ScheduleLike | AbsoluteLike,
+    trainer: Trainer,
+    *,
+    name: str | None = None,
+    horizon: HorizonLike | None = None,
 ) -> ScheduledNumber:
     """A number that follows a schedule through a Trainer's run.
 
@@ -107,11 +112,12 @@ def scheduled(
         raise ScheduleError(
             f"scheduled({plain!r}): each level is a value already. Write end=, start= in place of end_lr=, start_lr=."
         )
-    if horizon is not None and horizon.unit != "step":
+    run = read_horizon(horizon)
+    if run is not None and run.unit != "step":
         raise ScheduleError(
-            f"scheduled(horizon={horizon!r}): a number counts updates. Write horizon=Horizon(steps=..., steps_per_epoch=...)."
+            f"scheduled(horizon={run!r}): a number counts updates. Write horizon=Horizon(steps=..., steps_per_epoch=...)."
         )
-    number = ScheduledNumber(plain.resolve(horizon or horizon_of(trainer)), trainer, name)
+    number = ScheduledNumber(plain.resolve(run or horizon_of(trainer)), trainer, name)
     if name is not None:
         others = [each for each in callbacks_of(trainer) if not (isinstance(each, _NumberLogger) and each.name == name)]
         trainer.callbacks = [*others, _NumberLogger(number, name)]  # type: ignore[attr-defined]  # its callback connector sets it

@@ -243,7 +243,7 @@ class ScheduledLR(PlanReader):
         self._follow(self._plan.rebased(bases))
         self._write()
 
-    def recalculate(self, horizon: Horizon) -> bool:
+    def recalculate(self, horizon: HorizonLike) -> bool:
         """Go on over another length of the run, from the update to come.
 
         Before the first update the schedule is resolved anew. Later the plan on the new horizon is followed if it has the same
@@ -274,13 +274,14 @@ class ScheduledLR(PlanReader):
             >>> [round(scheduler.planned(k)[0], 4) for k in (2, 6, 10)]
             [0.5, 0.25, 0.0]
         """
-        if horizon.unit != self.horizon.unit:
+        run = cast("Horizon", read_horizon(horizon))
+        if run.unit != self.horizon.unit:
             raise ScheduleError(
-                f"recalculate({horizon!r}): this scheduler counts {self.horizon.unit}s. Write Horizon(steps={horizon.steps}, "
+                f"recalculate({run!r}): this scheduler counts {self.horizon.unit}s. Write Horizon(steps={run.steps}, "
                 f"unit={self.horizon.unit!r})."
             )
         self._adopt_groups()
-        before, self.horizon, plan = self._plan, horizon, self._plan.over(horizon, self.last_epoch, self.on_change)
+        before, self.horizon, plan = self._plan, run, self._plan.over(run, self.last_epoch, self.on_change)
         self._plan = plan
         if plan.followed == before.followed:
             return False

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.preview.report import count
 from lr_toolkit.preview.series import Series, series_of
 from lr_toolkit.schedules.group_schedules import GroupSchedules, GroupSchedulesLike
-from lr_toolkit.schedules.horizon import Horizon
+from lr_toolkit.schedules.horizon import Horizon, HorizonLike, read_horizon
 from lr_toolkit.schedules.schedule import Schedule
 from lr_toolkit.schedules.text import call_text
 
@@ -92,7 +92,7 @@ class Preview:
     def of(
         cls,
         schedules: GroupSchedulesLike,
-        horizon: Horizon,
+        horizon: HorizonLike,
         base_lr: float | Mapping[str, float] | None = None,
     ) -> Preview:
         """The preview of a schedule, or of schedules by the names of parameter groups.
@@ -113,13 +113,13 @@ class Preview:
             >>> [series.name for series in preview.series], preview.values[0]
             (['head', '*'], array([0.001 , 0.0001]))
         """
-        entries = GroupSchedules.of(schedules)
+        entries, run = GroupSchedules.of(schedules), cast("Horizon", read_horizon(horizon))
         series, facts, notes = [], [], []
         for name, schedule in entries.entries:
             if not isinstance(schedule, Schedule):  # GroupSchedules refuses absolute(...) for an LR
                 continue
             base = _base_of(base_lr, name, schedule)
-            timeline = schedule.resolve(horizon)
+            timeline = schedule.resolve(run)
             _check_length(timeline.steps)
             series.append(series_of(timeline, base, "" if entries.only else name))
             facts += [
@@ -134,7 +134,7 @@ class Preview:
             ]
         scale = [] if base_lr is None or isinstance(base_lr, Mapping) else [f"base LR {base_lr:g}"]
         shown = tuple(dict.fromkeys(notes))
-        return cls(repr(entries), horizon, tuple(series), (*scale, *facts), is_relative=base_lr is None, notes=shown)
+        return cls(repr(entries), run, tuple(series), (*scale, *facts), is_relative=base_lr is None, notes=shown)
 
     @classmethod
     def compare(cls, previews: Sequence[Preview]) -> Preview:

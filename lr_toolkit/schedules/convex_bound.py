@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.schedules.horizon import Horizon
+from lr_toolkit.schedules.horizon import Horizon, HorizonLike
 from lr_toolkit.schedules.schedule import Schedule, ScheduleLike
 from lr_toolkit.schedules.timeline import Timeline
 
@@ -59,7 +59,7 @@ def bound(timeline: Timeline) -> float:
     return bound_of(timeline.all_values())
 
 
-def lr_factor(before: ScheduleLike, after: ScheduleLike, horizon: Horizon | None = None) -> float:
+def lr_factor(before: ScheduleLike, after: ScheduleLike, horizon: HorizonLike | None = None) -> float:
     """The factor for the base LR if one schedule replaces another on the same run.
 
         lr_factor = (best base LR of after) / (best base LR of before)
@@ -137,7 +137,7 @@ def factor_between(before: NDArray[np.float64], after: NDArray[np.float64]) -> f
     return best_base_lr_of(after) * math.sqrt(len(after)) / (best_base_lr_of(before) * math.sqrt(len(before)))
 
 
-def schedule_base_lr(schedule: ScheduleLike, horizon: Horizon | None) -> float:
+def schedule_base_lr(schedule: ScheduleLike, horizon: HorizonLike | None) -> float:
     """``best_base_lr`` of a schedule on a run, 1000 steps by default.
 
     Raises:

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate, groupby
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -157,11 +157,11 @@ class Horizon(Immutable):
         return lengths, list(accumulate(lengths))
 
 
-HorizonLike: TypeAlias = Horizon | str | Mapping[str, Any]
+HorizonLike: TypeAlias = Horizon | int | str | Mapping[str, Any]
 
 
 def read_horizon(given: HorizonLike | None) -> Horizon | None:
-    """The horizon that a text or a mapping of arguments stands for; anything else is returned as it is.
+    """The horizon that a number of steps, a text or a mapping of arguments stands for; anything else is returned as it is.
 
     Raises:
         ScheduleError: if there is no such horizon.
@@ -171,9 +171,15 @@ def read_horizon(given: HorizonLike | None) -> Horizon | None:
         10.0
         >>> read_horizon({"steps": 90, "unit": "epoch"})
         Horizon(steps=90, unit='epoch')
+        >>> read_horizon(2000), read_horizon("2000")
+        (Horizon(steps=2000), Horizon(steps=2000))
     """
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
+        return Horizon(int(given))
+    if isinstance(given, str) and given.strip().isdecimal():
+        return Horizon(int(given))
     if not isinstance(given, (str, Mapping)):
-        return given
+        return cast("Horizon | None", given)
     horizon: Horizon = read_written("horizon", given, {"Horizon": Horizon}, "Horizon(steps=1000, steps_per_epoch=100)")
     return horizon
 

@@ -11,7 +11,7 @@ from typing import Any
 from lr_toolkit.arguments import answer_arguments, is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.convex_bound import COMPARED_OVER, schedule_base_lr
-from lr_toolkit.schedules.horizon import Horizon
+from lr_toolkit.schedules.horizon import Horizon, HorizonLike, read_horizon
 from lr_toolkit.schedules.schedule import Schedule, ScheduleLike
 from lr_toolkit.schedules.transferred_lr import TransferFactor, TransferredLR
 
@@ -39,7 +39,7 @@ def transfer(
     optimizer: str | None = None,
     betas: tuple[float, float] | None = None,
     schedule: tuple[ScheduleLike, ScheduleLike] | None = None,
-    horizon: Horizon | None = None,
+    horizon: HorizonLike | None = None,
 ) -> TransferredLR:
     """The base LR for another batch size, another schedule, or both, with the source of each factor.
 
@@ -80,7 +80,8 @@ def transfer(
         2025, https://arxiv.org/abs/2501.18965.
     """
     start = _number(f"lr={shorten(lr)}", lr, math.inf, "Write transfer(1e-3, ...).")
-    _check_companions(batch, optimizer, betas, schedule, horizon)
+    run = read_horizon(horizon)
+    _check_companions(batch, optimizer, betas, schedule, run)
     factors = []
     new_betas = None
     if batch is not None:
@@ -93,7 +94,7 @@ def transfer(
         elif betas is not None:
             raise ScheduleError(f"transfer(betas={betas!r}): {name} has no betas. Leave them out.")
     if schedule is not None:
-        factors.append(_schedule_factor(schedule, horizon))
+        factors.append(_schedule_factor(schedule, run))
     return TransferredLR(start, tuple(factors), new_betas)
 
 

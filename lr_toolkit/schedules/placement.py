@@ -48,7 +48,7 @@ def check_horizon(shapes: Sequence[Shape], horizon: object) -> None:
     if not isinstance(horizon, Horizon):
         raise ScheduleError(
             f"{schedule_text(shapes)} on horizon={shorten(horizon)}: the length of a run is a Horizon. Write "
-            f"Horizon(steps={horizon if type(horizon) is int and 0 < horizon < ENDLESS else 1000})."
+            "Horizon(steps=1000), or a whole number of steps."
         )
     if max((horizon.steps, *(horizon.epoch_steps or ()))) >= ENDLESS:
         raise ScheduleError(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias, cast
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.immutable import Immutable
 from lr_toolkit.schedules.duration import Duration, Unit
-from lr_toolkit.schedules.horizon import Horizon
+from lr_toolkit.schedules.horizon import Horizon, HorizonLike, read_horizon
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
 from lr_toolkit.schedules.shape import Shape
 from lr_toolkit.schedules.text import call_text, evaluate, schedule_text
@@ -111,19 +111,22 @@ class Schedule(Immutable):
     def __rmul__(self, by: object) -> NoReturn:
         raise _no_operator(f"{shorten(by)} * {self!r}", f"scaled({self!r}, {_as_number(by)})")
 
-    def resolve(self, horizon: Horizon) -> ResolvedTimeline:
+    def resolve(self, horizon: HorizonLike) -> ResolvedTimeline:
         """The timeline of this schedule on a run of that length.
 
         Phase boundaries are rounded half up on the exact cumulative sum; the phase of open length takes what the others
         leave. If all phases together are shorter than the run, the final value holds.
 
+        Args:
+            horizon: the length of the run: a ``Horizon``, its text, or a number of steps.
+
         Raises:
             ScheduleError: if the phases are longer than the run, if a phase would do nothing, or if a duration is in epochs and
                 the horizon does not know the length of an epoch.
         """
-        return ResolvedTimeline(self.phases, horizon)
+        return ResolvedTimeline(self.phases, cast("Horizon", read_horizon(horizon)))
 
-    def preview(self, horizon: Horizon, base_lr: float | None = None) -> Any:
+    def preview(self, horizon: HorizonLike, base_lr: float | None = None) -> Any:
         """What this schedule does on a run of that length, to print, draw and save: a ``Preview``.
 
         Args:
@@ -142,7 +145,7 @@ class Schedule(Immutable):
         # Everything in preview/ builds on this module; it is loaded when it is asked for.
         return import_module("lr_toolkit.preview.preview").Preview.of(self, horizon, base_lr)
 
-    def page(self, horizon: Horizon, base_lr: float | None = None, path: str | Path = "lr-schedule.html") -> Path:
+    def page(self, horizon: HorizonLike, base_lr: float | None = None, path: str | Path = "lr-schedule.html") -> Path:
         """Write a page on which this schedule is read, edited and compared: one HTML file that needs no network.
 
         Args:

@@ -301,7 +301,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a rule": ({"plateau": {"monitor": "loss", "factor": 2}}, "must lie between 0 and 1"),
     "a rule of torch": ({"plateau": "ReduceLROnPlateau(monitor='loss')"}, "ReduceLROnPlateau is none of ReduceOnPlateau, GreedyLR"),
     "a horizon": ({"horizon": "ten"}, r"Write horizon=Horizon\(steps=1000, steps_per_epoch=100\)"),
-    "a number": ({"horizon": 10}, "must be a Horizon"),
+    "a float": ({"horizon": 10.0}, "must be a Horizon"),
     "a call in a horizon": ({"horizon": "Horizon(steps=int('10'))"}, "cannot be read"),
     "a policy": ({"on_change": "resume"}, "on_change"),
     "a longer schedule": ({"schedule": "warmup(50) >> cosine()"}, "its phases take 50 steps"),

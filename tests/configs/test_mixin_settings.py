@@ -135,6 +135,16 @@ def test_what_cannot_be_a_setting_is_the_modules_own(name: str, value: Any) -> N
     assert (config.interval, config.scheduler.plateau, len(config.scheduler.bindings)) == ("step", None, 1)
 
 
+def test_a_number_that_may_be_a_forecasts_horizon_is_no_length() -> None:
+    """``horizon = 24`` in the class of a module may count hours: it is refused, with the line for the length of a run."""
+    kind = type("Forecaster", (Rich,), {"horizon": 24})
+
+    with pytest.raises(
+        ScheduleError, match=r"Forecaster.horizon = 24: may be .*Write horizon = Horizon\(steps=24\) if"
+    ):
+        made(kind)
+
+
 def test_a_number_does_not_hide_a_schedule() -> None:
     """A module's own ``self.momentum = 0.9`` leaves the hyperparameter of that name to the mixin."""
     net = Mixed(schedule="linear()", momentum="linear(end=0.5)")

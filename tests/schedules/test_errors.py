@@ -326,7 +326,7 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
         lambda: on("hold()", Horizon(10, [4, 10**13])),
         ["hold() on Horizon(steps=10, steps_per_epoch=(4, 10000000000000))", "or epoch", "steps_per_epoch=100"],
     ),
-    ("a number as horizon", lambda: on(cosine(), 100), ["horizon=100", "Write Horizon(steps=100)."]),
+    ("a fraction as horizon", lambda: cosine().resolve(bad(100.0)), ["horizon=100.0", "Write Horizon(steps=1000)"]),
     # --- custom
     ("no function", lambda: custom(bad(0.5)), ["custom(fn=0.5)", "function", "custom(lambda i: 0.95**i)"]),
     ("a negative factor", lambda: on(custom(lambda i: -1.0)), ["custom(<lambda>)", "-1.0", "step 0", "zero or more"]),

@@ -9,10 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.optim import SGD
 
-from lr_toolkit import Duration, Horizon, ScheduleError
+from lr_toolkit import (
+    Duration,
+    Horizon,
+    LRWarmup,
+    ScheduledLR,
+    ScheduleError,
+    build_scheduler,
+    cosine,
+    lr_factor,
+    scheduler_config,
+)
+from lr_toolkit.preview.preview import Preview
+from lr_toolkit.schedules.horizon import read_horizon
 from tests.helpers.reference import Run
 from tests.helpers.strategies import horizons
 
@@ -189,3 +203,46 @@ def test_epochs_of_unknown_length_are_refused() -> None:
     for ask in (horizon.epoch_at, horizon.step_at, lambda place: horizon.after(place, Duration("3 epochs"))):
         with pytest.raises(ScheduleError, match="length of an epoch"):
             ask(Fraction(1))
+
+
+@pytest.mark.parametrize("steps", [40, np.int64(40), "40", "Horizon(steps=40)", {"steps": 40}])
+@pytest.mark.parametrize(
+    "length",
+    [
+        lambda steps: read_horizon(steps).steps,
+        lambda steps: cosine().resolve(steps).steps,
+        lambda steps: cosine().preview(steps).horizon.steps,
+        lambda steps: len(Preview.of({"head": "cosine()", "*": "linear()"}, steps).values),
+        lambda steps: ScheduledLR(sgd(), cosine(), steps).horizon.steps,
+        lambda steps: scheduler_config(sgd(), cosine(), horizon=steps)["scheduler"].horizon.steps,
+        lambda steps: build_scheduler(sgd(), cosine(), horizon=steps).horizon.steps,
+        lambda steps: LRWarmup("50%", horizon=steps).spec.horizon.steps,
+        lambda steps: lr_factor("cosine()", "linear()", steps) == lr_factor("cosine()", "linear()", Horizon(40)) and 40,
+    ],
+)
+def test_a_number_of_steps_is_a_length(length: Any, steps: Any) -> None:
+    """Wherever a horizon is taken, so is a whole number of steps, its text and its mapping."""
+    assert length(steps) == 40
+
+
+def test_a_scheduler_goes_on_over_a_number_of_steps() -> None:
+    """``recalculate`` takes it, too."""
+    scheduler = ScheduledLR(sgd(), cosine(), 40)
+    scheduler.recalculate(80)
+
+    assert scheduler.horizon == Horizon(80)
+
+
+@pytest.mark.parametrize("steps", [40.0, True, None, [40], "forty"])
+@pytest.mark.parametrize(
+    "take", [lambda steps: cosine().resolve(steps), lambda steps: ScheduledLR(sgd(), cosine(), steps)]
+)
+def test_what_is_no_length_is_refused(take: Any, steps: Any) -> None:
+    """A float, a flag or anything else, with the call to write."""
+    with pytest.raises(ScheduleError, match=r"Horizon\(steps=1000"):
+        take(steps)
+
+
+def sgd() -> SGD:
+    """An optimizer."""
+    return SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)

@@ -173,7 +173,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: transfer(1e-3, batch=PAIR, optimizer="sgd", horizon=Horizon(5)), "schedule=, which is missing"
     ),
     "a number as a horizon": (
-        lambda: transfer(1e-3, schedule=("cosine()", "hold()"), horizon=1000), r"horizon=1000\): must be a Horizon"
+        lambda: transfer(1e-3, schedule=("cosine()", "hold()"), horizon=1000.0), r"horizon=1000.0\): must be a Horizon"
     ),
     "another name": (lambda: transfer(1e-3, batch_size=PAIR, optimizer="sgd"), r"Write batch=\(256, 1024\)"),
     "a positional batch": (lambda: transfer(1e-3, PAIR), "Write transfer"),

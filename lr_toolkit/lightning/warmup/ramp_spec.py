@@ -12,6 +12,7 @@ from typing_extensions import override
 from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
+from lr_toolkit.schedules.horizon import HorizonLike, read_horizon
 from lr_toolkit.schedules.ramps import SHAPES, UNTUNED, Ramp, ramp, untuned_ramp
 
 __all__ = ["RampSpec"]
@@ -44,7 +45,7 @@ class RampSpec:
         interval: Literal["step", "epoch"] = "step",
         optimizers: Sequence[int] | None = None,
         groups: Sequence[int | str] | None = None,
-        horizon: Horizon | None = None,
+        horizon: HorizonLike | None = None,
     ) -> RampSpec:
         """The value of these arguments of ``LRWarmup``.
 
@@ -58,7 +59,7 @@ class RampSpec:
             interval,
             _indices("optimizers", optimizers, (int,), "indices", "[0]"),
             _indices("groups", groups, (int, str), "indices or names", "[0, 'head']"),
-            horizon,
+            read_horizon(horizon),
         )
         spec._check_shape()
         spec._check_interval()

@@ -13,7 +13,8 @@ from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.lightning.warmup.foreign_arguments import answer_foreign_arguments
 from lr_toolkit.lightning.warmup.ramp_spec import RampSpec
 from lr_toolkit.lightning.warmup.warmup_run import WarmupRun
-from lr_toolkit.schedules import DurationLike, Horizon
+from lr_toolkit.schedules import DurationLike
+from lr_toolkit.schedules.horizon import HorizonLike
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -105,7 +106,7 @@ class LRWarmup(Callback):
         *,
         optimizers: Sequence[int] | None = None,
         groups: Sequence[int | str] | None = None,
-        horizon: Horizon | None = None,
+        horizon: HorizonLike | None = None,
     ) -> None:
         self.spec = RampSpec.of(over, start, shape, interval, optimizers, groups, horizon)
         # The key says what is ramped, not how: a ramp that was changed between two runs finds its state.
