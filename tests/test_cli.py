@@ -158,7 +158,7 @@ def test_the_help_has_a_description_and_the_options_of_a_project(
         assert re.search(rf"^  {re.escape(option)}\b.*\S", shown, re.MULTILINE), option
 
 
-def test_the_placeholders_of_the_help_are_no_options(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_placeholders_of_the_help_are_no_options() -> None:
     """What argparse does not know is an argument of the project, whatever its name begins with."""
     own, project = take_project_arguments(["check", "a:B", "--data", "a:C", "--data.NAME", "1", "--trainer.NAME=2"])
 

@@ -424,7 +424,7 @@ REFUSED: dict[str, tuple[Callable[[], Net], Run, str]] = {
     "a horizon in epochs per update": (
         lambda: helper(horizon=Horizon(3, unit="epoch")), RUN, r"interval='step', horizon=Horizon.*unit='step'"
     ),
-    "a horizon that is a number": (lambda: helper(horizon=24), RUN, r"horizon=24.*Horizon\(steps=10_000"),
+    "a horizon that is a float": (lambda: helper(horizon=24.0), RUN, r"horizon=24.*Horizon\(steps=10_000"),
     "a plateau that is a name": (lambda: helper(plateau="val_loss"), RUN, r"plateau='val_loss'.*ReduceOnPlateau\(monitor='val_loss'"),
     "torch's plateau": (
         lambda: Net(

@@ -82,7 +82,7 @@ def test_a_comparison_ends_where_its_schedules_end() -> None:
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "no horizon": (lambda: cosine().preview(1000), r"Horizon\(steps=1000\)"),  # type: ignore[arg-type]  # on purpose
+    "no horizon": (lambda: cosine().preview(1000.0), r"Horizon\(steps=1000\)"),  # type: ignore[arg-type]  # on purpose
     "a base LR of zero": (lambda: cosine().preview(RUN, 0.0), "base_lr=0.0.*above zero.*Write base_lr=1e-3"),
     "a base LR below zero": (lambda: cosine().preview(RUN, -1.0), "Write base_lr=1e-3"),
     "an infinite base LR": (lambda: cosine().preview(RUN, float("inf")), "Write base_lr=1e-3"),
