@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import Callback
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.finder.random_state import same_random_state
 from lr_toolkit.lightning._compat import callbacks_of, copied_trainer, end_fit, is_a, starts_processes, unread_copies
+from lr_toolkit.lightning.trainer_of_optimizer import note_trainer
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -29,7 +30,7 @@ _Found = TypeVar("_Found")
 # Callbacks that train, write or print before the first update. All others are kept: they may change the run or step a scheduler.
 _LEFT_OUT = (
     *("BatchSizeFinder", "Checkpoint", "DeviceStatsMonitor", "LearningRateFinder", "LearningRateMonitor", "LRFinder"),
-    *("LRMonitor", "ModelSummary", "ProgressBar", "SaveConfigCallback"),
+    *("ModelSummary", "ProgressBar", "SaveConfigCallback"),
 )
 
 
@@ -91,9 +92,10 @@ def rehearse(project: Project, look: Callable[[Trainer, LightningModule], _Found
     Raises:
         ScheduleError: for an error in the project's code, with its place; if the run takes no update.
     """
-    visit = _Visit(look)
     trainer = project.trainer
-    kept = [callback for callback in callbacks_of(trainer) if is_kept(callback)]
+    monitors = [callback for callback in callbacks_of(trainer) if is_a(callback, "LRMonitor")]
+    visit = _Visit(look, introduces=bool(monitors))
+    kept = [callback for callback in callbacks_of(trainer) if is_kept(callback) and callback not in monitors]
     ours = [callback for callback in kept if type(callback).__module__.startswith("lr_toolkit.")]
     others = [callback for callback in kept if callback not in ours]
     trainer.callbacks = [*ours, visit, *others]  # type: ignore[attr-defined]  # its callback connector sets it
@@ -117,12 +119,17 @@ def rehearse(project: Project, look: Callable[[Trainer, LightningModule], _Found
 
 
 class _Visit(Callback, Generic[_Found]):
-    """Looks at the run before its first update, and ends the fit there."""
+    """Looks at the run before its first update, and ends the fit there; introduces the Trainer to ``build_scheduler`` as ``LRMonitor`` does."""
 
-    def __init__(self, look: Callable[[Trainer, LightningModule], _Found]) -> None:
+    def __init__(self, look: Callable[[Trainer, LightningModule], _Found], *, introduces: bool) -> None:
         self._look = look
+        self._introduces = introduces
         self.found: list[_Found] = []
         self.error: Exception | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if self._introduces:
+            note_trainer(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         try:

@@ -18,7 +18,7 @@ from torch.optim import SGD
 from torch.optim import lr_scheduler as torch_lr
 from transformers.optimization import Adafactor, AdafactorSchedule
 
-from lr_toolkit import Finding, LRFinder, LRMonitor, LRWarmup, ScheduleError, check_run
+from lr_toolkit import Finding, LRFinder, LRMonitor, LRWarmup, ScheduleError, build_scheduler, check_run
 from lr_toolkit.errors import listeners
 from tests.helpers import runs
 from tests.helpers.somebodys_project import (
@@ -304,3 +304,19 @@ def test_a_datamodule_is_set_up() -> None:
 
     assert [finding.code for finding in found] == ["LR202"]
     assert data.trainer is None
+
+
+class WithFactory(Net):
+    """A module whose scheduler comes from a factory that is given the optimizer alone."""
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer and the scheduler, which moves each update."""
+        optimizer = self.optimizer()
+        return {"optimizer": optimizer, "lr_scheduler": per_step(build_scheduler(optimizer, "cosine()"))}
+
+
+def test_a_factory_learns_the_length_where_a_monitor_would_tell_it() -> None:
+    """A module that calls ``build_scheduler`` is checked if the Trainer has ``LRMonitor``, and refused as in training if it has not."""
+    assert codes(WithFactory(), callbacks=[LRMonitor()]) == []
+    with pytest.raises(ScheduleError, match=r"Add lr_toolkit\.LRMonitor"):
+        codes(WithFactory())
