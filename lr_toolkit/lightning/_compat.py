@@ -46,6 +46,7 @@ __all__ = [
     "movable_counters",
     "moved_batch",
     "optimizer_list",
+    "overrides_hook",
     "progress_of",
     "saved_hyperparameters",
     "saves_dataloader",
@@ -67,10 +68,15 @@ def is_a(value: object, name: str) -> bool:
     return name in (base.__name__ for base in type(value).__mro__)
 
 
+def overrides_hook(module: LightningModule, name: str) -> bool:
+    """Whether the module overrides a hook of the LightningModule of either package."""
+    lightnings = next(base for base in type(module).__mro__ if base.__name__ == "LightningModule")
+    return is_overridden(name, module, lightnings)
+
+
 def steps_schedulers_itself(module: LightningModule) -> bool:
     """Whether the module overrides ``lr_scheduler_step``."""
-    lightnings = next(base for base in type(module).__mro__ if base.__name__ == "LightningModule")
-    return is_overridden("lr_scheduler_step", module, lightnings)
+    return overrides_hook(module, "lr_scheduler_step")
 
 
 # --- the Trainer ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from lr_toolkit.preview.report import Table, count
 from lr_toolkit.schedules.convex_bound import bound_of, factor_between
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from lr_toolkit.preview.preview import Preview
     from lr_toolkit.preview.series import Series
 
@@ -96,10 +98,19 @@ def _groups(series: tuple[Series, ...]) -> Table:
     return Table(("group", *(["key"] if several else []), ">first", ">peak", ">at update", ">last"), tuple(rows))
 
 
+def _between_ends(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values from the first to the last that is known; a log's are joined by lines."""
+    known = np.flatnonzero(np.isfinite(values))
+    if not known.size:
+        return values[:0]
+    joined: NDArray[np.float64] = np.interp(np.arange(known[0], known[-1] + 1), known, values[known])
+    return joined
+
+
 def _differences(series: list[Series]) -> Table:
     """A row for each of several schedules, named by the letter of its curve."""
     rows = []
-    known = [each.values[np.isfinite(each.values)] for each in series]  # of a log, the updates between its ends
+    known = [_between_ends(each.values) for each in series]
     for letter, values in zip(LETTERS, known, strict=False):
         if not values.size:
             rows.append((letter, *["-"] * 6))

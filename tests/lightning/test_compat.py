@@ -33,6 +33,8 @@ EXCEPTIONS = {
     "_generate_state_key": "Lightning: for the `state_key` of a callback, in the documentation of callbacks",
     "_getframe": "Python: the module that reads an attribute of this package, in the documentation of sys",
     "_no_weight_decay": "what state-space models call a parameter that has no weight decay",
+    "_modules": "torch: the modules of a module, without their names' checks",
+    "_opt_called": "torch: whether an optimizer took a step under a scheduler",
     "_milestones": "torch: where SequentialLR changes schedulers",
     "_optimizer_load_state_dict_post_hooks": "torch: the hooks of an optimizer, which a combination of optimizers calls itself",
     "_optimizer_load_state_dict_pre_hooks": "torch: the same",
@@ -185,6 +187,7 @@ def saves(*loaders: Any) -> bool:
 # What is asked in a fit, and the right answer.
 GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
     "batches_that_stepped": (_compat.batches_that_stepped, 1),
+    "brings_its_data": (_compat.brings_its_data, False),
     "callback_metrics_logged_so_far": (lambda trainer: "loss" in _compat.callback_metrics_logged_so_far(trainer), True),
     "callbacks_of": (lambda trainer: type(_compat.callbacks_of(trainer)[0]), Reader),
     "copied_trainer": (lambda trainer: [type(each) for each in copied().callbacks], [Ends]),
@@ -209,6 +212,10 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
         [1.0, 1.0],
     ),
     "optimizer_list": (lambda trainer: _compat.optimizer_list(trainer) == trainer.optimizers, True),
+    "overrides_hook": (
+        lambda trainer: [_compat.overrides_hook(Stepping(), name) for name in ("lr_scheduler_step", "validation_step")],
+        [True, False],
+    ),
     "progress_of": (reads_progress, [2, 2, 9, None]),
     "saved_hyperparameters": (
         lambda trainer: [dict(kept) for kept in _compat.saved_hyperparameters(Saving(depth=3))],

@@ -407,7 +407,7 @@ ARGUMENTS: dict[str, tuple[Callable[[], Any], str]] = {
     "ReduceOnPlateau(optimizer)": (lambda: ReduceOnPlateau(sgd(), "min"), "Leave out the optimizer"),
     "ReduceOnPlateau(metric=)": (lambda: ReduceOnPlateau(metric="val_loss"), "monitor='val_loss'"),
     "GreedyLR(window_size=)": (lambda: GreedyLR(window_size=50), "smooth=50"),
-    "ScheduledLR(5)": (lambda: ScheduledLR(sgd(), cosine(), 5), "Horizon(steps=5)"),
+    "ScheduledLR(5.0)": (lambda: ScheduledLR(sgd(), cosine(), 5.0), "Horizon(steps=1000), or a whole number of steps"),
     "ScheduledLR(total_steps=)": (lambda: ScheduledLR(sgd(), cosine(), total_steps=5), "horizon=Horizon(steps=5)"),
     "ScheduledLR()": (lambda: ScheduledLR(sgd(), cosine()), "ScheduledLR(optimizer, schedule, Horizon(steps=1000))"),
     "LRMonitor(plot=)": (lambda: LRMonitor(plot="lr.png"), "save_plot='lr.png'"),

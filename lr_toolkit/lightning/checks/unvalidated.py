@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lightning.pytorch.utilities.model_helpers import is_overridden
-
-from lr_toolkit.lightning._compat import brings_its_data, callbacks_of
+from lr_toolkit.lightning._compat import brings_its_data, callbacks_of, overrides_hook
 from lr_toolkit.lightning.checks.finding import check
 from lr_toolkit.lightning.checks.plateau import watched_metrics
 from lr_toolkit.lightning.checks.run_info import RunInfo
@@ -37,7 +35,7 @@ def _why_not_validated(info: RunInfo) -> str:
         return ""
     if trainer.limit_val_batches == 0:
         return "limit_val_batches is 0. Write Trainer(limit_val_batches=1.0)"
-    if not is_overridden("validation_step", info.module):
+    if not overrides_hook(info.module, "validation_step"):
         return f"{type(info.module).__name__} has no validation_step. Write one that calls self.log"
     if info.without_fit and not brings_its_data(trainer):
         return ""  # trainer.fit may be given more data than this look

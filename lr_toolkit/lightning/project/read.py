@@ -8,9 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.utilities.model_helpers import is_overridden
-
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning._compat import overrides_hook
 from lr_toolkit.lightning.project.find_object import add_to_path, locate
 from lr_toolkit.lightning.project.rehearsal import Project, silence
 from lr_toolkit.lightning.project.training_data import counted_batches
@@ -42,7 +41,7 @@ def read_project(
         batches = steps_per_epoch * project.trainer.accumulate_grad_batches
         return Project(project.trainer, project.module, counted_batches(batches))
     has_data = project.datamodule is not None or project.train_dataloaders is not None
-    if not has_data and not is_overridden("train_dataloader", project.module):
+    if not has_data and not overrides_hook(project.module, "train_dataloader"):
         name = type(project.module).__name__
         raise ScheduleError(f"{name} has no training data. Write --data my_module:Data, or --steps-per-epoch 100.")
     return project

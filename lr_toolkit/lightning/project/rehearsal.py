@@ -119,7 +119,10 @@ def rehearse(project: Project, look: Callable[[Trainer, LightningModule], _Found
 
 
 class _Visit(Callback, Generic[_Found]):
-    """Looks at the run before its first update, and ends the fit there; introduces the Trainer to ``build_scheduler`` as ``LRMonitor`` does."""
+    """Looks at the run before its first update, and ends the fit there.
+
+    It introduces the Trainer to ``build_scheduler`` if an ``LRMonitor`` would, which takes no part.
+    """
 
     def __init__(self, look: Callable[[Trainer, LightningModule], _Found], *, introduces: bool) -> None:
         self._look = look
