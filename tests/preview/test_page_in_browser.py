@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from lr_toolkit import Horizon, Schedule, cosine, warmup
 from lr_toolkit.preview.page import write_page
@@ -185,6 +186,18 @@ def test_the_run_can_be_changed(page: Browser, one: Path) -> None:
 
     page.js("const it = document.querySelector('#steps-slider'); it.value = 3; it.dispatchEvent(new Event('input'))")
     assert page.one("#steps").get_attribute("value") == "1000"
+
+
+def test_a_line_is_copied(page: Browser, one: Path) -> None:
+    """The clipboard holds the YAML line, which YAML reads as the text of the schedule."""
+    page.open(one)
+    page.allow_clipboard()
+    page.click(".row summary")
+    page.click("[aria-label='Copy the YAML line']")
+    copied = page.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+
+    assert yaml.safe_load(copied) == {"schedule": "warmup('5%') >> cosine(end=0.1)"}
+    assert "Copied" in page.texts(".line button")
 
 
 def test_a_logarithmic_axis_spreads_small_values(page: Browser, one: Path) -> None:

@@ -12,23 +12,14 @@ function html(tag, attributes = {}, ...children) {
 
 /** Fills a table: a caption, a head, and rows whose first cell names the row. */
 function fill(table, caption, head, rows) {
-  const cell = (tag, content, column) =>
-    html(tag, { class: column ? "number" : "", ...(tag === "th" ? { scope: "col" } : {}) }, content);
+  const look = (column) => (head[column].isNumber ? "number" : "");
+  const title = ({ text }, column) => html("th", { scope: "col", class: look(column) }, text);
+  const cell = (content, column) =>
+    column ? html("td", { class: look(column) }, content) : html("th", { scope: "row", class: look(column) }, content);
   table.replaceChildren(
     html("caption", {}, caption),
-    html("thead", {}, html("tr", {}, ...head.map(({ text, isNumber }) => cell("th", text, isNumber)))),
-    html(
-      "tbody",
-      {},
-      ...rows.map((row) =>
-        html(
-          "tr",
-          {},
-          html("th", { scope: "row" }, row[0]),
-          ...row.slice(1).map((content, index) => cell("td", content, head[index + 1].isNumber)),
-        ),
-      ),
-    ),
+    html("thead", {}, html("tr", {}, ...head.map(title))),
+    html("tbody", {}, ...rows.map((row) => html("tr", {}, ...row.map(cell)))),
   );
 }
 
@@ -48,7 +39,7 @@ function named(curve) {
       "stroke-dasharray": DASHES[curve.number % DASHES.length],
     }),
   );
-  return html("span", { class: "named" }, sample, html("span", {}, curve.label));
+  return html("span", { class: "named" }, sample, html("span", { class: curve.name ? "" : "short" }, curve.label));
 }
 
 function epochText(horizon, k) {
@@ -120,7 +111,7 @@ function fillSummary(table, curves) {
     numbers("Peak"),
     numbers("at update"),
     numbers("Mean"),
-    numbers("Mean to first"),
+    numbers("Mean / first"),
     numbers("Last"),
     numbers("Below 1 % of peak"),
   ];
@@ -172,7 +163,9 @@ function fillPhases(table, curves, horizon) {
 
 /** The values at eleven updates of the run. */
 function fillValues(table, curves, horizon) {
-  const updates = [...new Set(Array.from({ length: 11 }, (_, i) => Math.round((i * (horizon.steps - 1)) / 10)))];
+  const updates = [
+    ...new Set(Array.from({ length: 11 }, (_, i) => Math.min(Math.round((i * horizon.steps) / 10), horizon.steps - 1))),
+  ];
   const knowsEpochs = epochText(horizon, 0) !== null;
   const head = [
     numbers("Update"),

@@ -189,6 +189,7 @@ function start() {
   );
   makeRows();
   update();
+  addEventListener("hashchange", () => location.reload()); // a link to another state was followed
   new ResizeObserver(() => {
     if (drawn.charts.some((chart) => chart.element.clientWidth !== chart.width)) update();
   }).observe($("charts"));
