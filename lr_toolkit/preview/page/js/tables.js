@@ -104,26 +104,25 @@ function signed(value) {
 }
 
 /** What tells the curves apart. */
-function fillSummary(table, curves) {
-  const summaries = curves.map(summaryOf);
+function fillSummary(table, curves, horizon) {
   const head = [
     words("Curve"),
     numbers("Peak"),
-    numbers("at update"),
+    numbers(`at ${unitOf(horizon)}`),
     numbers("Mean"),
     numbers("Mean / first"),
     numbers("Last"),
     numbers("Below 1 % of peak"),
   ];
   const rows = curves.map((curve, index) => {
-    const { peak, peakAt, mean, last, low } = summaries[index];
-    const isAlike = index > 0 && curve.key === curves[0].key && summaries[0].mean > 0;
+    const { peak, peakAt, mean, last, low } = curve.summary;
+    const isAlike = index > 0 && curve.key === curves[0].key && curves[0].summary.mean > 0;
     return [
       named(curve),
       shown(peak),
       grouped(peakAt),
       shown(mean),
-      isAlike ? `${shown(mean / summaries[0].mean, 3)} ×` : "",
+      isAlike ? `${shown(mean / curves[0].summary.mean, 3)} ×` : "",
       shown(last),
       `${(100 * low).toFixed(1)} %`,
     ];
@@ -152,7 +151,7 @@ function fillPhases(table, curves, horizon) {
   const head = [
     words("Curve"),
     words("Phase"),
-    numbers("From update"),
+    numbers(`From ${unitOf(horizon)}`),
     ...(knowsEpochs ? [numbers("Epoch")] : []),
     numbers("First"),
     numbers("Last"),
@@ -168,7 +167,7 @@ function fillValues(table, curves, horizon) {
   ];
   const knowsEpochs = epochText(horizon, 0) !== null;
   const head = [
-    numbers("Update"),
+    numbers(sentence(unitOf(horizon))),
     ...(knowsEpochs ? [numbers("Epoch")] : []),
     ...curves.map((curve) => numbers(curve.label)),
   ];
@@ -188,7 +187,7 @@ function fillValues(table, curves, horizon) {
 function describe(curves, horizon) {
   return curves
     .map((curve) => {
-      const { first, last, peak, peakAt } = summaryOf(curve);
+      const { first, last, peak, peakAt } = curve.summary;
       return `${curve.label}: begins at ${shown(first)}, peaks at ${shown(peak)} in ${unitOf(horizon)} ${grouped(peakAt)}, and ends at ${shown(last)} after ${counted(curve.steps, unitOf(horizon))}.`;
     })
     .join(" ");
