@@ -79,24 +79,20 @@ function placeText(horizon, k) {
 /** Each curve at the cursor. */
 function fillReading(table, curves, horizon, k, quantity) {
   const isCompared = curves.length > 1;
+  const read = (curve) => (k < curve.steps ? curve.at(k) : null);
   const difference = (curve) => {
-    const [value, first] = [curve, curves[0]].map((each) => (k < each.steps ? each.at(k) : null));
-    return curve === curves[0] || value === null || first === null || curve.key !== curves[0].key
-      ? ""
-      : signed(value - first);
+    const isAlike = curve !== curves[0] && curve.key === curves[0].key;
+    const [value, first] = [read(curve), read(curves[0])];
+    return isAlike && value !== null && first !== null ? signed(value - first) : "";
   };
-  const head = [words("Curve"), words("Phase"), numbers(quantity), ...(isCompared ? [numbers("Difference")] : [])];
-  fill(
-    table,
-    placeText(horizon, k),
-    head,
-    curves.map((curve) => [
-      named(curve),
-      phaseAt(curve, k),
-      valueAt(curve, k),
-      ...(isCompared ? [difference(curve)] : []),
-    ]),
-  );
+  const head = [words("Curve"), numbers(quantity), ...(isCompared ? [numbers("Difference")] : []), words("Phase")];
+  const rows = curves.map((curve) => [
+    named(curve),
+    valueAt(curve, k),
+    ...(isCompared ? [difference(curve)] : []),
+    phaseAt(curve, k),
+  ]);
+  fill(table, placeText(horizon, k), head, rows);
 }
 
 function signed(value) {
