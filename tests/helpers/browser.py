@@ -85,6 +85,10 @@ class Browser:
         box = self.one(selector).rect
         self._command("Input.dispatchMouseEvent", type="mouseMoved", x=box["x"] + x, y=box["y"] + y)
 
+    def allow_clipboard(self) -> None:
+        """Let a script read what was copied."""
+        self._command("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+
     @property
     def problems(self) -> list[str]:
         """Errors and warnings in the console since the last call."""

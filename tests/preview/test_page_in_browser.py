@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from lr_toolkit import Horizon, Schedule, cosine, warmup
 from lr_toolkit.preview.page import write_page
@@ -97,7 +98,7 @@ def test_pointing_at_the_chart_reads_the_curve(page: Browser, one: Path) -> None
     timeline = (warmup("5%") >> cosine(end=0.1)).resolve(RUN)
     for share in (0.2, 0.45, 0.9):
         page.point(".chart", width * share, 200)
-        caption, (_, phase, value) = reading(page)
+        caption, (_, value, phase) = reading(page)
         k = int(re.findall(r"Update (\d+) of 1,000", caption[0])[0])
 
         assert abs(k - 1000 * (width * share - 62) / (width - 78)) < 1.5
@@ -197,10 +198,22 @@ def test_the_run_can_be_changed(page: Browser, one: Path) -> None:
     page.js("const box = document.querySelector('#base'); box.value = ''; box.dispatchEvent(new Event('input'))")
     assert page.texts("#phases tbody tr:nth-child(2) td")[2] == "1"
     assert reading(page)[0] == ["Update 1,000 of 2,000, epoch 3.00"]
-    assert page.texts("#reading thead th")[-1] == "Factor of the base LR"
+    assert page.texts("#reading thead th")[1] == "Factor of the base LR"
 
     page.js("const it = document.querySelector('#steps-slider'); it.value = 3; it.dispatchEvent(new Event('input'))")
     assert page.one("#steps").get_attribute("value") == "1000"
+
+
+def test_a_line_is_copied(page: Browser, one: Path) -> None:
+    """The clipboard holds the YAML line, which YAML reads as the text of the schedule."""
+    page.open(one)
+    page.allow_clipboard()
+    page.click(".row summary")
+    page.click(".line:nth-child(2) button")
+    copied = page.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+
+    assert yaml.safe_load(copied) == {"schedule": "warmup('5%') >> cosine(end=0.1)"}
+    assert "Copied" in page.texts(".line button")
 
 
 def test_a_logarithmic_axis_spreads_small_values(page: Browser, one: Path) -> None:
@@ -237,8 +250,8 @@ def test_several_schedules_are_compared(page: Browser, four: Path) -> None:
     _, *rows = reading(page)
     k = 500
     timelines = [Schedule.parse(text).resolve(RUN) for text in FOUR]
-    assert [float(row[2]) for row in rows] == pytest.approx([each(k, base_lr=1e-3) for each in timelines], rel=1e-4)
-    differences = [float(row[3].replace("\N{MINUS SIGN}", "-")) for row in rows[1:]]
+    assert [float(row[1]) for row in rows] == pytest.approx([each(k, base_lr=1e-3) for each in timelines], rel=1e-4)
+    differences = [float(row[2].replace("\N{MINUS SIGN}", "-")) for row in rows[1:]]
     assert differences == pytest.approx([1e-3 * (each(k) - timelines[0](k)) for each in timelines[1:]], rel=1e-3)
 
     page.click("#difference")
@@ -267,9 +280,11 @@ def test_stored_values_are_drawn_and_the_page_says_so(page: Browser, tmp_path: P
     assert page.texts(".row .note")[0] == "Its base LR is 0.1 times the base LR of the run."
     assert len(page.texts(".chart")) == 2
     assert [row[0] for row in reading(page)[1:]] == ["head", "backbone", "StepLR", "head, momentum"]
-    assert [row[2] for row in reading(page)[1:]] == ["5e-4", "5.5e-5", "\N{EN DASH}", "0.9025"]
+    assert [row[1] for row in reading(page)[1:]] == ["5e-4", "5.5e-5", "\N{EN DASH}", "0.9025"]
+    assert page.js("return location.hash") == ""
     page.write("#base", "0.01")
-    assert [row[2] for row in reading(page)[1:]] == ["0.005", "5.05e-4", "\N{EN DASH}", "0.9025"]
+    assert page.js("return location.hash") == ""  # an address does not hold the names of groups
+    assert [row[1] for row in reading(page)[1:]] == ["0.005", "5.05e-4", "\N{EN DASH}", "0.9025"]
 
 
 def test_a_screen_reader_finds_names_and_an_order(page: Browser, four: Path) -> None:

@@ -66,17 +66,13 @@ function updatesOf(steps, curves) {
   return [...found].sort((a, b) => a - b);
 }
 
-/** What a table says of a curve. The mean and the share are of the updates that are looked at. */
+/** What a table says of a curve. The mean and the share below 1 % of the peak are of updates that are evenly spread. */
 function summaryOf(curve) {
-  const points = updatesOf(curve.steps, [])
-    .map((k) => [k, curve.at(k)])
-    .filter(([, value]) => value !== null);
-  const extra = updatesOf(curve.steps, [curve])
-    .map((k) => [k, curve.at(k)])
-    .filter(([, value]) => value !== null);
-  const [peakAt, peak] = extra.reduce((best, point) => (point[1] > best[1] ? point : best), [0, -Infinity]);
-  const mean = points.reduce((sum, [, value]) => sum + value, 0) / points.length;
-  const low = points.filter(([, value]) => value < peak / 100).length / points.length;
-  const [first, last] = [extra.at(0), extra.at(-1)].map((point) => point?.[1] ?? null);
+  const pointsAt = (updates) => updates.map((k) => [k, curve.at(k)]).filter(([, value]) => value !== null);
+  const [even, edges] = [pointsAt(updatesOf(curve.steps, [])), pointsAt(updatesOf(curve.steps, [curve]))];
+  const [peakAt, peak] = edges.reduce((best, point) => (point[1] > best[1] ? point : best), [0, -Infinity]);
+  const mean = even.reduce((sum, [, value]) => sum + value, 0) / even.length;
+  const low = even.filter(([, value]) => value < peak / 100).length / even.length;
+  const [first, last] = [edges.at(0), edges.at(-1)].map((point) => point?.[1] ?? null);
   return { first, last, peak, peakAt, mean, low };
 }

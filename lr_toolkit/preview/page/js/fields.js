@@ -1,6 +1,6 @@
 // The fields of the run: how long it is, and its base LR.
 
-/** A field that is read by `parse`, which refuses what is wrong, and stored by `store`; its slider moves by powers of ten. */
+/** A field that is read by `read`, which refuses what is wrong, and stored by `store`; its slider moves by powers of ten. */
 function field(id, value, read, store) {
   const [input, slider, error] = [$(id), $(`${id}-slider`), $(`${id}-error`)];
   const set = () => {

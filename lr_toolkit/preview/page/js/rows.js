@@ -15,7 +15,7 @@ function linesOf(text) {
 class Row {
   constructor(entry, number, { onEdit, onRemove }) {
     const id = `schedule-${number}`;
-    const name = html("label", { for: id, class: "named" });
+    const name = entry.values ? html("span") : html("label", { for: id });
     const head = html("div", { class: "head" }, name);
     this.name = name;
     this.error = html("p", { id: `${id}-error`, class: "error", "aria-live": "polite" });
@@ -30,7 +30,6 @@ class Row {
       );
     if (entry.values) {
       const text = entry.text ? [html("code", {}, entry.text)] : [];
-      name.removeAttribute("for");
       this.element.append(...text, html("p", { class: "note" }, NO_FORMULA));
       return;
     }
@@ -70,13 +69,10 @@ class Row {
 
 function copyLine(language, line) {
   const code = html("code", {}, line);
-  const button = html(
-    "button",
-    { type: "button", class: "quiet", "aria-label": `Copy the ${language} line` },
-    `Copy ${language}`,
-  );
+  const button = html("button", { type: "button", class: "quiet" }, `Copy ${language}`);
   button.addEventListener("click", async () => {
     button.textContent = (await copied(line, code)) ? "Copied" : "Selected: press Ctrl+C";
+    announce(button.textContent);
     setTimeout(() => (button.textContent = `Copy ${language}`), 2000);
   });
   return html("div", { class: "line" }, code, button);

@@ -12,23 +12,14 @@ function html(tag, attributes = {}, ...children) {
 
 /** Fills a table: a caption, a head, and rows whose first cell names the row. */
 function fill(table, caption, head, rows) {
-  const cell = (tag, content, column) =>
-    html(tag, { class: column ? "number" : "", ...(tag === "th" ? { scope: "col" } : {}) }, content);
+  const look = (column) => (head[column].isNumber ? "number" : "");
+  const title = ({ text }, column) => html("th", { scope: "col", class: look(column) }, text);
+  const cell = (content, column) =>
+    column ? html("td", { class: look(column) }, content) : html("th", { scope: "row", class: look(column) }, content);
   table.replaceChildren(
     html("caption", {}, caption),
-    html("thead", {}, html("tr", {}, ...head.map(({ text, isNumber }) => cell("th", text, isNumber)))),
-    html(
-      "tbody",
-      {},
-      ...rows.map((row) =>
-        html(
-          "tr",
-          {},
-          html("th", { scope: "row" }, row[0]),
-          ...row.slice(1).map((content, index) => cell("td", content, head[index + 1].isNumber)),
-        ),
-      ),
-    ),
+    html("thead", {}, html("tr", {}, ...head.map(title))),
+    html("tbody", {}, ...rows.map((row) => html("tr", {}, ...row.map(cell)))),
   );
 }
 
@@ -48,7 +39,7 @@ function named(curve) {
       "stroke-dasharray": DASHES[curve.number % DASHES.length],
     }),
   );
-  return html("span", { class: "named" }, sample, html("span", {}, curve.label));
+  return html("span", { class: "named" }, sample, html("span", { class: curve.name ? "" : "short" }, curve.label));
 }
 
 function epochText(horizon, k) {
@@ -88,24 +79,20 @@ function placeText(horizon, k) {
 /** Each curve at the cursor. */
 function fillReading(table, curves, horizon, k, quantity) {
   const isCompared = curves.length > 1;
+  const read = (curve) => (k < curve.steps ? curve.at(k) : null);
   const difference = (curve) => {
-    const [value, first] = [curve, curves[0]].map((each) => (k < each.steps ? each.at(k) : null));
-    return curve === curves[0] || value === null || first === null || curve.key !== curves[0].key
-      ? ""
-      : signed(value - first);
+    const isAlike = curve !== curves[0] && curve.key === curves[0].key;
+    const [value, first] = [read(curve), read(curves[0])];
+    return isAlike && value !== null && first !== null ? signed(value - first) : "";
   };
-  const head = [words("Curve"), words("Phase"), numbers(quantity), ...(isCompared ? [numbers("Difference")] : [])];
-  fill(
-    table,
-    placeText(horizon, k),
-    head,
-    curves.map((curve) => [
-      named(curve),
-      phaseAt(curve, k),
-      valueAt(curve, k),
-      ...(isCompared ? [difference(curve)] : []),
-    ]),
-  );
+  const head = [words("Curve"), numbers(quantity), ...(isCompared ? [numbers("Difference")] : []), words("Phase")];
+  const rows = curves.map((curve) => [
+    named(curve),
+    valueAt(curve, k),
+    ...(isCompared ? [difference(curve)] : []),
+    phaseAt(curve, k),
+  ]);
+  fill(table, placeText(horizon, k), head, rows);
 }
 
 function signed(value) {
@@ -113,26 +100,25 @@ function signed(value) {
 }
 
 /** What tells the curves apart. */
-function fillSummary(table, curves) {
-  const summaries = curves.map(summaryOf);
+function fillSummary(table, curves, horizon) {
   const head = [
     words("Curve"),
     numbers("Peak"),
-    numbers("at update"),
+    numbers(`at ${unitOf(horizon)}`),
     numbers("Mean"),
-    numbers("Mean to first"),
+    numbers("Mean / first"),
     numbers("Last"),
     numbers("Below 1 % of peak"),
   ];
   const rows = curves.map((curve, index) => {
-    const { peak, peakAt, mean, last, low } = summaries[index];
-    const isAlike = index > 0 && curve.key === curves[0].key && summaries[0].mean > 0;
+    const { peak, peakAt, mean, last, low } = curve.summary;
+    const isAlike = index > 0 && curve.key === curves[0].key && curves[0].summary.mean > 0;
     return [
       named(curve),
       shown(peak),
       grouped(peakAt),
       shown(mean),
-      isAlike ? `${shown(mean / summaries[0].mean, 3)} ×` : "",
+      isAlike ? `${shown(mean / curves[0].summary.mean, 3)} ×` : "",
       shown(last),
       `${(100 * low).toFixed(1)} %`,
     ];
@@ -161,7 +147,7 @@ function fillPhases(table, curves, horizon) {
   const head = [
     words("Curve"),
     words("Phase"),
-    numbers("From update"),
+    numbers(`From ${unitOf(horizon)}`),
     ...(knowsEpochs ? [numbers("Epoch")] : []),
     numbers("First"),
     numbers("Last"),
@@ -172,10 +158,12 @@ function fillPhases(table, curves, horizon) {
 
 /** The values at eleven updates of the run. */
 function fillValues(table, curves, horizon) {
-  const updates = [...new Set(Array.from({ length: 11 }, (_, i) => Math.round((i * (horizon.steps - 1)) / 10)))];
+  const updates = [
+    ...new Set(Array.from({ length: 11 }, (_, i) => Math.min(Math.round((i * horizon.steps) / 10), horizon.steps - 1))),
+  ];
   const knowsEpochs = epochText(horizon, 0) !== null;
   const head = [
-    numbers("Update"),
+    numbers(sentence(unitOf(horizon))),
     ...(knowsEpochs ? [numbers("Epoch")] : []),
     ...curves.map((curve) => numbers(curve.label)),
   ];
@@ -195,7 +183,7 @@ function fillValues(table, curves, horizon) {
 function describe(curves, horizon) {
   return curves
     .map((curve) => {
-      const { first, last, peak, peakAt } = summaryOf(curve);
+      const { first, last, peak, peakAt } = curve.summary;
       return `${curve.label}: begins at ${shown(first)}, peaks at ${shown(peak)} in ${unitOf(horizon)} ${grouped(peakAt)}, and ends at ${shown(last)} after ${counted(curve.steps, unitOf(horizon))}.`;
     })
     .join(" ");

@@ -28,14 +28,14 @@ function update() {
     rows[number].show(curve);
     if (!curve.error) state.entries[number].readable = curve.text;
   });
-  const curves = all.filter((curve) => curve.at);
+  const curves = all.filter((curve) => curve.at).map((curve) => ({ ...curve, summary: summaryOf(curve) }));
   const quantity = state.base === null ? "Factor of the base LR" : "Learning rate";
   const panels = panelsOf(curves, quantity);
   const charts = panels.map((panel, index) => chartAt(index, panel));
   while ($("charts").children.length > panels.length) $("charts").lastElementChild.remove();
   charts.forEach((chart, index) => chart.draw(panels[index].curves, { horizon, ...panels[index] }));
   drawn = { curves, horizon, charts, quantity: curves.every(({ key }) => key === "lr") ? quantity : "Value" };
-  fillSummary($("summary"), curves);
+  fillSummary($("summary"), curves, horizon);
   fillPhases($("phases"), curves, horizon);
   fillValues($("values"), curves, horizon);
   document.title = $("title").textContent = titleOf(all);
@@ -189,6 +189,7 @@ function start() {
   );
   makeRows();
   update();
+  addEventListener("hashchange", () => location.reload()); // a link to another state was followed
   new ResizeObserver(() => {
     if (drawn.charts.some((chart) => chart.element.clientWidth !== chart.width)) update();
   }).observe($("charts"));
