@@ -461,6 +461,7 @@ def test_refuses_the_checkpoint_of_another_module(tmp_path: Path) -> None:
 # --- sharded weights ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.needs("torch>=2.6", "fully_shard has its place in torch.distributed.fsdp")
 def test_two_ranks_that_shard_the_weights_do_as_one_process_does(tmp_path: Path) -> None:
     """With FSDP2, by layers or as a whole, one optimizer or several: averages, validations, and a resume from both kinds of files."""

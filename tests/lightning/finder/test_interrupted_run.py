@@ -112,12 +112,14 @@ def shown() -> str:
     return run_in_terminal("tests.helpers.finding_terminal", [(bar, CTRL_C) for bar in bars])
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_the_bar_of_tqdm(shown: str) -> None:
     """The part that is done, the time that is left, and the last short run; no line is printed beside it."""
     assert re.search(r"LR search: +\d+%\|.*\| \d\d:\d\d<\d\d:\d\d, LR \S+: loss \S+ after 8 updates", shown)
     assert "LRFinder: LR" not in shown
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_the_bar_of_rich(shown: str) -> None:
     """With the time that is left; and then the bar of the fit."""
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
@@ -126,6 +128,7 @@ def test_a_terminal_shows_the_bar_of_rich(shown: str) -> None:
     assert re.search(r"Epoch 1/1", plain)
 
 
+@pytest.mark.slow
 def test_a_key_in_the_terminal_ends_the_search_alone(shown: str) -> None:
     """Ctrl-C: ``find_lr`` returns, and the fit of ``LRFinder`` goes on to its end at what was found."""
     assert "find_lr: True, Interrupted after" in shown
