@@ -436,20 +436,23 @@ def table(tries: dict[str, list[Try]]) -> str:
     """The score in Markdown, best first."""
     rows = []
     for name, each in tries.items():
-        by_task = [[one for one in each if one.task == task] for task in dict.fromkeys(one.task for one in each)]
-        answered = [[log2(one.lr) for one in some if one.lr] for some in by_task]
+        by_task = [
+            [attempt for attempt in each if attempt.task == task]
+            for task in dict.fromkeys(attempt.task for attempt in each)
+        ]
+        answered = [[log2(attempt.lr) for attempt in some if attempt.lr] for some in by_task]
         spreads = [statistics.stdev(logs) for logs in answered if len(logs) > 1]
-        octaves = [one.octaves for one in each if isfinite(one.octaves)]
-        costs = [one.cost for one in each if isfinite(one.cost)]
+        octaves = [attempt.octaves for attempt in each if isfinite(attempt.octaves)]
+        costs = [attempt.cost for attempt in each if isfinite(attempt.cost)]
         rows.append(
             (
-                statistics.mean(one.regret for one in each),
+                statistics.mean(attempt.regret for attempt in each),
                 name,
-                max(statistics.mean(one.regret for one in some) for some in by_task),
+                max(statistics.mean(attempt.regret for attempt in some) for some in by_task),
                 statistics.mean(octaves) if octaves else nan,
                 statistics.mean(spreads) if spreads else nan,
                 statistics.mean(costs) if costs else nan,
-                sum(one.lr is None for one in each),
+                sum(attempt.lr is None for attempt in each),
             )
         )
     head = "| finder | mean regret | worst task | octaves off | sd over seeds | cost in runs | no answer |\n"
@@ -486,7 +489,10 @@ def main() -> None:
         for name, each in tries.items():
             print(
                 name,
-                *(f"    {one.task}: {one.lr} regret {one.regret:.3f}, cost {one.cost:.2f}" for one in each),
+                *(
+                    f"    {attempt.task}: {attempt.lr} regret {attempt.regret:.3f}, cost {attempt.cost:.2f}"
+                    for attempt in each
+                ),
                 sep="\n",
             )
     about = (

@@ -89,7 +89,7 @@ def test_a_run_is_read_back(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("kind", LOGGERS)
-@pytest.mark.filterwarnings("ignore:LR601")
+@pytest.mark.filterwarnings("ignore:LR601")  # of the callback that writes another LR, which is tested here
 def test_the_first_update_that_parts_from_its_plan_is_reported(kind: str, tmp_path: Path) -> None:
     """With both LRs: the first one that was logged after a callback had written another."""
     logged(kind, tmp_path, LRMonitor(table=False), Meddles(12))
