@@ -38,7 +38,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 import lr_toolkit
-from lr_toolkit import Horizon, LRSearch, NoLRFound, ScheduledLR, linear, search_lr, warmup
+from lr_toolkit import Horizon, LRSearch, NoLRFound, Schedule, ScheduledLR, linear, search_lr, warmup
 from lr_toolkit.finder.rules import RULES
 
 SCHEDULE = warmup("5%") >> linear()
@@ -246,21 +246,27 @@ def endless(loader: DataLoader[Any]) -> Iterator[Any]:
         yield from loader
 
 
-def trained_loss(task: Task, lr: float, seed: int) -> float:
-    """The held-out loss of a run of full length."""
+def trained(task: Task, schedule: Schedule, lr: float, seed: int) -> nn.Module | None:
+    """The model after a run of full length; ``None`` if the loss of an update was not finite."""
     model = task.built(seed)
     optimizer = task.optimizer(model, lr)
-    scheduler = ScheduledLR(optimizer, SCHEDULE, Horizon(task.steps))
+    scheduler = ScheduledLR(optimizer, schedule, Horizon(task.steps))
     batches = endless(task.loader(seed))
     for _ in range(task.steps):
         optimizer.zero_grad()
         loss = task.loss_of(model, next(batches))
         if not torch.isfinite(loss):
-            return nan
+            return None
         loss.backward()
         optimizer.step()
         scheduler.step()
-    return task.held_out(model)
+    return model
+
+
+def trained_loss(task: Task, lr: float, seed: int) -> float:
+    """The held-out loss of a run of full length."""
+    model = trained(task, SCHEDULE, lr, seed)
+    return nan if model is None else task.held_out(model)
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import lr_toolkit
-from benchmarks.finder import Task, adamw, cnn, endless, mlp, momentum, noisy_digits, sgd, split, text
-from lr_toolkit import Horizon, Schedule, ScheduledLR, cosine, hold, linear, polynomial, warmup, wsd
+from benchmarks.finder import Task, adamw, cnn, mlp, momentum, noisy_digits, sgd, split, text, trained
+from lr_toolkit import Horizon, Schedule, cosine, hold, linear, polynomial, warmup, wsd
 from lr_toolkit.schedules.convex_bound import best_base_lr
 
 Data: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -101,18 +101,9 @@ TASKS = {
 
 def loss_of(task: Task, schedule: Schedule, lr: float, seed: int) -> float:
     """The loss on training data after the run; infinite if the loss of an update was not finite."""
-    model = task.built(seed)
-    optimizer = task.optimizer(model, lr)
-    scheduler = ScheduledLR(optimizer, schedule, Horizon(task.steps))
-    batches = endless(task.loader(seed))
-    for _ in range(task.steps):
-        optimizer.zero_grad()
-        loss = task.loss_of(model, next(batches))
-        if not torch.isfinite(loss):
-            return inf
-        loss.backward()
-        optimizer.step()
-        scheduler.step()
+    model = trained(task, schedule, lr, seed)
+    if model is None:
+        return inf
     x, y, _, _ = task.data()
     model.eval()
     with torch.no_grad():
