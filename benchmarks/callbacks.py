@@ -12,24 +12,25 @@ import torch
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.loggers.logger import DummyLogger
+from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils.data import DataLoader
 
-from benchmarks.steps import RUN, optimizer_of
+from benchmarks.steps import RUN, Still, optimizer_of
 from benchmarks.timing import Call, Row, medians
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, configure_optimizers
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 
 LIMITS = {1: 0.1, 10: 0.05, 100: 0.03}
-Scheduling = Callable[[L.LightningModule, torch.optim.Optimizer], Any]
+Scheduling = Callable[[L.LightningModule, Optimizer], Any]
 
 
 class Model(L.LightningModule):
     """A module of parameter groups of one weight each."""
 
-    def __init__(self, count: int, scheduling: Scheduling) -> None:
+    def __init__(self, count: int, scheduling: Scheduling, optimizer: Callable[[Any], Optimizer] = SGD) -> None:
         super().__init__()
-        self.count, self.scheduling = count, scheduling
+        self.count, self.scheduling, self.optimizer = count, scheduling, optimizer
         self.weights = torch.nn.ParameterList([torch.nn.Parameter(torch.ones(1)) for _ in range(count)])
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
@@ -37,17 +38,17 @@ class Model(L.LightningModule):
         return sum(weight.square().sum() for weight in self.weights)
 
     def configure_optimizers(self) -> Any:
-        """SGD with another base LR in each group."""
+        """An optimizer with another base LR in each group."""
         groups = [{"params": [weight], "lr": 0.1 / (index + 1)} for index, weight in enumerate(self.weights)]
-        return self.scheduling(self, torch.optim.SGD(groups))
+        return self.scheduling(self, self.optimizer(groups))
 
 
-def by_us(model: L.LightningModule, optimizer: torch.optim.Optimizer) -> Any:
+def by_us(model: L.LightningModule, optimizer: Optimizer) -> Any:
     """This package's cosine."""
     return configure_optimizers(optimizer, "cosine()", model.trainer, horizon=Horizon(RUN))
 
 
-def by_torch(_: L.LightningModule, optimizer: torch.optim.Optimizer) -> Any:
+def by_torch(_: L.LightningModule, optimizer: Optimizer) -> Any:
     """torch's cosine."""
     return [optimizer], [{"scheduler": CosineAnnealingLR(optimizer, RUN), "interval": "step"}]
 
@@ -95,7 +96,7 @@ class MinimalMonitor:
         self.rows: list[dict[str, float]] = []
         self.lrs: list[float] = []
 
-    def capture(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    def capture(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         """A hook of the optimizer."""
         self.lrs = [group["lr"] for group in optimizer.param_groups]
 
@@ -146,30 +147,28 @@ def monitor_row(count: int, logger: Logger, limit: float | None) -> Row:
 
 
 def warmup_row(count: int) -> Row:
-    """An update of a ramp on top of torch's cosine, including the step of the cosine, of both packages."""
+    """An update, a step of torch's cosine and a ramp on top of it, of both packages."""
     mine = LRWarmup(RUN // 2, horizon=Horizon(RUN))
 
     def calls(trainer: L.Trainer, module: L.LightningModule) -> dict[str, Call]:
         optimizer, scheduler = trainer.optimizers[0], trainer.lr_scheduler_configs[0].scheduler
-        hooks = [*optimizer._optimizer_step_pre_hooks.values(), *optimizer._optimizer_step_post_hooks.values()]
 
         def ours() -> None:
             mine.on_train_batch_start(trainer, module, None, 0)
-            for hook in hooks:
-                hook(optimizer, (), {})
+            optimizer.step()
             scheduler.step()
             mine.on_train_batch_end(trainer, module, None, None, 0)
 
-        # Most of either number is torch's own step, which CPython runs an eighth more slowly once the scheduler's __dict__ was
-        # read. For the peer the first checkpoint reads it, by state_dict(); for ours it is read at once, when the class changes.
+        # CPython runs torch's own step an eighth more slowly once the scheduler's __dict__ was read. For the peer the first
+        # checkpoint reads it, by state_dict(); for ours it is read at once, when the class changes.
         return {
             "ours": ours,
             "pytorch_warmup": dampened(count, is_saved=True),
             "pytorch_warmup before the first checkpoint": dampened(count, is_saved=False),
         }
 
-    seconds = in_a_run(calls, [mine], Model(count, by_torch), DummyLogger())
-    what = f"LRWarmup on torch's cosine, {count} group{'s' * (count > 1)}"
+    seconds = in_a_run(calls, [mine], Model(count, by_torch, Still), DummyLogger())
+    what = f"update, step and LRWarmup, torch's cosine, {count} group{'s' * (count > 1)}"
     return Row(what, seconds.pop("ours"), seconds, {"pytorch_warmup": 1.1})
 
 
@@ -183,6 +182,7 @@ def dampened(count: int, *, is_saved: bool) -> Call:
     ramp = pytorch_warmup.LinearWarmup(optimizer, RUN // 2)
 
     def update() -> None:
+        optimizer.step()
         with ramp.dampening():
             scheduler.step()
 

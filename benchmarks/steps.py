@@ -24,8 +24,12 @@ TENSOR = {1: {"torch": 0.6}, 100: {"torch": 1 / 80}, 1000: {"torch": 1 / 500}}
 class Still(Optimizer):
     """An optimizer whose update does nothing, so that the cost of a scheduler is visible."""
 
-    def step(self, closure: Any = None) -> None:
-        """Nothing."""
+    def __init__(self, groups: list[dict[str, Any]]) -> None:
+        super().__init__(groups, {})
+
+    def step(self, closure: Any = None) -> Any:
+        """Nothing but the closure."""
+        return closure and closure()
 
 
 def optimizer_of(count: int, *, tensor: bool = False, alike: bool = True, device: str = "cpu") -> Still:
@@ -33,7 +37,7 @@ def optimizer_of(count: int, *, tensor: bool = False, alike: bool = True, device
     bases = [0.1 if alike else 0.1 * (index + 1) / count for index in range(count)]
     weights = [torch.nn.Parameter(torch.zeros(1, device=device)) for _ in bases]
     lrs = [torch.tensor(base, device=device) if tensor else base for base in bases]
-    return Still([{"params": [weight], "lr": lr} for weight, lr in zip(weights, lrs, strict=True)], {})
+    return Still([{"params": [weight], "lr": lr} for weight, lr in zip(weights, lrs, strict=True)])
 
 
 def pair(optimizer: Optimizer, step: Call) -> Call:
@@ -124,8 +128,7 @@ def groups_with_three_keys(count: int) -> Still:
         [
             {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1 * share, "momentum": 0.9, "weight_decay": 0.01 * share}
             for share in ((index + 1) / count for index in range(count))
-        ],
-        {},
+        ]
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.errors import warn
@@ -15,6 +14,7 @@ from lr_toolkit.lightning.finetuning import follow_backbone
 from lr_toolkit.lightning.optimizer_place import index_in, place_among
 from lr_toolkit.lightning.ranks import uneven_batches
 from lr_toolkit.lightning.run_length import TrainerRunLength
+from lr_toolkit.lightning.sparse_callback import SparseCallback
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -50,15 +50,12 @@ def correct_wiring(trainer: Trainer, scheduler: ScheduledLR) -> None:
         follower.rewired.append(scheduler)
 
 
-class _RunFollower(Callback):
+class _RunFollower(SparseCallback):
     """Recalculates the schedules at the beginning of a batch, if a fact that decides the length of the run has changed.
 
     By then all other callbacks and the module have run their hooks for the beginning of the epoch. The ranks communicate only after
     a dataloader was reloaded, until their epochs differ: all other facts are the same on all of them.
     """
-
-    # Lightning passes over a hook that is None: most of what one more callback costs in each batch.
-    on_before_zero_grad = on_before_backward = on_after_backward = on_before_optimizer_step = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
         self._schedulers: list[ScheduledLR] = []
@@ -88,6 +85,8 @@ class _RunFollower(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if pl_module.automatic_optimization:
+            self.on_train_batch_end = None  # type: ignore[assignment,method-assign]  # Lightning passes over it
         self._facts = None
         if trainer.ckpt_path is None:
             self._look(trainer)
@@ -116,7 +115,7 @@ class _RunFollower(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if pl_module.automatic_optimization:
+        if pl_module.automatic_optimization:  # this follower has joined a run that had begun
             return
         is_last: bool = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
         for scheduler, _ in self._followed(trainer):

@@ -88,6 +88,7 @@ class GroupWriter:
         # A list of all groups is used as it is, because something else may exchange a group in it.
         drives_all = binding.members == tuple(range(len(self._optimizer.param_groups)))
         self._members = None if drives_all else binding.members
+        self._drives_groups = drives_all and self._key.place is None
         cells, key = self._cells(), binding.key
         in_blocks = {index for block in self._blocks for index in block.members}
         late: defaultdict[tuple[torch.device, torch.dtype], list[int]] = defaultdict(list)
@@ -105,7 +106,8 @@ class GroupWriter:
 
     def _cells(self) -> Sequence[Any]:
         """What holds the numbers that are written; positions below are positions in it."""
-        return self._key.cells(self._optimizer.param_groups, self._members)
+        groups = self._optimizer.param_groups
+        return groups if self._drives_groups else self._key.cells(groups, self._members)
 
     def reattach(self) -> None:
         """Bind the tensors again after the optimizer has loaded a state, with the values that it has loaded."""
@@ -116,16 +118,35 @@ class GroupWriter:
 
     def write(self, k: int) -> None:
         """Write the values of update ``k``."""
-        cells = self._key.cells(self._optimizer.param_groups, self._members)
+        cells, key, levels, timelines = self._cells(), self._binding.key, self._levels, self._binding.timelines
         for block in self._blocks:
             block.attach(cells)
-        timelines = self._binding.timelines
-        if len(timelines) == 1:
-            self._scale(cells, timelines[0].factor(k))
-        else:
+        if len(timelines) > 1:
             factors = self._binding.factors(k)
-            pairs = zip(self._levels, self._binding.which, strict=True)
-            self._write_each(cells, [level * factors[index] for level, index in pairs])
+            self._write_each(
+                cells, [level * factors[index] for level, index in zip(levels, self._binding.which, strict=True)]
+            )
+            return
+        factor = timelines[0].factor(k)
+        if self._blocks:
+            for index in self._numbers:
+                cells[index][key] = levels[index] * factor
+            for block in self._blocks:
+                block.scale(factor)
+        elif self._share_level:
+            value = levels[0] * factor
+            for cell in cells:
+                cell[key] = value
+        else:
+            for cell, level in zip(cells, levels):  # noqa: B905  # bind() has made them of one length
+                cell[key] = level * factor
+
+    def _write_each(self, cells: Sequence[Any], values: Sequence[float]) -> None:
+        """Write a value to each group."""
+        for index in self._numbers:
+            cells[index][self._binding.key] = values[index]
+        for block in self._blocks:
+            block.send([values[index] for index in block.members])
 
     def holding(self, groups: Sequence[Group], *candidates: Sequence[float]) -> Holding:
         """Which of ``groups`` hold what one of ``candidates`` has for them, within the precision of a tensor."""
@@ -148,30 +169,6 @@ class GroupWriter:
         for block, mask in zip_longest(self._blocks, holding.masks):
             included = [holding.includes(index) for index in block.members]
             block.send_where(torch.tensor(included) if mask is None else mask, values)
-
-    def _scale(self, cells: Sequence[Any], factor: float) -> None:
-        """Write level * factor to every group."""
-        levels, key = self._levels, self._binding.key
-        if self._blocks:
-            for index in self._numbers:
-                cells[index][key] = levels[index] * factor
-            for block in self._blocks:
-                block.scale(factor)
-        elif self._share_level:
-            value = levels[0] * factor
-            for cell in cells:
-                cell[key] = value
-        else:
-            for cell, level in zip(cells, levels, strict=True):
-                cell[key] = level * factor
-
-    def _write_each(self, cells: Sequence[Any], values: Sequence[float]) -> None:
-        """Write a value to each group."""
-        key = self._binding.key
-        for index in self._numbers:
-            cells[index][key] = values[index]
-        for block in self._blocks:
-            block.send([values[index] for index in block.members])
 
 
 class _Block:

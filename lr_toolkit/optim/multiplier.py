@@ -175,8 +175,11 @@ class LRMultiplier:
         self._scale()
 
     def _compute_factors(self) -> None:
-        factors = [term.factors for term in self._terms] or [(1.0,) * len(self._values.groups)]
-        self.factors = factors[0] if len(factors) == 1 else tuple(map(prod, zip(*factors, strict=True)))
+        if len(self._terms) == 1:
+            self.factors = self._terms[0].factors
+        else:
+            rows = zip(*[term.factors for term in self._terms], strict=True)
+            self.factors = tuple(map(prod, rows)) or (1.0,) * len(self._values.groups)
 
     def _scale(self) -> None:
         if not self._unscaled.is_active:

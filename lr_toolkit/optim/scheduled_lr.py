@@ -182,9 +182,8 @@ class ScheduledLR(PlanReader):
 
     def step(self, epoch: int | None = None) -> None:
         """Move on by one update, if the optimizer took one since the last call; ``epoch`` jumps to that update."""
-        if epoch is None and self.moves_with != "step":
-            return
-        self.advance(epoch)
+        if epoch is not None or self.moves_with == "step":
+            self.advance(epoch)
 
     def advance(self, epoch: int | None = None) -> None:
         """Do what ``step()`` does, whatever this scheduler moves with."""
@@ -292,7 +291,8 @@ class ScheduledLR(PlanReader):
     # --- the parameter groups ---
 
     def _write(self) -> None:
-        self._adopt_groups()
+        if not self._groups.are_same():
+            self._adopt_groups()
         self._groups.write(self.last_epoch)
         self._loaded = None
 

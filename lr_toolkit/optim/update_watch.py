@@ -114,7 +114,7 @@ class UpdateWatch:
         if self.has_others:
             self._refuse_others()
         self._has_counted = True
-        self.note_move()
+        self.has_update, self.was_stepped = False, True
         return True
 
     def note_move(self) -> None:

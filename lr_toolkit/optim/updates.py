@@ -185,7 +185,7 @@ class UpdateTracker:
 
 
 def _are_empty(groups: Sequence[dict[str, Any]]) -> bool:
-    return bool(groups) and not any(group["params"] for group in groups)
+    return bool(groups) and not groups[0]["params"] and not any(group["params"] for group in groups)
 
 
 @final

@@ -256,8 +256,8 @@ class ResolvedTimeline(Timeline):
         phase = self.resolved_phases[index]
         offset = k - phase.start
         # A fraction finds its phase exactly; a curve takes an int or a float.
-        if not isinstance(offset, (int, float)):
-            offset = int(offset) if offset.denominator == 1 else float(offset)
+        if not isinstance(offset, int):
+            offset = float(offset) if offset % 1 else int(offset)
         return float(phase.curve(offset))
 
     def factors(self, ks: NDArray[np.int64]) -> NDArray[np.float64]:

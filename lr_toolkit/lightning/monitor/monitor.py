@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
-from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.arguments import answer_arguments
@@ -18,6 +17,7 @@ from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
 from lr_toolkit.lightning.monitor.run_summary import RunSummary
 from lr_toolkit.lightning.monitor.settings import MonitorSettings
+from lr_toolkit.lightning.sparse_callback import SparseCallback
 from lr_toolkit.lightning.trainer_of_optimizer import note_trainer
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _ANSWERS = {
 
 
 @final
-class LRMonitor(Callback):
+class LRMonitor(SparseCallback):
     """Logs the learning rate (LR) of every parameter group, as each update used it, to every logger of the Trainer.
 
     A row is written every ``log_every_n_steps`` updates (or once per epoch), and always for the first and the last update and

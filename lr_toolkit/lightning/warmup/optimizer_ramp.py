@@ -61,7 +61,10 @@ class OptimizerRamp:
     def _move(self, taken: int) -> None:
         self.taken = taken
         factors = [ramp(taken) for ramp in self._ramps]
-        self.factors = tuple([factors[ramp] for ramp in self._ramp_of_group])
+        if len(factors) == 1:
+            self.factors = (factors[0],) * len(self._groups)
+        else:
+            self.factors = tuple([factors[ramp] for ramp in self._ramp_of_group])
         self.is_over = min(factors) == 1.0  # no ramp falls
 
     # --- as a factor of the multiplier ------------------------------------------------------------------------------------

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, final
 
-from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError, shorten, warn
+from lr_toolkit.lightning.sparse_callback import SparseCallback
 from lr_toolkit.lightning.warmup.foreign_arguments import answer_foreign_arguments
 from lr_toolkit.lightning.warmup.ramp_spec import RampSpec
 from lr_toolkit.lightning.warmup.warmup_run import WarmupRun
@@ -28,7 +28,7 @@ _log = logging.getLogger("lr_toolkit")
 
 
 @final
-class LRWarmup(Callback):
+class LRWarmup(SparseCallback):
     """Multiplies the learning rate of whatever schedulers the Trainer has by a ramp, without disturbing them.
 
         lr(k) = (what the scheduler alone would have used) * ramp(k)

@@ -16,6 +16,8 @@ from lr_toolkit.schedules.shape import Curve, Index, PhaseContext, Value, check_
 
 __all__ = ["Cosine", "cosine"]
 
+_QUARTER_TURN = math.pi / 2
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ class _CosineCurve(DecayCurve):
     def __call__(self, i: Index) -> Value:
         # sin^2 of the remaining quarter turn is (1 + cos(pi p)) / 2 without its cancellation near the end.
         left = (self.length - i) / self.length if self.k == 1.0 else remaining(i, self.length, self.k)
-        angle = math.pi / 2 * left
-        sine = np.sin(angle) if isinstance(angle, np.ndarray) else math.sin(angle)
+        angle = _QUARTER_TURN * left
+        sine = math.sin(angle) if isinstance(angle, float) else np.sin(angle)
         return self.level(sine * sine if self.power == 1.0 else np.power(sine, 2.0 * self.power))
 
 
