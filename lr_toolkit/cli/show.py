@@ -81,9 +81,10 @@ def _preview_of(word: str, parsed: argparse.Namespace) -> Preview:
 
 def _schedule_preview(text: Any, parsed: argparse.Namespace) -> Preview:
     """The preview of a schedule's text, or of a mapping of groups to texts, on the run that the options describe."""
-    if parsed.project and not any(map(is_project, parsed.words)):
+    of_project = [*parsed.project, *(["--data"] if parsed.data else [])]
+    if of_project and not any(map(is_project, parsed.words)):
         raise ScheduleError(
-            f"{parsed.project[0]} is for a project, and {shorten(text)} is a schedule. Leave it out, or write my_module:LitModel."
+            f"{of_project[0]} is for a project, and {shorten(text)} is a schedule. Leave it out, or write my_module:LitModel."
         )
     if isinstance(text, Mapping):
         return Preview.of(text, horizon_from(parsed), parsed.lr)

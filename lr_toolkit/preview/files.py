@@ -26,7 +26,7 @@ def save_preview(preview: Preview, path: str | Path, *, log: bool = False) -> Pa
     if ending not in _WRITERS:
         endings = ", ".join(_WRITERS)
         raise ScheduleError(
-            f"{file.name!r}: a preview is saved by its ending: {endings}. Write {file.stem or 'curve'}.svg."
+            f"{file.name!r}: a preview is saved by its ending: {endings}. Write {file.stem.rstrip('.') or 'curve'}.svg."
         )
     if ending == ".png" and not has_matplotlib():
         raise ScheduleError(

@@ -234,6 +234,8 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a misspelled builder": (["cosin()", "--steps", "9"], "Did you mean cosine(...)?"),
     "a builder of nobody": (["sines(2)", "--steps", "9"], "(for the command: --import my_module)."),
     "no text": (["", "--steps", "9"], "rite"),
+    "an option of projects": (["hold()", "--steps", "9", "--data", "my:Data"], "--data is for a project, and 'hold()' is a schedule."),
+    "an ending of nothing": (["hold()", "--steps", "9", "--out", "curve."], "Write curve.svg."),
     "no call": (["cosine", "--steps", "9"], "cosine()"),
     "Python": (["__import__('os')", "--steps", "9"], "The builders are"),
     "an open parenthesis": (["cosine(", "--steps", "9"], "rite"),

@@ -388,6 +388,10 @@ WRONG: list[tuple[list[str], str]] = [
     (["train.py:Net", *RUN, "--trainer.limit_train_batches", "-1"], "Trainer: "),
     (["train.py:Net", "--trainer.max_epochs", "0", "--steps-per-epoch", "5"], "This run takes no update."),
     (["train.py:Net", "--steps-per-epoch", "0"], "--steps-per-epoch 0: must be"),
+    (
+        ["train.py:Net", "--data", "train.py:data", "--steps-per-epoch", "5"],
+        "both say how long an epoch is. Write one of them.",
+    ),
     (["train.py:Net", "--config", "no_such.yaml", "--steps-per-epoch", "3"], "no_such.yaml"),
     (["no_such.yaml"], "There is no file 'no_such.yaml'."),
     (["broken.yaml"], "broken.yaml"),
