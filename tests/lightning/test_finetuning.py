@@ -151,6 +151,7 @@ def test_a_resume_is_exact(tmp_path: Path) -> None:
     """Before the backbone joins and after it, in mid-epoch."""
     # After the last batch of an epoch Lightning begins the next one without the hook in which the callback writes.
     whole = lrs(ours("cosine(end_lr=1e-3)"), BackboneFinetuning(1), save=tmp_path)
+    assert whole == [pytest.approx(row) for row in lrs(torchs(UPDATES, "step", 1e-3), BackboneFinetuning(1))]
     for update in (3, 9, 15, 21, 39):
         path = tmp_path / f"{update}.ckpt"
         rest = lrs(ours("cosine(end_lr=1e-3)"), BackboneFinetuning(1), ckpt_path=path, weights_only=True)

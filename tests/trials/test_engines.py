@@ -395,6 +395,7 @@ STAGES: dict[str, tuple[type[ZeRO], int]] = {
         (ours, Manual, False, DECAY),
         (ours, Manual, True, [ramp * factor for ramp, factor in zip(RAMP, DECAY, strict=True)]),
     ],
+    ids=["a schedule", "the monitor alone", "a ramp", "a schedule and a ramp", "manual", "manual and a ramp"],
 )
 def test_zero_in_lightning(
     answer: Any, kind: type[Probe], warms_up: bool, factors: list[float], groups: int, stage: str

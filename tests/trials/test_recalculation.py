@@ -89,6 +89,12 @@ class SeveralUpdates(EveryNth):
     every, times = 1, 3
 
 
+class SeveralUpdatesWithSteps(SeveralUpdates):
+    """The same, as projects write it: a step of the scheduler after each update."""
+
+    calls = 1
+
+
 class Promise(IterableDataset[torch.Tensor]):
     """Fewer samples than its length says."""
 
@@ -229,6 +235,9 @@ class Change:
 
 CHANGES = {
     "several updates a batch": Change(3, 72, "The run has 72 updates now", module=SeveralUpdates),
+    "several updates a batch, each with a step": Change(
+        3, 72, "The run has 72 updates now", module=SeveralUpdatesWithSteps
+    ),
     "accumulation begins": Change(8, 12, "The run has 12 updates now", callbacks=lambda: [From(1, accumulate)]),
     "accumulation begins within an epoch": Change(
         12, 15, "The run has 15 updates now", callbacks=lambda: [FromBatch(1, accumulate)]
@@ -349,6 +358,7 @@ class Gan(L.LightningModule):
     """Two optimizers: one takes an update each batch, the other every fifth batch."""
 
     automatic_optimization = False
+    calls = 0  # steps of the module after each update
 
     def __init__(self) -> None:
         super().__init__()
@@ -364,6 +374,8 @@ class Gan(L.LightningModule):
             self.manual_backward(self.weights[index].square().sum())
             self.used[index].append(optimizer.param_groups[0]["lr"])
             optimizer.step()
+            for _ in range(self.calls):
+                self.lr_schedulers()[index].step()
 
     def configure_optimizers(self) -> Any:
         """A schedule for each."""
@@ -371,6 +383,7 @@ class Gan(L.LightningModule):
         return [configure_optimizers(optimizer, "cosine(end=0.0)", self.trainer) for optimizer in optimizers]
 
 
+@pytest.mark.parametrize("calls", [0, 1], ids=["steps nothing", "steps after each update"])
 @pytest.mark.parametrize(
     ("options", "updates"),
     [
@@ -379,10 +392,12 @@ class Gan(L.LightningModule):
         ({"max_epochs": -1, "max_steps": 1200}, [1000, 200]),
         ({"max_epochs": -1, "max_steps": 60}, [50, 10]),
     ],
+    ids=["ten epochs", "one epoch", "max_steps", "max_steps within an epoch"],
 )
-def test_each_optimizer_of_a_gan_ends_with_the_run(options: dict[str, int], updates: list[int]) -> None:
-    """The updates of each optimizer are measured, and both decays end with the run, without a jump."""
+def test_each_optimizer_of_a_gan_ends_with_the_run(options: dict[str, int], updates: list[int], calls: int) -> None:
+    """The updates of each optimizer are measured, and both decays end with the run, without a jump, whoever steps them."""
     gan = Gan()
+    gan.calls = calls
     runs.trainer(**options).fit(gan, loader(100))
 
     assert [len(used) for used in gan.used] == updates
@@ -437,9 +452,11 @@ def test_a_step_of_the_module_changes_nothing(calls: int) -> None:
     assert module.used == pytest.approx([1 - update / 12 for update in range(12)])
 
 
-def test_updates_by_hand_every_fourth_batch() -> None:
-    """Gradients that are accumulated by hand: a quarter of the updates, known after the first."""
+@pytest.mark.parametrize("calls", [0, 1], ids=["steps nothing", "steps after each update"])
+def test_updates_by_hand_every_fourth_batch(calls: int) -> None:
+    """Gradients that are accumulated by hand: a quarter of the updates, known after the first, whoever steps besides."""
     module = EveryNth()
+    module.calls = calls
     runs.trainer(max_epochs=3).fit(module, loader(8))
 
     assert module.used == pytest.approx([1 - update / 6 for update in range(6)])
@@ -457,9 +474,15 @@ class Saving(EveryNth):
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
-@pytest.mark.parametrize(("every", "times"), [(4, 1), (5, 1), (1, 3)])
+@pytest.mark.parametrize(
+    ("every", "times", "last"),
+    [(4, 1, 1 / 6), (5, 1, 1 / 3), (1, 3, CHANGES["several updates a batch"].lr(71))],
+    ids=["every fourth batch", "every fifth batch", "three a batch"],
+)
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint")
-def test_a_resume_under_manual_optimization_is_exact(every: int, times: int, interval: Any, tmp_path: Path) -> None:
+def test_a_resume_under_manual_optimization_is_exact(
+    every: int, times: int, last: float, interval: Any, tmp_path: Path
+) -> None:
     """After any batch: before the first update, in mid-epoch between two updates, and at the last batch of an epoch."""
 
     def run(**options: Any) -> list[float]:
@@ -469,6 +492,7 @@ def test_a_resume_under_manual_optimization_is_exact(every: int, times: int, int
         return module.used
 
     whole = run()
+    assert whole[-1] == pytest.approx(last if interval == "step" else THIRDS[-1])
     for batch in (1, 3, 6, 8, 11, 16, 18):
         rest = run(ckpt_path=tmp_path / f"{batch}.ckpt")
         assert rest == whole[len(whole) - len(rest) :], batch
@@ -546,6 +570,7 @@ class WithoutSchedule(Module):
         ({"on_change": "restart"}, False, False, [1 - k / 16 for k in range(16)]),
         ({}, True, False, [1 - k / 24 for k in range(8, 24)]),
     ],
+    ids=["without the schedule's state", "on_change='restart'", "stepped to the update of the run"],
 )
 def test_a_new_schedule_at_a_checkpoint(
     options: dict[str, Any], jump: bool, is_reported: bool, lrs: list[float], tmp_path: Path
@@ -614,6 +639,7 @@ def test_an_open_hold_grows(caplog: pytest.LogCaptureFixture) -> None:
         ("stretch", CHANGES["more epochs"].lrs()),
         ("continue", CHANGES["more epochs"].lrs()),
     ],
+    ids=["keep", "replan", "stretch", "continue"],
 )
 def test_a_policy_decides(policy: Any, lrs: list[float], caplog: pytest.LogCaptureFixture) -> None:
     """``on_change`` says what becomes of the schedule if the run changes its length."""
@@ -745,7 +771,9 @@ def test_epochs_of_different_lengths_are_listed_in_the_state(tmp_path: Path) -> 
     assert lengths(Reloaded()) == [8, 4]
 
 
-@pytest.mark.parametrize("limits", [{"max_epochs": 10**6}, {"max_epochs": -1, "max_steps": 10**7}])
+@pytest.mark.parametrize(
+    "limits", [{"max_epochs": 10**6}, {"max_epochs": -1, "max_steps": 10**7}], ids=["max_epochs", "max_steps"]
+)
 def test_the_start_does_not_depend_on_the_number_of_epochs(limits: dict[str, int]) -> None:
     """A run of millions of one-batch epochs starts with LRMonitor as fast as any other: its epochs are not walked through."""
     module = Module("warmup('1%') >> cosine()")
@@ -836,6 +864,7 @@ def spread(*stretches: tuple[int, float]) -> list[float]:
         ({"max_steps": 20}, spread((20, 1 / 20))),
         ({"max_steps": 20, "interval": "epoch"}, [1.0] * 8 + [2 / 3] * 5 + [1 / 3] * 5 + [1 / 6] * 2),
     ],
+    ids=["three epochs", "three epochs, per epoch", "max_steps", "max_steps, per epoch"],
 )
 def test_a_loader_that_is_exchanged_for_a_stream(options: dict[str, Any], lrs: list[float]) -> None:
     """The run goes on; a length that no limit tells any more is known again when the stream has ended once."""

@@ -150,7 +150,9 @@ FITS = {"warmup('20%') >> cosine()": {}, SCHEDULE: {"horizon": Horizon(10_000, 5
 
 
 @pytest.mark.parametrize("schedule", FITS)
-@pytest.mark.parametrize("options", [{"fast_dev_run": 3}, {"overfit_batches": 2}, {"limit_train_batches": 2}, {}])
+@pytest.mark.parametrize(
+    "options", [{"fast_dev_run": 3}, {"overfit_batches": 2}, {"limit_train_batches": 2}, {}], ids=str
+)
 def test_a_schedule_that_fits_is_not_cut(schedule: str, options: dict[str, Any]) -> None:
     """A trial of a schedule in shares is quiet, and so is a trial on the long run's curve; ``too_long`` changes nothing."""
     net = helper(schedule, **CUT, **FITS[schedule])
@@ -174,7 +176,7 @@ def test_nothing_but_the_length_is_excused() -> None:
         trainer(max_epochs=1, overfit_batches=1).fit(helper("cosine() >> linear()", **CUT), loader(4))
 
 
-@pytest.mark.parametrize("options", [{"overfit_batches": 2}, {"limit_train_batches": 2}])
+@pytest.mark.parametrize("options", [{"overfit_batches": 2}, {"limit_train_batches": 2}], ids=str)
 def test_a_warmup_callback_is_cut_too(options: dict[str, Any]) -> None:
     """``LRWarmup`` that is longer than a trial is cut in the same trials."""
     net = Net(lambda _, optimizer: optimizer)
@@ -183,7 +185,9 @@ def test_a_warmup_callback_is_cut_too(options: dict[str, Any]) -> None:
     assert message.startswith("LR705: LRWarmup(500): the ramp takes 500 updates and the run has 4")
 
 
-@pytest.mark.parametrize("options", [{"overfit_batches": 2}, {"limit_train_batches": 2}, {"fast_dev_run": False}])
+@pytest.mark.parametrize(
+    "options", [{"overfit_batches": 2}, {"limit_train_batches": 2}, {"fast_dev_run": False}], ids=str
+)
 def test_a_cut_run_resumes(options: dict[str, Any], tmp_path: Path) -> None:
     """A cut run that is resumed goes on along the same curve, and asks no question, for a longer run either."""
 

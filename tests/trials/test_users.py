@@ -41,6 +41,7 @@ from lr_toolkit import (
     warmup,
 )
 from lr_toolkit.preview.picture import Line, draw, save
+from tests.helpers.fits import Probe, Recorder, fit
 from tests.helpers.runs import BASES, Net, loader, stream, trainer
 from tests.helpers.schedule_warnings import schedule_warnings
 
@@ -885,22 +886,20 @@ def test_a_csv_logger_gets_the_schedule(tmp_path: Path) -> None:
     assert "warmup(5) >> cosine()" in (tmp_path / "run" / "lr_plan.txt").read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    ("names", "filename", "options", "file"),
-    [
-        ("stable", "lr={lr/pg1:.1e}", {"auto_insert_metric_name": False}, "lr=*.ckpt"),
-        ("lightning", "{lr-SGD/pg1:.1e}", {"auto_insert_metric_name": False}, "*e-*.ckpt"),
-    ],
-)
-def test_the_lr_in_the_name_of_a_checkpoint(
-    names: Any, filename: str, options: dict[str, Any], file: str, tmp_path: Path
-) -> None:
-    """The fixes in the docstring give a file, and no folder for each checkpoint."""
-    checkpoint = ModelCheckpoint(tmp_path / "kept", filename=filename, **options)
-    logger = CSVLogger(str(tmp_path), name="", version="run")
-    callbacks = [LRMonitor(names=names), checkpoint]
-    trainer(callbacks=callbacks, max_epochs=1, enable_checkpointing=True, log_every_n_steps=1, logger=logger).fit(
-        helped(), loader(8)
-    )
+def test_the_lr_in_the_name_of_a_checkpoint(tmp_path: Path) -> None:
+    """The docstring has the line that makes a folder for each checkpoint, and two fixes, each of which makes a file."""
+    text = LRMonitor.__doc__ or ""
+    wrong, fix = re.findall(r"``ModelCheckpoint\((.+?)\)``", text)
 
-    assert [path.is_file() for path in (tmp_path / "kept").glob(file)] == [True]
+    def makes_a_file(arguments: str, names: Any) -> bool:
+        place = tmp_path / f"{names} {arguments == fix}"
+        checkpoint = eval(f"ModelCheckpoint(place, {arguments})", {"ModelCheckpoint": ModelCheckpoint, "place": place})
+        callbacks = [LRMonitor(names=names), checkpoint]
+        fit(Probe(lambda net: net.sgd()), *callbacks, enable_checkpointing=True, logger=Recorder())
+        (made,) = place.iterdir()
+        return made.is_file()
+
+    assert not makes_a_file(wrong, "stable")
+    assert makes_a_file(fix, "stable")
+    assert 'or use ``names="lightning"``' in text
+    assert makes_a_file(wrong.replace("lr/optimizer", "lr-SGD"), "lightning")

@@ -572,6 +572,15 @@ def _(_: LRMonitor) -> None:
     Schedule.parse("chebyshev()")
 
 
+@entry(
+    "a builder whose name resembles another curve's",
+    raises=ScheduleError,
+    error=r"missing a required argument: 'timescale'\. Write inverse_sqrt\(timescale='5%'\)",
+)
+def _(_: LRMonitor) -> None:
+    Schedule.parse("inverse_sqrt()")
+
+
 @entry("a builder with a slip", raises=ScheduleError, error=r"Did you mean one_minus_sqrt\(\.\.\.\)\?")
 def _(_: LRMonitor) -> None:
     Schedule.parse("one_minus_sqr()")
