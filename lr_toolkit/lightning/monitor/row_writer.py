@@ -43,7 +43,7 @@ class RowWriter:
         """
         if not row:
             return
+        self._history.add(step, epoch, row, keep=keep)  # first: a logger may fail
         log_row(self._trainer, tuple(row), list(row.values()), step, in_batch=in_batch)
-        self._history.add(step, epoch, row, keep=keep)
         if self._to_metrics:
             put_metrics(self._trainer, row)
