@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["correct_wiring", "follow_run"]
 
 _log = logging.getLogger("lr_toolkit")
-# Callbacks that read LRs or save state, which the follower may change; the last looks at a run that is set up and not trained.
-_READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint", "_Visit")
+# Callbacks that read LRs or save state, which the follower may change.
+_READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint")
 
 
 def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:

@@ -92,12 +92,16 @@ class TrainerRunLength:
     def _is_same_run(self, record: Mapping[str, Any]) -> bool:
         """Whether the code makes the run of ``record``, as it began or as it is since its length has changed."""
         own, began = _beginning(self.record), _beginning(record)
+        unknown = {"pace"}
         if self.awaits_data:  # until they are known, the epochs are taken to be what they were
             own |= {key: began.get(key) for key in ("batches", "steps_per_epoch")}
+            unknown |= {"batches"}
         # A pace is measured on the way: the code cannot know it, nor the horizon that follows from it.
         known = [began] if "pace" in began else []
         known += [record["now"]] if "now" in record else []
-        return own == began or any(all(own[key] == facts[key] for key in _KEYS if key != "pace") for facts in known)
+        return own == began or any(
+            all(own[key] == facts[key] for key in _KEYS if key not in unknown) for facts in known
+        )
 
     def adopt(self, record: Mapping[str, Any]) -> Horizon | None:
         """Go on from a state that was loaded, with what its ``record`` knows of the run.

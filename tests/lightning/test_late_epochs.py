@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import BatchSizeFinder
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch.utils.data import DataLoader
 
-from lr_toolkit import Horizon, LRMonitor, configure_optimizers, horizon_of
+from lr_toolkit import Horizon, LRMonitor, ScheduleError, configure_optimizers, horizon_of
 from tests.helpers.runs import Net, accumulation, loader, stream, trainer
 from tests.lightning.test_run import Resumable, Watching
 
@@ -212,12 +212,19 @@ def test_a_checkpoint_before_the_dataloader_is_loaded_after_it(tmp_path: Path, m
 
 def test_a_second_fit_reads_the_epochs_of_its_own_data() -> None:
     """A Trainer that fits again, with fewer batches in an epoch, counts those, and what is left of ``max_steps``."""
-    net, made = Cut(with_schedule(SAME)), trainer(max_steps=7)
+
+    class Keeps(Cut):
+        def on_fit_start(self) -> None:
+            self._keep()
+
+    net, made = Keeps(with_schedule(SAME)), trainer(max_steps=7)
     made.fit(net, loader(5))
     made.fit_loop.epoch_loop.max_steps = 12
+    net.states.clear()
     made.fit(net, loader(3))
 
     assert made.lr_scheduler_configs[0].scheduler.horizon == Horizon(5, 3)
+    assert [state["run"]["batches"] for (state,) in net.states[:2]] == [None, 3]
 
 
 def test_a_batch_size_that_was_found_decides_the_epochs(tmp_path: Path) -> None:
@@ -275,3 +282,42 @@ def test_the_table_and_the_picture_have_the_epochs(
     assert "11 updates = " in shown[0][0]
     assert " epochs" in shown[0][0]
     assert shown[0][1] == "epoch"
+
+
+@pytest.mark.parametrize("limit", [15, 17])
+@pytest.mark.parametrize("policy", ["error", "replan", "keep", "stretch", "restart"])
+def test_a_plan_that_was_spread_on_the_way_goes_on(
+    policy: str, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its limit and its dataloader were exchanged on the way. Resumed as it is since then, no policy acts; with another limit one does."""
+    monkeypatch.chdir(tmp_path)
+    start = Exchanged(with_schedule(SAME), 9)
+    run_of(start, None, max_steps=11, callbacks=[Exchanges(max_steps=15)], reload_dataloaders_every_n_epochs=1)
+    answer = with_schedule(SAME, on_change=policy)
+    if policy == "error" and limit != 15:
+        for each in (answer, early(answer)):
+            with pytest.raises(ScheduleError, match="The plan is not the one in the checkpoint"):
+                run_of(Cut(each), loader(3), "cut.ckpt", max_steps=limit)
+        return
+    late, soon = (run_of(Cut(each), loader(3), "cut.ckpt", max_steps=limit) for each in (answer, early(answer)))
+
+    assert late.lrs == [pytest.approx(lrs, rel=1e-12) for lrs in soon.lrs]
+    assert len(late.lrs) == limit - 9
+    assert [state["run"] for (state,) in late.states] == [state["run"] for (state,) in soon.states]
+    if limit == 15:
+        whole = run_of(
+            Exchanged(with_schedule(SAME)),
+            None,
+            max_steps=11,
+            callbacks=[Exchanges(max_steps=15)],
+            reload_dataloaders_every_n_epochs=1,
+        )
+        assert late.lrs == whole.lrs[9:]
+
+
+class Exchanged(Cut):
+    """Five batches in the first epoch, three in each other."""
+
+    def train_dataloader(self) -> Any:
+        """The batches of this epoch."""
+        return loader(3 if self.current_epoch else 5)
