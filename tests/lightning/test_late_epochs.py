@@ -321,3 +321,21 @@ class Exchanged(Cut):
     def train_dataloader(self) -> Any:
         """The batches of this epoch."""
         return loader(3 if self.current_epoch else 5)
+
+
+@pytest.mark.parametrize(
+    "policy", [{"on_change": "stretch"}, {"on_change": "restart"}, {"on_change": "replan", "rewarm": 2}], ids=str
+)
+def test_a_policy_that_has_acted_does_not_act_again(
+    policy: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resumed a second time with the same code, the run goes on as it would have without the second interruption."""
+    monkeypatch.chdir(tmp_path)
+    answer = with_schedule(SAME, **policy)
+    run_of(Cut(with_schedule(SAME), 4), loader(5), max_steps=11)
+    whole = run_of(Cut(answer), loader(4), "cut.ckpt", max_steps=17)
+    run_of(Cut(answer, 9), loader(4), "cut.ckpt", max_steps=17)
+    late, soon = (run_of(Cut(each), loader(4), "cut.ckpt", max_steps=17) for each in (answer, early(answer)))
+
+    assert late.lrs == soon.lrs == whole.lrs[5:]
+    assert late.states == soon.states
