@@ -61,6 +61,9 @@ def scheduler_config(
     Lightning counts it in batches within an epoch, and durations are clearer. Under manual optimization the scheduler moves by
     itself, with each update of its optimizer or each epoch, and a ``step()`` changes nothing.
 
+    If ``max_steps`` alone ends the run and nothing counts epochs, the training dataloader is left to Lightning, which sets it up when
+    training begins. Otherwise it is set up here, once.
+
     A run without an end (``max_epochs=-1``, or only ``max_time``) needs a schedule that does not depend on the end, such as
     ``warmup("500 steps") >> hold()``. A shape of your own that declares more than 1000 edges in a million updates
     is refused there; pass ``horizon``.
@@ -129,7 +132,9 @@ def scheduler_config(
     schedules = [each for by_name in by_key.values() for each in by_name.schedules]
     if interval == "epoch":
         _refuse_updates(schedules, plateau, rewarm)
-    run = length_of_run(schedules, trainer, interval, horizon)
+    rewarm = None if rewarm is None else Duration.of(rewarm, "scheduler_config", "rewarm")
+    counts_epochs = rewarm is not None and rewarm.unit == "epochs"
+    run = length_of_run(schedules, trainer, interval, horizon, counts_epochs=counts_epochs)
     batches = None
     if horizon is None and trainer is not None:
         run, batches = agreed_by_ranks(trainer, run)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from lr_toolkit.errors import ScheduleError, warn
-from lr_toolkit.lightning._compat import trial_cause
+from lr_toolkit.lightning._compat import has_dataloader, trial_cause
 from lr_toolkit.lightning.dataloader import set_up_dataloader
 from lr_toolkit.lightning.ranks import uneven_batches
 from lr_toolkit.lightning.run import ENDLESS, facts_at_fit_start, horizon_of, is_endless, takes_no_update
+from lr_toolkit.lightning.run_facts import horizon_ahead
 from lr_toolkit.schedules import Horizon, Schedule
 from lr_toolkit.schedules.same_history import same_history
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
-__all__ = ["agreed_by_ranks", "fitting_horizon", "length_of_run"]
+__all__ = ["agreed_by_ranks", "fitting_horizon", "horizon_for", "length_of_run"]
 
 # Lightning sets this number of epochs if neither max_epochs nor max_steps is given.
 _UNSET_EPOCHS = 1000
@@ -26,9 +28,17 @@ _MOST_EDGES = 1000  # that a million more updates may bring: a schedule may be a
 
 
 def length_of_run(
-    schedules: Sequence[Schedule], trainer: Trainer | None, interval: Literal["step", "epoch"], horizon: Horizon | None
+    schedules: Sequence[Schedule],
+    trainer: Trainer | None,
+    interval: Literal["step", "epoch"],
+    horizon: Horizon | None,
+    *,
+    counts_epochs: bool = False,
 ) -> Horizon:
-    """The horizon that was passed, if it has the unit of the scheduler, or the Trainer's."""
+    """The horizon that was passed, if it has the unit of the scheduler, or the Trainer's.
+
+    ``counts_epochs`` says that something beside the schedules has a duration in epochs.
+    """
     if horizon is None:
         if trainer is None:
             raise ScheduleError(
@@ -39,7 +49,7 @@ def length_of_run(
             return _any_length(schedules, interval)
         if is_endless(trainer) and (endless := _endless(schedules, trainer, interval)) is not None:
             return endless
-        run = horizon_of(trainer, interval)
+        run = horizon_of(trainer, interval) if counts_epochs else horizon_for(schedules, trainer, interval)
         if trainer.max_epochs == _UNSET_EPOCHS and trainer.max_steps == -1:
             warn(
                 "LR262",
@@ -58,6 +68,32 @@ def length_of_run(
             f"horizon=Horizon(steps={horizon.steps}, unit={interval!r})."
         )
     return horizon
+
+
+def horizon_for(
+    schedules: Sequence[Schedule], trainer: Trainer, interval: Literal["step", "epoch"] = "step"
+) -> Horizon:
+    """The Trainer's horizon; its updates alone if they are known without the training data, and all that the schedules need.
+
+    So a run of ``max_steps`` has its schedule before its dataloader is set up. Lightning does that when training begins, and the
+    follower of the run reads the epochs then.
+    """
+    is_known = trainer.max_steps != -1 and trainer.max_epochs == -1 and interval == "step"
+    is_fit = getattr(trainer, "lightning_module", None) is not None
+    if is_known and is_fit and not has_dataloader(trainer):
+        run = horizon_ahead(replace(facts_at_fit_start(trainer), batches=math.inf), in_epochs=False)
+        if not any("epochs" in schedule.units or _misfits(schedule, run) for schedule in schedules):
+            return run
+    return horizon_of(trainer, interval)
+
+
+def _misfits(schedule: Schedule, run: Horizon) -> bool:
+    """Whether a schedule is too long, which the dataloader of a trial excuses."""
+    try:
+        schedule.resolve(run)
+    except ScheduleError:
+        return True
+    return False
 
 
 def agreed_by_ranks(trainer: Trainer, length: Horizon) -> tuple[Horizon, int | None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from lr_toolkit.errors import ScheduleError, warn
+from lr_toolkit.lightning._compat import has_dataloader
 from lr_toolkit.lightning.plateau_reader import gathered
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def uneven_batches(trainer: Trainer, units: set[Literal["step", "epoch"]]) -> li
     """The batches of an epoch on each rank if they differ, otherwise none. Every rank has to call this at the same update.
 
     Args:
-        trainer: the Trainer, whose dataloader is set up.
+        trainer: the Trainer. Before its dataloader is set up the batches of all ranks are unknown alike.
         units: what the schedulers of the run count.
 
     Raises:
@@ -28,7 +29,7 @@ def uneven_batches(trainer: Trainer, units: set[Literal["step", "epoch"]]) -> li
     Warns:
         ScheduleWarning: LR231, on the first rank, because all ranks are about to follow its schedule.
     """
-    if trainer.world_size == 1:
+    if trainer.world_size == 1 or not has_dataloader(trainer):
         return []
     batches = [number for number, _ in gathered(trainer, torch.tensor(float(trainer.fit_loop.max_batches)))]
     if len(set(batches)) == 1:

@@ -88,6 +88,7 @@ class _RunFollower(SparseCallback):
         if pl_module.automatic_optimization:
             self.on_train_batch_end = None  # type: ignore[assignment,method-assign]  # Lightning passes over it
         self._facts = None
+        self._read_epochs(trainer)
         if trainer.ckpt_path is None:
             self._look(trainer)
         self._is_whole_epoch = not trainer.ckpt_path or not _batches_done(trainer)
@@ -170,6 +171,16 @@ class _RunFollower(SparseCallback):
             if id(scheduler) in configured:
                 length = scheduler.run_length
                 yield scheduler, length if isinstance(length, TrainerRunLength) else None
+
+    def _read_epochs(self, trainer: Trainer) -> None:
+        """Divide into epochs the schedules that were made before the dataloader was set up."""
+        followed = [(scheduler, length) for scheduler, length in self._followed(trainer) if length is not None]
+        waiting = [(scheduler, length) for scheduler, length in followed if length.awaits_data]
+        batches = uneven_batches(trainer, {"step"}) if waiting else []
+        for scheduler, length in waiting:
+            horizon = length.read_epochs(scheduler.last_epoch, batches[0] if batches else None)
+            if horizon != scheduler.horizon:
+                scheduler.recalculate(horizon)
 
     def _agree(self, trainer: Trainer) -> None:
         """Follow the first rank from now on if the epochs of the ranks differ. They are at the same update for the last time."""

@@ -8,9 +8,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, final
 
+from lr_toolkit.lightning._compat import has_dataloader
 from lr_toolkit.lightning.dataloader import set_up_dataloader
 from lr_toolkit.lightning.run import facts_at_fit_start, may_resume, read_run_facts
-from lr_toolkit.lightning.run_facts import Pace, RunFacts, horizon_on_the_way, horizon_with_past
+from lr_toolkit.lightning.run_facts import Pace, RunFacts, horizon_ahead, horizon_on_the_way, horizon_with_past
 from lr_toolkit.schedules.horizon import Horizon, horizon_from, horizon_state
 
 if TYPE_CHECKING:
@@ -43,15 +44,17 @@ class TrainerRunLength:
         self._is_cut = is_cut
         if horizon.unit == "epoch" and may_resume(trainer):
             set_up_dataloader(trainer)
-        facts = facts_at_fit_start(trainer)
-        facts = facts if batches is None else replace(facts, batches=batches)
-        self._promised = trainer.fit_loop.max_batches
+        self.awaits_data = horizon.unit == "step" and not has_dataloader(trainer)
+        self._promised = math.inf if self.awaits_data else trainer.fit_loop.max_batches
+        self._began = facts_at_fit_start(trainer)
+        facts = replace(self._began, batches=self._promised if batches is None else batches)
         self._agreed: float | None = batches
         self._measured: float | None = batches
         self._pace: Pace | None = None
         self._pace_from = self._counts(0)
         self._record = _record(facts, horizon, facts.epoch)
         self._now: dict[str, Any] | None = None
+        self._resumed: tuple[Mapping[str, Any], Horizon] | None = None  # what was loaded before the data was set up
         self.was_loaded = False
 
     # --- at a resume ---
@@ -64,7 +67,7 @@ class TrainerRunLength:
         ``"counted_from"`` the point from which updates are measured.
         """
         # A horizon in epochs did not need the dataloader.
-        if self._record["batches"] is None and self._measured is None:
+        if self._record["batches"] is None and self._measured is None and not self.awaits_data:
             self._promised = self._trainer.fit_loop.max_batches
             self._record["batches"] = _whole(self._promised)
         later: dict[str, Any] = {"now": self._now, "measured": self._measured}
@@ -79,6 +82,8 @@ class TrainerRunLength:
 
     def horizon_after(self, record: Mapping[str, Any], saved: Horizon, taken: int) -> Horizon:
         """The horizon of the resumed run, ``taken`` steps into the horizon ``saved`` of the run of ``record``."""
+        if self.awaits_data:
+            self._resumed = record, saved
         facts = replace(self._facts(), pace=_pace_of(record))
         if self._is_cut or (self._is_same_run(record) and not facts.is_off_plan):
             return saved
@@ -87,10 +92,16 @@ class TrainerRunLength:
     def _is_same_run(self, record: Mapping[str, Any]) -> bool:
         """Whether the code makes the run of ``record``, as it began or as it is since its length has changed."""
         own, began = _beginning(self.record), _beginning(record)
+        unknown = {"pace"}
+        if self.awaits_data:  # until they are known, the epochs are taken to be what they were
+            own |= {key: began.get(key) for key in ("batches", "steps_per_epoch")}
+            unknown |= {"batches"}
         # A pace is measured on the way: the code cannot know it, nor the horizon that follows from it.
         known = [began] if "pace" in began else []
         known += [record["now"]] if "now" in record else []
-        return own == began or any(all(own[key] == facts[key] for key in _KEYS if key != "pace") for facts in known)
+        return own == began or any(
+            all(own[key] == facts[key] for key in _KEYS if key not in unknown) for facts in known
+        )
 
     def adopt(self, record: Mapping[str, Any]) -> Horizon | None:
         """Go on from a state that was loaded, with what its ``record`` knows of the run.
@@ -118,6 +129,24 @@ class TrainerRunLength:
         """Take an epoch to have this number of batches from now on, whatever the dataloader of this rank has."""
         self._promised = self._trainer.fit_loop.max_batches
         self._agreed = self._measured = batches
+
+    def read_epochs(self, taken: int, agreed: float | None) -> Horizon:
+        """The horizon with the epochs of the dataloader, which Lightning has set up by now. Call it before the first update.
+
+        ``agreed`` is the number of batches on which the ranks have agreed, if those of this rank differ.
+        """
+        self.awaits_data = False
+        self._promised = self._trainer.fit_loop.max_batches
+        self._agreed = self._measured = agreed
+        self._now = None
+        began = replace(self._began, batches=self._promised if agreed is None else agreed)
+        horizon = horizon_ahead(began, in_epochs=False)
+        self._record = _record(began, horizon, began.epoch)
+        if not self.was_loaded or self._resumed is None:
+            return horizon
+        record, saved = self._resumed
+        horizon = self.horizon_after(record, saved, taken)
+        return self.adopt(record) or horizon
 
     def measure_epoch(self) -> None:
         """Note how many batches the epoch had that ends here. Call it once for each whole epoch that its loader has ended."""
@@ -179,6 +208,8 @@ class TrainerRunLength:
 
     def _facts(self) -> RunFacts:
         facts = read_run_facts(self._trainer)
+        if self.awaits_data:
+            facts = replace(facts, batches=math.inf)
         if facts.batches != self._promised:  # the dataloader was exchanged
             self._promised, self._measured = facts.batches, self._agreed
         batches = facts.batches if self._measured is None else self._measured

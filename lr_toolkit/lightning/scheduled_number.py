@@ -9,7 +9,8 @@ from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.lightning._compat import callbacks_of
-from lr_toolkit.lightning.run import horizon_of, updates_taken
+from lr_toolkit.lightning.planned_length import horizon_for
+from lr_toolkit.lightning.run import updates_taken
 from lr_toolkit.schedules import ScheduleLike
 from lr_toolkit.schedules.absolute_levels import Absolute, AbsoluteLike
 from lr_toolkit.schedules.horizon import HorizonLike, read_horizon
@@ -117,7 +118,7 @@ def scheduled(
         raise ScheduleError(
             f"scheduled(horizon={run!r}): a number counts updates. Write horizon=Horizon(steps=..., steps_per_epoch=...)."
         )
-    number = ScheduledNumber(plain.resolve(run or horizon_of(trainer)), trainer, name)
+    number = ScheduledNumber(plain.resolve(run or horizon_for([plain], trainer)), trainer, name)
     if name is not None:
         others = [each for each in callbacks_of(trainer) if not (isinstance(each, _NumberLogger) and each.name == name)]
         trainer.callbacks = [*others, _NumberLogger(number, name)]  # type: ignore[attr-defined]  # its callback connector sets it

@@ -54,7 +54,8 @@ class WeightEMA(WeightSwitch):
     The training goes on from the weights without the average, as if there were no callback. The module has the average from a
     validation, a test or a prediction on until the next batch, after the training, and after an exception. So ``val_loss`` and
     each checkpoint are of the average, including one with the weights alone; the callback's state in the checkpoint has the
-    weights that are trained, and a resumed run goes on exactly.
+    weights that are trained, and a resumed run goes on exactly. Under ``precision="64-true"`` that takes layers that are made in
+    ``configure_model``: Lightning rounds the loaded weights of others to 32 bits, and so the average.
 
     Parameters and buffers with floating point are averaged (the statistics of batch norm too), 16-bit ones in 32 bits; other
     buffers keep their latest value. It takes one copy of the weights, and another one during an evaluation. The host never

@@ -128,9 +128,11 @@ class Plan:
                 followed.append(spread(now, update, horizon.steps))
                 continue
             in_use = _named(self.names, new.rebased, now.bases)  # rebase() may have changed them
-            binding = binding_over(now, in_use, update, on_change)
+            # If the epochs alone are others, what a change of the run or on_change has made of the plan goes on.
+            is_as_long = horizon.steps == self.horizon.steps and not _counts_epochs(new)
+            binding = binding_over(now, in_use, update, "keep" if is_as_long else on_change)
             # Nothing is left of the old length up to here if the timelines are the new ones.
-            configured.append(new if binding.timelines == in_use.timelines else asked)
+            configured.append(new if is_as_long or binding.timelines == in_use.timelines else asked)
             followed.append(binding)
         return replace(self, configured=tuple(configured), followed=tuple(followed))
 
@@ -204,6 +206,11 @@ def _on(binding: Binding, horizon: Horizon, names: Sequence[object]) -> Binding:
     """The schedules that the code asks for, on another horizon."""
     timelines = [ResolvedTimeline(cast("ResolvedTimeline", timeline).shapes, horizon) for timeline in binding.timelines]
     return cast("Binding", _named(names, binding.with_timelines, [timelines[index] for index in binding.which]))
+
+
+def _counts_epochs(binding: Binding) -> bool:
+    timelines = cast("tuple[ResolvedTimeline, ...]", binding.timelines)
+    return any("epochs" in shape.units for timeline in timelines for shape in timeline.shapes)
 
 
 def _names(groups: Sequence[dict[str, Any]]) -> tuple[object, ...]:

@@ -36,6 +36,7 @@ LAST = 19
 # Lightning itself waits in vain for a rank whose epochs are shorter, if the run does not end at the same update.
 RUNS: dict[str, tuple[list[list[int]], str, dict[str, Any], dict[str, Any]]] = {
     "uneven": (UNEVEN, "warmup('1 epoch') >> cosine()", {}, {"max_steps": 12}),
+    "uneven-updates": (UNEVEN, "warmup(3) >> cosine()", {}, {"max_steps": 12}),
     "even": (UNEVEN, "warmup('1 epoch') >> cosine()", {}, {"max_steps": 12, "limit_train_batches": 6}),
     "refused": (UNEVEN, "cosine()", {"interval": "epoch"}, {"max_steps": 12}),
     "later": (LATER, "linear()", {}, {"max_epochs": 4} | RELOADED),

@@ -731,3 +731,62 @@ def test_the_whole_checkpoint_is_read_safely(tmp_path: Path) -> None:
         "which": [0, 0],
         "bases": [0.1, 0.02],
     }
+
+
+# --- 64 bits ------------------------------------------------------------------------------------------------------------
+
+
+class Wide(Net):
+    """Adam of 64 bits, whose layers are made when the module is made, or where Lightning makes them wide."""
+
+    def __init__(self, answer: Any, lr: Any, is_late: bool, save: Path | None = None) -> None:
+        super().__init__(answer)
+        self.lr, self.is_late, self.save = lr, is_late, save
+        self._make_layers()
+
+    def configure_model(self) -> None:
+        """Make them again."""
+        if self.is_late:
+            self._make_layers()
+
+    def _make_layers(self) -> None:
+        torch.manual_seed(0)
+        self.one, self.two = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+
+    def optimizer(self) -> Optimizer:
+        """Adam, which keeps a state for each weight."""
+        lr = self.lr.clone() if isinstance(self.lr, torch.Tensor) else self.lr
+        optimizer = torch.optim.Adam(self.parameters(), lr=lr)
+        optimizer.register_step_post_hook(self._record)
+        return optimizer
+
+    def on_train_epoch_end(self) -> None:
+        """Save the first epoch."""
+        if self.save and self.current_epoch == 0:
+            self.trainer.save_checkpoint(self.save)
+
+
+def of_torch(net: Net, optimizer: Optimizer) -> Any:
+    """Torch's cosine."""
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": CosineAnnealingLR(optimizer, 24), "interval": "step"}}
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["__init__", "configure_model"])
+@pytest.mark.parametrize(
+    "lr", [0.03, torch.tensor(0.03), torch.tensor(0.03, dtype=torch.float64)], ids=["float", "32 bits", "64 bits"]
+)
+def test_a_resumed_run_of_64_bits_has_the_very_lrs(lr: Any, is_late: bool, tmp_path: Path) -> None:
+    """Ours and torch's: the LRs are equal; the weights are if Lightning made the layers wide before it loaded them."""
+    off = []
+    for answer in (scheduled("cosine()"), of_torch):
+        whole, net = Wide(answer, lr, is_late, tmp_path / "cut.ckpt"), Wide(answer, lr, is_late)
+        trainer(max_epochs=3, precision="64-true").fit(whole, loader(8))
+        trainer(max_epochs=3, precision="64-true").fit(
+            net, loader(8), ckpt_path=tmp_path / "cut.ckpt", weights_only=True
+        )
+        assert net.lrs == whole.lrs[8:]
+        pairs = zip(net.parameters(), whole.parameters(), strict=True)
+        off.append(max((weight - other).abs().max().item() for weight, other in pairs))
+
+    assert max(off) < 1e-7
+    assert [each > 0 for each in off] == [not is_late, not is_late]

@@ -810,7 +810,7 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
 
 
-@pytest.mark.parametrize(("name", "numbers"), [("uneven", [8, 6]), ("later", [4, 6])])
+@pytest.mark.parametrize(("name", "numbers"), [("uneven", [8, 6]), ("uneven-updates", [8, 6]), ("later", [4, 6])])
 def test_ranks_whose_epochs_differ_follow_one_schedule(
     name: str, numbers: list[int], uneven: dict[str, dict[str, Any]]
 ) -> None:
