@@ -31,18 +31,18 @@ class Branch:
     Attributes:
         schedule: a hold up to the checkpoint's update, then the cooldown. Follow it with ``on_change="continue"``.
         max_steps: the Trainer's ``max_steps``.
-        at: the update at which the cooldown begins.
+        update: the update at which the cooldown begins.
 
     Example:
         >>> state = {"class": "lr_toolkit.ScheduledLR", "last_epoch": 8000}
         >>> state["configured"] = {"lr": {"horizon": {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}}}
         >>> branch({"global_step": 8000, "lr_schedulers": [state]}, over="3 epochs", shape="linear")
-        Branch(schedule=hold(8000) >> linear(over=1500), max_steps=9500, at=8000)
+        Branch(schedule=hold(8000) >> linear(over=1500), max_steps=9500, update=8000)
     """
 
     schedule: Schedule
     max_steps: int
-    at: int
+    update: int
 
 
 def branch(
@@ -54,7 +54,7 @@ def branch(
 ) -> Branch:
     """Branch a cooldown from any checkpoint of a run with a stable learning rate.
 
-        hold(at) >> shape(end, over=over),    from the LR in the checkpoint, until max_steps = updates taken + over
+        hold(update) >> shape(end, over=over),    from the LR in the checkpoint, until max_steps = updates taken + over
 
     The checkpoint is only read. Any number of branches can start from one trunk, and the trunk itself can go on.
 

@@ -263,8 +263,8 @@ def epochs_at(horizon: Horizon, updates: NDArray[np.int64]) -> NDArray[np.float6
     ends = np.cumsum(lengths)
     epoch = np.searchsorted(ends, updates, side="right")
     known = np.minimum(epoch, len(lengths) - 1)  # the last length is that of all epochs that follow
-    at: NDArray[np.float64] = known + (updates - (ends - lengths)[known]) / lengths[known]
-    return at
+    epochs: NDArray[np.float64] = known + (updates - (ends - lengths)[known]) / lengths[known]
+    return epochs
 
 
 def _presenter(name: str) -> Any:

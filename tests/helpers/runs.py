@@ -27,20 +27,23 @@ class Net(L.LightningModule):
 
     def __init__(self, answer: Callable[[Net, Optimizer], Any]) -> None:
         super().__init__()
-        self.one = torch.nn.Linear(1, 1)
-        self.two = torch.nn.Linear(1, 1)
+        self.first = torch.nn.Linear(1, 1)
+        self.second = torch.nn.Linear(1, 1)
         self.answer = answer
         self.used: list[tuple[int, list[float]]] = []
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         """A loss that gives both weights a gradient."""
-        value: torch.Tensor = self.two(self.one(_first(batch))).square().mean()
+        value: torch.Tensor = self.second(self.first(_first(batch))).square().mean()
         return value
 
     def optimizer(self) -> Optimizer:
         """An optimizer that records the LRs of each of its updates."""
         optimizer = SGD(
-            [{"params": layer.parameters(), "lr": lr} for layer, lr in zip((self.one, self.two), BASES, strict=True)]
+            [
+                {"params": layer.parameters(), "lr": lr}
+                for layer, lr in zip((self.first, self.second), BASES, strict=True)
+            ]
         )
         optimizer.register_step_post_hook(self._record)
         return optimizer

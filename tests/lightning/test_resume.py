@@ -556,7 +556,7 @@ def test_what_was_skipped_moves_nothing(cut: int | None, tmp_path: Path) -> None
         net = Skipping(answer, save, update)
 
         def real(optimizer: Optimizer, *_: Any) -> None:
-            gradients.append(net.one.weight.grad is not None)
+            gradients.append(net.first.weight.grad is not None)
 
         net.answer = lambda module, optimizer: (optimizer.register_step_post_hook(real), answer(module, optimizer))[1]
         with contextlib.suppress(Unplugged):
@@ -582,10 +582,10 @@ class Transfer(Mortal):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.backbone, self.head = self.one, self.two
+        self.backbone, self.head = self.first, self.second
 
     def optimizer(self) -> Optimizer:
-        optimizer = SGD(self.two.parameters(), lr=0.1)
+        optimizer = SGD(self.second.parameters(), lr=0.1)
         optimizer.register_step_post_hook(self._record)
         return optimizer
 

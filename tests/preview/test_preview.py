@@ -276,7 +276,7 @@ def test_the_names_of_phases_cover_nothing(name: str, style: str) -> None:
     assert len(curves) == 2 * len(peaks)
     occupied = [*boxes, legend]
     assert not any(Outline(curve.vertices).intersects_bbox(box, filled=False) for curve in curves for box in occupied)
-    assert not any(one.overlaps(other) for index, one in enumerate(occupied) for other in occupied[:index])
+    assert not any(box.overlaps(other) for index, box in enumerate(occupied) for other in occupied[:index])
     assert figure.bbox.x0 <= legend.x0 < legend.x1 <= figure.bbox.x1 + 1
     assert all(axes.get_window_extent().x0 - 1 <= box.x0 and box.x1 <= axes.get_window_extent().x1 + 1 for box in boxes)
     assert figure.bbox.x0 <= axes.title.get_window_extent().x0

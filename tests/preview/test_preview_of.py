@@ -211,7 +211,7 @@ def test_the_colours_have_contrast_on_white_and_on_black() -> None:
     """Each colour has a contrast of 3 with both, as WCAG asks of graphics."""
 
     def luminance(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
         linear_parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return float(np.dot([0.2126, 0.7152, 0.0722], linear_parts))
 

@@ -351,12 +351,12 @@ def named(name: str, function: Callable[..., Schedule]) -> Callable[..., Schedul
     return copied
 
 
-def resumed(schedule: Schedule, before: int, after: int, at: int) -> list[float]:
+def resumed(schedule: Schedule, before: int, after: int, update: int) -> list[float]:
     """The LRs in use before and after a resume on a run of another length."""
     lrs = []
     optimizers = [torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1) for _ in range(2)]
     first = ScheduledLR(optimizers[0], schedule, Horizon(before))
-    first.step(at)
+    first.step(update)
     lrs.append(optimizers[0].param_groups[0]["lr"])
     second = ScheduledLR(optimizers[1], schedule, Horizon(after))
     second.load_state_dict(first.state_dict())

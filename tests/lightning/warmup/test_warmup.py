@@ -617,7 +617,7 @@ class NarrowingNet(Net):
     def optimizer(self) -> Optimizer:
         """Records the LR of each inner step."""
         groups = [
-            {"params": layer.parameters(), "lr": lr} for layer, lr in zip((self.one, self.two), BASES, strict=True)
+            {"params": layer.parameters(), "lr": lr} for layer, lr in zip((self.first, self.second), BASES, strict=True)
         ]
         optimizer = Narrowing(groups)
         optimizer.register_step_post_hook(self._record)
@@ -646,7 +646,9 @@ class HybridNet(Net):
 
     def optimizer(self) -> Optimizer:
         """No hook of its own."""
-        optimizers = [SGD(layer.parameters(), lr=lr) for layer, lr in zip((self.one, self.two), BASES, strict=True)]
+        optimizers = [
+            SGD(layer.parameters(), lr=lr) for layer, lr in zip((self.first, self.second), BASES, strict=True)
+        ]
         for optimizer in optimizers:
             optimizer.register_step_post_hook(self._record)
         return Hybrid(list(optimizers))
@@ -666,8 +668,8 @@ def test_numbers_and_tensors_in_one_optimizer_are_refused() -> None:
 
     class Mixed(Net):
         def optimizer(self) -> Optimizer:
-            groups = [{"params": self.one.parameters(), "lr": 0.1}]
-            optimizer = SGD([*groups, {"params": self.two.parameters(), "lr": torch.tensor(0.02)}], foreach=False)
+            groups = [{"params": self.first.parameters(), "lr": 0.1}]
+            optimizer = SGD([*groups, {"params": self.second.parameters(), "lr": torch.tensor(0.02)}], foreach=False)
             optimizer.register_step_post_hook(self._record)
             return optimizer
 
@@ -708,7 +710,7 @@ def test_untuned_shapes_read_the_betas() -> None:
 
     class Adam(Net):
         def optimizer(self) -> Optimizer:
-            groups = [{"params": self.one.parameters()}, {"params": self.two.parameters(), "betas": (0.9, 0.8)}]
+            groups = [{"params": self.first.parameters()}, {"params": self.second.parameters(), "betas": (0.9, 0.8)}]
             optimizer = AdamW(groups, lr=1.0, betas=(0.9, 0.9))
             optimizer.register_step_post_hook(self._record)
             return optimizer
@@ -731,12 +733,12 @@ class Adding(BaseFinetuning):
 
     def freeze_before_training(self, pl_module: Any) -> None:
         """All but the first layer."""
-        self.freeze(pl_module.two)
+        self.freeze(pl_module.second)
 
     def finetune_function(self, pl_module: Any, epoch: int, optimizer: Optimizer) -> None:
         """Add the group."""
         if epoch == 1:
-            self.unfreeze_and_add_param_group(pl_module.two, optimizer, lr=self.lr)
+            self.unfreeze_and_add_param_group(pl_module.second, optimizer, lr=self.lr)
 
 
 class OneGroup(Net):
@@ -744,7 +746,7 @@ class OneGroup(Net):
 
     def optimizer(self) -> Optimizer:
         """One group."""
-        optimizer = SGD(self.one.parameters(), lr=0.1)
+        optimizer = SGD(self.first.parameters(), lr=0.1)
         optimizer.register_step_post_hook(self._record)
         return optimizer
 
@@ -987,7 +989,7 @@ class Pretrained(OneGroup):
     @property
     def backbone(self) -> Any:
         """The layer that is frozen first."""
-        return self.two
+        return self.second
 
 
 @pytest.mark.parametrize("last", [True, False])
