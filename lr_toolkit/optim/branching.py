@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import struct
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +12,7 @@ from typing import Any, final
 
 import torch
 
-from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.errors import ScheduleError, shorten, warn_caller
 from lr_toolkit.optim.state import CLASS, configured_from, followed_from, upgraded
 from lr_toolkit.optim.state_fit import check_state
 from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
@@ -194,11 +193,9 @@ def _check_lr(state: Mapping[str, Any], begin: int, end: float) -> None:
     if begin and before != now != after:
         phase = next(phase for phase in followed.timelines[0].phases if phase.end > begin)
         lr, base = max(zip(followed.values(begin), followed.bases, strict=True))
-        warnings.warn(
+        warn_caller(
             f"branch: update {begin} lies in {phase.text}, where the LR is not constant: {lr:.3g} of a base LR of {base:.3g}. Hägele "
             "et al. describe cooldowns from a stable phase. Branch from a checkpoint of one, as of warmup('500 steps') >> hold().",
-            UserWarning,
-            stacklevel=3,
         )
 
 

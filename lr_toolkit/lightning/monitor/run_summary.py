@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from lr_toolkit.errors import warn_caller
 from lr_toolkit.lightning.loggers.rows import log_summary, wants_picture
 from lr_toolkit.preview.picture import Line, axes_or_new, draw, draw_on, has_matplotlib, save
 
@@ -92,10 +92,8 @@ class RunSummary:
             if path is not None and figure is not None:
                 save(figure, path)
         except Exception as error:  # the training is done, and its logs must not be lost for a picture
-            warnings.warn(
+            warn_caller(
                 f"The picture of the learning rates could not be made ({type(error).__name__}: {error}). The rows are in "
                 "monitor.history.",
-                UserWarning,
-                stacklevel=2,
             )
         return figure
