@@ -130,9 +130,8 @@ class LRMonitor(Callback):
             ignore=ignore,
         )
         # Lightning asks for it at every hook of every batch.
-        self._state_key = self._generate_state_key(
-            logging_interval=logging_interval, names=names, log_key_prefix=log_key_prefix
-        )
+        logged = {"logging_interval": logging_interval, "names": names, "log_key_prefix": log_key_prefix}
+        self._state_key = f"{type(self).__qualname__}{logged!r}"
         self._pending: PendingRun | None = None
         self._run: MonitoredRun | None = None
         self._ended = RunResult()
