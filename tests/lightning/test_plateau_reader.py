@@ -24,6 +24,7 @@ from lr_toolkit import (
     ScheduleWarning,
     configure_optimizers,
 )
+from tests.helpers.combined_nets import SaveAt
 from tests.helpers.runs import BASES, Net, loader, trainer
 
 # The metric of each validation in turn: ties, improvements and rises.
@@ -510,18 +511,6 @@ def test_a_resumed_run_equals_the_uninterrupted_one(name: str, tmp_path: Path) -
         done = int(file.stem.partition("=")[2])
 
         assert resumed.lrs == net.lrs[done:], file.name
-
-
-class SaveAt(L.Callback):
-    """Saves a checkpoint at the end of a batch."""
-
-    def __init__(self, update: int, path: Path) -> None:
-        self.update, self.path = update, path
-
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        """Save if it is time."""
-        if trainer.global_step == self.update:
-            trainer.save_checkpoint(self.path)
 
 
 @pytest.mark.filterwarnings("ignore:.*(that ended before the epoch ended|not resumable)")

@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import LBFGS, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 from lr_toolkit import CombinedOptimizer, Horizon, ScheduledLR, ScheduleError, hold
+from tests.helpers.combined_nets import weights
 from tests.helpers.optimizers import through_a_file
 
 Make = Callable[[Any], Optimizer]
@@ -85,11 +86,6 @@ def train(net: nn.Module, optimizers: list[Any], updates: range) -> None:
         backward(net, update)
         for optimizer in optimizers:
             optimizer.step()
-
-
-def weights(net: nn.Module) -> list[list[float]]:
-    """Every parameter of a network."""
-    return [parameter.flatten().tolist() for parameter in net.parameters()]
 
 
 # --- training ---------------------------------------------------------------------------------------------------------

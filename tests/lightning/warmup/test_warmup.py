@@ -37,7 +37,7 @@ from lr_toolkit import (
 )
 from lr_toolkit.optim.multiplier import LRMultiplier
 from lr_toolkit.optim.scheduler_proxy import is_wrapped
-from tests.helpers.runs import BASES, Net, loader, stream, trainer
+from tests.helpers.runs import BASES, InStages, Net, Stages, loader, stream, trainer
 from tests.helpers.stepping_others import Hybrid, Sharp, Wrapper, narrowed_step
 
 Answer = Callable[[Net, Optimizer], Any]
@@ -806,38 +806,29 @@ def test_a_group_that_leaves_takes_nothing_of_the_others_along(groups: Any, join
             )
 
 
-class Stages(L.Callback):
-    """Lets the module configure its optimizers again at epoch 1; ``first`` is the optimizer before that."""
+class Exchanging(Stages):
+    """Remembers which optimizer was the first."""
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Remember it."""
         self.first = trainer.optimizers[0]
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """A new stage."""
-        if trainer.current_epoch == 1:
-            trainer.strategy.setup_optimizers(trainer)
+
+class Staged(InStages, Net):
+    """Exchanges its optimizer itself."""
 
 
-class Staged(Net):
-    """Configures its optimizers again in its own hook, which runs after those of all callbacks."""
-
-    def on_train_epoch_start(self) -> None:
-        """A new stage."""
-        Stages().on_train_epoch_start(self.trainer, self)
-
-
-class Watching(Stages):
+class Watching(Exchanging):
     """Leaves it to the module."""
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Nothing."""
 
 
-STAGES: dict[str, tuple[type[Net], type[Stages], int]] = {
+STAGES: dict[str, tuple[type[Net], type[Exchanging], int]] = {
     "the module": (Staged, Watching, 1),
-    "a callback before": (Net, Stages, 1),
-    "a callback behind": (Net, Stages, -1),
+    "a callback before": (Net, Exchanging, 1),
+    "a callback behind": (Net, Exchanging, -1),
 }
 
 
