@@ -228,7 +228,7 @@ def test_the_preview_needs_no_torch() -> None:
 def test_without_matplotlib_the_extra_is_named() -> None:
     """The error names the package to install."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lr_toolkit.preview.picture.find_spec", lambda name: None)
+        patch.setattr("lr_toolkit.preview.axes.find_spec", lambda name: None)
         with pytest.raises(ImportError, match=r"pip install 'lr_toolkit\[plot\]'"):
             draw([])
 

@@ -271,7 +271,7 @@ def test_the_legend_covers_no_curve(log: bool) -> None:
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path) -> None:
     """PNG and plot name the package to install; nothing is written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lr_toolkit.preview.picture.find_spec", lambda name: None)
+        patch.setattr("lr_toolkit.preview.axes.find_spec", lambda name: None)
         with pytest.raises(ScheduleError, match=r"Write a\.svg, or pip install 'lr_toolkit\[plot\]'"):
             cosine().preview(RUN).save(tmp_path / "new" / "a.png")
         with pytest.raises(ImportError, match=r"pip install 'lr_toolkit\[plot\]'"):

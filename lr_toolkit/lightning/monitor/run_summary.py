@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, final
 
 from lr_toolkit.errors import ScheduleError, warn_caller
 from lr_toolkit.lightning.loggers.rows import log_summary, wants_picture
-from lr_toolkit.preview.picture import Line, axes_or_new, draw, draw_on, has_matplotlib, save
+from lr_toolkit.preview.axes import axes_or_new, has_matplotlib
+from lr_toolkit.preview.picture import Line, draw, draw_on, save
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
