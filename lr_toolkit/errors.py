@@ -42,9 +42,9 @@ class ScheduleWarning(UserWarning):
 
 
 class WarningListener(Protocol):
-    """Hears of each warning of the package, as ``LRMonitor`` does during a fit."""
+    """Is notified of each warning of the package, as ``LRMonitor`` does during a fit."""
 
-    def hear(self, code: str, text: str) -> bool:
+    def notify(self, code: str, text: str) -> bool:
         """Note a warning; returns whether it is to be emitted."""
 
 
@@ -58,7 +58,7 @@ def warn(code: str, text: str) -> None:
         code: the code of the check, such as ``"LR701"``.
         text: what was found, and the line to write.
     """
-    wanted = [listener.hear(code, text) for listener in tuple(listeners)]
+    wanted = [listener.notify(code, text) for listener in tuple(listeners)]
     if not wanted or any(wanted):
         warn_caller(f"{code}: {text}", ScheduleWarning)
 

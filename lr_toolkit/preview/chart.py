@@ -47,7 +47,7 @@ def chart(
     """Curves over the updates of a run, with both axes.
 
     Each update is as wide as the next, and its value holds for its whole width. A column that stands for several updates shows
-    the range of their values, so that no peak is lost. Several curves are told apart by the letters of ``LETTERS``; without braille
+    the range of their values, so that no peak is lost. Several curves are distinguished by the letters of ``LETTERS``; without braille
     dots, a star stands for more than one of them.
 
     Args:

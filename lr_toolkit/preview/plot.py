@@ -99,7 +99,7 @@ def _draw_key(axes: Any, preview: Preview, series: Sequence[Series], *, log: boo
 
 
 def _name(axes: Any, owner: Any, place: str) -> None:
-    """Add the legend of the first axes, if there is something to tell apart: a few names of several curves."""
+    """Add the legend of the first axes, if there is something to distinguish: a few names of several curves."""
     handles, names = axes.get_legend_handles_labels()
     if 1 < len(names) <= _MOST_NAMES:
         for text in owner.legend(handles, names, loc=place, fontsize="small", frameon=False).get_texts():

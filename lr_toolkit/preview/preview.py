@@ -207,7 +207,7 @@ class Preview:
         return columns
 
     def text(self, width: int = 80, ascii_only: bool = False, log: bool = False) -> str:
-        """A chart and tables for a terminal: the phases, or what tells several schedules apart.
+        """A chart and tables for a terminal: the phases, or the differences between several schedules.
 
         Args:
             width: the characters of a line, at least 60.

@@ -60,7 +60,7 @@ lr_toolkit.list_checks() lists all of them.
             if self._keep(finding):
                 warn_caller(str(finding), ScheduleWarning)
 
-    def hear(self, code: str, text: str) -> bool:
+    def notify(self, code: str, text: str) -> bool:
         """Keep what another part of the package warns of; returns whether it is new, and not to be ignored."""
         return self._keep(Finding(code, text))
 

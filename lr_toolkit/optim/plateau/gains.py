@@ -88,7 +88,7 @@ class Gains:
         self.values = tuple(gains)
         saved, metric = state["plateau"], state.get("metric", self._metric)
         if self.rule is not None:
-            # What was best of one metric says nothing of another.
+            # The best value of one metric means nothing for another.
             known = saved if metric == self._metric else None
             self._state = (
                 MetricRuleState(**{**known, "recent": tuple(known.get("recent", ()))}) if known else self.rule.start
