@@ -263,10 +263,8 @@ RATES = [((8, 1), (8, 2)), ((8, 1), (8, 3)), ((8, 2), (8, 1)), ((7, 3), (7, 2)),
 def test_at_another_rate_the_run_ends_where_its_schedule_does(
     before: Any, now: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever a run of three epochs is cut, and at whatever rate it goes on: what was left is spread over what is left.
-
-    Unless the plan for the run's new length has the same past, as it may have after an update or two: then it is followed.
-    """
+    """Wherever a run of three epochs is cut, and at whatever rate it goes on: what was left is spread over what is left."""
+    # Unless the plan for the run's new length has the same past, as it may have after an update or two: then it is followed.
     monkeypatch.chdir(tmp_path)
     text = "warmup('25%') >> cosine(end=0.1)"
     answer = scheduled(text)
