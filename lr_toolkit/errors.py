@@ -8,7 +8,10 @@ from types import FrameType
 from typing import Protocol
 from weakref import WeakSet
 
-__all__ = ["ScheduleError", "ScheduleWarning", "WarningListener", "listeners", "shorten", "warn"]
+__all__ = ["ScheduleError", "ScheduleWarning", "WarningListener", "listeners", "shorten", "warn", "warn_caller"]
+
+# The packages between a user's line and the one that finds a mistake in it: a hook of torch, a fit of Lightning.
+_BETWEEN = {"lightning", "lightning_fabric", "lightning_utilities", "lr_toolkit", "pytorch_lightning", "torch"}
 
 
 class ScheduleError(ValueError):
@@ -39,9 +42,9 @@ class ScheduleWarning(UserWarning):
 
 
 class WarningListener(Protocol):
-    """Hears of each warning of the package, as ``LRMonitor`` does during a fit."""
+    """Is notified of each warning of the package, as ``LRMonitor`` does during a fit."""
 
-    def hear(self, code: str, text: str) -> bool:
+    def notify(self, code: str, text: str) -> bool:
         """Note a warning; returns whether it is to be emitted."""
 
 
@@ -51,24 +54,22 @@ listeners: WeakSet[WarningListener] = WeakSet()
 def warn(code: str, text: str) -> None:
     """Emit a ``ScheduleWarning`` whose message begins with the code of the check, unless no listener wants it.
 
-    It names the line that has called this package, or torch, if that has called the package in a hook.
-
     Args:
         code: the code of the check, such as ``"LR701"``.
         text: what was found, and the line to write.
     """
-    wanted = [listener.hear(code, text) for listener in tuple(listeners)]
+    wanted = [listener.notify(code, text) for listener in tuple(listeners)]
     if not wanted or any(wanted):
-        warnings.warn(f"{code}: {text}", ScheduleWarning, stacklevel=_frames_within())
+        warn_caller(f"{code}: {text}", ScheduleWarning)
 
 
-def _frames_within() -> int:
-    """The number of frames from the caller of this function to the first one outside of this package and of torch."""
-    frame: FrameType | None = sys._getframe(1)
+def warn_caller(text: str, category: type[Warning] = UserWarning) -> None:
+    """Emit a warning that names the line that has called this package, or torch or Lightning, which have called it in a hook."""
+    frame: FrameType | None = sys._getframe()
     frames = 1
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("lr_toolkit", "torch"):
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _BETWEEN:
         frame, frames = frame.f_back, frames + 1
-    return frames
+    warnings.warn(text, category, stacklevel=frames)
 
 
 def shorten(value: object, most: int = 80) -> str:

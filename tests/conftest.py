@@ -81,3 +81,15 @@ def pyplot() -> Iterator[ModuleType]:
 
     yield plt
     plt.close("all")
+
+
+@pytest.fixture
+def registry() -> Iterator[None]:
+    """Forget the builders that a test registers."""
+    from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
+
+    before, without_text = dict(BUILDERS), set(WITHOUT_TEXT)
+    yield
+    for known, saved in ((BUILDERS, before), (WITHOUT_TEXT, without_text)):
+        known.clear()
+        known.update(saved)

@@ -159,6 +159,23 @@ def test_subpackages_are_imported_as_from_any_package() -> None:
         exec("from lr_toolkit import nothing_like_it")
 
 
+# The milestones of these builders are an argument that is called as torch's users read it: multistep(at=[30, 60]).
+WITH_MILESTONES = {"multistep.py", "piecewise.py"}
+
+
+def test_nothing_is_called_one_or_at() -> None:
+    """A variable, an argument and an attribute have a name that says what they hold."""
+    found = []
+    for file in (ROOT / "lr_toolkit").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            is_stored = isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store)
+            name = node.arg if isinstance(node, ast.arg) else getattr(node, "id", None) if is_stored else None
+            if name in ("one", "at") and file.name not in WITH_MILESTONES:
+                found.append(f"{file.name}:{node.lineno}: {name}")
+
+    assert found == []
+
+
 def test_types_are_published() -> None:
     """The installed package carries py.typed."""
     assert files("lr_toolkit").joinpath("py.typed").is_file()

@@ -30,7 +30,7 @@ def _branch(parsed: argparse.Namespace) -> str:
         cooldown = branch(parsed.checkpoint, parsed.over, parsed.shape, end=parsed.end)
     cautions = [warning.message for warning in caught if issubclass(warning.category, UserWarning)]
     return "".join(f"# Caution: {caution}\n" for caution in cautions) + (
-        f"# {parsed.checkpoint} was saved after {cooldown.at} updates. With a ScheduleMixin write:\n"
+        f"# {parsed.checkpoint} was saved after {cooldown.update} updates. With a ScheduleMixin write:\n"
         f"model.schedule, model.on_change = {str(cooldown.schedule)!r}, 'continue'\n"
         f"L.Trainer(max_steps={cooldown.max_steps}).fit(model, ckpt_path={parsed.checkpoint!r})\n"
         "# With the helper: configure_optimizers(optimizer, that schedule, self.trainer, on_change='continue')."

@@ -1,4 +1,4 @@
-"""``lr-toolkit show``: the curve and the phases of a schedule, or what tells several of them apart."""
+"""``lr-toolkit show``: the curve and the phases of a schedule, or the differences between several of them."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class TqdmBar:
     def __init__(self, bar: Any) -> None:
         self._bar = bar
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Write the line behind the bar."""
         self._bar.set_postfix_str(line, refresh=False)
 

@@ -87,7 +87,7 @@ def search_line(problem: Problem, log: SearchLog) -> Iterator[LineSearch]:
             "depend on the parameters of the optimizer. Check that training_step returns the loss of the model's output.",
             tuple(log.trials),
         )
-    log.say(f"line search: a step raises the loss of its batch above LR {found.lr / SHARE:.3g}")
+    log.report(f"line search: a step raises the loss of its batch above LR {found.lr / SHARE:.3g}")
 
 
 def _limit_on(

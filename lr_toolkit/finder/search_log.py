@@ -13,7 +13,7 @@ __all__ = ["SILENT", "SearchLog", "Watcher"]
 class Watcher(Protocol):
     """Shows how far a search is."""
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Take a line of text: a part of the search has ended."""
 
     def move(self, spent: float, expected: float) -> None:
@@ -25,7 +25,7 @@ class Watcher(Protocol):
 class _Silent:
     """Shows nothing."""
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """See ``Watcher``."""
 
     def move(self, spent: float, expected: float) -> None:
@@ -65,6 +65,6 @@ class SearchLog:
         self.later = self.later if later is None else later
         self.expected = self.spent + rest + self.later
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Show a line of text."""
-        self.watcher.say(line)
+        self.watcher.report(line)

@@ -22,7 +22,7 @@ __all__ = ["GRID", "ShortRuns"]
 SHORT = 8
 """A short run has an eighth of the updates of a run, so that six of them and a line search cost one run."""
 FEWEST = 8
-"""The updates of a short run at least: a warmup, a peak and a decay can be told apart."""
+"""The updates of a short run at least: a warmup, a peak and a decay can be distinguished."""
 STRIDE = 4.0
 """The factor between the first short runs. The good interval of a schedule is wider, and the runs beside the best halve it."""
 USUAL = 5
@@ -176,7 +176,7 @@ class ShortRuns:
         self._losses[lr] = losses
         loss = float(np.mean(losses))
         self.log.trials.append(Trial("schedule", lr, loss, self.problem.seed, self.log.spent - spent))
-        self.log.say(f"LR {lr:.3g}: loss {loss:.5g} after {self.updates} updates")
+        self.log.report(f"LR {lr:.3g}: loss {loss:.5g} after {self.updates} updates")
 
     def _train(self, lr: float) -> list[float]:
         """The losses after a short run, or ``inf``; at 0 those before training."""

@@ -20,12 +20,14 @@ from lr_toolkit.finder.batches import unread_copy
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
+    from lightning.pytorch.cli import LightningCLI
 
 __all__ = [
     "batches_that_stepped",
     "brings_its_data",
     "callback_metrics_logged_so_far",
     "callbacks_of",
+    "configured_value",
     "copied_trainer",
     "end_fit",
     "epoch_metrics",
@@ -66,6 +68,11 @@ __all__ = [
 def is_a(value: object, name: str) -> bool:
     """Whether ``value`` is an instance of a class of that name, or of a subclass, in ``lightning`` or ``pytorch_lightning``."""
     return name in (base.__name__ for base in type(value).__mro__)
+
+
+def configured_value(cli: LightningCLI, name: str) -> Any:
+    """What the configuration of a command line has for a name, of the subcommand that runs or at the top level."""
+    return cli._get(cli.config_init, name)
 
 
 def overrides_hook(module: LightningModule, name: str) -> bool:

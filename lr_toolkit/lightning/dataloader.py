@@ -1,4 +1,4 @@
-"""Sets up the training dataloader, which tells the batches of an epoch, once in a fit and at the place that a checkpoint saved."""
+"""Sets up the training dataloader, which gives the batches of an epoch, once in a fit and at the place that a checkpoint saved."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["set_up_dataloader"]
 def set_up_dataloader(trainer: Trainer) -> None:
     """Let Lightning set up the training dataloader now; it does not do so again when the fit begins.
 
-    At a resume Lightning sets it up after it has restored the progress of the run, which tells a resumable dataloader its
+    At a resume Lightning sets it up after it has restored the progress of the run, which gives a resumable dataloader its
     position (Lightning #20550). So that progress is restored for as long as the set-up takes.
 
     Raises:

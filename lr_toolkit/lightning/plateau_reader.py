@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
-from lr_toolkit.errors import ScheduleError, warn
+from lr_toolkit.errors import ScheduleError, warn, warn_caller
 from lr_toolkit.lightning._compat import callback_metrics_logged_so_far, callbacks_of, epoch_metrics, is_a, progress_of
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ class _PlateauReader(Callback):
         self._read_late()
         self._refuse_missing(trainer)
         if not self._readings and trainer.ckpt_path is None:
-            warnings.warn(self._never_read(trainer), UserWarning, stacklevel=2)
+            warn_caller(self._never_read(trainer))
 
     def _never_read(self, trainer: Trainer) -> str:
         moment, fix = "first validation", "Trainer(check_val_every_n_epoch=1)"

@@ -83,7 +83,7 @@ class RunFacts:
         return self.batch > 0 and self.current_accumulation != self.planned_accumulation(self.epoch)
 
     def has_length(self, unit: Literal["step", "epoch"]) -> bool:
-        """Whether the limits tell the length of the run in ``unit``. The other limit does so if an epoch has a known length."""
+        """Whether the limits give the length of the run in ``unit``. The other limit does so if an epoch has a known length."""
         return math.isfinite(self.batches) or (self.max_epochs if unit == "epoch" else self.max_steps) != -1
 
     def from_start(self) -> RunFacts:
@@ -174,7 +174,7 @@ def horizon_with_past(facts: RunFacts, saved: Horizon, taken: int, *, behind: in
         behind: the epochs of an earlier fit that the scheduler did not count.
 
     Returns:
-        ``saved`` if nothing is left to train, if the run is cut on purpose, or if no limit tells its length any more.
+        ``saved`` if nothing is left to train, if the run is cut on purpose, or if no limit gives its length any more.
     """
     if facts.is_over or facts.is_trial or not facts.has_length(saved.unit):
         return saved

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError
+from lr_toolkit.lightning._compat import configured_value
 from lr_toolkit.lightning.configure import TooLong, configure_optimizers
 from lr_toolkit.optim import GreedyLR, OnChange, ReduceOnPlateau
 from lr_toolkit.schedules import Absolute, Duration, Horizon, Schedule
@@ -73,7 +74,7 @@ class LRSchedulerCLI(LightningCLI):
                 raise
             self.parser.error(str(refused))
         names = ("schedule", *inspect.signature(_schedule_arguments).parameters)
-        settings = {name: self._get(self.config_init, name) for name in names}
+        settings = {name: configured_value(self, name) for name in names}
         if settings["schedule"] is not None:
             build: Any = self.model.configure_optimizers
             follow = partial(_follow_schedule, build=build.__func__, settings=settings)

@@ -24,7 +24,7 @@ _EQUAL = 1e-6  # relative: TensorBoard keeps seven digits
 
 
 def preview_of_run(run: LoggedCurves) -> Preview:
-    """The planned and the used LRs of a run; facts say where they part.
+    """The planned and the used LRs of a run; facts name the first update at which they differ.
 
     The used LRs have a value at each update that was logged, and NaN between: what happened there is not known. The planned ones are
     straight between the updates that are stored.
@@ -74,7 +74,7 @@ def _facts(run: LoggedCurves) -> Iterator[str]:
 
 
 def _by_fact(run: LoggedCurves) -> dict[str, list[str]]:
-    """What there is to say of the series, each with the names of which it is true."""
+    """The facts about the series, each with the names for which it is true."""
     found: dict[str, list[str]] = {}
     for name, planned in run.planned.items():
         used = run.used.get(name, {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import struct
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +12,7 @@ from typing import Any, final
 
 import torch
 
-from lr_toolkit.errors import ScheduleError, shorten
+from lr_toolkit.errors import ScheduleError, shorten, warn_caller
 from lr_toolkit.optim.state import CLASS, configured_from, followed_from, upgraded
 from lr_toolkit.optim.state_fit import check_state
 from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
@@ -31,18 +30,18 @@ class Branch:
     Attributes:
         schedule: a hold up to the checkpoint's update, then the cooldown. Follow it with ``on_change="continue"``.
         max_steps: the Trainer's ``max_steps``.
-        at: the update at which the cooldown begins.
+        update: the update at which the cooldown begins.
 
     Example:
         >>> state = {"class": "lr_toolkit.ScheduledLR", "last_epoch": 8000}
         >>> state["configured"] = {"lr": {"horizon": {"steps": 10_000, "steps_per_epoch": 500, "unit": "step"}}}
         >>> branch({"global_step": 8000, "lr_schedulers": [state]}, over="3 epochs", shape="linear")
-        Branch(schedule=hold(8000) >> linear(over=1500), max_steps=9500, at=8000)
+        Branch(schedule=hold(8000) >> linear(over=1500), max_steps=9500, update=8000)
     """
 
     schedule: Schedule
     max_steps: int
-    at: int
+    update: int
 
 
 def branch(
@@ -54,7 +53,7 @@ def branch(
 ) -> Branch:
     """Branch a cooldown from any checkpoint of a run with a stable learning rate.
 
-        hold(at) >> shape(end, over=over),    from the LR in the checkpoint, until max_steps = updates taken + over
+        hold(update) >> shape(end, over=over),    from the LR in the checkpoint, until max_steps = updates taken + over
 
     The checkpoint is only read. Any number of branches can start from one trunk, and the trunk itself can go on.
 
@@ -194,11 +193,9 @@ def _check_lr(state: Mapping[str, Any], begin: int, end: float) -> None:
     if begin and before != now != after:
         phase = next(phase for phase in followed.timelines[0].phases if phase.end > begin)
         lr, base = max(zip(followed.values(begin), followed.bases, strict=True))
-        warnings.warn(
+        warn_caller(
             f"branch: update {begin} lies in {phase.text}, where the LR is not constant: {lr:.3g} of a base LR of {base:.3g}. Hägele "
             "et al. describe cooldowns from a stable phase. Branch from a checkpoint of one, as of warmup('500 steps') >> hold().",
-            UserWarning,
-            stacklevel=3,
         )
 
 

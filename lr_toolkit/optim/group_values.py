@@ -94,10 +94,10 @@ def has_tensors(lrs: Sequence[Any], groups: Sequence[Group]) -> bool:
     if any(are_tensors) and not all(are_tensors):
         number, tensor = are_tensors.index(False), are_tensors.index(True)
         lr = lrs[number]
-        one, other = (repr(groups[index].get("name", index)) for index in (number, tensor))
+        first, second = (repr(groups[index].get("name", index)) for index in (number, tensor))
         raise ScheduleError(
-            f"LRWarmup: the lr of parameter group {one} is a number ({lr:g}) and that of group {other} is a tensor. Write one "
-            f"kind for all groups: lr=torch.tensor({lr:g}) in group {one}, or a number in group {other}."
+            f"LRWarmup: the lr of parameter group {first} is a number ({lr:g}) and that of group {second} is a tensor. Write one "
+            f"kind for all groups: lr=torch.tensor({lr:g}) in group {first}, or a number in group {second}."
         )
     return all(are_tensors)
 

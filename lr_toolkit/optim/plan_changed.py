@@ -98,7 +98,7 @@ def _other_base_lr(saved: Mapping[str, Any], configured: Binding, group: int) ->
 
 
 def _plans(state: Mapping[str, Any], configured: Binding) -> list[str]:
-    """The saved plan and the new one, in as much detail as tells them apart."""
+    """The saved plan and the new one, with enough detail to distinguish them."""
     plans = state["configured"][configured.key], configured_state(configured)
     quantity = quantity_of(configured.key).lower()
     saved, now = (_describe(plan, quantity) for plan in plans)
@@ -147,7 +147,7 @@ def quantity_of(key: str) -> str:
 
 
 def _describe(plan: Mapping[str, Any], quantity: str, *, in_full: bool = False) -> str:
-    """A plan in a line; its base values each once and short, or ``in_full``, if only that tells two plans apart."""
+    """A plan in a line. Each base value is listed once and shortened, or ``in_full`` if two plans differ only there."""
     bases = ", ".join(map(repr, plan["bases"]) if in_full else (f"{base:g}" for base in dict.fromkeys(plan["bases"])))
     return f"{' and '.join(plan['schedules'])} on {shorten(horizon_from(plan['horizon']))}, base {quantity} {bases}"
 

@@ -27,7 +27,7 @@ __all__ = ["PlanReader"]
 
 
 class PlanReader(LRScheduler):
-    """A torch scheduler that follows a plan, as those see it who only read.
+    """The part of a torch scheduler that only reads the plan it follows.
 
     Attributes:
         horizon: the length of the run.

@@ -187,13 +187,13 @@ def _timeline_of_format_1(route: Mapping[str, Any], group: int, renamed: Mapping
     of = _timeline_of_format_1(route["of"], group, renamed)
     if kind == "Rewarmed":
         return {"kind": "rewarmed", "of": of, "at": route["at"], "over": route["over"]}
-    at, until = route["at"], route["until"]
+    since, until = route["at"], route["until"]
     if of["kind"] == "stretched":  # a stretch of a stretch is one stretch
         inner = timeline_from(of)
         if isinstance(inner, Stretched):
-            position = inner.position_of(at)
-            return {**of, "at": at, "position": [position.numerator, position.denominator], "until": until}
-    return {"kind": "stretched", "of": of, "at": at, "position": [at, 1], "until": until}
+            position = inner.position_of(since)
+            return {**of, "at": since, "position": [position.numerator, position.denominator], "until": until}
+    return {"kind": "stretched", "of": of, "at": since, "position": [since, 1], "until": until}
 
 
 def group_count(state: Mapping[str, Any]) -> int:

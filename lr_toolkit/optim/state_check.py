@@ -179,14 +179,14 @@ def _check_timeline(timeline: _Part) -> None:
     _check_horizon(resolved["horizon"])
     steps: int = resolved["horizon"]["steps"].value
     for change in reversed(nested):
-        at = change["at"].whole()
+        since = change["at"].whole()
         if change.value["kind"] == "stretched":
             _check_position(change["position"], steps)
-            steps = change["until"].whole(at + 1)
+            steps = change["until"].whole(since + 1)
         elif change.value["kind"] == "continued":
             change["start"].number()
         elif change.value["kind"] == "restarted":
-            steps += at
+            steps += since
         else:
             change["over"].whole(1)
 
@@ -291,10 +291,10 @@ def _check_route(route: _Part, groups: int) -> None:
     _check_plan(plan, groups)
     steps: int = plan["steps"].value
     for change in reversed(nested):
-        at = change["at"].whole()
+        since = change["at"].whole()
         if change.value["kind"] == "Stretched":
-            change["at"].require(at < steps, f"an update below {steps}")
-            steps = change["until"].whole(at + 1)
+            change["at"].require(since < steps, f"an update below {steps}")
+            steps = change["until"].whole(since + 1)
         elif change.value["kind"] == "Continued":
             change["start"].numbers(groups)
         else:

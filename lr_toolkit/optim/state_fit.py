@@ -82,13 +82,13 @@ def check_same_keys(state: Mapping[str, Any], configured: Sequence[Binding], on_
                 for key in moved
             ),
         ]
-        told = f"The plan is not the one in the checkpoint: {', and '.join(filter(None, news))}."
+        message = f"The plan is not the one in the checkpoint: {', and '.join(filter(None, news))}."
         if on_change != "error":
-            _log.warning("%s It goes on like that: on_change=%r.", told, on_change)
+            _log.warning("%s It goes on like that: on_change=%r.", message, on_change)
             return
         raise ScheduleError(
-            f"{told} To go on like that write on_change='replan', an argument of configure_optimizers(...) and of ScheduledLR(...), and an "
-            "attribute of a ScheduleMixin's class."
+            f"{message} To go on like that write on_change='replan', an argument of configure_optimizers(...) and of ScheduledLR(...), and "
+            "an attribute of a ScheduleMixin's class."
         )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, final
 
 from torch.optim import Optimizer
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, warn_caller
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.step_calls import IdleSteps, watches_of
 from lr_toolkit.optim.updates import GradientProbe, UpdateTracker, is_captured, warn_of_constants
@@ -128,12 +127,10 @@ class UpdateWatch:
             self._idle_steps.note(update)
             return
         self.was_stepped = True
-        warnings.warn(
+        warn_caller(
             "scheduler.step() came before any optimizer.step(), so the learning rate stays where it is. Call "
             "optimizer.step() first (a GradScaler that skips the first updates does no harm); to begin at a later update n, "
             "call scheduler.step(n) once; to look at a schedule without training, use schedule.resolve(horizon).values(range(n)).",
-            UserWarning,
-            stacklevel=5,
         )
 
     def _refuse_others(self) -> None:

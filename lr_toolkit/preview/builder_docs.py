@@ -1,4 +1,4 @@
-"""What the docstring of a builder says, taken apart: the sentence, the formula, the advice, the example, the reference."""
+"""The parts of a builder's docstring: the sentence, the formula, the advice, the example, the reference."""
 
 from __future__ import annotations
 

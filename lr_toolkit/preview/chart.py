@@ -47,7 +47,7 @@ def chart(
     """Curves over the updates of a run, with both axes.
 
     Each update is as wide as the next, and its value holds for its whole width. A column that stands for several updates shows
-    the range of their values, so that no peak is lost. Several curves are told apart by the letters of ``LETTERS``; without braille
+    the range of their values, so that no peak is lost. Several curves are distinguished by the letters of ``LETTERS``; without braille
     dots, a star stands for more than one of them.
 
     Args:
@@ -102,9 +102,9 @@ def _time_axis(horizon: Horizon, margin: int, columns: int, ascii_only: bool) ->
     noun = "epoch" if horizon.unit == "epoch" else "update"
     rows = [_label_row(places, [*map(count, updates[:-1]), plural(updates[-1], noun)])]
     if horizon.unit == "step" and horizon.epochs is not None:
-        at = [float(horizon.epoch_at(Fraction(horizon.steps * part, parts))) for part in range(parts + 1)]
-        shown = [f"{epoch:.3g}" if epoch < 1000 else count(round(epoch)) for epoch in at[:-1]]
-        rows.append(_label_row(places, [*shown, epochs(at[-1])]))
+        epoch_ticks = [float(horizon.epoch_at(Fraction(horizon.steps * part, parts))) for part in range(parts + 1)]
+        shown = [f"{epoch:.3g}" if epoch < 1000 else count(round(epoch)) for epoch in epoch_ticks[:-1]]
+        rows.append(_label_row(places, [*shown, epochs(epoch_ticks[-1])]))
     return [f"{'':{margin}}{corner}{line}", *(f"{'':{margin}} {row}" for row in rows)]
 
 

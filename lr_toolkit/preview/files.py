@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lr_toolkit.errors import ScheduleError
-from lr_toolkit.preview.picture import has_matplotlib
+from lr_toolkit.preview.axes import has_matplotlib
 from lr_toolkit.schedules.horizon import horizon_state
 
 if TYPE_CHECKING:

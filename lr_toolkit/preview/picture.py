@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import pairwise
 from math import isnan, nan
 from pathlib import Path, PurePosixPath
 from sys import float_info
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
+from lr_toolkit.preview.axes import epochs_apart, frame, mark_epochs, mark_phases, mark_starts, need_matplotlib, stacked
 from lr_toolkit.preview.names import join_equal, shorten_unique
 from lr_toolkit.preview.svg import INK
 from lr_toolkit.schedules.shape import evenly_spread
@@ -20,23 +20,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Line", "axes_or_new", "draw", "draw_on", "has_matplotlib", "mark_phases", "need_matplotlib", "save"]
+__all__ = ["Line", "draw", "draw_on", "save"]
 
 Points: TypeAlias = "tuple[Sequence[float], Sequence[float]]"
 _T = TypeVar("_T")
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # distinct for colour-blind readers too
 _MARKERS = "os^D"
-_GREY = INK
-_PALE = "#999999"
 _HEIGHT, _HEIGHT_BELOW = 4.0, 1.6  # inches
 _MOST_INSIDE = 6  # names in a legend within the axes
 _TITLE_WIDTH = 66  # letters that fit above the axes; a title takes two lines at most
-_MOST_PHASES = 8  # that are named
-_LETTER = 0.013  # of the width of the axes, at most, that a letter of a phase's name takes
-_ROW = 0.05  # of the height of the axes that a row of names takes
-_MOST_EPOCHS = 10  # that are marked
-_MOST_DECADES = 1e12  # of an axis on which single updates are told apart
+_MOST_DECADES = 1e12  # of an axis on which single updates are distinguished
 _MOST_LINES = 40
 _MOST_NAMES = 14  # that fit beside the picture
 _LONGEST_NAME = 26
@@ -58,11 +52,6 @@ class Line:
     def peak(self) -> float:
         """The highest LR, planned or used, that can be drawn."""
         return min(max([*self.planned[1], *self.used[1]], default=0.0), _HIGHEST)
-
-
-def has_matplotlib() -> bool:
-    """Whether pictures can be drawn; nothing is imported."""
-    return find_spec("matplotlib") is not None
 
 
 def draw(
@@ -106,20 +95,16 @@ def draw(
     )
     others = below or {}
     with style.context(["default", ink]):
-        figure = Figure(
-            figsize=(8, _HEIGHT + _HEIGHT_BELOW * len(others)), dpi=120, layout="constrained", facecolor="none"
-        )
-        grid = figure.add_gridspec(1 + len(others), 1, height_ratios=[_HEIGHT, *[_HEIGHT_BELOW] * len(others)])
-        axes = figure.add_subplot(grid[0], facecolor="none")
+        heights = [_HEIGHT, *[_HEIGHT_BELOW] * len(others)]
+        figure = Figure(figsize=(8, sum(heights)), dpi=120, layout="constrained", facecolor="none")
+        axes, *below_axes = stacked(figure.add_subplot(facecolor="none"), heights)
         if any(len(line.planned[0]) for line in lines) and any(len(line.used[0]) for line in lines):
             figure.suptitle("The learning rates of a run, planned and used")
         legend = _draw(axes, axes, "best", lines, title, phases, epochs)
-        for row, (key, curves) in enumerate(others.items(), start=1):
-            _draw_below(figure.add_subplot(grid[row], facecolor="none", sharex=axes), key, curves, phases)
-        for each in figure.axes[:-1]:
-            each.tick_params(labelbottom=False)
-            each.set_xlabel("")
-        figure.axes[-1].set_xlabel("update")
+        for each, (key, curves) in zip(below_axes, others.items(), strict=True):
+            _draw_below(each, key, curves, phases)
+        axes.set_xlabel("")
+        [axes, *below_axes][-1].set_xlabel("update")
         if legend is not None and not _is_free(figure, axes, legend):
             legend.remove()
             _name(figure, "outside right upper", *_chosen(lines))
@@ -151,22 +136,6 @@ def draw_on(
     _draw(axes, axes, "best", lines, title, phases, epochs, log=log)
 
 
-def need_matplotlib() -> None:
-    """Raise an ImportError that names the extra if matplotlib is missing."""
-    if not has_matplotlib():
-        raise ImportError("Pictures are drawn by matplotlib. Write: pip install 'lr_toolkit[plot]'")
-
-
-def axes_or_new(ax: Axes | None, *, size: tuple[float, float] = (8, 4)) -> Axes:
-    """The axes of the caller, or those of a new figure of pyplot, which a notebook shows."""
-    if ax is not None:
-        return ax
-    need_matplotlib()
-    from matplotlib import pyplot as plt
-
-    return plt.figure(figsize=size, layout="constrained").add_subplot()
-
-
 def _draw(
     axes: Any,
     owner: Any,
@@ -190,9 +159,9 @@ def _draw(
     axes.margins(x=0.02)
     mark_phases(axes, phases)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    _add_epochs(axes, epochs)
+    frame(axes)
+    if len(epochs) > 1:
+        mark_epochs(axes, {epoch: epochs[epoch] for epoch in range(0, len(epochs), epochs_apart(len(epochs)))}, ink=INK)
     return _name(owner, place, shown, looks, different)
 
 
@@ -204,10 +173,8 @@ def _draw_below(axes: Any, key: str, lines: Sequence[Line], phases: Sequence[tup
     _draw_curves(axes, shown, looks)
     axes.set_ylabel(key.replace("_", " "))
     axes.yaxis.set_major_formatter("{x:g}")
-    for start, _ in phases:
-        axes.axvline(start, color=_PALE, linewidth=0.8, linestyle=":")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
+    mark_starts(axes, phases)
+    frame(axes)
     if different > 1:
         _name(axes, "best", shown, looks, different)
 
@@ -259,64 +226,6 @@ def save(figure: Figure, path: str | Path) -> Path:
     with fsspec.open(str(path), "wb") as file:
         figure.savefig(file, format=PurePosixPath(path).suffix[1:], facecolor=figure.get_facecolor())
     return Path(path)
-
-
-def mark_phases(axes: Any, phases: Sequence[tuple[int, str]]) -> None:
-    """Draw a thin line where each phase begins; unless there are many, its name stands beside it, above all curves."""
-    for start, _ in phases:
-        axes.axvline(start, color=_PALE, linewidth=0.8, linestyle=":")
-    if len(phases) > _MOST_PHASES:
-        return
-    left, right = axes.get_xlim()
-    places = _places([((start - left) / (right - left), name) for start, name in phases])
-    rows = 1 + max((row for row, _ in places), default=-1)
-    _add_room(axes, rows * _ROW)
-    for (start, name), (row, is_left) in zip(phases, places, strict=True):
-        label = axes.annotate(
-            name, (start, 1 - row * _ROW), (-2 if is_left else 2, -1), xycoords=("data", "axes fraction"), textcoords="offset points",
-            ha="right" if is_left else "left", va="top", color=_GREY, fontsize="x-small",
-        )  # fmt: skip
-        label.set(parse_math=False)
-
-
-def _places(phases: Sequence[tuple[float, str]]) -> list[tuple[int, bool]]:
-    """The row of each name, counted from the top, and whether it stands on the left of its line.
-
-    A name takes the first row in which it covers no other name and no line that ends there.
-
-    Example:
-        >>> _places([(0.02, "warmup"), (0.05, "hold"), (0.95, "one_minus_sqrt")])
-        [(0, False), (1, False), (0, True)]
-    """
-    places: list[tuple[int, bool]] = []
-    ends: list[float] = []  # of each row
-    for position, name in phases:
-        width = len(name) * _LETTER
-        is_left = position + width > 1
-        begin = position - width if is_left else position
-        row = next((row for row, end in enumerate(ends) if end <= begin), len(ends))
-        ends[row : row + 1] = [position + (0.01 if is_left else width)]
-        places.append((row, is_left))
-    return places
-
-
-def _add_room(axes: Any, share: float) -> None:
-    """Raise the upper limit, so that nothing is drawn in this share of the axes' height."""
-    scale = axes.yaxis.get_transform()
-    low, high = scale.transform(axes.get_ylim())
-    axes.set_ylim(top=scale.inverted().transform(low + (high - low) / (1 - share)))
-
-
-def _add_epochs(axes: Any, starts: Sequence[int]) -> None:
-    """Add an axis on which a few epochs are marked where they begin."""
-    if len(starts) < 2:
-        return
-    shown = range(0, len(starts), -(-len(starts) // _MOST_EPOCHS))
-    top = axes.secondary_xaxis("top")
-    top.set_xticks([starts[epoch] for epoch in shown], [str(epoch) for epoch in shown])
-    top.set_xlabel("epoch", fontsize="small", color=_GREY)
-    top.tick_params(colors=_GREY, labelsize="small", length=2)
-    top.spines["top"].set_visible(False)
 
 
 def _lowest(lines: Sequence[Line]) -> float:
@@ -406,9 +315,9 @@ def _name(owner: Any, place: str, shown: Sequence[Line], looks: Sequence[dict[st
     named = _spread([*zip(shown, looks, strict=True)], _MOST_NAMES)
     entries = [(line.name, Line2D([], [], **{**look, "linewidth": 2})) for line, look in named]
     if any(len(line.planned[0]) for line in shown):
-        entries.append(("planned", Line2D([], [], color=_GREY, alpha=0.4, linewidth=5)))
+        entries.append(("planned", Line2D([], [], color=INK, alpha=0.4, linewidth=5)))
     if any(len(line.used[0]) for line in shown):
-        entries.append(("used", Line2D([], [], color=_GREY, linestyle="", marker="o", markersize=3)))
+        entries.append(("used", Line2D([], [], color=INK, linestyle="", marker="o", markersize=3)))
     if not entries:
         return None
     drawn = "" if len(shown) == different else f"{len(shown)} drawn, "

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lr_toolkit.preview.axes import axes_or_new, epochs_apart, frame, mark_epochs, mark_phases, need_matplotlib, stacked
 from lr_toolkit.preview.chart import LETTERS
 from lr_toolkit.preview.coloured import COLOURS
-from lr_toolkit.preview.picture import axes_or_new, mark_phases, need_matplotlib
 from lr_toolkit.preview.scale import scale_of
 from lr_toolkit.preview.terminal import length_text
 from lr_toolkit.preview.thinned import alone, thinned
-from lr_toolkit.schedules.horizon import Horizon, round_half_up
+from lr_toolkit.schedules.horizon import round_half_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,6 @@ _WIDTH, _FIRST, _OTHER = 8.0, 4.0, 2.0  # inches: of the picture, and the height
 _TITLE = 90  # letters above the axes
 _MOST_NAMES = 14
 _FEW = 40  # updates that are drawn as stairs
-_MOST_EPOCHS = 10
 
 
 def plot_preview(preview: Preview, ax: Axes | None = None, *, log: bool = False) -> Axes:
@@ -41,9 +40,8 @@ def plot_preview(preview: Preview, ax: Axes | None = None, *, log: bool = False)
         _finish(ax, ax, preview)
         _name(ax, ax, "best")
         return ax
-    keys = _keys(preview)
-    first = axes_or_new(None, size=_size(len(keys)))
-    return _draw(first, first.figure, preview, log=log)
+    first = axes_or_new(None, size=(_WIDTH, sum(_heights(preview))))
+    return _draw(first, preview, log=log)
 
 
 def figure_of(preview: Preview, *, log: bool = False) -> Figure:
@@ -53,8 +51,8 @@ def figure_of(preview: Preview, *, log: bool = False) -> Figure:
     from matplotlib.figure import Figure
 
     with style.context("default"):
-        figure = Figure(figsize=_size(len(_keys(preview))), dpi=120, layout="constrained", facecolor="white")
-        _draw(figure.add_subplot(facecolor="white"), figure, preview, log=log)
+        figure = Figure(figsize=(_WIDTH, sum(_heights(preview))), dpi=120, layout="constrained", facecolor="white")
+        _draw(figure.add_subplot(facecolor="white"), preview, log=log)
     return figure
 
 
@@ -62,22 +60,17 @@ def _keys(preview: Preview) -> list[str]:
     return list(dict.fromkeys(series.key for series in preview.series))
 
 
-def _size(keys: int) -> tuple[float, float]:
-    return _WIDTH, _FIRST + _OTHER * (keys - 1)
+def _heights(preview: Preview) -> list[float]:
+    return [_FIRST, *[_OTHER] * (len(_keys(preview)) - 1)]
 
 
-def _draw(first: Any, figure: Any, preview: Preview, *, log: bool) -> Axes:
-    """Draw each key on its axes: the first axes are moved up to make room for the others."""
-    keys = _keys(preview)
-    grid = figure.add_gridspec(len(keys), 1, height_ratios=[_FIRST, *[_OTHER] * (len(keys) - 1)])
-    first.set_subplotspec(grid[0])
-    axes = [first, *(figure.add_subplot(grid[row], sharex=first) for row in range(1, len(keys)))]
-    for each, key in zip(axes, keys, strict=True):
+def _draw(first: Any, preview: Preview, *, log: bool) -> Axes:
+    """Draw each key on its axes, of which the first are there."""
+    axes = stacked(first, _heights(preview))
+    for each, key in zip(axes, _keys(preview), strict=True):
         _draw_key(each, preview, [series for series in preview.series if series.key == key], log=log)
-        if each is not axes[-1]:
-            each.tick_params(labelbottom=False)
     _finish(first, axes[-1], preview)
-    _name(first, figure, "outside lower left")
+    _name(first, first.figure, "outside lower left")
     chosen: Axes = first
     return chosen
 
@@ -101,13 +94,12 @@ def _draw_key(axes: Any, preview: Preview, series: Sequence[Series], *, log: boo
     if scale.is_log:
         axes.set_yscale("log", nonpositive="clip")
     axes.set_ylim(scale.bottom, scale.top * 1.2 if scale.is_log else scale.top + 0.05 * (scale.top - scale.bottom))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    frame(axes)
     axes.margins(x=0.02)
 
 
 def _name(axes: Any, owner: Any, place: str) -> None:
-    """Add the legend of the first axes, if there is something to tell apart: a few names of several curves."""
+    """Add the legend of the first axes, if there is something to distinguish: a few names of several curves."""
     handles, names = axes.get_legend_handles_labels()
     if 1 < len(names) <= _MOST_NAMES:
         for text in owner.legend(handles, names, loc=place, fontsize="small", frameon=False).get_texts():
@@ -124,16 +116,6 @@ def _finish(first: Any, last: Any, preview: Preview) -> None:
     if len(phases) == 1 and len(each := phases.pop()) > 1:
         mark_phases(first, [(start, text.partition("(")[0]) for start, text in each])
     if horizon.unit == "step" and horizon.epochs is not None and horizon.epochs > 1:
-        _add_epochs(first, horizon, horizon.epochs)
-
-
-def _add_epochs(axes: Any, horizon: Horizon, count: float) -> None:
-    """Add an axis on which a few epochs are marked where they begin."""
-    shown = range(0, int(count) + 1, -(-int(count) // _MOST_EPOCHS))
-    top = axes.secondary_xaxis("top")
-    top.set_xticks(
-        [round_half_up(horizon.step_at(Fraction(epoch))) for epoch in shown], [str(epoch) for epoch in shown]
-    )
-    top.set_xlabel("epoch", fontsize="small")
-    top.tick_params(labelsize="small", length=2)
-    top.spines["top"].set_visible(False)
+        count = int(horizon.epochs)
+        shown = range(0, count + 1, epochs_apart(count))
+        mark_epochs(first, {epoch: round_half_up(horizon.step_at(Fraction(epoch))) for epoch in shown})

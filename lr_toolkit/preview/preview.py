@@ -207,7 +207,7 @@ class Preview:
         return columns
 
     def text(self, width: int = 80, ascii_only: bool = False, log: bool = False) -> str:
-        """A chart and tables for a terminal: the phases, or what tells several schedules apart.
+        """A chart and tables for a terminal: the phases, or the differences between several schedules.
 
         Args:
             width: the characters of a line, at least 60.
@@ -263,8 +263,8 @@ def epochs_at(horizon: Horizon, updates: NDArray[np.int64]) -> NDArray[np.float6
     ends = np.cumsum(lengths)
     epoch = np.searchsorted(ends, updates, side="right")
     known = np.minimum(epoch, len(lengths) - 1)  # the last length is that of all epochs that follow
-    at: NDArray[np.float64] = known + (updates - (ends - lengths)[known]) / lengths[known]
-    return at
+    epochs: NDArray[np.float64] = known + (updates - (ends - lengths)[known]) / lengths[known]
+    return epochs
 
 
 def _presenter(name: str) -> Any:

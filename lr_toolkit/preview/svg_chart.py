@@ -104,10 +104,11 @@ def _curve(series: Series, scale: Scale, steps: int, place: tuple[int, int], ind
     dots = alone(values).tolist()
     lines = []
     for part in np.split(np.arange(len(values)), gaps):
-        points = " ".join(f"{xs[at]:.1f},{ys[at]:.1f}" for at in part if np.isfinite(values[at]) and at not in dots)
+        shown = (point for point in part if np.isfinite(values[point]) and point not in dots)
+        points = " ".join(f"{xs[point]:.1f},{ys[point]:.1f}" for point in shown)
         if points:
             lines.append(f'<polyline points="{points}" fill="none" {look}/>')
-    return lines + [f'<circle cx="{xs[at]:.1f}" cy="{ys[at]:.1f}" r="3" fill="{colour}"/>' for at in dots]
+    return lines + [f'<circle cx="{xs[dot]:.1f}" cy="{ys[dot]:.1f}" r="3" fill="{colour}"/>' for dot in dots]
 
 
 def _time_labels(preview: Preview, bottom: int) -> list[str]:

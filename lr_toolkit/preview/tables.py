@@ -1,4 +1,4 @@
-"""The tables of a preview: its phases, its parameter groups, or what tells schedules apart."""
+"""The tables of a preview: its phases, its parameter groups, or the differences between schedules."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ __all__ = ["NARROWEST", "length_text", "terminal_lines", "terminal_text"]
 
 NARROWEST = 60
 _HEIGHT, _LOW_HEIGHT = 13, 9  # of the chart of the LR, and of those below it
-_MOST = 8  # curves of a chart that can be told apart, as many as are compared
+_MOST = 8  # curves of a chart that can be distinguished, as many as are compared
 
 
 def terminal_lines(preview: Preview, width: int = 80, *, ascii_only: bool = False, log: bool = False) -> list[Line]:

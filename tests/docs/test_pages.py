@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
 from tests.helpers.page_programs import PageFailed, blocks_of, run_page
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -26,16 +24,7 @@ THE_LINES = "index.md#the-lines-before-each-program"
 LINES = [block.code for block in blocks_of((DOCS / "how" / "index.md").read_text("utf-8"))]
 
 
-@pytest.fixture(autouse=True)
-def registry() -> Iterator[None]:
-    """Forget the builders that a page registers."""
-    before, without_text = dict(BUILDERS), set(WITHOUT_TEXT)
-    yield
-    for known, saved in ((BUILDERS, before), (WITHOUT_TEXT, without_text)):
-        known.clear()
-        known.update(saved)
-
-
+@pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=NEEDS.get(name, ())) for name in PAGES if name not in ELSEWHERE]
 )

@@ -72,11 +72,11 @@ def test_the_vertex_of_a_parabola_is_found(
     center: float, left: float, right: float, steepness: float, shift: float
 ) -> None:
     """Three points of a parabola in log LR give its vertex, whatever the distances of the points."""
-    at = center + shift * min(left, right)
+    vertex = center + shift * min(left, right)
     octaves = [center - left, center, center + right]
-    losses = [steepness * (octave - at) ** 2 for octave in octaves]
+    losses = [steepness * (octave - vertex) ** 2 for octave in octaves]
 
-    assert np.log2(lowest_lr([2.0**octave for octave in octaves], losses)) == pytest.approx(at, abs=1e-6)
+    assert np.log2(lowest_lr([2.0**octave for octave in octaves], losses)) == pytest.approx(vertex, abs=1e-6)
 
 
 def test_the_good_interval_ends_where_five_percent_are_lost() -> None:

@@ -51,7 +51,7 @@ class Browser:
         self.driver.get("about:blank")  # a change of the part behind # alone loads nothing
         self.driver.get(path.as_uri() + state)
 
-    def one(self, selector: str) -> Any:
+    def find(self, selector: str) -> Any:
         """The first element that a selector of CSS finds."""
         return self.driver.find_element("css selector", selector)
 
@@ -68,11 +68,11 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """Click on an element."""
-        self.one(selector).click()
+        self.find(selector).click()
 
     def write(self, selector: str, text: str) -> None:
         """Replace the text of a box as a paste does."""
-        box = self.one(selector)
+        box = self.find(selector)
         box.clear()
         box.send_keys(text)
 
@@ -82,7 +82,7 @@ class Browser:
 
     def point(self, selector: str, x: float, y: float) -> None:
         """Move the pointer to a place of an element."""
-        box = self.one(selector).rect
+        box = self.find(selector).rect
         self._command("Input.dispatchMouseEvent", type="mouseMoved", x=box["x"] + x, y=box["y"] + y)
 
     def allow_clipboard(self) -> None:

@@ -32,7 +32,7 @@ to write. Most are a `ScheduleError`, which is a `ValueError`, and come before t
 SECTIONS: dict[str, tuple[str, list[str]]] = {
     "The plan changed between a checkpoint and its resume": (
         "[How resume decides](why/resume.md), [change the LR at a resume](how/change_lr.md)",
-        ["optim/on_change.py", "optim/plan_changed.py", "schedules/changed.py"],
+        ["optim/on_change.py", "optim/plan_changed.py", "schedules/changed/"],
     ),
     "A checkpoint that cannot be loaded": (
         "[How resume decides](why/resume.md)",

@@ -1,4 +1,4 @@
-"""Finds accesses to private attributes of objects that are not the package's own, in its source."""
+"""Finds accesses to private attributes of objects that are not the package's own, and imports of private names, in its source."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _BY_NAME = {"delattr", "getattr", "hasattr", "setattr"}
+_OURS = "lr_toolkit"
 _LIGHTNINGS = {"connector", "logger", "loop", "module", "pl_module", "strategy", "trainer"}
 
 
@@ -24,16 +25,19 @@ def foreign_accesses(sources: Mapping[Path, str]) -> dict[Path, list[Access]]:
 
     An access is to one of our own objects if it goes through ``self``, ``cls``, ``super()`` or a class and any class in
     ``sources`` defines the attribute, or if it goes through another plain name and a class of the same file defines it.
-    ``getattr(x, "_y")`` counts as ``x._y``.
+    ``getattr(x, "_y")`` counts as ``x._y``, and so does the import of a private name or module of another package.
     """
     trees = {path: ast.parse(source) for path, source in sources.items()}
     defined = {path: set(_defined(tree)) for path, tree in trees.items()}
     anywhere = set().union(*defined.values())
     return {
         path: [
-            Access(node.lineno, name, ast.unparse(node))
-            for node, owner, name in _accesses(tree)
-            if not (_is_self(owner) and name in anywhere) and not (_may_be_ours(owner) and name in defined[path])
+            *(
+                Access(node.lineno, name, ast.unparse(node))
+                for node, owner, name in _accesses(tree)
+                if not (_is_self(owner) and name in anywhere) and not (_may_be_ours(owner) and name in defined[path])
+            ),
+            *_private_imports(tree),
         ]
         for path, tree in trees.items()
     }
@@ -61,6 +65,15 @@ def _accesses(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, str]]:
             owner, name = node.args[:2]
             if isinstance(name, ast.Constant) and _is_private(name.value):
                 yield node, owner, str(name.value)
+
+
+def _private_imports(tree: ast.AST) -> Iterator[Access]:
+    """The imports of private names and modules of other packages."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and not (node.module or "").startswith(_OURS):
+            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            private = [name for name in names if _is_private(name)]
+            yield from (Access(node.lineno, name, ast.unparse(node)) for name in private)
 
 
 def _defined(tree: ast.AST) -> Iterator[str]:

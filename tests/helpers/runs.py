@@ -9,7 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import GradientAccumulationScheduler
+from lightning.pytorch.callbacks import BaseFinetuning, GradientAccumulationScheduler
 from lightning.pytorch.utilities import CombinedLoader
 from torch.optim import SGD, Optimizer
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
@@ -27,20 +27,23 @@ class Net(L.LightningModule):
 
     def __init__(self, answer: Callable[[Net, Optimizer], Any]) -> None:
         super().__init__()
-        self.one = torch.nn.Linear(1, 1)
-        self.two = torch.nn.Linear(1, 1)
+        self.first = torch.nn.Linear(1, 1)
+        self.second = torch.nn.Linear(1, 1)
         self.answer = answer
         self.used: list[tuple[int, list[float]]] = []
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         """A loss that gives both weights a gradient."""
-        value: torch.Tensor = self.two(self.one(_first(batch))).square().mean()
+        value: torch.Tensor = self.second(self.first(_first(batch))).square().mean()
         return value
 
     def optimizer(self) -> Optimizer:
         """An optimizer that records the LRs of each of its updates."""
         optimizer = SGD(
-            [{"params": layer.parameters(), "lr": lr} for layer, lr in zip((self.one, self.two), BASES, strict=True)]
+            [
+                {"params": layer.parameters(), "lr": lr}
+                for layer, lr in zip((self.first, self.second), BASES, strict=True)
+            ]
         )
         optimizer.register_step_post_hook(self._record)
         return optimizer
@@ -61,6 +64,40 @@ class Net(L.LightningModule):
     def per_epoch(self) -> list[int]:
         """The number of updates of each epoch."""
         return list(Counter(epoch for epoch, _ in self.used).values())
+
+
+class Unfreezes(BaseFinetuning):
+    """Trains a layer of the module from epoch 1 on, in a group of its own, whose LR is left to the schedule."""
+
+    def __init__(self, layer: str = "backbone") -> None:
+        super().__init__()
+        self.layer = layer
+
+    def freeze_before_training(self, pl_module: L.LightningModule) -> None:
+        """That layer alone."""
+        self.freeze(getattr(pl_module, self.layer))
+
+    def finetune_function(self, pl_module: L.LightningModule, epoch: int, optimizer: Optimizer) -> None:
+        """Add the group."""
+        if epoch == 1:
+            self.unfreeze_and_add_param_group(getattr(pl_module, self.layer), optimizer, lr=0.01)
+
+
+class Stages(L.Callback):
+    """Lets the module configure its optimizers again at epoch 1."""
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """A new stage."""
+        if trainer.current_epoch == 1:
+            trainer.strategy.setup_optimizers(trainer)
+
+
+class InStages(L.LightningModule):
+    """A module that does so in its own hook, which runs after those of all callbacks."""
+
+    def on_train_epoch_start(self) -> None:
+        """A new stage."""
+        Stages().on_train_epoch_start(self.trainer, self)
 
 
 def _first(batch: Any) -> torch.Tensor:

@@ -53,7 +53,7 @@ class Net(L.LightningModule):
     def __init__(self, lr: float = 0.1, width: int = 4) -> None:
         super().__init__()
         self.lr = lr
-        self.one, self.two = torch.nn.Linear(1, width), torch.nn.Linear(width, 1)
+        self.first, self.second = torch.nn.Linear(1, width), torch.nn.Linear(width, 1)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Refuse."""
@@ -117,7 +117,7 @@ class UnappliedScale(Net):
 
     def configure_optimizers(self) -> Any:
         """Factors in the groups, as timm's helpers put them there."""
-        layers = enumerate((self.one, self.two))
+        layers = enumerate((self.first, self.second))
         optimizer = AdamW([{"params": each.parameters(), "lr_scale": 0.5**depth} for depth, each in layers], lr=0.1)
         return [optimizer], [torch_lr.CosineAnnealingLR(optimizer, EPOCHS)]
 
@@ -129,7 +129,7 @@ class OneGroupsLR(Net):
 
     def configure_optimizers(self) -> Any:
         """Two base LRs, and one floor."""
-        groups = [{"params": self.one.parameters(), "lr": 0.1}, {"params": self.two.parameters(), "lr": 1e-4}]
+        groups = [{"params": self.first.parameters(), "lr": 0.1}, {"params": self.second.parameters(), "lr": 1e-4}]
         optimizer = SGD(groups)
         return [optimizer], [torch_lr.CosineAnnealingLR(optimizer, EPOCHS, eta_min=0.01)]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import lr_toolkit
 from lr_toolkit import Horizon, Schedule
+from lr_toolkit.schedules.timeline import ResolvedTimeline
 from tests.helpers.reference import STAIRS, Phase, Run, Text
 
 CLIMBS = ["linear", "cosine", "quadratic", "log", "exponential"]
@@ -26,6 +27,11 @@ BASE = 0.03
 def build(phases: list[Phase]) -> Schedule:
     """The schedule that these phases describe."""
     return reduce(Schedule.then, [getattr(lr_toolkit, name)(**arguments) for name, arguments in phases])
+
+
+def on(text: str, steps: int, lengths: int | list[int] | None = None) -> ResolvedTimeline:
+    """The timeline of that text on a run of that length."""
+    return Schedule.parse(text).resolve(Horizon(steps, lengths))
 
 
 def resolved(run: Run) -> lr_toolkit.Timeline:

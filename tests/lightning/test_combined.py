@@ -127,9 +127,9 @@ not_resumable = pytest.mark.filterwarnings("ignore:You're resuming from a checkp
 
 
 @not_resumable
-@pytest.mark.parametrize("at", [3, 8, 13])
+@pytest.mark.parametrize("update", [3, 8, 13])
 @pytest.mark.parametrize("ramp", [False, True])
-def test_a_resumed_run_goes_on_bit_for_bit(at: int, ramp: bool, tmp_path: Path) -> None:
+def test_a_resumed_run_goes_on_bit_for_bit(update: int, ramp: bool, tmp_path: Path) -> None:
     """In mid-epoch and between epochs, with and without a warmup ramp around it."""
 
     def callbacks() -> list[L.Callback]:
@@ -141,10 +141,10 @@ def test_a_resumed_run_goes_on_bit_for_bit(at: int, ramp: bool, tmp_path: Path) 
 
     whole, first, second = make(), make(), make()
     fit(whole, *callbacks())
-    fit(first, *callbacks(), SaveAt(at, tmp_path / "saved.ckpt"))
+    fit(first, *callbacks(), SaveAt(update, tmp_path / "saved.ckpt"))
     fit(second, *callbacks(), ckpt=tmp_path / "saved.ckpt")
 
-    assert second.used == whole.used[at:]
+    assert second.used == whole.used[update:]
     assert weights(second) == weights(whole)
 
 
@@ -172,16 +172,16 @@ def finetuned(net: CombinedNet) -> Any:
 
 
 @not_resumable
-@pytest.mark.parametrize("at", [6, 11, 16])
-def test_layers_that_join_late_are_resumed(at: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("update", [6, 11, 16])
+def test_layers_that_join_late_are_resumed(update: int, tmp_path: Path) -> None:
     """Lightning's BaseFinetuning adds their groups in the second of three epochs, and restores them after it."""
     whole, first, second = (Indexed(finetuned) for _ in range(3))
     fit(whole, Unfreeze(), max_epochs=3)
-    fit(first, Unfreeze(), SaveAt(at, tmp_path / "saved.ckpt"), max_epochs=3)
+    fit(first, Unfreeze(), SaveAt(update, tmp_path / "saved.ckpt"), max_epochs=3)
     run = fit(second, Unfreeze(), ckpt=tmp_path / "saved.ckpt", max_epochs=3)
 
     assert [group["name"] for group in run.optimizers[0].param_groups] == ["muon", "adamw", "late muon", "late adamw"]
-    assert second.used == whole.used[at:]
+    assert second.used == whole.used[update:]
     assert weights(second) == weights(whole)
 
 

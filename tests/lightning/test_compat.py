@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
 import lr_toolkit
@@ -20,8 +22,7 @@ from tests.helpers.private_access import foreign_accesses
 PACKAGE = Path(lr_toolkit.__file__).parent
 COMPAT = PACKAGE / "lightning" / "_compat.py"
 
-# The exceptions: private attributes of torch, which has no public name for them, and a method that Lightning documents for
-# the authors of callbacks.
+# The exceptions: private attributes of torch and Python, which have no public name for them. None is of Lightning.
 EXCEPTIONS = {
     "_SubParsersAction": "argparse: the type of what holds the commands",
     "_base": "torch: the tensor that a view lies in",
@@ -29,8 +30,6 @@ EXCEPTIONS = {
     "_foreach_copy_": "torch: writes a list of tensors with one kernel",
     "_foreach_lerp_": "torch: averages two lists of tensors with one kernel",
     "_foreach_mul_": "torch: multiplies a list of tensors with one kernel",
-    "_get": "LightningCLI: a value of its configuration, in the documentation of subclasses",
-    "_generate_state_key": "Lightning: for the `state_key` of a callback, in the documentation of callbacks",
     "_getframe": "Python: the module that reads an attribute of this package, in the documentation of sys",
     "_no_weight_decay": "what state-space models call a parameter that has no weight decay",
     "_modules": "torch: the modules of a module, without their names' checks",
@@ -77,6 +76,9 @@ OWN = "class Own:\n    _kept: int\n    def __init__(self): self._made = 1\n    d
         ("class Child(Own):\n    def f(self, other): return other._made", ["other._made"]),
         ("class Own:\n    def f(self, trainer): self._results = trainer._results", ["trainer._results"]),
         ("trainer.__dict__, x.public", []),
+        ("from lightning.pytorch.loops import _FitLoop", ["from lightning.pytorch.loops import _FitLoop"]),
+        ("from lightning._x import Y", ["from lightning._x import Y"]),
+        ("from lr_toolkit.lightning._compat import is_trial", []),
     ],
 )  # fmt: skip
 def test_each_kind_of_access_is_found(source: str, found: list[str]) -> None:
@@ -179,6 +181,15 @@ def reads_progress(trainer: L.Trainer) -> list[Any]:
     return [*held, batches.total.ready, _compat.progress_of(trainer)]
 
 
+def configured(*words: str) -> Any:
+    """The hyperparameter of the module that the configuration of a command line holds."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr("sys.argv", ["train.py", *words])
+        warnings.simplefilter("ignore")  # jsonargparse has deprecated what Lightning calls
+        cli = LightningCLI(Saving, save_config_callback=None, seed_everything_default=False, run=False)
+    return _compat.configured_value(cli, "model").hparams["depth"]
+
+
 def saves(*loaders: Any) -> bool:
     """Whether a checkpoint of a fit loop with these states holds the position of a dataloader."""
     return _compat.saves_dataloader({"loops": {"fit_loop": {"state_dict": {"combined_loader": list(loaders)}}}})
@@ -190,6 +201,7 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
     "brings_its_data": (_compat.brings_its_data, False),
     "callback_metrics_logged_so_far": (lambda trainer: "loss" in _compat.callback_metrics_logged_so_far(trainer), True),
     "callbacks_of": (lambda trainer: type(_compat.callbacks_of(trainer)[0]), Reader),
+    "configured_value": (lambda trainer: configured("--model.depth=3"), 3),
     "copied_trainer": (lambda trainer: [type(each) for each in copied().callbacks], [Ends]),
     "end_fit": (lambda trainer: fit(Probe(lambda net: net.sgd()), Ends()).state.status, "finished"),
     "epoch_metrics": (lambda trainer: "loss" in _compat.epoch_metrics(trainer), True),

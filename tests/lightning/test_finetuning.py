@@ -27,11 +27,11 @@ class Transfer(Net):
 
     def __init__(self, answer: Any, save: Path | None = None) -> None:
         super().__init__(answer)
-        self.backbone, self.save = self.one, save
+        self.backbone, self.save = self.first, save
 
     def optimizer(self) -> SGD:
         """The head alone."""
-        optimizer = SGD(self.two.parameters(), lr=torch.tensor(0.1, dtype=torch.float64) if self.tensor else 0.1)  # type: ignore[arg-type]  # torch takes both
+        optimizer = SGD(self.second.parameters(), lr=torch.tensor(0.1, dtype=torch.float64) if self.tensor else 0.1)  # type: ignore[arg-type]  # torch takes both
         optimizer.register_step_post_hook(self._record)
         return optimizer
 

@@ -132,8 +132,8 @@ def test_the_monitor_shows_the_effective_lrs_of_a_hybrid(held: str) -> None:
     monitor = LRMonitor()
 
     def answer(net: Probe) -> Any:
-        one, two, three = net.weights
-        parts = [Prodigy([one], 0.25), SGDScheduleFree([two], lr=0.1), SGD([three], lr=0.3)]
+        first, second, third = net.weights
+        parts = [Prodigy([first], 0.25), SGDScheduleFree([second], lr=0.1), SGD([third], lr=0.3)]
         return Hybrid(parts if held != "attributes" else parts[:2], held)
 
     fit(Probe(answer, groups=3), monitor, batches=3, log_every_n_steps=1)

@@ -24,6 +24,7 @@ from lr_toolkit import (
     ScheduleWarning,
     configure_optimizers,
 )
+from tests.helpers.combined_nets import SaveAt
 from tests.helpers.runs import BASES, Net, loader, trainer
 
 # The metric of each validation in turn: ties, improvements and rises.
@@ -345,7 +346,7 @@ def test_two_optimizers_react_to_their_own_metrics() -> None:
             self.used.append((self.current_epoch, [optimizer.param_groups[0]["lr"] for optimizer in self.optimizers()]))
             for optimizer, scheduler in zip(self.optimizers(), self.lr_schedulers(), strict=True):
                 optimizer.zero_grad()
-                self.manual_backward(self.two(self.one(batch[0])).square().mean())
+                self.manual_backward(self.second(self.first(batch[0])).square().mean())
                 optimizer.step()
                 scheduler.step()
 
@@ -360,7 +361,7 @@ def test_two_optimizers_react_to_their_own_metrics() -> None:
                     self.trainer,
                     plateau=ReduceOnPlateau(monitor=monitor, patience=0, factor=0.5),
                 )
-                for layer, monitor in ((self.one, "rising"), (self.two, "falling"))
+                for layer, monitor in ((self.first, "rising"), (self.second, "falling"))
             )
 
     net = Manual(lambda *_: None)
@@ -512,20 +513,8 @@ def test_a_resumed_run_equals_the_uninterrupted_one(name: str, tmp_path: Path) -
         assert resumed.lrs == net.lrs[done:], file.name
 
 
-class SaveAt(L.Callback):
-    """Saves a checkpoint at the end of a batch."""
-
-    def __init__(self, update: int, path: Path) -> None:
-        self.update, self.path = update, path
-
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        """Save if it is time."""
-        if trainer.global_step == self.update:
-            trainer.save_checkpoint(self.path)
-
-
 @pytest.mark.filterwarnings("ignore:.*(that ended before the epoch ended|not resumable)")
-@pytest.mark.parametrize("at", [7, 8, 12, 16])
+@pytest.mark.parametrize("update", [7, 8, 12, 16])
 @pytest.mark.parametrize(
     "options",
     [
@@ -535,7 +524,7 @@ class SaveAt(L.Callback):
         {"check_val_every_n_epoch": None, "val_check_interval": 12},
     ],
 )
-def test_a_reading_that_comes_after_the_checkpoint_is_reported(at: int, options: Any, tmp_path: Path) -> None:
+def test_a_reading_that_comes_after_the_checkpoint_is_reported(update: int, options: Any, tmp_path: Path) -> None:
     """LR408, if and only if the resumed run reads less than the whole one, which Lightning does not validate again."""
 
     def run(*callbacks: L.Callback, ckpt: Path | None = None) -> tuple[list[int], list[str]]:
@@ -548,11 +537,11 @@ def test_a_reading_that_comes_after_the_checkpoint_is_reported(at: int, options:
             str(each.message) for each in caught if "LR408" in str(each.message)
         ]
 
-    whole, none = run(SaveAt(at, tmp_path / "saved.ckpt"))
+    whole, none = run(SaveAt(update, tmp_path / "saved.ckpt"))
     read, found = run(ckpt=tmp_path / "saved.ckpt")
 
-    missing = [k for k in whole if k >= at and k - at not in read]
-    assert missing == ([at] if at in whole else [])
+    missing = [k for k in whole if k >= update and k - update not in read]
+    assert missing == ([update] if update in whole else [])
     assert [bool(found), bool(none)] == [bool(missing), False]
     assert all("monitor='val_loss') misses a reading" in text for text in found)
 

@@ -263,10 +263,8 @@ RATES = [((8, 1), (8, 2)), ((8, 1), (8, 3)), ((8, 2), (8, 1)), ((7, 3), (7, 2)),
 def test_at_another_rate_the_run_ends_where_its_schedule_does(
     before: Any, now: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever a run of three epochs is cut, and at whatever rate it goes on: what was left is spread over what is left.
-
-    Unless the plan for the run's new length has the same past, as it may have after an update or two: then it is followed.
-    """
+    """Wherever a run of three epochs is cut, and at whatever rate it goes on: what was left is spread over what is left."""
+    # Unless the plan for the run's new length has the same past, as it may have after an update or two: then it is followed.
     monkeypatch.chdir(tmp_path)
     text = "warmup('25%') >> cosine(end=0.1)"
     answer = scheduled(text)
@@ -556,7 +554,7 @@ def test_what_was_skipped_moves_nothing(cut: int | None, tmp_path: Path) -> None
         net = Skipping(answer, save, update)
 
         def real(optimizer: Optimizer, *_: Any) -> None:
-            gradients.append(net.one.weight.grad is not None)
+            gradients.append(net.first.weight.grad is not None)
 
         net.answer = lambda module, optimizer: (optimizer.register_step_post_hook(real), answer(module, optimizer))[1]
         with contextlib.suppress(Unplugged):
@@ -582,10 +580,10 @@ class Transfer(Mortal):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.backbone, self.head = self.one, self.two
+        self.backbone, self.head = self.first, self.second
 
     def optimizer(self) -> Optimizer:
-        optimizer = SGD(self.two.parameters(), lr=0.1)
+        optimizer = SGD(self.second.parameters(), lr=0.1)
         optimizer.register_step_post_hook(self._record)
         return optimizer
 

@@ -250,10 +250,8 @@ def resumed(answer: Any, folder: Path) -> list[float]:
 def test_a_resumable_loader_goes_on_at_its_position(
     late: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """After a resume in mid-epoch the loader goes on at the next sample, as it does without ``horizon_of``.
-
-    FSDP, DeepSpeed and ModelParallelStrategy request the optimizers before it is known whether there is a checkpoint.
-    """
+    """After a resume in mid-epoch the loader goes on at the next sample, as it does without ``horizon_of``."""
+    # FSDP, DeepSpeed and ModelParallelStrategy request the optimizers before it is known whether there is a checkpoint.
     monkeypatch.setattr(SingleDeviceStrategy, "restore_checkpoint_after_setup", late)
     expected = resumed(lambda net, optimizer: optimizer, tmp_path)
 
@@ -263,10 +261,8 @@ def test_a_resumable_loader_goes_on_at_its_position(
 
 @pytest.mark.needs("lightning>=2.6", "fit takes weights_only")
 def test_lightnings_own_estimate_makes_it_start_over(tmp_path: Path) -> None:
-    """The test above can fail: with ``estimated_stepping_batches`` the first samples are seen a second time (#20550).
-
-    When Lightning fixes this, ``loaded_progress`` is not needed any more.
-    """
+    """The test above can fail: with ``estimated_stepping_batches`` the first samples are seen a second time (#20550)."""
+    # When Lightning fixes this, ``loaded_progress`` is not needed any more.
 
     def estimates(net: Net, optimizer: Optimizer) -> Optimizer:
         _ = net.trainer.estimated_stepping_batches

@@ -165,12 +165,12 @@ def test_each_checkpoint_has_the_averaged_weights(kind: str, weights_only: bool,
 
 
 @pytest.mark.filterwarnings("ignore:.*(that ended before the epoch ended|not resumable)")
-@pytest.mark.parametrize("at", [3, 8, 13])
+@pytest.mark.parametrize("update", [3, 8, 13])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_resumed_run_goes_on_bit_for_bit(kind: str, at: int, tmp_path: Path) -> None:
+def test_a_resumed_run_goes_on_bit_for_bit(kind: str, update: int, tmp_path: Path) -> None:
     """As the run that saved the checkpoint, in mid-epoch and between epochs."""
     whole, resumed = FreeNet(kind), FreeNet(kind)
-    fit(whole, SaveAt(at, tmp_path / "saved.ckpt"))
+    fit(whole, SaveAt(update, tmp_path / "saved.ckpt"))
     fit(resumed, ckpt=tmp_path / "saved.ckpt")
 
     assert weights(resumed) == weights(whole)

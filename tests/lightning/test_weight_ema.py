@@ -181,18 +181,18 @@ not_resumable = pytest.mark.filterwarnings("ignore:.*(that ended before the epoc
         ({"decay": "cosine(start=0.9, end=1.0)"}, "bf16-true"),
     ],
 )
-@pytest.mark.parametrize("at", [1, 5, 8, 13, 16])
-def test_a_resumed_run_goes_on_bit_for_bit(at: int, arguments: Any, precision: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("update", [1, 5, 8, 13, 16])
+def test_a_resumed_run_goes_on_bit_for_bit(update: int, arguments: Any, precision: Any, tmp_path: Path) -> None:
     """In mid-epoch and between epochs, with an average in more bits than the weights have."""
     whole, first, resumed = (AveragedNet(norm=True) for _ in range(3))
     options: dict[str, Any] = {"limit_val_batches": 1, "precision": precision}
     fit(whole, WeightEMA(**arguments), **options)
-    fit(first, WeightEMA(**arguments), SaveAt(at, tmp_path / "saved.ckpt"), **options)
+    fit(first, WeightEMA(**arguments), SaveAt(update, tmp_path / "saved.ckpt"), **options)
     fit(resumed, WeightEMA(**arguments), ckpt=tmp_path / "saved.ckpt", **options)
 
-    assert resumed.raw == whole.raw[at:]
+    assert resumed.raw == whole.raw[update:]
     assert resumed.seen == whole.seen[-len(resumed.seen) :]
-    assert len(resumed.seen) == (24 - at + 7) // 8
+    assert len(resumed.seen) == (24 - update + 7) // 8
     assert weights(resumed) == weights(whole) == weights(first)
 
 

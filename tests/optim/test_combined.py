@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import LBFGS, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 from lr_toolkit import CombinedOptimizer, Horizon, ScheduledLR, ScheduleError, hold
+from tests.helpers.combined_nets import weights
 from tests.helpers.optimizers import through_a_file
 
 Make = Callable[[Any], Optimizer]
@@ -85,11 +86,6 @@ def train(net: nn.Module, optimizers: list[Any], updates: range) -> None:
         backward(net, update)
         for optimizer in optimizers:
             optimizer.step()
-
-
-def weights(net: nn.Module) -> list[list[float]]:
-    """Every parameter of a network."""
-    return [parameter.flatten().tolist() for parameter in net.parameters()]
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -359,13 +355,13 @@ def test_the_state_has_the_format_of_torch() -> None:
     """Parameters are numbered in the order of the groups, as in the state of one optimizer that has them all."""
     net, reference = network(), network()
     ordered = [reference[0].weight, reference[2].weight, reference[0].bias, reference[2].bias]
-    one = AdamW([{"params": ordered[:2]}, {"params": ordered[2:]}], lr=0.01)
+    whole = AdamW([{"params": ordered[:2]}, {"params": ordered[2:]}], lr=0.01)
     optimizer = CombinedOptimizer(
         a=AdamW([net[0].weight, net[2].weight], lr=0.01), b=AdamW([net[0].bias, net[2].bias], lr=0.01)
     )
     train(net, [optimizer], range(3))
-    train(reference, [one], range(3))
-    state, expected = optimizer.state_dict(), one.state_dict()
+    train(reference, [whole], range(3))
+    state, expected = optimizer.state_dict(), whole.state_dict()
 
     assert list(state["state"]) == list(expected["state"]) == [0, 1, 2, 3]
     assert all(

@@ -101,18 +101,18 @@ def test_each_group_follows_its_schedules() -> None:
     assert scheduler.bindings[2].members == (0, 3)
 
 
-@pytest.mark.parametrize("at", range(UPDATES))
-def test_a_resume_at_each_update_changes_nothing(at: int) -> None:
+@pytest.mark.parametrize("update", range(UPDATES))
+def test_a_resume_at_each_update_changes_nothing(update: int) -> None:
     """All keys of all groups go on as in the run that was not interrupted; the state is plain data."""
     optimizer = sgd()
     scheduler = scheduled(optimizer)
-    follow(optimizer, scheduler, 0, at)
+    follow(optimizer, scheduler, 0, update)
     states = saved(optimizer, scheduler)
 
     optimizer = sgd()
     scheduler = scheduled(optimizer)
     resume(optimizer, scheduler, states)
-    follow(optimizer, scheduler, at, UPDATES)
+    follow(optimizer, scheduler, update, UPDATES)
 
 
 @pytest.mark.parametrize(
@@ -547,14 +547,14 @@ def test_any_groups_equal_their_timelines(plans: list[tuple[str, str | None]], s
             assert group["lr"] == pytest.approx(0.1 / (index + 1) * factors[0], rel=1e-12)
             assert group["weight_decay"] == pytest.approx(0.01 * (index + 1) * factors[1], rel=1e-12)
 
-    at = data.draw(st.integers(0, steps))
+    update = data.draw(st.integers(0, steps))
     optimizer, scheduler = build()
-    scheduler.step(at)
-    check(optimizer, at)
+    scheduler.step(update)
+    check(optimizer, update)
     states = saved(optimizer, scheduler)
     optimizer, scheduler = build()
     resume(optimizer, scheduler, states)
-    check(optimizer, at)
+    check(optimizer, update)
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

@@ -945,10 +945,8 @@ def test_a_state_names_its_class_and_format() -> None:
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("checkpoint-*.pt")))
 def test_a_checkpoint_of_every_version_continues(name: str) -> None:
-    """A file of each version loads with ``weights_only=True`` and continues with the LRs that it recorded.
-
-    The files are written by ``tests/data/write.py``; a later version adds a file and changes none.
-    """
+    """A file of each version loads with ``weights_only=True`` and continues with the LRs that it recorded."""
+    # The files are written by ``tests/data/write.py``; a later version adds a file and changes none.
     content = torch.load(DATA / name, weights_only=True)
     for run in content["runs"]:
         optimizer = sgd(run["bases"])

@@ -228,7 +228,7 @@ def test_the_preview_needs_no_torch() -> None:
 def test_without_matplotlib_the_extra_is_named() -> None:
     """The error names the package to install."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lr_toolkit.preview.picture.find_spec", lambda name: None)
+        patch.setattr("lr_toolkit.preview.axes.find_spec", lambda name: None)
         with pytest.raises(ImportError, match=r"pip install 'lr_toolkit\[plot\]'"):
             draw([])
 
@@ -276,7 +276,7 @@ def test_the_names_of_phases_cover_nothing(name: str, style: str) -> None:
     assert len(curves) == 2 * len(peaks)
     occupied = [*boxes, legend]
     assert not any(Outline(curve.vertices).intersects_bbox(box, filled=False) for curve in curves for box in occupied)
-    assert not any(one.overlaps(other) for index, one in enumerate(occupied) for other in occupied[:index])
+    assert not any(box.overlaps(other) for index, box in enumerate(occupied) for other in occupied[:index])
     assert figure.bbox.x0 <= legend.x0 < legend.x1 <= figure.bbox.x1 + 1
     assert all(axes.get_window_extent().x0 - 1 <= box.x0 and box.x1 <= axes.get_window_extent().x1 + 1 for box in boxes)
     assert figure.bbox.x0 <= axes.title.get_window_extent().x0

@@ -211,7 +211,7 @@ def test_the_colours_have_contrast_on_white_and_on_black() -> None:
     """Each colour has a contrast of 3 with both, as WCAG asks of graphics."""
 
     def luminance(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
         linear_parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return float(np.dot([0.2126, 0.7152, 0.0722], linear_parts))
 
@@ -271,7 +271,7 @@ def test_the_legend_covers_no_curve(log: bool) -> None:
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path) -> None:
     """PNG and plot name the package to install; nothing is written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lr_toolkit.preview.picture.find_spec", lambda name: None)
+        patch.setattr("lr_toolkit.preview.axes.find_spec", lambda name: None)
         with pytest.raises(ScheduleError, match=r"Write a\.svg, or pip install 'lr_toolkit\[plot\]'"):
             cosine().preview(RUN).save(tmp_path / "new" / "a.png")
         with pytest.raises(ImportError, match=r"pip install 'lr_toolkit\[plot\]'"):

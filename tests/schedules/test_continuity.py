@@ -12,14 +12,9 @@ from hypothesis import strategies as st
 
 from lr_toolkit import Horizon, Schedule, ScheduleError, cosine, exponential, linear, multistep, step
 from tests.helpers.reference import Run
-from tests.helpers.strategies import BASE, resolved
+from tests.helpers.strategies import BASE, on, resolved
 
 DECAYS = ["cosine", "linear", "one_minus_sqrt", "polynomial(2.0)", "rex", "tanh"]
-
-
-def on(text: str, steps: int, lengths: int | None = None) -> Any:
-    """The timeline of that text on a run of that length."""
-    return Schedule.parse(text).resolve(Horizon(steps, lengths))
 
 
 def call(decay: str, arguments: str) -> str:

@@ -6,7 +6,7 @@ import ast
 import copy
 import math
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -30,7 +30,7 @@ from lr_toolkit import (
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.schedules import recipes, shapes
 from lr_toolkit.schedules.changed import continued
-from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
+from lr_toolkit.schedules.registry import BUILDERS
 from lr_toolkit.schedules.same_history import same_history
 from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
 from lr_toolkit.testing import check_builder
@@ -281,16 +281,6 @@ def test_a_history_is_the_same_only_if_the_values_are(name: str) -> None:
 # --- proofs that the check can fail -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def registry() -> Iterator[None]:
-    """Forget builders that a test registers."""
-    before, without_text = dict(BUILDERS), set(WITHOUT_TEXT)
-    yield
-    for known, saved in ((BUILDERS, before), (WITHOUT_TEXT, without_text)):
-        known.clear()
-        known.update(saved)
-
-
 @dataclass(frozen=True)
 class SlowRoot(Shape):
     """A shape as a newcomer writes it; ``trap`` is the mistake."""
@@ -351,12 +341,12 @@ def named(name: str, function: Callable[..., Schedule]) -> Callable[..., Schedul
     return copied
 
 
-def resumed(schedule: Schedule, before: int, after: int, at: int) -> list[float]:
+def resumed(schedule: Schedule, before: int, after: int, update: int) -> list[float]:
     """The LRs in use before and after a resume on a run of another length."""
     lrs = []
     optimizers = [torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1) for _ in range(2)]
     first = ScheduledLR(optimizers[0], schedule, Horizon(before))
-    first.step(at)
+    first.step(update)
     lrs.append(optimizers[0].param_groups[0]["lr"])
     second = ScheduledLR(optimizers[1], schedule, Horizon(after))
     second.load_state_dict(first.state_dict())

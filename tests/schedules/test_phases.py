@@ -50,10 +50,10 @@ def place(timeline: Timeline, k: Fraction) -> str:
     if isinstance(timeline, Stretched):
         return place(timeline.of, timeline.position_of(k))
     if isinstance(timeline, Continued):
-        return place(timeline.of, k) if k >= timeline.at else ""
+        return place(timeline.of, k) if k >= timeline.since else ""
     if isinstance(timeline, Rewarmed):
         again = f"warmup {id(timeline)}"  # a second warmup is another phase than an equal one before
-        return again if 0 <= k - timeline.at < timeline.over else place(timeline.of, k)
+        return again if 0 <= k - timeline.since < timeline.over else place(timeline.of, k)
     assert isinstance(timeline, ResolvedTimeline)
     return next((phase.shape.name for phase in timeline.resolved_phases if phase.start <= k < phase.end), "")
 

@@ -9,17 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lr_toolkit import Horizon, Schedule, custom, wsd
+from lr_toolkit import Horizon, custom, wsd
 from lr_toolkit.schedules.changed import stretched
 from lr_toolkit.schedules.same_history import only_hold_grew, same_history
 from lr_toolkit.schedules.timeline import ResolvedTimeline
 from tests.helpers.reference import Run
-from tests.helpers.strategies import BASE, resolved, runs
-
-
-def on(text: str, steps: int, lengths: int | None = None) -> ResolvedTimeline:
-    """The timeline of that text on a run of that length."""
-    return Schedule.parse(text).resolve(Horizon(steps, lengths))
+from tests.helpers.strategies import BASE, on, resolved, runs
 
 
 @settings(max_examples=60)

@@ -17,15 +17,10 @@ from hypothesis import strategies as st
 
 from lr_toolkit import Horizon, Schedule, ScheduleError, Timeline, cosine, custom, exponential, hold, step, warmup
 from tests.helpers.reference import Run
-from tests.helpers.strategies import NAMES, build, resolved, runs
+from tests.helpers.strategies import NAMES, build, on, resolved, runs
 
 BASE = 0.03
 UNEVEN = Horizon(10, [4, 4, 2])
-
-
-def on(text: str, steps: int, lengths: int | list[int] | None = None) -> Timeline:
-    """The timeline of that text on a run of that length."""
-    return Schedule.parse(text).resolve(Horizon(steps, lengths))
 
 
 def boundaries(timeline: Timeline) -> list[int]:

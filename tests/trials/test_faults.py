@@ -74,16 +74,18 @@ def test_two_thousand_alternating_resumes_are_exact_small_and_fast() -> None:
     scheduler.step(30)
     position, rate, times = Fraction(30), Fraction(1), []
     for resume in range(2000):
-        at = scheduler.last_epoch
-        until = at + round((STEPS - position) / (Fraction(7, 3) if resume % 2 else Fraction(1, 2)))
+        update = scheduler.last_epoch
+        until = update + round((STEPS - position) / (Fraction(7, 3) if resume % 2 else Fraction(1, 2)))
         state = scheduler.state_dict()
         begin = time.perf_counter()
         scheduler = resumed(state, until, on_change="stretch")
         times.append(time.perf_counter() - begin)
-        rate = (STEPS - position) / (until - at)
-        for k in (at, at + 1, at + 29):
-            assert scheduler.planned(k)[0] == pytest.approx(warmup_stairs_cosine(position + (k - at) * rate), rel=1e-12)
-        scheduler.step(at + 30)
+        rate = (STEPS - position) / (until - update)
+        for k in (update, update + 1, update + 29):
+            assert scheduler.planned(k)[0] == pytest.approx(
+                warmup_stairs_cosine(position + (k - update) * rate), rel=1e-12
+            )
+        scheduler.step(update + 30)
         position += 30 * rate
     edges = [500, *range(4500, 40_500, 4000), 40_500]
     for edge in (edge for edge in edges if edge > position):

@@ -13,7 +13,6 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import (
     BackboneFinetuning,
-    BaseFinetuning,
     GradientAccumulationScheduler,
     LearningRateMonitor,
     StochasticWeightAveraging,
@@ -38,7 +37,7 @@ from lr_toolkit import (
     warmup,
 )
 from tests.helpers.fits import Probe, data, fit
-from tests.helpers.runs import stream, trainer
+from tests.helpers.runs import Unfreezes, stream, trainer
 
 UPDATES = 24  # 3 epochs of 8 batches
 EPOCHS = 3
@@ -435,19 +434,6 @@ program("BackboneFinetuning with a schedule")(
         net=Tuned,
     )
 )
-
-
-class Unfreezes(BaseFinetuning):
-    """What a finding recommends in the place of BackboneFinetuning."""
-
-    def freeze_before_training(self, pl_module: Any) -> None:
-        """The backbone alone."""
-        self.freeze(pl_module.backbone)
-
-    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
-        """Add the group, and leave its LR to the schedule."""
-        if epoch == 1:
-            self.unfreeze_and_add_param_group(pl_module.backbone, optimizer, lr=1e-2)
 
 
 program("finetuning as a finding advises")(

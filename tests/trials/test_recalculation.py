@@ -193,7 +193,7 @@ class Change:
     """A run whose length changes.
 
     Args:
-        at: the update from which the schedule is recalculated; 0 if it was known before the first update.
+        since: the update from which the schedule is recalculated; 0 if it was known before the first update.
         ends: the updates of the run.
         planned: the updates that it was planned for.
         says: how the finding begins, as a regular expression; it is a warning if that begins with a code.
@@ -202,7 +202,7 @@ class Change:
         has_other_limit: whether a limit of the Trainer is changed, at which a resume ends.
     """
 
-    at: int
+    since: int
     ends: int
     says: str
     planned: int = EPOCHS * BATCHES
@@ -216,9 +216,9 @@ class Change:
 
     def lr(self, update: int) -> float:
         """The LR of a linear decay from 1 to 0 that is recalculated at ``at``."""
-        if update <= self.at:
+        if update <= self.since:
             return 1 - update / self.planned
-        return (1 - self.at / self.planned) * (self.ends - update) / (self.ends - self.at)
+        return (1 - self.since / self.planned) * (self.ends - update) / (self.ends - self.since)
 
     def lrs(self) -> list[float]:
         """The LR of each update."""

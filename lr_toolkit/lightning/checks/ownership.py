@@ -1,4 +1,4 @@
-"""Checks of who drives an optimizer: several schedulers, a schedule that nothing follows, or factors that nothing applies."""
+"""Checks of what drives an optimizer: several schedulers, a schedule that nothing follows, or factors that nothing applies."""
 
 from __future__ import annotations
 

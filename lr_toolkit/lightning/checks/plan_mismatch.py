@@ -45,7 +45,7 @@ class PlanMismatch:
         update: the number of the update, as its scheduler counts.
         series: the name of the parameter group in the logs.
         used: the LR that the group used.
-        planned: the LR that the schedule says.
+        planned: the LR of the schedule.
         causes: what may have written the other LR, the most likely first.
     """
 

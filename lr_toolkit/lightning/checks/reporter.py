@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, final
 
-from lr_toolkit.errors import ScheduleError, ScheduleWarning, shorten
+from lr_toolkit.errors import ScheduleError, ScheduleWarning, shorten, warn_caller
 from lr_toolkit.lightning.checks.finding import Finding, list_checks
 
 if TYPE_CHECKING:
@@ -59,9 +58,9 @@ lr_toolkit.list_checks() lists all of them.
             return
         for finding in findings:
             if self._keep(finding):
-                warnings.warn(str(finding), ScheduleWarning, stacklevel=2)
+                warn_caller(str(finding), ScheduleWarning)
 
-    def hear(self, code: str, text: str) -> bool:
+    def notify(self, code: str, text: str) -> bool:
         """Keep what another part of the package warns of; returns whether it is new, and not to be ignored."""
         return self._keep(Finding(code, text))
 

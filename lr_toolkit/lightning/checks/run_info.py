@@ -55,7 +55,7 @@ class RunInfo:
 
     @property
     def is_trial(self) -> bool:
-        """Whether the run is cut to a few batches on purpose, so that its length says nothing."""
+        """Whether the run is cut to a few batches on purpose, so that its length has no meaning."""
         return is_trial(self.trainer)
 
     @property

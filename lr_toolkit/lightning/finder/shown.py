@@ -76,7 +76,7 @@ class _RichBar:
     def __init__(self, bar: Any, task: Any) -> None:
         self._bar, self._task = bar, task
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Write the line in front of the bar."""
         self._bar.update(self._task, description=f"{NAME}, {line}")
 
@@ -89,7 +89,7 @@ class _RichBar:
 class _Lines:
     """A ``Watcher`` that prints a line after each part of the search."""
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Print it."""
         rank_zero_info(f"LRFinder: {line}")
 

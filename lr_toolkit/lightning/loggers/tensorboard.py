@@ -13,7 +13,8 @@ from lr_toolkit.lightning._compat import logger_prefix
 from lr_toolkit.lightning.loggers.adapter import LoggerAdapter
 from lr_toolkit.lightning.loggers.overrides import overrides_log_metrics
 from lr_toolkit.lightning.loggers.reports import PlanReport, RowReport, SummaryReport
-from lr_toolkit.preview.picture import Line, has_matplotlib
+from lr_toolkit.preview.axes import has_matplotlib
+from lr_toolkit.preview.picture import Line
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer

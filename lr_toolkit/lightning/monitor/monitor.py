@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from typing_extensions import override
 
 from lr_toolkit.arguments import answer_arguments
-from lr_toolkit.errors import ScheduleError, listeners
 from lr_toolkit.lightning._compat import validated_metrics
-from lr_toolkit.lightning.checks.reporter import Reporter
-from lr_toolkit.lightning.monitor.monitored_run import MonitoredRun
+from lr_toolkit.lightning.monitor.latest_fit import LatestFit
 from lr_toolkit.lightning.monitor.names import Names
-from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
 from lr_toolkit.lightning.monitor.run_summary import RunSummary
 from lr_toolkit.lightning.monitor.settings import MonitorSettings
 from lr_toolkit.lightning.sparse_callback import SparseCallback
@@ -130,30 +126,26 @@ class LRMonitor(SparseCallback):
             ignore=ignore,
         )
         # Lightning asks for it at every hook of every batch.
-        self._state_key = self._generate_state_key(
-            logging_interval=logging_interval, names=names, log_key_prefix=log_key_prefix
-        )
-        self._pending: PendingRun | None = None
-        self._run: MonitoredRun | None = None
-        self._ended = RunResult()
-        self._reporter = Reporter(ignore)  # of the latest fit that was set up
+        logged = {"logging_interval": logging_interval, "names": names, "log_key_prefix": log_key_prefix}
+        self._state_key = f"{type(self).__qualname__}{logged!r}"
+        self._fit = LatestFit(self.settings)
 
     # --- what there is to see, during a fit and after it ---
 
     @property
     def lrs(self) -> dict[str, list[float]]:
         """The logged LRs of each series; with ``names="lightning"`` those that Lightning's monitor would hold."""
-        return self._result.lrs()
+        return self._fit.result.lrs()
 
     @property
     def last_momentum_values(self) -> dict[str, float | None]:
         """The latest momentum of each series; ``None`` before the first."""
-        return self._result.momentum()
+        return self._fit.result.momentum()
 
     @property
     def last_weight_decay_values(self) -> dict[str, float | None]:
         """The latest weight decay of each series; ``None`` before the first."""
-        return self._result.weight_decay()
+        return self._fit.result.weight_decay()
 
     @property
     def history(self) -> dict[str, list[int] | list[float]]:
@@ -164,7 +156,7 @@ class LRMonitor(SparseCallback):
 
         ``pandas.DataFrame(monitor.history)`` shows it in a notebook.
         """
-        return self._result.history.columns()
+        return self._fit.result.history.columns()
 
     @property
     def planned(self) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
@@ -173,17 +165,17 @@ class LRMonitor(SparseCallback):
         After a change on the way (a plateau has moved the LR, a group has joined, the run has another length) they are those of
         the logged updates, each as it was planned then, and what is planned now for the rest of the run.
         """
-        return {line.name: line.planned for line in self._result.planned}
+        return self._fit.result.plans()
 
     @property
     def next_lrs(self) -> dict[str, float]:
         """After training: the LR that the next update would use, which none has used yet."""
-        return dict(self._result.next_lrs)
+        return dict(self._fit.result.next_lrs)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What the monitor has warned of in the latest fit, and what schedulers and other callbacks have."""
-        return self._result.findings
+        return self._fit.result.findings
 
     def plot(self, ax: Axes | None = None, log: bool = False) -> Axes:
         """Draw the used LRs over the planned ones with matplotlib, and return the axes.
@@ -196,14 +188,7 @@ class LRMonitor(SparseCallback):
             ImportError: if matplotlib is not installed; the message names the extra.
             ScheduleError: before the first LR was logged.
         """
-        summary = RunSummary.of(self._result)
-        if summary is None:
-            raise ScheduleError("LRMonitor.plot(): no LR was logged yet. Write trainer.fit(model) before it.")
-        return summary.plot(ax, log=log)
-
-    @property
-    def _result(self) -> RunResult:
-        return self._run.result() if self._run else self._ended
+        return RunSummary.of_logged(self._fit.result).plot(ax, log=log)
 
     # --- a fit begins ---
 
@@ -211,73 +196,56 @@ class LRMonitor(SparseCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
             note_trainer(trainer)
-            self._pending = PendingRun()
-            if self._run:  # an earlier fit that Lightning gave up without an event
-                self._ended, self._run = self._run.close(), None
-            listeners.discard(self._reporter)
-            self._reporter = Reporter(self.settings.ignore)
-            listeners.add(self._reporter)
+            self._fit.set_up()
 
     @override
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._pending = (self._pending or PendingRun()).with_validated(validated_metrics(trainer))
+        self._fit.note_validated(validated_metrics(trainer))
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._begin(trainer, pl_module).start()
-
-    def _begin(self, trainer: Trainer, pl_module: LightningModule) -> MonitoredRun:
-        listeners.add(self._reporter)
-        self._run = MonitoredRun(trainer, pl_module, self.settings, self._pending or PendingRun(), self._reporter)
-        self._pending = None
-        return self._run
+        self._fit.begin(trainer, pl_module).start()
 
     # --- a fit goes on: a callback that joins in mid-epoch has had no on_train_start ---
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        (self._run or self._begin(trainer, pl_module)).start_epoch()
+        (self._fit.run or self._fit.begin(trainer, pl_module)).start_epoch()
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        (self._run or self._begin(trainer, pl_module)).start_batch()
+        (self._fit.run or self._fit.begin(trainer, pl_module)).start_batch()
 
     @override
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._run:
-            self._run.end_batch()
+        if self._fit.run:
+            self._fit.run.end_batch()
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._run:
-            self._run.start_validation()
+        if self._fit.run:
+            self._fit.run.start_validation()
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._run:
-            self._run.end_epoch()
+        if self._fit.run:
+            self._fit.run.end_epoch()
 
     # --- a fit ends ---
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._run:
-            self._ended, self._run = self._run.end(), None
+        self._fit.end()
 
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        if self._run:
-            self._ended, self._run = self._run.fail(), None
-        elif self._pending:
-            self._ended = replace(self._ended, findings=self._reporter.findings)
-        listeners.discard(self._reporter)
+        self._fit.fail()
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._pending = None
-        listeners.discard(self._reporter)
+        self._fit.tear_down()
 
     # --- checkpoints: two equal monitors share a state, which Lightning refuses for state_dict() ---
 
@@ -288,15 +256,12 @@ class LRMonitor(SparseCallback):
 
     @override
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        state = self._pending.state() if self._pending else self._result.state()
-        checkpoint.setdefault("callbacks", {})[self.state_key] = state
+        checkpoint.setdefault("callbacks", {})[self.state_key] = self._fit.state()
 
     @override
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        saved = checkpoint.get("callbacks", {}).get(self.state_key)
-        self._pending = (self._pending or PendingRun()).with_saved(saved)
+        self._fit.load(checkpoint.get("callbacks", {}).get(self.state_key))
 
     def __getstate__(self) -> dict[str, Any]:
-        # A running fit stays with this callback, and so do the module's methods that Lightning attaches.
-        state = {**vars(self), "_run": None, "_ended": self._result}
-        return {name: value for name, value in state.items() if name not in ("log", "log_dict")}
+        # The module's methods that Lightning attaches stay with this callback.
+        return {name: value for name, value in vars(self).items() if name not in ("log", "log_dict")}

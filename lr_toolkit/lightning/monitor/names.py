@@ -75,7 +75,7 @@ class SeriesName:
 @final
 @dataclass(frozen=True, slots=True)
 class SchedulerName:
-    """What a scheduler's configuration says about the series of the optimizer at that position."""
+    """What a scheduler's configuration means for the series of the optimizer at that position."""
 
     optimizer: int
     name: str | None

@@ -108,7 +108,7 @@ class OptimizerLog:
         return self._mark([interval for interval, last_row in self._last_rows.items() if self.step > last_row])
 
     def place(self, epoch: int) -> Position:
-        """Place the taken update in its epoch, whatever the cadence says."""
+        """Place the taken update in its epoch, whatever the cadence is."""
         self.epoch = epoch
         self._before = self.position
         return self._before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import is_, mul
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, warn_caller
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.keys import Key
 from lr_toolkit.optim.multiplier import LRMultiplier
@@ -204,12 +203,10 @@ class UpdateRecorder:
         return [made.get(id(group), _copy(group["lr"])) for group in self.groups] if made else []
 
     def _warn_of_replays(self) -> None:
-        warnings.warn(
+        warn_caller(
             f"An update of {type(self.optimizer).__name__} is captured in a CUDA graph. Its replays call no optimizer.step(), "
             "so they are not seen, and their learning rates are not logged. Log scheduler.get_last_lr() yourself, or leave "
             "optimizer.step() out of the graph.",
-            UserWarning,
-            stacklevel=2,
         )
 
 

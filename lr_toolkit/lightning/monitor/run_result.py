@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lr_toolkit.lightning.checks.finding import Finding
     from lr_toolkit.lightning.monitor.lightning_compat import LightningReadings
     from lr_toolkit.lightning.monitor.names import SeriesName
-    from lr_toolkit.preview.picture import Line
+    from lr_toolkit.preview.picture import Line, Points
 
 __all__ = ["PendingRun", "RunResult"]
 
@@ -65,6 +65,10 @@ class RunResult:
     def weight_decay(self) -> dict[str, float | None]:
         """The latest weight decay by name, or what Lightning's monitor would hold."""
         return self._latest("weight_decay") if self.readings is None else self.readings.weight_decay
+
+    def plans(self) -> dict[str, Points]:
+        """The planned LRs by name, as updates and values."""
+        return {line.name: line.planned for line in self.planned}
 
     def values_of(self, key: str) -> dict[str, tuple[list[int], list[float]]]:
         """The logged values of another key, by name, as updates and values."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from lr_toolkit.errors import ScheduleError, warn_caller
 from lr_toolkit.lightning.loggers.rows import log_summary, wants_picture
-from lr_toolkit.preview.picture import Line, axes_or_new, draw, draw_on, has_matplotlib, save
+from lr_toolkit.preview.axes import axes_or_new, has_matplotlib
+from lr_toolkit.preview.picture import Line, draw, draw_on, save
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -47,7 +48,7 @@ class RunSummary:
     @classmethod
     def of(cls, result: RunResult) -> RunSummary | None:
         """The summary of a run, ``None`` if it used no LR."""
-        planned = {line.name: line.planned for line in result.planned}
+        planned = result.plans()
         lines = [
             Line(series.name, planned.get(series.name, ((), ())), result.history.series(series.name))
             for series in result.series
@@ -62,6 +63,18 @@ class RunSummary:
         drawn = {key: each for key, each in others.items() if each}
         next_lrs = tuple(result.next_lrs.values())
         return cls(lines, next_lrs, updates, result.title, result.phases, result.epoch_starts, drawn)
+
+    @classmethod
+    def of_logged(cls, result: RunResult) -> RunSummary:
+        """The summary of a run, to draw it.
+
+        Raises:
+            ScheduleError: if no LR was logged yet.
+        """
+        summary = cls.of(result)
+        if summary is None:
+            raise ScheduleError("LRMonitor.plot(): no LR was logged yet. Write trainer.fit(model) before it.")
+        return summary
 
     def numbers(self) -> dict[str, float]:
         """The numbers by which runs are compared."""
@@ -92,10 +105,8 @@ class RunSummary:
             if path is not None and figure is not None:
                 save(figure, path)
         except Exception as error:  # the training is done, and its logs must not be lost for a picture
-            warnings.warn(
+            warn_caller(
                 f"The picture of the learning rates could not be made ({type(error).__name__}: {error}). The rows are in "
                 "monitor.history.",
-                UserWarning,
-                stacklevel=2,
             )
         return figure

@@ -11,7 +11,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.lightning.monitor.names import Names
-from lr_toolkit.preview.picture import has_matplotlib
+from lr_toolkit.preview.axes import has_matplotlib
 
 __all__ = ["MonitorSettings"]
 

@@ -30,7 +30,7 @@ __all__ = ["is_shown", "named_phases", "other_keys", "picture_title", "run_facts
 
 
 def is_shown(trainer: Trainer, table: bool | None) -> bool:
-    """Whether the report is printed: as ``table`` says, or if the Trainer prints its model summary."""
+    """Whether the report is printed: as ``table`` requests, or if the Trainer prints its model summary."""
     return any(is_a(callback, "ModelSummary") for callback in callbacks_of(trainer)) if table is None else table
 
 

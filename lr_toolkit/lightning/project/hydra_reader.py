@@ -26,7 +26,7 @@ def is_of_hydra(config: Mapping[str, Any]) -> bool:
 def read_with_hydra(path: str, data: Any, arguments: Sequence[str]) -> Project:
     """A project from a configuration of Hydra.
 
-    The nodes are told apart by the classes that they name: the first LightningModule, LightningDataModule and Trainer at the top, and the
+    The nodes are found by the classes that they name: the first LightningModule, LightningDataModule and Trainer at the top, and the
     callbacks at the top or below a node.
 
     Args:

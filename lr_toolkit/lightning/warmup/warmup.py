@@ -109,7 +109,7 @@ class LRWarmup(SparseCallback):
         horizon: HorizonLike | None = None,
     ) -> None:
         self.spec = RampSpec.of(over, start, shape, interval, optimizers, groups, horizon)
-        # The key says what is ramped, not how: a ramp that was changed between two runs finds its state.
+        # The key names what is ramped, not how: a ramp that was changed between two runs finds its state.
         ramped = {"interval": interval, "optimizers": self.spec.optimizers, "groups": self.spec.groups}
         self._state_key = f"{type(self).__qualname__}{ramped!r}"
         self._state: dict[str, Any] | None = None  # of a checkpoint, or of the last fit

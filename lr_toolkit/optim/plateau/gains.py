@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, final
 
-from lr_toolkit.errors import ScheduleError
+from lr_toolkit.errors import ScheduleError, warn_caller
 from lr_toolkit.optim.plateau.rule import MetricRule, MetricRuleState
 
 __all__ = ["Gains"]
@@ -62,7 +61,7 @@ class Gains:
                 "observe() needs a rule for a metric: ScheduledLR(..., plateau=ReduceOnPlateau(monitor='val_loss'))."
             )
         if math.isnan(value):
-            warnings.warn(f"{self.rule.monitor!r} is NaN: the plateau ignores it.", UserWarning, stacklevel=3)
+            warn_caller(f"{self.rule.monitor!r} is NaN: the plateau ignores it.")
             return False
         self._state, direction = self.rule.read(self._state, value)
         if direction:
@@ -89,18 +88,16 @@ class Gains:
         self.values = tuple(gains)
         saved, metric = state["plateau"], state.get("metric", self._metric)
         if self.rule is not None:
-            # What was best of one metric says nothing of another.
+            # The best value of one metric means nothing for another.
             known = saved if metric == self._metric else None
             self._state = (
                 MetricRuleState(**{**known, "recent": tuple(known.get("recent", ()))}) if known else self.rule.start
             )
         elif saved and any(gain != 1.0 for gain in self.values):
-            warnings.warn(
+            warn_caller(
                 f"The checkpoint's rule for {metric[0] if metric else 'a metric'!r} had brought the learning rate to "
                 f"{', '.join(f'{gain:g}' for gain in dict.fromkeys(self.values))} of the schedule's, and it stays there: this run "
                 "has no rule. To go on with it pass plateau= as before.",
-                UserWarning,
-                stacklevel=3,
             )
 
     @property

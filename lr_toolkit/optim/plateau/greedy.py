@@ -13,12 +13,12 @@ __all__ = ["GreedyLR"]
 
 
 class GreedyLR(MetricRule):
-    """Raise the learning rate while a metric improves, and lower it when it does not, whatever the schedule says.
+    """Raise the learning rate while a metric improves, and lower it when it does not, on top of any schedule.
 
         lr(k) = base_lr * timeline(k) * gain,    gain starts at 1 and is divided or multiplied by ``factor``
 
     With ``hold()`` this is the ``GreedyLR`` of transformers; like ``ReduceOnPlateau``, and in its place, it composes with
-    any schedule: after a ``warmup(...)``, on a ``cosine()``. It is at home where a metric is read often: ``every=``.
+    any schedule: after a ``warmup(...)``, on a ``cosine()``. It suits a metric that is read often: ``every=``.
 
     Args:
         monitor: the name of the metric, as given to ``self.log``.

@@ -13,7 +13,7 @@ __all__ = ["ReduceOnPlateau"]
 
 
 class ReduceOnPlateau(MetricRule):
-    """Lower the learning rate when a metric has stopped improving, whatever the schedule says.
+    """Lower the learning rate when a metric has stopped improving, on top of any schedule.
 
         lr(k) = base_lr * timeline(k) * gain,    gain starts at 1 and is multiplied by ``factor`` at each reduction
 

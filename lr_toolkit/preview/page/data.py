@@ -1,4 +1,4 @@
-"""What the page is told of a preview, as plain data."""
+"""What the page is given of a preview, as plain data."""
 
 from __future__ import annotations
 

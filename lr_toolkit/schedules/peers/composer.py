@@ -56,10 +56,10 @@ def composer(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 @_COMPOSER.configuration(example="alpha=1.0")
 def ConstantScheduler(alpha: float = 1.0, t_max: str = "1dur") -> Translation:
     """A level until ``t_max``, then the base LR."""
-    at, over = number("alpha", alpha), _time("t_max", t_max)
-    if at == 1:
+    level, over = number("alpha", alpha), _time("t_max", t_max)
+    if level == 1:
         return Translation(hold())
-    return Translation(hold(level=at) if _is_run(over) else hold(over, level=at) >> hold(level=1.0))
+    return Translation(hold(level=level) if _is_run(over) else hold(over, level=level) >> hold(level=1.0))
 
 
 @_COMPOSER.configuration(example="alpha_f=0.1, t_max='1dur'")

@@ -283,13 +283,13 @@ def _points(boundaries_and_scales: Any, shape: str, first: float) -> Path:
     if not isinstance(scales, Mapping):
         raise ScheduleError(f"boundaries_and_scales={shorten(scales)} must be a mapping, as in {{3000: 0.1}}.")
     build = {"linear": linear, "cosine": cosine}
-    path, before, at = Path(), 0, first
+    path, before, level = Path(), 0, first
     for boundary in sorted(whole("boundaries_and_scales", boundary) for boundary in scales):
         scale = number("boundaries_and_scales", scales[boundary])
-        following = share(at * scale, 1.0)
+        following = share(level * scale, 1.0)
         if shape == "constant":
-            path.stay(at, boundary - before)
+            path.stay(level, boundary - before)
         else:
-            path.move(build[shape], at, following, boundary - before)
-        before, at = boundary, following
-    return path.stay(at, None)
+            path.move(build[shape], level, following, boundary - before)
+        before, level = boundary, following
+    return path.stay(level, None)

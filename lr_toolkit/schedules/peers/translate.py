@@ -81,12 +81,12 @@ def _translate(written: Written) -> Translation:
     named = dict(zip(parameters, args, strict=False))
     notes: list[str] = []
     filled = {key: _filled(key, value, notes) for key, value in named.items()}
-    said = {
+    known = {
         key: value
         for key, value in written.kwargs.items()
         if key not in peer.ignored or not isinstance(value, Unknown | Written)
     }
-    more = {key: _filled(key, value, notes) for key, value in said.items()}
+    more = {key: _filled(key, value, notes) for key, value in known.items()}
     rest = tuple(_filled("an argument", value, notes) for value in args[len(parameters) :])
     return peer.translate(name, *filled.values(), *rest, **more).after(*notes)
 

@@ -84,7 +84,7 @@ def rise(rng: Generator) -> dict[str, Any]:
     return {"warmup_t": whole(rng, 1, 8), "warmup_lr_init": choice(rng, [0.0, number(rng, 1e-5, 1e-3)])}
 
 
-def one(rng: Generator) -> Drawn:
+def single_cycle(rng: Generator) -> Drawn:
     named = {
         "t_initial": whole(rng, 3, 25),
         "lr_min": choice(rng, [0.0, number(rng, 1e-5, 1e-3)]),
@@ -95,12 +95,12 @@ def one(rng: Generator) -> Drawn:
 
 
 def cosine(rng: Generator) -> Drawn:
-    named, updates = one(rng)
+    named, updates = single_cycle(rng)
     return {**named, "k_decay": choice(rng, [1.0, number(rng, 0.5, 2.0)])}, updates
 
 
 def cosine_cycles(rng: Generator) -> Drawn:
-    named, _ = one(rng)
+    named, _ = single_cycle(rng)
     named |= {"t_initial": whole(rng, 3, 8), "cycle_limit": whole(rng, 2, 3), "cycle_mul": choice(rng, [1.0, 2.0])}
     length = named["warmup_t"] + sum(
         named["t_initial"] * named["cycle_mul"] ** index for index in range(named["cycle_limit"])
@@ -114,7 +114,7 @@ def poly(rng: Generator) -> Drawn:
 
 
 def tanh(rng: Generator) -> Drawn:
-    named, updates = one(rng)
+    named, updates = single_cycle(rng)
     return {**named, "lb": -number(rng, 3, 8), "ub": number(rng, 2, 5)}, updates
 
 

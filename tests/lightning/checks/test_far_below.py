@@ -16,7 +16,7 @@ from tests.helpers.schedule_warnings import schedule_warnings
 from tests.helpers.twins import Make, Twin, codes, epoch, run, step
 
 
-def at(lr: float, make: Make) -> Make:
+def with_lr(lr: float, make: Make) -> Make:
     """The scheduler for an optimizer with this lr."""
 
     def made(optimizer: Any) -> Any:
@@ -60,41 +60,41 @@ def two_groups(*factors: Callable[[int], float]) -> Make:
 TWINS = {
     "an LR in the place of a factor": Twin(
         {"LR305": r"LambdaLR takes the LR of SGD to 1e-06 at most.*has lr=0.001.*Write SGD\(\.\.\., lr=1.0\)"},
-        step(at(1e-3, function(climb))),
-        step(at(1.0, function(climb))),
+        step(with_lr(1e-3, function(climb))),
+        step(with_lr(1.0, function(climb))),
     ),
     "a list of LRs, per epoch": Twin(
         {"LR305": "highest factor is 0.001"},
-        epoch(at(1e-3, function(lambda e: [1e-3, 1e-4, 1e-5, 1e-6][e]))),
-        epoch(at(1e-3, function(lambda e: [1, 0.1, 0.01, 0.001][e]))),
+        epoch(with_lr(1e-3, function(lambda e: [1e-3, 1e-4, 1e-5, 1e-6][e]))),
+        epoch(with_lr(1e-3, function(lambda e: [1, 0.1, 0.01, 0.001][e]))),
     ),
     "a constant factor": Twin(
         {"LR305": "ConstantLR takes the LR of SGD to 1e-06 at most.*its numbers are factors.*or divide each factor by 0.001"},
-        step(at(1e-3, lambda optimizer: torch_lr.ConstantLR(optimizer, 1e-3, 10**6))),
-        step(at(1e-3, lambda optimizer: torch_lr.ConstantLR(optimizer, 0.1, 10**6))),
+        step(with_lr(1e-3, lambda optimizer: torch_lr.ConstantLR(optimizer, 1e-3, 10**6))),
+        step(with_lr(1e-3, lambda optimizer: torch_lr.ConstantLR(optimizer, 0.1, 10**6))),
     ),
     "LRs in both parts of a sequence": Twin(
         {"LR305": "SequentialLR takes the LR of SGD to 1e-06 at most.*the function of LambdaLR"},
-        step(at(1e-3, in_order)),
-        step(at(1.0, in_order)),
+        step(with_lr(1e-3, in_order)),
+        step(with_lr(1.0, in_order)),
     ),
     "LRs for each group": Twin(
         {"LR305": "to 1e-06 at most"},
-        step(at(1e-3, two_groups(lambda k: 1e-3, lambda k: 1e-4))),
-        step(at(1e-3, two_groups(lambda k: 1.0, lambda k: 1e-4))),
+        step(with_lr(1e-3, two_groups(lambda k: 1e-3, lambda k: 1e-4))),
+        step(with_lr(1e-3, two_groups(lambda k: 1.0, lambda k: 1e-4))),
     ),
 }  # fmt: skip
 
 QUIET: dict[str, Make] = {
-    "factors that are small, of an lr of 1": step(at(1.0, function(noam))),
-    "factors that are small, of an lr of 0.5": step(at(0.5, function(noam))),
-    "a group that is frozen, and one that is low": step(at(0.01, two_groups(lambda k: 0.0, lambda k: 0.02))),
-    "a long warmup of which little is run": step(at(1e-3, function(lambda k: min(1, (k + 1) / 4000)))),
-    "a warmup that is longer than what is looked at": step(at(1e-3, function(lambda k: (k + 1) / 10**7))),
-    "a warmup of epochs that is cut": epoch(at(1e-3, lambda o: torch_lr.LinearLR(o, 1e-3, 1.0, 4))),
-    "a search for the LR": step(at(1e-3, function(lambda k: 1e-4 * 1.5**k))),
+    "factors that are small, of an lr of 1": step(with_lr(1.0, function(noam))),
+    "factors that are small, of an lr of 0.5": step(with_lr(0.5, function(noam))),
+    "a group that is frozen, and one that is low": step(with_lr(0.01, two_groups(lambda k: 0.0, lambda k: 0.02))),
+    "a long warmup of which little is run": step(with_lr(1e-3, function(lambda k: min(1, (k + 1) / 4000)))),
+    "a warmup that is longer than what is looked at": step(with_lr(1e-3, function(lambda k: (k + 1) / 10**7))),
+    "a warmup of epochs that is cut": epoch(with_lr(1e-3, lambda o: torch_lr.LinearLR(o, 1e-3, 1.0, 4))),
+    "a search for the LR": step(with_lr(1e-3, function(lambda k: 1e-4 * 1.5**k))),
     "a polynomial decay of transformers": step(
-        at(5e-5, lambda o: get_polynomial_decay_schedule_with_warmup(o, 4, 24, lr_end=1e-7))
+        with_lr(5e-5, lambda o: get_polynomial_decay_schedule_with_warmup(o, 4, 24, lr_end=1e-7))
     ),
 }
 

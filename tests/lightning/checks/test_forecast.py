@@ -29,8 +29,8 @@ class Adam(Net):
     def optimizer(self) -> Optimizer:
         """Two groups."""
         groups = [
-            {"params": self.one.parameters(), "lr": 0.1},
-            {"params": self.two.parameters(), "lr": 0.02, "betas": (0.9, 0.7), "name": "head"},
+            {"params": self.first.parameters(), "lr": 0.1},
+            {"params": self.second.parameters(), "lr": 0.02, "betas": (0.9, 0.7), "name": "head"},
         ]
         optimizer = AdamW(groups, betas=(0.9, 0.8))
         optimizer.register_step_post_hook(self._record)
@@ -218,7 +218,7 @@ def test_other_optimizers_are_forecast_without_the_ramp() -> None:
             self.layer = Net(lambda net, o: o)
 
         def configure_optimizers(self) -> Any:
-            return [SGD(part.parameters(), lr=0.1) for part in (self.layer.one, self.layer.two)]
+            return [SGD(part.parameters(), lr=0.1) for part in (self.layer.first, self.layer.second)]
 
         def on_train_start(self) -> None:
             layout = run_layout_of(self.trainer)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import BackboneFinetuning, BaseFinetuning, Callback
+from lightning.pytorch.callbacks import BackboneFinetuning, Callback
 
 from lr_toolkit import (
     Horizon,
@@ -22,6 +22,7 @@ from lr_toolkit import (
     horizon_of,
 )
 from tests.helpers.fits import Probe, fit
+from tests.helpers.runs import Unfreezes
 from tests.helpers.twins import codes
 
 
@@ -42,19 +43,6 @@ class Tuned(Probe):
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         """A loss that depends on the backbone."""
         return super().training_step(batch, batch_idx) + self.backbone(batch[0]).square().mean()
-
-
-class Unfreezes(BaseFinetuning):
-    """What the message recommends."""
-
-    def freeze_before_training(self, pl_module: Any) -> None:
-        """The backbone alone."""
-        self.freeze(pl_module.backbone)
-
-    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
-        """Add the group, and leave its LR to the schedule."""
-        if epoch == 1:
-            self.unfreeze_and_add_param_group(pl_module.backbone, optimizer, lr=1e-2)
 
 
 class Hand(Callback):

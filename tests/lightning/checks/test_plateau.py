@@ -275,10 +275,8 @@ class Saves(Checkpoint):
 @pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("package", ["torch", "ours"])
 def test_a_reading_that_a_resume_loses(package: str, every: int, tmp_path: Path) -> None:
-    """A resume is reported if torch's plateau reads less after it than in the whole run.
-
-    Ours loses a reading only if the checkpoint was saved at the end of the batch before it.
-    """
+    """A resume is reported if torch's plateau reads less after it than in the whole run."""
+    # Ours loses a reading only if the checkpoint was saved at the end of the batch before it.
 
     def answer(net: Probe) -> Any:
         optimizer = net.sgd()

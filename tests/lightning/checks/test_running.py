@@ -435,18 +435,18 @@ class Skips(Probe):
     """Some updates do not happen; ``how`` is the reason."""
 
     how = ""
-    at: Any = (1, 4, 6)
+    batches: Any = (1, 4, 6)
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         """A loss that overflows, or none."""
         loss = super().training_step(batch, batch_idx)
-        if batch_idx not in self.at:
+        if batch_idx not in self.batches:
             return loss
         return None if self.how == "None" else loss * (math.inf if self.how == "scaler" else 1.0)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
         """-1 ends the epoch, and Lightning steps the scheduler once more."""
-        return -1 if self.how == "-1" and batch_idx in self.at else None
+        return -1 if self.how == "-1" and batch_idx in self.batches else None
 
 
 def skipping(net: Skips, *callbacks: Callback, **options: Any) -> None:
@@ -502,7 +502,7 @@ def test_a_scaler_that_finds_its_scale_is_right() -> None:
     """One skipped update in a hundred is not reported; one in fifty is."""
     for skipped, is_reported in (((7,), False), ((7, 70), True)):
         monitor, net = LRMonitor(), Skips(answer_of(declared))
-        net.how, net.at = "scaler", skipped
+        net.how, net.batches = "scaler", skipped
         with pytest.warns(ScheduleWarning, match="120 times in 118 updates") if is_reported else nullcontext():
             skipping(net, monitor, batches=120)
 

@@ -30,6 +30,7 @@ from lr_toolkit import (
 )
 from tests.helpers.fits import Probe, Recorder, csv_logger, csv_rows, fit
 from tests.helpers.optimizers import Still
+from tests.helpers.runs import InStages, Stages
 
 
 def scheduled(schedule: Any = "cosine()", **options: Any) -> Any:
@@ -591,21 +592,8 @@ def test_a_monitor_is_copied_with_its_history(answer: Any, copied: Any) -> None:
 # --- optimizers that are exchanged -------------------------------------------------------------------------------------
 
 
-class Stages(Callback):
-    """Lets the module configure its optimizers anew at epoch 1."""
-
-    def on_train_epoch_start(self, trainer: Any, net: Any) -> None:
-        """A new stage."""
-        if trainer.current_epoch == 1:
-            trainer.strategy.setup_optimizers(trainer)
-
-
-class InStages(Probe):
-    """Does so in its own hook, which runs after those of all callbacks."""
-
-    def on_train_epoch_start(self) -> None:
-        """A new stage."""
-        Stages().on_train_epoch_start(self.trainer, self)
+class Staged(InStages, Probe):
+    """Exchanges its optimizer itself."""
 
 
 def by_epoch(net: Probe) -> Any:
@@ -616,7 +604,7 @@ def by_epoch(net: Probe) -> Any:
 STAGES: dict[str, Any] = {
     "a callback before": lambda monitor: (Probe(by_epoch, groups=2), [Stages(), monitor]),
     "a callback behind": lambda monitor: (Probe(by_epoch, groups=2), [monitor, Stages()]),
-    "the module": lambda monitor: (InStages(by_epoch, groups=2), [monitor]),
+    "the module": lambda monitor: (Staged(by_epoch, groups=2), [monitor]),
 }
 
 

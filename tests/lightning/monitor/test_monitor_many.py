@@ -11,7 +11,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.optim import SGD
 
 from lr_toolkit import LRMonitor, configure_optimizers, cosine, hold, linear, warmup
-from lr_toolkit.preview import picture
+from lr_toolkit.preview.axes import has_matplotlib
 from tests.helpers.fits import Probe, fit
 
 EQUAL = [0.1] * 100
@@ -126,7 +126,7 @@ def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path: Path, monkeypatch
     with pytest.warns(UserWarning, match="could not be made .RuntimeError: no font"):
         fit(Probe(named([0.1])), LRMonitor(save_plot=tmp_path / "lr.png"), batches=2)
 
-    assert picture.has_matplotlib()
+    assert has_matplotlib()
 
 
 # --- after a changed plan ------------------------------------------------------------------------------------------------

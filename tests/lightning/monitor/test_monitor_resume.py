@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import BaseFinetuning, Callback, Checkpoint, LearningRateFinder
+from lightning.pytorch.callbacks import Callback, Checkpoint, LearningRateFinder
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ExponentialLR
 
 from lr_toolkit import LRMonitor, configure_optimizers, hold, linear, warmup
 from tests.helpers.fits import Probe, Recorder, data, fit
+from tests.helpers.runs import Unfreezes
 
 # Lightning starts a plain loader over, which is not what these tests are about.
 pytestmark = [
@@ -78,19 +79,6 @@ def test_a_checkpoint_after_the_end_holds_all_rows(tmp_path: Path) -> None:
     assert {name: values.tolist() for name, values in saved["history"].items()} == monitor.history
 
 
-class Unfreezes(BaseFinetuning):
-    """Adds the second weight's group at epoch 1."""
-
-    def freeze_before_training(self, pl_module: Any) -> None:
-        """It is frozen until then."""
-        self.freeze(pl_module.late)
-
-    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
-        """Add the group."""
-        if epoch == 1:
-            self.unfreeze_and_add_param_group(pl_module.late, optimizer, lr=0.01)
-
-
 class Late(Probe):
     """A layer that is trained from epoch 1 on."""
 
@@ -111,20 +99,20 @@ class Late(Probe):
 def test_a_group_goes_on_under_its_name(tmp_path: Path) -> None:
     """A group that was alone when it got its name keeps it in a resumed run that begins with two groups."""
     whole = LRMonitor()
-    fit(Late(), whole, Unfreezes(), Keep(tmp_path), batches=4, max_epochs=3, enable_checkpointing=True)
+    fit(Late(), whole, Unfreezes("late"), Keep(tmp_path), batches=4, max_epochs=3, enable_checkpointing=True)
     assert list(whole.history) == ["step", "epoch", "lr/optimizer", "lr/pg2"]
 
     for update in (3, *range(5, 12)):  # from 4 on, at an epoch's end, Lightning's callback adds no group
         resumed = LRMonitor()
-        fit(Late(), resumed, Unfreezes(), batches=4, max_epochs=3, ckpt_path=tmp_path / f"{update}.ckpt")
+        fit(Late(), resumed, Unfreezes("late"), batches=4, max_epochs=3, ckpt_path=tmp_path / f"{update}.ckpt")
         assert list(resumed.history) == list(whole.history), update
 
 
 def test_a_new_name_is_not_kept_from_a_resumed_run(tmp_path: Path) -> None:
     """A scheduler that has a name now and had none before gives it to the series of all groups."""
-    fit(Late(), LRMonitor(), Unfreezes(), Keep(tmp_path), batches=4, max_epochs=3, enable_checkpointing=True)
+    fit(Late(), LRMonitor(), Unfreezes("late"), Keep(tmp_path), batches=4, max_epochs=3, enable_checkpointing=True)
     resumed = LRMonitor()
-    fit(Late("main"), resumed, Unfreezes(), batches=4, max_epochs=3, ckpt_path=tmp_path / "9.ckpt")
+    fit(Late("main"), resumed, Unfreezes("late"), batches=4, max_epochs=3, ckpt_path=tmp_path / "9.ckpt")
 
     assert list(resumed.lrs) == ["lr/main/pg1", "lr/main/pg2"]
 

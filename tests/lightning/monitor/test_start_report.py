@@ -199,7 +199,7 @@ def test_the_picture(tmp_path: Path) -> None:
 
 def test_a_picture_without_matplotlib_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error comes at once and not after training."""
-    monkeypatch.setattr("lr_toolkit.preview.picture.find_spec", lambda name: None)
+    monkeypatch.setattr("lr_toolkit.preview.axes.find_spec", lambda name: None)
     with pytest.raises(ScheduleError, match=r"save_plot='lr.png'.*pip install 'lr_toolkit\[plot\]'"):
         LRMonitor(save_plot="lr.png")
 

@@ -225,7 +225,7 @@ def test_trainer_and_module_stay_as_they_are(tmp_path: Path) -> None:
 
     class Trains(Right):
         def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-            return self.two(self.one(batch[0])).square().mean()
+            return self.second(self.first(batch[0])).square().mean()
 
     module = Trains("ours")
     before = {name: value.clone() for name, value in module.state_dict().items()}

@@ -81,7 +81,7 @@ class NoStep(Net):
 
 class Alike(Net):
     def configure_optimizers(self):
-        return torch.optim.SGD([{{"params": each.parameters(), "name": "a"}} for each in (self.one, self.two)], lr=0.1)
+        return torch.optim.SGD([{{"params": each.parameters(), "name": "a"}} for each in (self.first, self.second)], lr=0.1)
 
 
 def make(lr: float = 0.3) -> Net:

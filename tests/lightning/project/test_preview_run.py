@@ -30,7 +30,7 @@ class Trained(Net):
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         """A loss of both layers, logged as ``loss``."""
-        loss = self.two(self.one(batch[0])).square().mean()
+        loss = self.second(self.first(batch[0])).square().mean()
         self.log("loss", loss, on_epoch=True)
         return loss
 
@@ -42,8 +42,8 @@ class Trained(Net):
     def groups(self) -> list[dict[str, Any]]:
         """The layers, with base LRs of their own."""
         return [
-            {"params": self.one.parameters(), "lr": 0.1, "name": "one"},
-            {"params": self.two.parameters(), "lr": 0.02, "name": "two"},
+            {"params": self.first.parameters(), "lr": 0.1, "name": "one"},
+            {"params": self.second.parameters(), "lr": 0.02, "name": "two"},
         ]
 
     def recorded(self, optimizer: Optimizer) -> Optimizer:
@@ -151,13 +151,13 @@ class Many(Trained):
         """An update of each."""
         for optimizer in self.optimizers():
             optimizer.zero_grad()
-            self.manual_backward(self.two(self.one(batch[0])).square().mean())
+            self.manual_backward(self.second(self.first(batch[0])).square().mean())
             optimizer.step()
 
     def configure_optimizers(self) -> Any:
         """A schedule for each."""
-        one, two = SGD(self.one.parameters(), lr=0.1), AdamW(self.two.parameters(), lr=0.02)
-        pairs = [(self.recorded(one), "linear()"), (self.recorded(two), "warmup('1 epoch') >> cosine()")]
+        first, second = SGD(self.first.parameters(), lr=0.1), AdamW(self.second.parameters(), lr=0.02)
+        pairs = [(self.recorded(first), "linear()"), (self.recorded(second), "warmup('1 epoch') >> cosine()")]
         return [configure_optimizers(optimizer, schedule, self.trainer) for optimizer, schedule in pairs]
 
 

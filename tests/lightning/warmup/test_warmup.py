@@ -37,7 +37,7 @@ from lr_toolkit import (
 )
 from lr_toolkit.optim.multiplier import LRMultiplier
 from lr_toolkit.optim.scheduler_proxy import is_wrapped
-from tests.helpers.runs import BASES, Net, loader, stream, trainer
+from tests.helpers.runs import BASES, InStages, Net, Stages, loader, stream, trainer
 from tests.helpers.stepping_others import Hybrid, Sharp, Wrapper, narrowed_step
 
 Answer = Callable[[Net, Optimizer], Any]
@@ -617,7 +617,7 @@ class NarrowingNet(Net):
     def optimizer(self) -> Optimizer:
         """Records the LR of each inner step."""
         groups = [
-            {"params": layer.parameters(), "lr": lr} for layer, lr in zip((self.one, self.two), BASES, strict=True)
+            {"params": layer.parameters(), "lr": lr} for layer, lr in zip((self.first, self.second), BASES, strict=True)
         ]
         optimizer = Narrowing(groups)
         optimizer.register_step_post_hook(self._record)
@@ -646,7 +646,9 @@ class HybridNet(Net):
 
     def optimizer(self) -> Optimizer:
         """No hook of its own."""
-        optimizers = [SGD(layer.parameters(), lr=lr) for layer, lr in zip((self.one, self.two), BASES, strict=True)]
+        optimizers = [
+            SGD(layer.parameters(), lr=lr) for layer, lr in zip((self.first, self.second), BASES, strict=True)
+        ]
         for optimizer in optimizers:
             optimizer.register_step_post_hook(self._record)
         return Hybrid(list(optimizers))
@@ -666,8 +668,8 @@ def test_numbers_and_tensors_in_one_optimizer_are_refused() -> None:
 
     class Mixed(Net):
         def optimizer(self) -> Optimizer:
-            groups = [{"params": self.one.parameters(), "lr": 0.1}]
-            optimizer = SGD([*groups, {"params": self.two.parameters(), "lr": torch.tensor(0.02)}], foreach=False)
+            groups = [{"params": self.first.parameters(), "lr": 0.1}]
+            optimizer = SGD([*groups, {"params": self.second.parameters(), "lr": torch.tensor(0.02)}], foreach=False)
             optimizer.register_step_post_hook(self._record)
             return optimizer
 
@@ -708,7 +710,7 @@ def test_untuned_shapes_read_the_betas() -> None:
 
     class Adam(Net):
         def optimizer(self) -> Optimizer:
-            groups = [{"params": self.one.parameters()}, {"params": self.two.parameters(), "betas": (0.9, 0.8)}]
+            groups = [{"params": self.first.parameters()}, {"params": self.second.parameters(), "betas": (0.9, 0.8)}]
             optimizer = AdamW(groups, lr=1.0, betas=(0.9, 0.9))
             optimizer.register_step_post_hook(self._record)
             return optimizer
@@ -731,12 +733,12 @@ class Adding(BaseFinetuning):
 
     def freeze_before_training(self, pl_module: Any) -> None:
         """All but the first layer."""
-        self.freeze(pl_module.two)
+        self.freeze(pl_module.second)
 
     def finetune_function(self, pl_module: Any, epoch: int, optimizer: Optimizer) -> None:
         """Add the group."""
         if epoch == 1:
-            self.unfreeze_and_add_param_group(pl_module.two, optimizer, lr=self.lr)
+            self.unfreeze_and_add_param_group(pl_module.second, optimizer, lr=self.lr)
 
 
 class OneGroup(Net):
@@ -744,7 +746,7 @@ class OneGroup(Net):
 
     def optimizer(self) -> Optimizer:
         """One group."""
-        optimizer = SGD(self.one.parameters(), lr=0.1)
+        optimizer = SGD(self.first.parameters(), lr=0.1)
         optimizer.register_step_post_hook(self._record)
         return optimizer
 
@@ -804,38 +806,29 @@ def test_a_group_that_leaves_takes_nothing_of_the_others_along(groups: Any, join
             )
 
 
-class Stages(L.Callback):
-    """Lets the module configure its optimizers again at epoch 1; ``first`` is the optimizer before that."""
+class Exchanging(Stages):
+    """Remembers which optimizer was the first."""
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Remember it."""
         self.first = trainer.optimizers[0]
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        """A new stage."""
-        if trainer.current_epoch == 1:
-            trainer.strategy.setup_optimizers(trainer)
+
+class Staged(InStages, Net):
+    """Exchanges its optimizer itself."""
 
 
-class Staged(Net):
-    """Configures its optimizers again in its own hook, which runs after those of all callbacks."""
-
-    def on_train_epoch_start(self) -> None:
-        """A new stage."""
-        Stages().on_train_epoch_start(self.trainer, self)
-
-
-class Watching(Stages):
+class Watching(Exchanging):
     """Leaves it to the module."""
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         """Nothing."""
 
 
-STAGES: dict[str, tuple[type[Net], type[Stages], int]] = {
+STAGES: dict[str, tuple[type[Net], type[Exchanging], int]] = {
     "the module": (Staged, Watching, 1),
-    "a callback before": (Net, Stages, 1),
-    "a callback behind": (Net, Stages, -1),
+    "a callback before": (Net, Exchanging, 1),
+    "a callback behind": (Net, Exchanging, -1),
 }
 
 
@@ -987,7 +980,7 @@ class Pretrained(OneGroup):
     @property
     def backbone(self) -> Any:
         """The layer that is frozen first."""
-        return self.two
+        return self.second
 
 
 @pytest.mark.parametrize("last", [True, False])

@@ -16,6 +16,7 @@ from lr_toolkit import Horizon, Schedule, ScheduleError, cosine, linear, step, w
 from lr_toolkit.schedules import peers
 from lr_toolkit.schedules.peers.peer import PEERS
 from lr_toolkit.schedules.peers.translate import translate_call
+from tests.data.peers.stepping import stepped
 
 NAMES = [(library, name) for library, peer in PEERS.items() for name in peer.configurations]
 WITH_OBJECTS = {"LambdaLR", "SequentialLR", "ChainedScheduler"}
@@ -205,17 +206,6 @@ def test_without_a_length_the_schedule_takes_that_of_the_run(name: str) -> None:
 # --- what was refused as a defect -------------------------------------------------------------------------------------
 
 
-def used(make: Any, updates: int, lr: float = 1.0) -> list[float]:
-    """The LR of each update of a real loop."""
-    optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
-    scheduler, lrs = make(optimizer), []
-    for _ in range(updates):
-        lrs.append(float(optimizer.param_groups[0]["lr"]))
-        optimizer.step()
-        scheduler.step()
-    return lrs
-
-
 def ours(text: str, updates: int, lr: float = 1.0) -> list[float]:
     """The LR of each update under the translation of a call."""
     translation = translate_call(text)
@@ -226,7 +216,7 @@ def ours(text: str, updates: int, lr: float = 1.0) -> list[float]:
 
 def test_a_cosine_does_not_climb_again() -> None:
     """After ``T_max`` torch's cosine climbs to the base LR again; ours stays at its end."""
-    theirs = used(lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, 4), 9)
+    theirs = stepped(lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, 4), 1.0, 9)
 
     assert theirs[8] == pytest.approx(1.0)
     assert ours("CosineAnnealingLR(opt, 4)", 9)[4:] == [0.0] * 5
@@ -234,7 +224,7 @@ def test_a_cosine_does_not_climb_again() -> None:
 
 def test_transformers_cosine_does_not_climb_again() -> None:
     """After the last update the cosine of transformers climbs again; ours stays at its end."""
-    theirs = used(lambda optimizer: transformers.get_cosine_schedule_with_warmup(optimizer, 2, 6), 11)
+    theirs = stepped(lambda optimizer: transformers.get_cosine_schedule_with_warmup(optimizer, 2, 6), 1.0, 11)
 
     assert theirs[10] == pytest.approx(1.0)
     assert ours("get_cosine_schedule_with_warmup(opt, 2, 6)", 11)[6:] == [0.0] * 5
@@ -242,14 +232,16 @@ def test_transformers_cosine_does_not_climb_again() -> None:
 
 def test_a_length_of_zero_is_refused() -> None:
     """With ``total_iters=0`` torch stays at ``start_factor`` for ever, and ours is refused."""
-    assert used(lambda optimizer: lr_scheduler.LinearLR(optimizer, 0.25, total_iters=0), 3) == [0.25] * 3
+    assert stepped(lambda optimizer: lr_scheduler.LinearLR(optimizer, 0.25, total_iters=0), 1.0, 3) == [0.25] * 3
     with pytest.raises(ScheduleError, match="total_iters=0 must be a whole number, 1 or more"):
         peers.torch("LinearLR", 0.25, total_iters=0)
 
 
 def test_a_peak_between_two_updates_is_moved_to_an_update() -> None:
     """``OneCycleLR`` whose peak lies between two updates never uses ``max_lr``; ours does, at the nearest update."""
-    theirs = used(lambda optimizer: lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=25, cycle_momentum=False), 24)
+    theirs = stepped(
+        lambda optimizer: lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=25, cycle_momentum=False), 1.0, 24
+    )
     translated = translate_call("OneCycleLR(opt, 1.0, total_steps=25, cycle_momentum=False)")
 
     assert max(theirs) < 0.999
@@ -261,10 +253,11 @@ def test_a_peak_between_two_updates_is_moved_to_an_update() -> None:
 def test_a_division_by_zero_of_one_cycle_is_refused() -> None:
     """``pct_start`` of a single update makes torch divide by zero, and ours is refused with the reason."""
     with pytest.raises(ZeroDivisionError):
-        used(
+        stepped(
             lambda optimizer: lr_scheduler.OneCycleLR(
                 optimizer, 1.0, total_steps=10, pct_start=0.1, cycle_momentum=False
             ),
+            1.0,
             9,
         )
     with pytest.raises(ScheduleError, match="leaves a phase without an update, for which torch divides by zero"):
@@ -287,8 +280,8 @@ def test_min_lr_is_an_lr_for_each_group() -> None:
 def test_restarts_between_two_updates_are_moved_to_an_update() -> None:
     """Seven updates in two cycles: transformers restarts between two updates, ours at the nearest one."""
     schedule = peers.transformers("cosine_with_restarts", num_training_steps=7, num_cycles=2)
-    theirs = used(
-        lambda optimizer: transformers.get_cosine_with_hard_restarts_schedule_with_warmup(optimizer, 0, 7, 2), 7
+    theirs = stepped(
+        lambda optimizer: transformers.get_cosine_with_hard_restarts_schedule_with_warmup(optimizer, 0, 7, 2), 1.0, 7
     )
 
     assert 1.0 not in theirs[1:]

@@ -37,10 +37,10 @@ def page(shared: Browser) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of one schedule."""
     schedule = warmup("5%") >> cosine(end=0.1)
-    return schedule.page(RUN, base_lr=1e-3, path=tmp_path_factory.mktemp("one") / "page.html")
+    return schedule.page(RUN, base_lr=1e-3, path=tmp_path_factory.mktemp("single") / "page.html")
 
 
 @pytest.fixture(scope="module")
@@ -79,22 +79,22 @@ def test_a_value_without_a_neighbour_is_a_dot(page: Browser, tmp_path: Path, ste
     assert {"0.3", "0.1"} <= set(row), row
 
 
-def test_the_page_shows_the_curve_and_its_tables(page: Browser, one: Path) -> None:
+def test_the_page_shows_the_curve_and_its_tables(page: Browser, single: Path) -> None:
     """The title, a curve, the phases with their updates and LRs, as Python computes them."""
-    page.open(one)
+    page.open(single)
 
-    assert page.driver.title == page.one("h1").text == "warmup('5%') >> cosine(end=0.1)"
+    assert page.driver.title == page.find("h1").text == "warmup('5%') >> cosine(end=0.1)"
     assert len(page.texts("path.curve")) == 1
     assert page.texts("#phases tbody tr")[0].startswith("warmup('5%')00.00")
     assert page.texts("#phases tbody tr:nth-child(2) td") == ["50", "0.50", "0.001", "1e-4"]
     assert page.texts("#values tbody td")[1] == "1.9608e-5"
-    assert page.one("textarea").get_attribute("value") == "warmup('5%') >> cosine(end=0.1)"
+    assert page.find("textarea").get_attribute("value") == "warmup('5%') >> cosine(end=0.1)"
 
 
-def test_pointing_at_the_chart_reads_the_curve(page: Browser, one: Path) -> None:
+def test_pointing_at_the_chart_reads_the_curve(page: Browser, single: Path) -> None:
     """The update, epoch, phase and LR below the pointer; the values are those of the timeline."""
-    page.open(one)
-    width = page.one(".chart").rect["width"]
+    page.open(single)
+    width = page.find(".chart").rect["width"]
     timeline = (warmup("5%") >> cosine(end=0.1)).resolve(RUN)
     for share in (0.2, 0.45, 0.9):
         page.point(".chart", width * share, 200)
@@ -107,10 +107,10 @@ def test_pointing_at_the_chart_reads_the_curve(page: Browser, one: Path) -> None
         assert float(value) == pytest.approx(timeline(k, base_lr=1e-3), rel=1e-4)
 
 
-def test_the_keyboard_reads_the_curve(page: Browser, one: Path) -> None:
+def test_the_keyboard_reads_the_curve(page: Browser, single: Path) -> None:
     """The chart is a slider: arrows, Shift, Page Up, Home and End move it, and its text says what is read."""
-    page.open(one)
-    chart = page.one(".chart")
+    page.open(single)
+    chart = page.find(".chart")
     page.js("arguments[0].focus()", chart)
     seen = []
     for keys in [
@@ -130,36 +130,36 @@ def test_the_keyboard_reads_the_curve(page: Browser, one: Path) -> None:
     assert chart.get_attribute("aria-valuetext").endswith(" in cosine(end=0.1)")
 
 
-def test_an_edited_schedule_is_drawn_at_once(page: Browser, one: Path) -> None:
+def test_an_edited_schedule_is_drawn_at_once(page: Browser, single: Path) -> None:
     """The curve, the title, the tables, the lines to copy and the address follow the text; a link leads to the same page."""
-    page.open(one)
+    page.open(single)
     before = lowest(page)
     page.write("textarea", "linear()  # to zero")
 
     assert lowest(page) > before + 5
-    assert page.one("h1").text == "linear()"
+    assert page.find("h1").text == "linear()"
     assert page.texts("#phases tbody th") == ["linear()"]
     assert page.texts(".lines code") == ["schedule = linear()", 'schedule: "linear()"']
     assert Schedule.parse(page.texts(".lines code")[0].removeprefix("schedule = ")) == Schedule.parse("linear()")
 
     state = page.js("return location.hash")
-    page.open(one, state=state)
-    assert page.one("textarea").get_attribute("value") == "linear()  # to zero"
+    page.open(single, state=state)
+    assert page.find("textarea").get_attribute("value") == "linear()  # to zero"
 
 
-def test_a_wrong_text_shows_the_parsers_error(page: Browser, one: Path) -> None:
+def test_a_wrong_text_shows_the_parsers_error(page: Browser, single: Path) -> None:
     """The message stands beneath the box, which is marked, and the last curve stays, pale, until the text is right."""
-    page.open(one)
+    page.open(single)
     page.write("textarea", "warmup('5%') >> cosin()")
 
     assert page.texts("#schedule-0-error")[0].startswith("cannot read cosin. Did you mean cosine(...)?")
-    assert page.one("textarea").get_attribute("aria-invalid") == "true"
-    assert page.one("textarea").get_attribute("aria-describedby") == "schedule-0-error"
+    assert page.find("textarea").get_attribute("aria-invalid") == "true"
+    assert page.find("textarea").get_attribute("aria-describedby") == "schedule-0-error"
     assert page.texts("path.stale") == [""]
 
     page.write("textarea", "warmup('5%') >> cosine()")
     assert page.texts("#schedule-0-error") == [""]
-    assert page.one("textarea").get_attribute("aria-invalid") == "false"
+    assert page.find("textarea").get_attribute("aria-invalid") == "false"
     assert not page.texts("path.stale")
 
 
@@ -173,20 +173,20 @@ def test_a_wrong_text_shows_the_parsers_error(page: Browser, one: Path) -> None:
     ],
 )
 def test_a_wrong_run_is_refused_beneath_its_field(
-    page: Browser, one: Path, field: str, text: str, message: str
+    page: Browser, single: Path, field: str, text: str, message: str
 ) -> None:
     """The message says what to write, and the curve stays."""
-    page.open(one)
+    page.open(single)
     page.write(field, text)
 
     assert page.texts(f"{field}-error")[0].startswith(message)
-    assert page.one(field).get_attribute("aria-invalid") == "true"
+    assert page.find(field).get_attribute("aria-invalid") == "true"
     assert len(page.texts("path.curve")) == 1
 
 
-def test_the_run_can_be_changed(page: Browser, one: Path) -> None:
+def test_the_run_can_be_changed(page: Browser, single: Path) -> None:
     """Updates, epochs of different lengths and the base LR; without one the factors are shown."""
-    page.open(one)
+    page.open(single)
     page.write("#steps", "2000")
     page.write("#epoch", "500, 250")
     page.write("textarea", "warmup('1 epoch') >> cosine(over='2 epochs')")
@@ -201,12 +201,12 @@ def test_the_run_can_be_changed(page: Browser, one: Path) -> None:
     assert page.texts("#reading thead th")[1] == "Factor of the base LR"
 
     page.js("const it = document.querySelector('#steps-slider'); it.value = 3; it.dispatchEvent(new Event('input'))")
-    assert page.one("#steps").get_attribute("value") == "1000"
+    assert page.find("#steps").get_attribute("value") == "1000"
 
 
-def test_a_line_is_copied(page: Browser, one: Path) -> None:
+def test_a_line_is_copied(page: Browser, single: Path) -> None:
     """The clipboard holds the YAML line, which YAML reads as the text of the schedule."""
-    page.open(one)
+    page.open(single)
     page.allow_clipboard()
     page.click(".row summary")
     page.click(".line:nth-child(2) button")
@@ -216,26 +216,26 @@ def test_a_line_is_copied(page: Browser, one: Path) -> None:
     assert "Copied" in page.texts(".line button")
 
 
-def test_a_logarithmic_axis_spreads_small_values(page: Browser, one: Path) -> None:
+def test_a_logarithmic_axis_spreads_small_values(page: Browser, single: Path) -> None:
     """The button switches the axis, and its state is told to a screen reader."""
-    page.open(one)
+    page.open(single)
     linear = page.texts(".axes text")
     page.click("#log")
 
-    assert page.one("#log").get_attribute("aria-pressed") == "true"
+    assert page.find("#log").get_attribute("aria-pressed") == "true"
     assert "1e-4" in page.texts(".axes text")
     assert "8e-4" in linear
     assert "8e-4" not in page.texts(".axes text")
 
 
 @pytest.mark.parametrize("is_dark", [False, True])
-def test_the_theme_follows_the_system_and_can_be_switched(page: Browser, one: Path, is_dark: bool) -> None:
+def test_the_theme_follows_the_system_and_can_be_switched(page: Browser, single: Path, is_dark: bool) -> None:
     """Without a click it is the system's; a click gives the other one."""
     brightness = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]"
-    page.open(one, is_dark=is_dark)
+    page.open(single, is_dark=is_dark)
 
     assert (page.js(brightness) < 100) is is_dark
-    assert page.one("#dark").get_attribute("aria-pressed") == str(is_dark).lower()
+    assert page.find("#dark").get_attribute("aria-pressed") == str(is_dark).lower()
     page.click("#dark")
     assert (page.js(brightness) < 100) is not is_dark
 
@@ -243,7 +243,7 @@ def test_the_theme_follows_the_system_and_can_be_switched(page: Browser, one: Pa
 def test_several_schedules_are_compared(page: Browser, four: Path) -> None:
     """A curve, a row and a dash for each; the differences from the first have a chart; schedules are added and removed."""
     page.open(four)
-    assert page.one("h1").text == "4 schedules"
+    assert page.find("h1").text == "4 schedules"
     assert len(page.texts("path.curve")) == 4
     dashes = page.js("return [...document.querySelectorAll('path.curve')].map(e => e.getAttribute('stroke-dasharray'))")
     assert len(set(dashes)) == 4
@@ -260,7 +260,7 @@ def test_several_schedules_are_compared(page: Browser, four: Path) -> None:
 
     page.click("#add")
     assert page.js("return document.activeElement.id") == "schedule-4"
-    assert page.one("h1").text == "5 schedules"
+    assert page.find("h1").text == "5 schedules"
     page.click("[aria-label='Remove schedule 1']")
     assert page.texts("#summary tbody th") == [f"Schedule {number}" for number in (1, 2, 3, 4)]
 
@@ -274,7 +274,7 @@ def test_stored_values_are_drawn_and_the_page_says_so(page: Browser, tmp_path: P
     path = write_page(Preview("LitModel", RUN, (head, slow, stock, momentum), ("AdamW",)), tmp_path / "page.html")
     page.open(path)
 
-    assert page.one("h1").text == "LitModel"
+    assert page.find("h1").text == "LitModel"
     assert page.texts("#facts li") == ["AdamW"]
     assert "its values come from Python" in page.texts(".row .note")[1]
     assert page.texts(".row .note")[0] == "Its base LR is 0.1 times the base LR of the run."

@@ -1,6 +1,6 @@
 """Eight previews as ``lr-toolkit show`` prints them at 80 columns, in UTF-8 and in ASCII.
 
-``python -m tests.preview.golden`` writes the files in ``tests/preview/golden/`` anew; look at each difference before it is committed.
+``python -m tests.cli.golden`` writes the files in ``tests/cli/golden/`` anew; look at each difference before it is committed.
 """
 
 from __future__ import annotations

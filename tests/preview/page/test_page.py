@@ -23,7 +23,7 @@ from lr_toolkit.preview.series import Series, series_of
 from lr_toolkit.schedules.changed import continued
 from tests.helpers.previews import preview_of
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 RUN = Horizon(100, 10)
 STYLE = Path(lr_toolkit.preview.page.__file__).with_name("style.css").read_text("utf-8")
 COLOURS = {name: pair for name, *pair in re.findall(r"--(\w+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLE)}

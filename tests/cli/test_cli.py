@@ -134,13 +134,13 @@ def test_a_module_of_the_folder_is_imported_first() -> None:
     both = ["--import", "my_waves", "--import", "my_recipes"]
     shown = ran("show", "warmup('10%') >> sines(waves=2, over='40%') >> trapezoid_of_mine()", "--steps", "100", *both)
     listed = ran("list", *both).partition("\nRegistered by other modules\n")[2]
-    one = ran("list", "sines", "--import", "my_waves")
+    described = ran("list", "sines", "--import", "my_waves")
 
     assert re.findall(r"^  (\w+)\(.*\d", shown, re.MULTILINE) == ["warmup", "sines", "hold", "linear"]
     assert listed == (
         "  sines(*, waves=1, over=None)\n      Follow waves of a sine.\n  trapezoid_of_mine(over='20%')\n"
     )
-    assert one == "sines(*, waves=1, over=None)\n\nFollow waves of a sine.\n"
+    assert described == "sines(*, waves=1, over=None)\n\nFollow waves of a sine.\n"
 
 
 @pytest.mark.parametrize("command", ["check", "show", "page"])

@@ -17,9 +17,9 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 from lr_toolkit import Horizon, Schedule
 from lr_toolkit.cli import main
 from lr_toolkit.cli.length import updates_per_epoch
+from tests.cli.golden import WORDS, golden_file, shown
 from tests.helpers import runs
 from tests.helpers.fits import Probe
-from tests.preview.golden import WORDS, golden_file, shown
 
 # --- what it prints -----------------------------------------------------------------------------------------------------
 
