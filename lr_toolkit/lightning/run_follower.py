@@ -89,6 +89,10 @@ class _RunFollower(Callback):
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._facts = None
+        in_use = [scheduler for scheduler, _ in self._followed(trainer)]
+        for scheduler in self._schedulers:
+            if scheduler not in in_use:  # weight averaging was in charge when the checkpoint was saved
+                scheduler.leave_groups()
         if trainer.ckpt_path is None:
             self._look(trainer)
         self._is_whole_epoch = not trainer.ckpt_path or not _batches_done(trainer)

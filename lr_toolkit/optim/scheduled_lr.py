@@ -343,6 +343,10 @@ class ScheduledLR(PlanReader):
             holding = self._groups.holding(known, self._loaded, planned)
         self._groups.write_where(holding, self.last_epoch)
 
+    def leave_groups(self) -> None:
+        """Keep what a state has put into the groups, because another scheduler is in charge of them now."""
+        self._adopt_groups()
+
     def _planned(self) -> list[list[float]]:
         """What is planned for the update to come, for each key."""
         return [binding.values(self.last_epoch) for binding in self._plan.followed]
