@@ -367,6 +367,10 @@ class ScheduledLR(PlanReader):
         finally:
             self.optimizer.param_groups = present
 
+    def end_start(self) -> None:
+        """Warn of calls of ``step()`` that came before training; to be called as it begins, where ``step()`` itself does not warn."""
+        self._watch.end_start()
+
     def end_batch(self) -> None:
         """End the updates of a batch; to be called between two batches if this scheduler moves with updates.
 

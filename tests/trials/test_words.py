@@ -632,10 +632,26 @@ def _(_: LRMonitor) -> None:
 class StepsAhead(Probe):
     """Steps its scheduler to a resume point."""
 
+    times = 20
+
     def on_train_start(self) -> None:
-        """Twenty times, without an update."""
-        for _ in range(20):
+        """As often as updates were taken, without an update."""
+        for _ in range(self.times):
             self.lr_schedulers().step()
+
+
+class StepsFiveAhead(StepsAhead):
+    """Takes fewer steps than a GradScaler may skip updates."""
+
+    times = 5
+
+
+def steps_before_it_returns(net: Probe) -> Any:
+    """The same steps in ``configure_optimizers``."""
+    config = configure_optimizers(net.sgd(), cosine(), net.trainer)
+    for _ in range(5):
+        config["lr_scheduler"]["scheduler"].step()
+    return config
 
 
 class JumpsAhead(Probe):
@@ -649,6 +665,33 @@ class JumpsAhead(Probe):
 @entry("steps to a resume point", r"LR531: .* To begin at a later update n, call scheduler.step\(n\) once")
 def _(monitor: LRMonitor) -> None:
     fit(StepsAhead(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer, horizon=Horizon(28))), monitor)
+
+
+FIVE = r"LR531: scheduler.step\(\) was called 5 times before training began, .* call scheduler.step\(5\) once\.$"
+
+
+@entry("a few steps to a resume point", FIVE)
+def _(monitor: LRMonitor) -> None:
+    fit(StepsFiveAhead(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer)), monitor)
+
+
+@entry("a few steps to a resume point, in configure_optimizers", FIVE)
+def _(monitor: LRMonitor) -> None:
+    fit(Probe(steps_before_it_returns), monitor)
+
+
+class SkipsAtFirst(Probe):
+    """A GradScaler skips the updates of the first epoch: no batch of it has a gradient."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """No loss in the first epoch."""
+        return super().training_step(batch, batch_idx) if self.current_epoch else None
+
+
+@entry("updates that are skipped in the first epoch")
+def _(monitor: LRMonitor) -> None:
+    net = SkipsAtFirst(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
+    fit(net, monitor, max_epochs=3, batches=4)
 
 
 @entry("a step to a resume point")
