@@ -681,11 +681,14 @@ def _(monitor: LRMonitor) -> None:
 
 
 class SkipsAtFirst(Probe):
-    """A GradScaler skips the updates of the first epoch: no batch of it has a gradient."""
+    """Skips the updates of the first epoch, as a GradScaler does: the optimizer's ``step()`` is not called."""
 
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """No loss in the first epoch."""
-        return super().training_step(batch, batch_idx) if self.current_epoch else None
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """Compute the gradient alone."""
+        if epoch:
+            super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        else:
+            optimizer_closure()
 
 
 @entry("updates that are skipped in the first epoch")
