@@ -505,7 +505,7 @@ class RandomNet(WithScheduler):
         np.random.seed(1)  # noqa: NPY002  # what a user's function may draw from
         return lr_scheduler.LambdaLR(
             optimizer,
-            lambda _: float(torch.rand(())) + random.random() + np.random.rand(),  # noqa: NPY002, S311
+            lambda _: float(torch.rand(())) + random.random() + np.random.rand(),  # noqa: NPY002
         )
 
     def loss(self, batch: Any) -> torch.Tensor:
