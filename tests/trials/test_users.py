@@ -595,7 +595,17 @@ def test_a_horizon_by_hand_is_followed_by_the_monitor_too(capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
-    ("horizon", "code"), [(Horizon(800), "LR222"), (Horizon(5), "LR263"), (Horizon(16), ""), (Horizon(12), "")]
+    ("horizon", "code"),
+    [
+        (Horizon(800), "LR222"),
+        (Horizon(32), "LR222"),
+        (Horizon(31), ""),
+        (Horizon(16), ""),
+        (Horizon(12), ""),
+        (Horizon(9), ""),
+        (Horizon(8), "LR263"),
+        (Horizon(5), "LR263"),
+    ],
 )
 def test_a_horizon_of_another_length_is_reported(horizon: Horizon, code: str) -> None:
     """One that is twice as long and one that is half as long as the run; with a floor too."""
