@@ -276,6 +276,9 @@ class LRMonitor(Callback):
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        saved = self._pending.saved if self._pending and stage == "fit" else None
+        if saved and not self._ended.series:  # nothing was left to train
+            self._ended = RunResult.from_state(saved)
         self._pending = None
         listeners.discard(self._reporter)
 
