@@ -382,6 +382,36 @@ class Reads(Callback):
         self.last = {"lr": trainer.optimizers[0].param_groups[0]["lr"]}
 
 
+class Keeps(Callback):
+    """Recorders that write to dicts of their own."""
+
+    def __init__(self) -> None:
+        self.row: dict[str, Any] = {}
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        """Keep it in an attribute."""
+        self.row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_epoch_start(self, trainer: Any, *args: Any) -> None:
+        """Keep it in a new dict, and in one with an entry."""
+        row: dict[str, Any] = {}
+        other: dict[str, Any] = {"epoch": trainer.current_epoch}
+        for group in trainer.optimizers[0].param_groups:
+            row["lr"] = other["lr"] = group["lr"]
+        self.rows = [row, other]
+
+
+class WritesInALoop(Callback):
+    """Writes to each group."""
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        """Write."""
+        if trainer.global_step == 3:
+            lr = 0.5
+            for group in trainer.optimizers[0].param_groups:
+                group["lr"] = lr
+
+
 class Writes(Callback):
     """Halves the LR for one update."""
 
@@ -403,6 +433,9 @@ def scheduled(lr: Any, *callbacks: Callback, **options: Any) -> Run:
 entry("a callback writes and one reads", r"LR601: Update 3 .*Likely causes: Writes writes group\['lr'\]")(
     scheduled(0.1, Reads(), Writes())
 )
+entry(
+    "a callback writes in a loop, and one keeps", r"LR601: Update 3 .*Likely causes: WritesInALoop writes group\['lr'\]"
+)(scheduled(0.1, Keeps(), WritesInALoop()))
 entry("a callback replaces a tensor", r"LR601: Update 3 .*Likely causes: Writes writes group\['lr'\]")(
     scheduled(torch.tensor(0.1), Reads(), Writes())
 )
