@@ -209,10 +209,10 @@ class _Reader:
             raise self._foreign(node, _NO_FUNCTION)
         if name not in self._builders:
             known = sorted(set(self._builders) - set(self._without_text))
-            equivalent = equivalent_of(name)
-            if equivalent.partition("(")[0] in known:
-                raise self._foreign(node.func, f"{name} is called otherwise here. Write {equivalent}.")
             near = get_close_matches(name, known, n=1, cutoff=0.75)  # inverse_sqrt is not one_minus_sqrt
+            equivalent = equivalent_of(name)
+            if not near and equivalent.partition("(")[0] in known:
+                raise self._foreign(node.func, f"{name} is called otherwise here. Write {equivalent}.")
             hint = f"Did you mean {near[0]}(...)? " if near else ""
             raise self._foreign(node.func, f"{hint}The builders are {', '.join(known)}. {_REGISTERED}")
         names = [keyword.arg for keyword in node.keywords]

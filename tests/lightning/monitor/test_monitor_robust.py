@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from matplotlib.figure import Figure
 from torch.optim import SGD
 
 from lr_toolkit import LRMonitor, ScheduleError, configure_optimizers
@@ -172,7 +173,7 @@ def test_a_finished_run_that_is_loaded_shows_its_history(tmp_path: Path) -> None
 
     fit(Probe(lambda net: net.sgd()), monitor, ckpt_path=path)
     assert monitor.history == rows
-    monitor.plot()
+    monitor.plot(Figure().subplots())
 
 
 def test_a_fit_of_a_finished_trainer_keeps_the_history() -> None:
