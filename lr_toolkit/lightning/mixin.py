@@ -154,6 +154,13 @@ def _choice(*choices: str) -> _Setting:
     return _Setting(_is(str), lambda value: isinstance(value, str) and value in choices)
 
 
+def _is_written_as(kind: type, *names: str) -> Callable[[Any], bool]:
+    """Whether a value is of this class, or the text of a call of it."""
+    return lambda value: (
+        isinstance(value, kind) or (isinstance(value, str) and value.partition("(")[0].strip() in names)
+    )
+
+
 def _is_horizon(value: Any) -> bool:
     return isinstance(value, Horizon) or is_written(value, "steps")
 
@@ -183,8 +190,11 @@ def _is_mapping_of_schedules(value: Any) -> bool:
 _SETTINGS: Mapping[str, _Setting] = {
     "schedule": _Setting(lambda _: True, _is_schedule),
     "interval": _choice("step", "epoch"),
-    "plateau": _Setting(lambda value: not isinstance(value, (bool, int, float)), _is(MetricRule)),
-    "horizon": _Setting(_is_horizon, _is(Horizon)),
+    "plateau": _Setting(
+        lambda value: not isinstance(value, (bool, int, float)),
+        _is_written_as(MetricRule, "ReduceOnPlateau", "GreedyLR"),
+    ),
+    "horizon": _Setting(_is_horizon, _is_written_as(Horizon, "Horizon")),
     "on_change": _choice(*get_args(OnChange)),
     "rewarm": _Setting(_is(str, int, Duration), _is(str, int, Duration)),
     "too_long": _choice(*get_args(TooLong)),

@@ -14,6 +14,7 @@ from lr_toolkit.lightning.ranks import uneven_batches
 from lr_toolkit.lightning.run import ENDLESS, facts_at_fit_start, horizon_of, is_endless, takes_no_update
 from lr_toolkit.lightning.run_facts import horizon_ahead
 from lr_toolkit.schedules import Horizon, Schedule
+from lr_toolkit.schedules.horizon import same_in_other_unit
 from lr_toolkit.schedules.same_history import same_history
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def length_of_run(
     if (horizon.unit == "epoch") != (interval == "epoch"):
         raise ScheduleError(
             f"scheduler_config(interval={interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
-            f"horizon=Horizon(steps={horizon.steps}, unit={interval!r})."
+            f"horizon={same_in_other_unit(horizon)}."
         )
     return horizon
 

@@ -60,6 +60,7 @@ class _RunFollower(SparseCallback):
     def __init__(self) -> None:
         self._schedulers: list[ScheduledLR] = []
         self._facts: tuple[Any, ...] | None = None  # as they were seen last
+        self._has_begun = False
         self._is_whole_epoch = True  # the epoch in progress was not resumed in its middle
         self._reported: set[tuple[str, int]] = set()  # each code once for each scheduler
         self.rewired: list[ScheduledLR] = []  # those that are stepped as they count, whatever the module's dict says
@@ -89,6 +90,10 @@ class _RunFollower(SparseCallback):
             self.on_train_batch_end = None  # type: ignore[assignment,method-assign]  # Lightning passes over it
         self._facts = None
         self._read_epochs(trainer)
+        in_use = [scheduler for scheduler, _ in self._followed(trainer)]
+        for scheduler in self._schedulers:
+            if scheduler not in in_use:  # weight averaging was in charge when the checkpoint was saved
+                scheduler.leave_groups()
         if trainer.ckpt_path is None:
             self._look(trainer)
         self._is_whole_epoch = not trainer.ckpt_path or not _batches_done(trainer)
@@ -109,6 +114,10 @@ class _RunFollower(SparseCallback):
         if facts != self._facts or not pl_module.automatic_optimization:
             if not pl_module.automatic_optimization:
                 self._measure(trainer)
+            elif not self._has_begun and trainer.is_global_zero:
+                for scheduler, _ in self._followed(trainer):
+                    scheduler.end_start()
+            self._has_begun = True
             self._look(trainer)
             self._facts = facts
 

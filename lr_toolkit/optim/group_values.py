@@ -79,9 +79,16 @@ def group_values_of(groups: list[Group], unscaled: Sequence[Any]) -> GroupValues
 
 
 def has_rates(optimizer: Optimizer) -> bool:
-    """Whether each group has an LR: Adafactor may compute its own, and Lightning's mock optimizer has no groups."""
+    """Whether each group has a number as its LR.
+
+    Adafactor may compute its own, another optimizer may take a function or a vector, and Lightning's mock optimizer has no groups.
+    """
     groups = optimizer.param_groups
-    return bool(groups) and all(group.get("lr") is not None for group in groups)
+    return bool(groups) and all(map(_is_number, (group.get("lr") for group in groups)))
+
+
+def _is_number(lr: Any) -> bool:
+    return lr.numel() == 1 if isinstance(lr, Tensor) else hasattr(lr, "__float__")
 
 
 def has_tensors(lrs: Sequence[Any], groups: Sequence[Group]) -> bool:

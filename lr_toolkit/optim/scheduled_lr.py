@@ -26,10 +26,16 @@ from lr_toolkit.optim.update_watch import UpdateWatch
 from lr_toolkit.optim.updates import call_at_updates, hookable_optimizers, is_captured
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
 from lr_toolkit.schedules.group_schedules import GroupSchedulesLike
-from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, HorizonLike, read_horizon
+from lr_toolkit.schedules.horizon import HORIZON_ANSWERS, HorizonLike, read_horizon, same_in_other_unit
 from lr_toolkit.schedules.keyed_schedules import schedules_by_key
 
 __all__ = ["ScheduledLR"]
+
+
+_ANSWERS = HORIZON_ANSWERS | {
+    "interval": "Leave it out, and write Horizon(steps=10, unit='epoch') if scheduler.step() is called once per epoch.",
+    "verbose": "Leave it out: scheduler.get_last_lr() has the learning rates.",
+}
 
 
 @final
@@ -130,7 +136,7 @@ class ScheduledLR(PlanReader):
     ``"epoch"``: each epoch, at whose end its owner calls ``advance()``. In the last two a ``step()`` without a number does nothing.
     """
 
-    @answer_arguments("ScheduledLR", "ScheduledLR(optimizer, schedule, Horizon(steps=1000))", HORIZON_ANSWERS)
+    @answer_arguments("ScheduledLR", "ScheduledLR(optimizer, schedule, Horizon(steps=1000))", _ANSWERS)
     def __init__(
         self,
         optimizer: Optimizer,
@@ -276,8 +282,7 @@ class ScheduledLR(PlanReader):
         run = cast("Horizon", read_horizon(horizon))
         if run.unit != self.horizon.unit:
             raise ScheduleError(
-                f"recalculate({run!r}): this scheduler counts {self.horizon.unit}s. Write Horizon(steps={run.steps}, "
-                f"unit={self.horizon.unit!r})."
+                f"recalculate({run!r}): this scheduler counts {self.horizon.unit}s. Write {same_in_other_unit(run)}."
             )
         self._adopt_groups()
         before, self.horizon, plan = self._plan, run, self._plan.over(run, self.last_epoch, self.on_change)
@@ -343,6 +348,10 @@ class ScheduledLR(PlanReader):
             holding = self._groups.holding(known, self._loaded, planned)
         self._groups.write_where(holding, self.last_epoch)
 
+    def leave_groups(self) -> None:
+        """Keep what a state has put into the groups, because another scheduler is in charge of them now."""
+        self._adopt_groups()
+
     def _planned(self) -> list[list[float]]:
         """What is planned for the update to come, for each key."""
         return [binding.values(self.last_epoch) for binding in self._plan.followed]
@@ -362,6 +371,10 @@ class ScheduledLR(PlanReader):
             self.advance()
         finally:
             self.optimizer.param_groups = present
+
+    def end_start(self) -> None:
+        """Warn of calls of ``step()`` that came before training; to be called as it begins, where ``step()`` itself does not warn."""
+        self._watch.end_start()
 
     def end_batch(self) -> None:
         """End the updates of a batch; to be called between two batches if this scheduler moves with updates.

@@ -41,7 +41,7 @@ def check_state(state: object, unit: str) -> None:
     if type(saved) is not int or not 1 <= saved <= FORMAT:
         raise ScheduleError(
             f"ScheduledLR.load_state_dict: the state has format {shorten(saved)}, and this version reads up to {FORMAT}. "
-            "Install the version of lr_toolkit that saved it, or a newer one: pip install -U lr_toolkit."
+            "Install the version of lr_toolkit that saved it, or a newer one: git pull && pip install -e . in a clone of its repository."
         )
 
 

@@ -51,6 +51,17 @@ class IdleSteps:
             self._has_warned = True
             self._warn()
 
+    def end_start(self) -> None:
+        """Warn of several calls before training began. One is Lightning's, after an epoch that was resumed at its end."""
+        if self._calls > 1 and not self._has_warned:
+            self._has_warned = True
+            warn(
+                "LR531",
+                f"scheduler.step() was called {self._calls} times before training began, without any optimizer.step(), so none of them "
+                "counts, and the learning rate stays where it is. To begin at a later update, call "
+                f"scheduler.step({self._calls}) once.",
+            )
+
     def _warn(self) -> None:
         warn(
             "LR531",

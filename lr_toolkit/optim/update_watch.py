@@ -116,6 +116,11 @@ class UpdateWatch:
         self.has_update, self.was_stepped = False, True
         return True
 
+    def end_start(self) -> None:
+        """Warn of calls of ``step()`` before training began, none of which counts; to be called as it begins."""
+        if not self.was_stepped:
+            self._idle_steps.end_start()
+
     def note_move(self) -> None:
         """Note that the scheduler has moved, as it does by a call that counts, or to a given update."""
         self.has_update = False

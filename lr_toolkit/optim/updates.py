@@ -48,7 +48,7 @@ def hookable_optimizers(optimizer: Optimizer) -> list[Optimizer]:
     known = {id(group["params"]) for group in optimizer.param_groups}  # the lists stay when a state is loaded
     candidates = [
         held
-        for held in held_objects(optimizer, Optimizer)
+        for held in held_objects(optimizer, Optimizer, depth=2)
         if known.issuperset(id(group["params"]) for group in held.param_groups)
     ]
     for held in candidates:

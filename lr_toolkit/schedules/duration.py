@@ -195,7 +195,9 @@ _ELSEWHERE: dict[str, Unit] = {
     "updates": "steps",
     "ep": "epochs",
 }
-_LOOSE_TEXT = re.compile(r"\s*(\d{1,3}(?:,\d{3}){1,10}|[\d_]{1,40}(?:\.\d{0,40})?)(k?)\s*([a-z%]*)\s*", re.ASCII)
+_LOOSE_TEXT = re.compile(
+    r"\s*(\d{1,3}(?:,\d{3}){1,10}|[\d_]{1,40}(?:\.\d{0,40})?(?:e[+-]?\d{1,2})?)(k?)\s*([a-z%]*)\s*", re.ASCII
+)
 
 
 def _meant(text: str) -> str:

@@ -74,11 +74,12 @@ class GroupSchedules(Immutable):
             raise ScheduleError(
                 f"{key}: None is no schedule. To keep what the group has, write {{{nothing!r}: hold()}}."
             )
-        # A text is read once, however many groups have it.
-        read = {text: _parsed(text, key) for text in {each for each in entries.values() if isinstance(each, str)}}
-        return cls(
-            tuple((name, read[each] if isinstance(each, str) else _parsed(each, key)) for name, each in entries.items())
-        )
+        if entries.keys() >= {"scheduler", "interval"}:
+            raise ScheduleError(
+                f"{key}: {shorten(entries)} is Lightning's dict, which the helper returns. Write {entries['scheduler']}."
+            )
+        read: dict[str, Schedule | Absolute] = {}  # a text is read once, however many groups have it
+        return cls(tuple((name, _parsed_entry(name, each, key, read)) for name, each in entries.items()))
 
     @property
     def only(self) -> Schedule | Absolute | None:
@@ -172,6 +173,21 @@ def _schedules_in(value: Any) -> Iterator[Schedule | Absolute]:
 
 def _plain(schedule: Schedule | Absolute) -> Schedule:
     return schedule.schedule if isinstance(schedule, Absolute) else schedule
+
+
+def _parsed_entry(name: str, given: Any, key: str, read: dict[str, Schedule | Absolute]) -> Schedule | Absolute:
+    """The schedule of an entry; a text that was read before is in ``read``."""
+    if isinstance(given, str) and given in read:
+        return read[given]
+    try:
+        parsed = _parsed(given, key)
+    except ScheduleError as error:
+        raise ScheduleError(
+            f"{error} (In the entry {name!r} of a mapping, whose keys are names of parameter groups.)"
+        ) from None
+    if isinstance(given, str):
+        read[given] = parsed
+    return parsed
 
 
 def _parsed(given: ScheduleLike | AbsoluteLike, key: str) -> Schedule | Absolute:

@@ -27,6 +27,7 @@ __all__ = [
     "horizon_state",
     "read_horizon",
     "round_half_up",
+    "same_in_other_unit",
 ]
 
 MOST_EPOCHS = 10**6  # epochs of different lengths that a state may list
@@ -182,6 +183,22 @@ def read_horizon(given: HorizonLike | None) -> Horizon | None:
         return cast("Horizon | None", given)
     horizon: Horizon = read_written("horizon", given, {"Horizon": Horizon}, "Horizon(steps=1000, steps_per_epoch=100)")
     return horizon
+
+
+def same_in_other_unit(horizon: Horizon) -> str:
+    """The horizon of the same run in the other unit, as a line to write.
+
+    Example:
+        >>> same_in_other_unit(Horizon(steps=1000, steps_per_epoch=100))
+        "Horizon(steps=10, unit='epoch')"
+        >>> same_in_other_unit(Horizon(steps=10))
+        "Horizon(steps=10, unit='epoch') if 10 counts epochs"
+    """
+    if horizon.unit == "epoch":
+        return f"Horizon(steps={horizon.steps} * 100, steps_per_epoch=100) for epochs of 100 updates"
+    if horizon.epochs is None:
+        return f"Horizon(steps={horizon.steps}, unit='epoch') if {horizon.steps} counts epochs"
+    return f"Horizon(steps={math.ceil(horizon.epochs)}, unit='epoch')"
 
 
 def horizon_state(horizon: Horizon) -> dict[str, Any]:

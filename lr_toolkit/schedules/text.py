@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
-from functools import reduce
+from functools import partial, reduce
 from operator import rshift
 from typing import Any, TypeGuard
 
@@ -149,6 +149,8 @@ def _no_schedule(given: Any, builders: Mapping[str, Callable[..., Any]]) -> Sche
 
 def _instead_of(given: Any, builders: Mapping[str, Callable[..., Any]]) -> str:
     """What to write in place of a value that is no schedule."""
+    is_partial = isinstance(given, partial)
+    given = given.func if is_partial else given
     called, kind = getattr(given, "__name__", None), type(given).__name__
     if called in builders:
         return f"Write {called}(), with its arguments."
@@ -167,7 +169,7 @@ def _instead_of(given: Any, builders: Mapping[str, Callable[..., Any]]) -> str:
     if isinstance(given, (list, tuple)) and given:
         return f"Phases are joined by >>. Write {' >> '.join(part if isinstance(part, str) else repr(part) for part in given)}."
     if callable(given):
-        function = str(called) if str(called).isidentifier() else "lambda i: 0.95**i"
+        function = called if called and called.isidentifier() and not is_partial else "lambda i: 0.95**i"
         return f"A function of the update is a custom phase. Write custom({function})."
     return f"Phases are joined by >>. Write a schedule, or its text: {_EXAMPLE}."
 
@@ -208,6 +210,9 @@ class _Reader:
         if name not in self._builders:
             known = sorted(set(self._builders) - set(self._without_text))
             near = get_close_matches(name, known, n=1, cutoff=0.75)  # inverse_sqrt is not one_minus_sqrt
+            equivalent = equivalent_of(name)
+            if not near and equivalent.partition("(")[0] in known:
+                raise self._foreign(node.func, f"{name} is called otherwise here. Write {equivalent}.")
             hint = f"Did you mean {near[0]}(...)? " if near else ""
             raise self._foreign(node.func, f"{hint}The builders are {', '.join(known)}. {_REGISTERED}")
         names = [keyword.arg for keyword in node.keywords]

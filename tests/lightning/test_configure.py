@@ -422,7 +422,7 @@ REFUSED: dict[str, tuple[Callable[[], Net], Run, str]] = {
         lambda: helper(interval="epoch", horizon=Horizon(24, 8)), RUN, r"horizon=Horizon.*unit='epoch'"
     ),
     "a horizon in epochs per update": (
-        lambda: helper(horizon=Horizon(3, unit="epoch")), RUN, r"interval='step', horizon=Horizon.*unit='step'"
+        lambda: helper(horizon=Horizon(3, unit="epoch")), RUN, r"interval='step', horizon=Horizon.*steps=3 \* 100, steps_per_epoch=100"
     ),
     "a horizon that is a float": (lambda: helper(horizon=24.0), RUN, r"horizon=24.*Horizon\(steps=10_000"),
     "a plateau that is a name": (lambda: helper(plateau="val_loss"), RUN, r"plateau='val_loss'.*ReduceOnPlateau\(monitor='val_loss'"),

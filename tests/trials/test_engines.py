@@ -15,6 +15,7 @@ import lightning as L
 import pytest
 import pytorch_warmup
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint, StochasticWeightAveraging
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch.optim import SGD, Optimizer, swa_utils
 from torch.optim import lr_scheduler as torch_lr
@@ -218,6 +219,31 @@ def _() -> list[float]:
     scheduler.load_state_dict(first.state_dict())
     optimizer.load_state_dict(old.state_dict())
     return used + loop(optimizer, scheduler.step, 5)
+
+
+@pytest.mark.parametrize(
+    ("interval", "lr", "after"),
+    [("epoch", 0.1, 1), ("epoch", 0.1, 3), ("step", 0.1, 5), ("epoch", torch.tensor(0.1, dtype=torch.float64), 5)],
+)
+@pytest.mark.filterwarnings("ignore:SWA is currently only supported every epoch")
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+def test_resume_with_lightnings_weight_averaging(interval: Any, lr: Any, after: int, tmp_path: Path) -> None:
+    """A run that is resumed before or during Lightning's weight averaging uses the LRs of the run in one piece."""
+
+    def build(net: Probe) -> Any:
+        return configure_optimizers(net.sgd(copy.deepcopy(lr)), "cosine()", net.trainer, interval=interval)
+
+    def run(**options: Any) -> list[list[float]]:
+        net = Probe(build)
+        averaging = StochasticWeightAveraging(0.02, swa_epoch_start=2, annealing_epochs=2)
+        saver = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, enable_version_counter=False)
+        fit(net, averaging, saver, enable_checkpointing=True, max_epochs=6, batches=2, **options)
+        return [lrs for _, lrs in net.used]
+
+    whole = run()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists")
+        assert run(ckpt_path=tmp_path / f"epoch={after - 1}.ckpt") == whole[2 * after :]
 
 
 # --- a list of groups that is narrowed within a step ------------------------------------------------------------------

@@ -5,11 +5,13 @@ Each run is made twice, without a monitor and with it. The weights, the LRs of e
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import lightning as L
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import (
@@ -118,6 +120,25 @@ class ByDictNet(WithOptimizer):
         return ByDict(self.backbone.parameters(), [*self.middle.parameters(), *self.head.parameters()])
 
 
+class Nested(Hybrid):
+    """Keeps its optimizers in a dict of lists."""
+
+    def __init__(self, first: Iterable[Any], second: Iterable[Any]) -> None:
+        super().__init__(first, second)
+        one, two = vars(self).pop("optimizers")
+        self.by_kind = {"muon": [one], "adamw": (two,)}
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "optimizers":
+            return [each for kind in self.by_kind.values() for each in kind]
+        raise AttributeError(name)
+
+
+class NestedNet(WithOptimizer):
+    def build(self) -> Any:
+        return Nested(self.backbone.parameters(), [*self.middle.parameters(), *self.head.parameters()])
+
+
 class Hidden(Optimizer):
     """Steps an optimizer that only a closure holds."""
 
@@ -137,6 +158,34 @@ class Hidden(Optimizer):
 class HiddenNet(WithOptimizer):
     def build(self) -> Any:
         return Hidden(SGD(self.parameters(), lr=0.1))
+
+
+class HiddenScheduledNet(WithOptimizer):
+    def configure_optimizers(self) -> Any:
+        optimizer = Hidden(SGD(self.parameters(), lr=0.1))
+        return [optimizer], [{"scheduler": lr_scheduler.ExponentialLR(optimizer, 0.9), "interval": "step"}]
+
+
+class OddLR(SGD):
+    """Has something else than a number as its LR, and ignores it."""
+
+    def step(self, closure: Any = None) -> Any:
+        return closure() if closure else None
+
+
+def decay(update: int) -> float:
+    """An LR for each update."""
+    return 0.1 / (1 + update)
+
+
+class FunctionLRNet(WithOptimizer):
+    def build(self) -> Any:
+        return OddLR([{"params": self.parameters(), "lr": decay}], lr=0.1)
+
+
+class VectorLRNet(WithOptimizer):
+    def build(self) -> Any:
+        return OddLR([{"params": self.parameters(), "lr": torch.tensor([0.1, 0.2])}], lr=0.1)
 
 
 class Lookahead(Optimizer):
@@ -448,6 +497,21 @@ class NoCopyNet(WithScheduler):
         return NoCopy(optimizer, lambda k: 0.9**k)
 
 
+class RandomNet(WithScheduler):
+    """Draws from each generator for its LRs, and trains with dropout."""
+
+    def schedule(self, optimizer: Optimizer) -> Any:
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002  # what a user's function may draw from
+        return lr_scheduler.LambdaLR(
+            optimizer,
+            lambda _: float(torch.rand(())) + random.random() + np.random.rand(),  # noqa: NPY002
+        )
+
+    def loss(self, batch: Any) -> torch.Tensor:
+        return torch.nn.functional.dropout(super().loss(batch))
+
+
 class ScheduledNet(WithScheduler):
     def schedule(self, optimizer: Optimizer) -> Any:
         return ScheduledLR(optimizer, "warmup(3) >> cosine()", Horizon(12))
@@ -550,7 +614,9 @@ RUNS: dict[str, Entry] = {
     # Optimizers.
     "a hybrid of two optimizers": (HybridNet, {}, none),
     "a hybrid that keeps them in a dict": (ByDictNet, {}, none),
+    "a hybrid that keeps them in a dict of lists": (NestedNet, {}, none),
     "an optimizer in a closure": (HiddenNet, {}, none),
+    "a scheduler of an optimizer in a closure": (HiddenScheduledNet, {}, none),
     "Lookahead": (LookaheadNet, {}, none),
     "SAM": (SamNet, {}, none),
     "a schedule-free optimizer": (ScheduleFreeNet, {}, none),
@@ -558,6 +624,8 @@ RUNS: dict[str, Entry] = {
     "no LR": (WithoutLRNet, {}, none),
     "an LR of None": (NoneLRNet, {}, none),
     "an LR in one group alone": (PartlyLRNet, {}, none),
+    "an LR that is a function": (FunctionLRNet, {}, none),
+    "an LR that is a vector": (VectorLRNet, {}, none),
     "LBFGS": (LBFGSNet, {}, none),
     "an empty group": (EmptyGroupNet, {}, none),
     "a shared tensor LR": (TensorNet, {}, none),
@@ -575,6 +643,7 @@ RUNS: dict[str, Entry] = {
     "a scheduler whose attributes raise": (UnreadableNet, {}, none),
     "a scheduler that cannot be read": (ReluctantNet, {}, none),
     "a scheduler that cannot be copied": (NoCopyNet, {}, none),
+    "a scheduler that draws random numbers": (RandomNet, {}, none),
     "a schedule of this package": (ScheduledNet, {}, none),
     "a plateau that skips validations": (PlateauNet, {}, none),
     "two schedulers on one optimizer": (SeveralSchedulers, {}, none),
@@ -647,6 +716,23 @@ def test_the_monitor_changes_nothing(name: str, tmp_path: Any) -> None:
     assert without["ended"] == ""
     assert run(name, tmp_path / "with", monitor) == without
     assert all(len(column) == len(monitor.history["step"]) for column in monitor.history.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("a hybrid of two optimizers", []),
+        ("a hybrid that keeps them in a dict", []),
+        ("a hybrid that keeps them in a dict of lists", []),
+        ("an optimizer in a closure", ["LR511"]),
+        ("a scheduler of an optimizer in a closure", ["LR511"]),
+    ],
+)
+def test_what_cannot_be_observed_is_reported_once(name: str, codes: list[str], tmp_path: Any) -> None:
+    """The optimizers that another one holds are observed; one that only a closure holds is one finding."""
+    monitor = LRMonitor()
+    run(name, tmp_path, monitor)
+    assert [finding.code for finding in monitor.findings] == codes
 
 
 def test_validation_and_test_alone() -> None:

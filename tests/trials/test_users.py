@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,8 @@ MISSPELLED: dict[str, tuple[Any, str]] = {
     "onchange": ("replan", "on_change = 'replan'"),
     "rewarn": (500, "rewarm = 500"),
     "toolong": ("cut", "too_long = 'cut'"),
+    "plateauu": ("ReduceOnPlateau('val_loss')", "plateau = \"ReduceOnPlateau('val_loss')\""),
+    "horizonn": ("Horizon(10, 5)", "horizon = 'Horizon(10, 5)'"),
 }
 
 
@@ -331,6 +334,8 @@ TORCH: dict[str, tuple[Callable[[Optimizer], Any], str]] = {
 }
 NO_SCHEDULE: dict[str, tuple[Any, str]] = {
     **{name: (make(sgd()), line) for name, (make, line) in TORCH.items()},
+    "a partial of a class": (partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1), "one_cycle('30%')"),
+    "a partial of a function": (partial(pow, 0.9), "custom(lambda i: 0.95**i)"),
     "a lambda": (lambda i: 0.9**i, "custom(lambda i: 0.95**i)"),
     "a function": (decay, "custom(decay)"),
     "a list": ([warmup(2), cosine()], "warmup(2) >> cosine()"),
@@ -343,6 +348,9 @@ NO_SCHEDULE: dict[str, tuple[Any, str]] = {
     "one >": ("warmup(5) > cosine()", '"warmup(5) >> cosine()"'),
     "a comma": ("warmup(5), cosine()", '"warmup(5) >> cosine()"'),
     "a plus": ("warmup(5) + cosine()", '"warmup(5) >> cosine()"'),
+    "torch's class as text": ("CosineAnnealingLR(T_max=100)", "cosine()"),
+    "transformers' function as text": ("get_linear_schedule_with_warmup(500, 10000)", "warmup('5%') >> linear()"),
+    "Lightning's dict": ({"scheduler": "cosine()", "interval": "step"}, "cosine()"),
     "an arrow": ("warmup(5%) -> hold", "\"warmup('5%') >> hold()\""),
 }
 
@@ -361,6 +369,14 @@ def test_what_is_no_schedule_is_answered_with_the_schedule(name: str) -> None:
     assert found == []
 
 
+def test_an_entry_that_is_no_schedule_is_named() -> None:
+    """The message says what the keys of a mapping are."""
+    with pytest.raises(
+        ScheduleError, match=r"Schedule\.parse\(5\): .*\(In the entry 'warmup' of a mapping, whose keys are"
+    ):
+        follow({"warmup": 5, "cosine": {}})
+
+
 def test_a_dict_of_schedules_for_groups_without_names_is_answered() -> None:
     """The message shows how a group gets its name."""
     with pytest.raises(
@@ -376,6 +392,8 @@ DURATIONS = {
     "1_000 steps": "1000 steps",
     "1,000 steps": "1000 steps",
     "2k": "2000 steps",
+    "1e3 steps": "1000 steps",
+    "7e-4%": "0.0007%",
     "5 percent": "5%",
     "7.131229999999999%": "7.1312%",
     "2.3333333333 epochs": "2.3333 epochs",
@@ -411,9 +429,17 @@ ARGUMENTS: dict[str, tuple[Callable[[], Any], str]] = {
     "ScheduledLR(5.0)": (lambda: ScheduledLR(sgd(), cosine(), 5.0), "Horizon(steps=1000), or a whole number of steps"),
     "ScheduledLR(total_steps=)": (lambda: ScheduledLR(sgd(), cosine(), total_steps=5), "horizon=Horizon(steps=5)"),
     "ScheduledLR()": (lambda: ScheduledLR(sgd(), cosine()), "ScheduledLR(optimizer, schedule, Horizon(steps=1000))"),
+    "ScheduledLR(interval=)": (
+        lambda: ScheduledLR(sgd(), cosine(), Horizon(3), interval="epoch"),
+        "Horizon(steps=10, unit='epoch')",
+    ),
+    "ScheduledLR(verbose=)": (lambda: ScheduledLR(sgd(), cosine(), Horizon(3), verbose=True), "Leave it out"),
     "LRMonitor(plot=)": (lambda: LRMonitor(plot="lr.png"), "save_plot='lr.png'"),
     "LRMonitor(logging_intervall=)": (lambda: LRMonitor(logging_intervall="step"), "logging_interval='step'"),
     "LRWarmup(warmup_steps=)": (lambda: LRWarmup(warmup_steps=5), "LRWarmup(5)"),
+    "LRWarmup(epochs=)": (lambda: LRWarmup(epochs=5), "Write LRWarmup('5 epochs')."),
+    "LRWarmup(steps=, init_lr=)": (lambda: LRWarmup(num_warmup_steps=5, init_lr=0.1), "Write LRWarmup(5)."),
+    "LRWarmup(groups=name)": (lambda: LRWarmup(5, groups="head"), "groups=['head']"),
     "the helper's interval": (lambda: configure_optimizers(sgd(), cosine(), intervall="epoch"), "interval='epoch'"),
     "the helper's monitor": (
         lambda: configure_optimizers(sgd(), cosine(), monitor="val_loss"),
@@ -570,13 +596,48 @@ def test_a_horizon_by_hand_is_followed_by_the_monitor_too(capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
-    ("horizon", "code"), [(Horizon(800), "LR222"), (Horizon(5), "LR263"), (Horizon(16), ""), (Horizon(12), "")]
+    ("horizon", "code"),
+    [
+        (Horizon(800), "LR222"),
+        (Horizon(32), "LR222"),
+        (Horizon(31), ""),
+        (Horizon(16), ""),
+        (Horizon(12), ""),
+        (Horizon(9), ""),
+        (Horizon(8), "LR263"),
+        (Horizon(5), "LR263"),
+    ],
 )
 def test_a_horizon_of_another_length_is_reported(horizon: Horizon, code: str) -> None:
     """One that is twice as long and one that is half as long as the run; with a floor too."""
     _, found = watched(helped("cosine(end=0.1)", horizon=horizon))
 
     assert [message[:5] for message in found] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (Horizon(24, 8), "Horizon(steps=3, unit='epoch')"),
+        (Horizon(55, [5, 10, 20]), "Horizon(steps=4, unit='epoch')"),
+        (Horizon(20, 8), "Horizon(steps=3, unit='epoch')"),
+        (Horizon(3), "Horizon(steps=3, unit='epoch') if 3 counts epochs"),
+        (Horizon(3, unit="epoch"), "Horizon(steps=3 * 100, steps_per_epoch=100) for epochs of 100 updates"),
+    ],
+    ids=repr,
+)
+def test_a_horizon_in_another_unit_is_answered_with_the_same_run(given: Horizon, line: str) -> None:
+    """The line has the number of epochs of the horizon that was given, if that is known, and is accepted."""
+    interval: Any = "epoch" if given.unit == "step" else "step"
+    calls: list[Callable[[Any], Any]] = [
+        lambda horizon: configure_optimizers(sgd(), cosine(), horizon=horizon, interval=interval),
+        lambda horizon: LRWarmup("5%", horizon=horizon, interval=interval),
+        ScheduledLR(sgd(), cosine(), Horizon(100, 100) if interval == "step" else Horizon(1, unit="epoch")).recalculate,
+    ]
+    for call in calls:
+        with pytest.raises(ScheduleError, match=rf"{re.escape(line)}\.$"):
+            call(given)
+        call(eval(line.split(" if ")[0].split(" for ")[0]))
 
 
 def test_a_thousand_epochs_pass_with_a_finding() -> None:

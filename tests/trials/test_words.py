@@ -382,6 +382,36 @@ class Reads(Callback):
         self.last = {"lr": trainer.optimizers[0].param_groups[0]["lr"]}
 
 
+class Keeps(Callback):
+    """Recorders that write to dicts of their own."""
+
+    def __init__(self) -> None:
+        self.row: dict[str, Any] = {}
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        """Keep it in an attribute."""
+        self.row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_epoch_start(self, trainer: Any, *args: Any) -> None:
+        """Keep it in a new dict, and in one with an entry."""
+        row: dict[str, Any] = {}
+        other: dict[str, Any] = {"epoch": trainer.current_epoch}
+        for group in trainer.optimizers[0].param_groups:
+            row["lr"] = other["lr"] = group["lr"]
+        self.rows = [row, other]
+
+
+class WritesInALoop(Callback):
+    """Writes to each group."""
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        """Write."""
+        if trainer.global_step == 3:
+            lr = 0.5
+            for group in trainer.optimizers[0].param_groups:
+                group["lr"] = lr
+
+
 class Writes(Callback):
     """Halves the LR for one update."""
 
@@ -403,6 +433,9 @@ def scheduled(lr: Any, *callbacks: Callback, **options: Any) -> Run:
 entry("a callback writes and one reads", r"LR601: Update 3 .*Likely causes: Writes writes group\['lr'\]")(
     scheduled(0.1, Reads(), Writes())
 )
+entry(
+    "a callback writes in a loop, and one keeps", r"LR601: Update 3 .*Likely causes: WritesInALoop writes group\['lr'\]"
+)(scheduled(0.1, Keeps(), WritesInALoop()))
 entry("a callback replaces a tensor", r"LR601: Update 3 .*Likely causes: Writes writes group\['lr'\]")(
     scheduled(torch.tensor(0.1), Reads(), Writes())
 )
@@ -641,10 +674,26 @@ def _(_: LRMonitor) -> None:
 class StepsAhead(Probe):
     """Steps its scheduler to a resume point."""
 
+    times = 20
+
     def on_train_start(self) -> None:
-        """Twenty times, without an update."""
-        for _ in range(20):
+        """As often as updates were taken, without an update."""
+        for _ in range(self.times):
             self.lr_schedulers().step()
+
+
+class StepsFiveAhead(StepsAhead):
+    """Takes fewer steps than a GradScaler may skip updates."""
+
+    times = 5
+
+
+def steps_before_it_returns(net: Probe) -> Any:
+    """The same steps in ``configure_optimizers``."""
+    config = configure_optimizers(net.sgd(), cosine(), net.trainer)
+    for _ in range(5):
+        config["lr_scheduler"]["scheduler"].step()
+    return config
 
 
 class JumpsAhead(Probe):
@@ -658,6 +707,36 @@ class JumpsAhead(Probe):
 @entry("steps to a resume point", r"LR531: .* To begin at a later update n, call scheduler.step\(n\) once")
 def _(monitor: LRMonitor) -> None:
     fit(StepsAhead(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer, horizon=Horizon(28))), monitor)
+
+
+FIVE = r"LR531: scheduler.step\(\) was called 5 times before training began, .* call scheduler.step\(5\) once\.$"
+
+
+@entry("a few steps to a resume point", FIVE)
+def _(monitor: LRMonitor) -> None:
+    fit(StepsFiveAhead(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer)), monitor)
+
+
+@entry("a few steps to a resume point, in configure_optimizers", FIVE)
+def _(monitor: LRMonitor) -> None:
+    fit(Probe(steps_before_it_returns), monitor)
+
+
+class SkipsAtFirst(Probe):
+    """Skips the updates of the first epoch, as a GradScaler does: the optimizer's ``step()`` is not called."""
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """Compute the gradient alone."""
+        if epoch:
+            super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        else:
+            optimizer_closure()
+
+
+@entry("updates that are skipped in the first epoch")
+def _(monitor: LRMonitor) -> None:
+    net = SkipsAtFirst(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
+    fit(net, monitor, max_epochs=3, batches=4)
 
 
 @entry("a step to a resume point")

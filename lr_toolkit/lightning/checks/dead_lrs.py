@@ -96,7 +96,7 @@ def will_raise(info: RunInfo) -> Iterator[str]:
     for forecast in info.forecasts:
         if forecast.error:
             yield (
-                f"The scheduler is going to raise {forecast.error.rstrip('.')}. Give it the length of this run, "
+                f"The scheduler is going to raise {forecast.error.rstrip('.: ')}. If it ends there, give it the length of this run, "
                 f"{plural(info.layout.updates, 'update')}."
             )
 

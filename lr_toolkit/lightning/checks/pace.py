@@ -67,14 +67,14 @@ def _goes_as_planned(run: RunProgress, scheduler: SchedulerProgress) -> bool:
     return bool(config.frequency != 1 or scheduler.steps == planned)
 
 
-@check("LR263", "The run is more than twice as long as horizon=", when="during training")
+@check("LR263", "The run is twice as long as horizon=, or longer", when="during training")
 def short_horizon(run: RunProgress, scheduler: SchedulerProgress) -> str:
     """Report a ``horizon=`` that ends long before the run; before training it is not known how many updates a module takes."""
     ours = scheduler.ours
     if ours is None or ours.run_length is not None:
         return ""
     given, taken, done = ours.horizon.steps, ours.last_epoch, fraction_done(run) or 1.0
-    if taken <= 2 * given * done:
+    if taken < 2 * given * done:
         return ""
     pace = f" in the first epoch, so it takes {round(taken / done)} in the run" if done < 1.0 else ""
     return (

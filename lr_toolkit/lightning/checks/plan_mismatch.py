@@ -113,7 +113,9 @@ def _causes(trainer: Trainer, scheduler: ScheduledLR) -> tuple[str, ...]:
         for name, text in _WRITERS.items():
             if is_a(callback, name):
                 return (f"{type(callback).__name__} {text}",)
-    writers = [type(owner).__name__ for owner in (trainer.lightning_module, *callbacks) if writes_lr(owner)]
+    writers = [
+        type(owner).__name__ for owner in (trainer.lightning_module, *callbacks) if writes_lr(owner, of_groups=True)
+    ]
     writer = " and ".join(writers) if writers else "a callback or hook"
     return (
         f"{writer} writes group['lr'] (scheduler.rebase(lr) changes the plan instead)",

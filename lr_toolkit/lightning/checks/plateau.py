@@ -162,7 +162,8 @@ def lost_reading(info: RunInfo) -> Iterator[str]:
             yield (
                 f"This resume loses a reading of {config.monitor!r}, so the plateau reduces the learning rate later than it would "
                 "have: Lightning saves the checkpoint of an epoch before the plateau steps, and skips its step in an epoch that "
-                "is resumed. plateau=ReduceOnPlateau(...) of this package loses none."
+                "is resumed. plateau=ReduceOnPlateau(...) of this package loses one only if every_n_train_steps saves the checkpoint "
+                "just before a validation."
             )
 
 

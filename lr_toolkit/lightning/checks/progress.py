@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lr_toolkit.optim import ScheduledLR
-from lr_toolkit.optim.updates import GradientProbe
+from lr_toolkit.optim.updates import GradientProbe, hookable_optimizers
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -86,13 +86,16 @@ class UpdateCounter:
     Args:
         optimizer: the optimizer.
         needs_gradient: ``False`` to count every step, because a rank may hold no part of the gradient.
+
+    Raises:
+        ScheduleError: if no hook would see a step.
     """
 
     def __init__(self, optimizer: Optimizer, *, needs_gradient: bool) -> None:
         self.count = 0
         self._needs_gradient = needs_gradient
         self._has_gradient = GradientProbe().has_gradient
-        self._handle = optimizer.register_step_post_hook(self._after_step)
+        self._handle = hookable_optimizers(optimizer)[0].register_step_post_hook(self._after_step)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self._needs_gradient or self._has_gradient(optimizer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.errors import ScheduleError
@@ -63,9 +64,12 @@ class RuntimeChecks:
         )
         if is_counted and steps_of(scheduler) is not None:
             key = id(scheduler.optimizer)
-            if key not in self._updates:
-                self._updates[key] = UpdateCounter(scheduler.optimizer, needs_gradient=has_whole_gradients(trainer))
-            updates = self._updates[key]
+            with suppress(
+                ScheduleError
+            ):  # the updates of this optimizer cannot be noticed, which is a finding of its own
+                if key not in self._updates:
+                    self._updates[key] = UpdateCounter(scheduler.optimizer, needs_gradient=has_whole_gradients(trainer))
+                updates = self._updates[key]
         return StepCounter(
             config, is_stepped_by_module=is_stepped_by_module, is_stepped_twice=is_stepped_twice, updates=updates
         )

@@ -8,6 +8,7 @@ import re
 import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import pairwise
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -148,9 +149,14 @@ def code_of(functions: Iterable[Any]) -> Iterable[CodeType]:
     return seen.values()
 
 
-def writes_lr(owner: object) -> bool:
-    """Whether code of the user's in the class of ``owner``, or a function that it names, assigns to ``["lr"]`` of something."""
-    return any(map(_assigns_lr, _reached_code([owner])))
+def writes_lr(owner: object, *, of_groups: bool = False) -> bool:
+    """Whether code of the user's in the class of ``owner``, or a function that it names, assigns to ``["lr"]`` of something.
+
+    Args:
+        owner: the object.
+        of_groups: leave out what is assigned in an attribute (``self.row["lr"] = ...``), or in a dict that the code has made.
+    """
+    return any(_assigns_lr(code, of_groups=of_groups) for code in _reached_code([owner]))
 
 
 def reads_key(owners: list[Any], key: str) -> bool:
@@ -213,13 +219,38 @@ def _is_scheduler(value: object) -> bool:
     return any(isinstance(each, LRScheduler) for each in values)
 
 
-def _assigns_lr(code: CodeType) -> bool:
+def _assigns_lr(code: CodeType, *, of_groups: bool) -> bool:
     instructions = list(dis.get_instructions(code))
     stores = [index for index, instruction in enumerate(instructions) if instruction.opname == "STORE_SUBSCR"]
     keys = [index for index, instruction in enumerate(instructions) if instruction.argval == "lr"]
     # group["lr"] = x ends with the key and the store; group["lr"] *= x copies the key first and stores it in the end.
     copies = [key for key in keys if instructions[key + 1].opname in ("COPY", "DUP_TOP_TWO")]
-    return any(key + 1 in stores for key in keys) or bool(stores and copies)
+    assigned = [key for key in keys if key + 1 in stores]
+    if of_groups:
+        assigned = [key for key in assigned if not _is_own_dict(instructions, key - 1)]
+    return bool(assigned or (stores and copies))
+
+
+def _is_own_dict(instructions: list[dis.Instruction], place: int) -> bool:
+    """Whether what is loaded there is an attribute, or a variable that holds a new dict."""
+    loaded = instructions[place]
+    if not loaded.opname.startswith("LOAD_FAST"):
+        return loaded.opname == "LOAD_ATTR"
+    name = _names(loaded)[-1]
+    makers = [before.opname for before, store in pairwise(instructions) if name in _stored(store)]
+    return bool(makers) and all("MAP" in maker for maker in makers)
+
+
+def _names(instruction: dis.Instruction) -> tuple[str, ...]:
+    """The variables of an instruction; from Python 3.13 on it may have two."""
+    return instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
+
+
+def _stored(instruction: dis.Instruction) -> tuple[str, ...]:
+    """The variables that an instruction stores."""
+    if not instruction.opname.startswith("STORE_FAST"):
+        return ()
+    return _names(instruction)[: 1 if "LOAD" in instruction.opname else None]
 
 
 def _codes(owner: object) -> Iterator[CodeType]:

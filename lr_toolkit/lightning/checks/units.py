@@ -117,9 +117,9 @@ def idle_stairs(info: RunInfo) -> Iterator[str]:
                 )
 
 
-@check("LR222", "horizon= is more than twice as long as the run")
+@check("LR222", "horizon= is twice as long as the run, or longer")
 def long_horizon(info: RunInfo) -> Iterator[str]:
-    """Report a ``horizon=`` of which less than half is run."""
+    """Report a ``horizon=`` of which half or less is run."""
     for stepped in stepped_regularly(info) if not trial_cause(info.trainer) else ():
         scheduler = stepped.scheduler
         if not isinstance(scheduler, ScheduledLR) or scheduler.run_length is not None or scheduler.is_cut:
@@ -130,7 +130,7 @@ def long_horizon(info: RunInfo) -> Iterator[str]:
         given = scheduler.horizon
         if len(set(given.epoch_steps or ())) > 1 and given.epochs == info.layout.epochs:
             continue  # epochs of several lengths, of which the Trainer knows the first alone
-        if (given.unit, 1) == (stepped.interval, stepped.frequency) and given.steps > 2 * stepped.steps:
+        if (given.unit, 1) == (stepped.interval, stepped.frequency) and given.steps >= 2 * stepped.steps:
             yield (
                 f"ScheduledLR was given horizon=Horizon(steps={given.steps}), and gets {plural(stepped.steps, 'step')} in this "
                 f"run, so only {stepped.steps / given.steps:.0%} of it is run. Leave out horizon=, and pass self.trainer, which "

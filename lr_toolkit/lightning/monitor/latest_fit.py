@@ -81,7 +81,10 @@ class LatestFit:
         listeners.discard(self._reporter)
 
     def tear_down(self) -> None:
-        """The fit is over: note nothing more."""
+        """The fit is over: note nothing more. If nothing was left to train, the history is that of the checkpoint."""
+        saved = self._pending.saved if self._pending else None
+        if saved and not self._ended.series:
+            self._ended = RunResult.from_state(saved)
         self._pending = None
         listeners.discard(self._reporter)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
+from lr_toolkit.finder.random_state import same_random_state
 from lr_toolkit.lightning._compat import batches_that_stepped, logging_cadence, logs_this_batch
 from lr_toolkit.lightning.checks.before_training import invisible_warmups
 from lr_toolkit.lightning.checks.run_info import RunInfo
@@ -90,7 +91,8 @@ class MonitoredRun:
         if self._pending.is_damaged:
             self._findings.report_damaged_history()
         if self._trainer.is_global_zero:
-            self._report_plan()
+            with same_random_state():  # a function of a scheduler may draw from it
+                self._report_plan()
         self._findings.watch()
 
     def start_epoch(self) -> None:

@@ -16,6 +16,7 @@ P = ParamSpec("P")
 
 # What torch, transformers, Keras, timm and pytorch_warmup call our arguments.
 _OURS = {
+    "epochs": "over",
     "factor": "start",
     "num_steps": "over",
     "num_warmup_steps": "over",
@@ -51,19 +52,27 @@ def _answer(args: tuple[Any, ...], kwargs: Mapping[str, Any], error: str, names:
     known = f"Its arguments are {', '.join(names)}; from optimizers on they are given by name."
     foreign = {name: _OURS[name] for name in kwargs if name not in names and name in _OURS}
     ours = {foreign.get(name, name): _in_our_units(name, value) for name, value in kwargs.items()}
-    by_place = names[: len(args)]
-    if not foreign or len(ours) < len(kwargs) or not ours.keys() <= set(names) - set(by_place):
+    free = set(names) - set(names[: len(args)])
+    is_unknown = not ours.keys() <= set(names)
+    kept = {name: value for name, value in ours.items() if name in names}
+    if (
+        not (foreign or is_unknown)
+        or len(ours) < len(kwargs)
+        or not kept.keys() <= free
+        or not (args or "over" in kept)
+    ):
         return f"{given}: {error}. Write LRWarmup('500 steps'). {known}"
+    over = [kept.pop("over")] if not args else []
     renamed = ", ".join(f"{theirs} is called {name}" for theirs, name in foreign.items())
-    over = [ours.pop("over")] if "over" in ours and not args else []
-    return f"{given}: {renamed} here. Write {_call((*args, *over), ours)}. {known}"
+    why = f"{renamed} here" if renamed and not is_unknown else error
+    return f"{given}: {why}. Write {_call((*args, *over), kept)}. {known}"
 
 
 def _in_our_units(name: str, value: Any) -> Any:
     """The value as our argument takes it: a ratio as a share of the run, epochs with their unit."""
     if name == "warmup_ratio" and isinstance(value, float):
         return f"{decimal(value * 100)}%"
-    if name == "warmup_epochs":
+    if name in ("epochs", "warmup_epochs"):
         return f"{value} epochs"
     return value
 

@@ -77,8 +77,9 @@ def _checked_optimizers(spec: RampSpec, trainer: Trainer) -> list[Optimizer]:
         is_torch: bool = isinstance(optimizer, Optimizer)  # a strategy may have replaced it
         if not is_torch or not has_rates(optimizer):
             raise ScheduleError(
-                f"{spec!r}: {type(optimizer).__name__} is no torch optimizer with an lr in each parameter group, so there is "
-                "nothing to ramp. Write optimizers=[...] for those that have one, or warm up in the strategy's own configuration."
+                f"{spec!r}: {type(optimizer).__name__} is no torch optimizer with a number as the lr of each parameter group, so there "
+                "is nothing to ramp. Write its lr (Adafactor(parameters, lr=1e-3, relative_step=False, warmup_init=False)), "
+                "optimizers=[...] for those that have one, or the warmup in the strategy's own configuration."
             )
         groups = optimizer.param_groups
         has_tensors([group["lr"] for group in groups], groups)  # or an error, before anything is changed

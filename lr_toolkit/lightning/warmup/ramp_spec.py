@@ -12,7 +12,7 @@ from typing_extensions import override
 from lr_toolkit.arguments import is_list
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules import Duration, DurationLike, Horizon
-from lr_toolkit.schedules.horizon import HorizonLike, read_horizon
+from lr_toolkit.schedules.horizon import HorizonLike, read_horizon, same_in_other_unit
 from lr_toolkit.schedules.ramps import SHAPES, UNTUNED, Ramp, ramp, untuned_ramp
 
 __all__ = ["RampSpec"]
@@ -162,7 +162,7 @@ class RampSpec:
         if horizon.unit != self.interval:
             raise ScheduleError(
                 f"LRWarmup(interval={self.interval!r}, horizon={horizon!r}): the horizon counts another unit. Write "
-                f"horizon=Horizon(steps={horizon.steps}, unit={self.interval!r})."
+                f"horizon={same_in_other_unit(horizon)}."
             )
 
 
@@ -180,6 +180,7 @@ def _indices(name: str, given: Any, kinds: tuple[type, ...], what: str, example:
         return None
     is_filled = is_list(given) and len(given) > 0
     if not is_filled or not all(isinstance(item, kinds) and not isinstance(item, bool) for item in given):
+        example = repr([given]) if isinstance(given, kinds) and not isinstance(given, bool) else example
         raise ScheduleError(
             f"LRWarmup({name}={shorten(given)}): must be a list of {what}. Write LRWarmup('5%', {name}={example})."
         )

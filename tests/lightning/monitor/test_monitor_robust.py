@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from matplotlib.figure import Figure
 from torch.optim import SGD
 
 from lr_toolkit import LRMonitor, ScheduleError, configure_optimizers
@@ -155,6 +156,24 @@ def test_two_equal_monitors_are_no_error(tmp_path: Path) -> None:
 
     saved = torch.load(tmp_path / "end.ckpt", weights_only=True)["callbacks"]
     assert saved[resumed[0].state_key]["history"]["step"].tolist() == [0, 1, 3]
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+def test_a_finished_run_that_is_loaded_shows_its_history(tmp_path: Path) -> None:
+    """A new monitor has the rows of the checkpoint if nothing is left to train; a monitor that has rows keeps them."""
+    monitor, later = LRMonitor(), LRMonitor()
+    saver = ModelCheckpoint(tmp_path, "last")
+    fit(Probe(lambda net: net.sgd()), monitor, saver, enable_checkpointing=True, log_every_n_steps=1)
+    rows = monitor.history
+    path = saver.best_model_path
+
+    fit(Probe(lambda net: net.sgd()), later, ckpt_path=path)
+    assert later.history == rows
+    assert len(rows["step"]) == 8
+
+    fit(Probe(lambda net: net.sgd()), monitor, ckpt_path=path)
+    assert monitor.history == rows
+    monitor.plot(Figure().subplots())
 
 
 def test_a_fit_of_a_finished_trainer_keeps_the_history() -> None:

@@ -107,9 +107,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a length of an untuned shape": (lambda: LRWarmup(5, shape="radam"), r"Write LRWarmup\(shape='radam'\)"),
     "an untuned shape per epoch": (lambda: LRWarmup(shape="radam", interval="epoch"), "in updates"),
     "updates per epoch": (lambda: LRWarmup(5, interval="epoch"), "'5 epochs'"),
-    "a horizon in another unit": (lambda: LRWarmup(5, horizon=Horizon(9, unit="epoch")), "unit='step'"),
+    "a horizon in another unit": (
+        lambda: LRWarmup(5, horizon=Horizon(9, unit="epoch")),
+        r"Horizon\(steps=9 \* 100, steps_per_epoch=100\)",
+    ),
     "a float as horizon": (lambda: LRWarmup(5, horizon=100.0), r"horizon=100.*Horizon\(steps=10_000\)"),  # type: ignore[arg-type]
-    "one group, no list": (lambda: LRWarmup(5, groups=0), r"groups=\[0, 'head'\]"),  # type: ignore[arg-type]
+    "one group, no list": (lambda: LRWarmup(5, groups=0), r"groups=\[0\]"),  # type: ignore[arg-type]
     "no group at all": (lambda: LRWarmup(5, groups=[]), r"indices or names.*groups=\[0, 'head'\]"),
     "a name for an optimizer": (lambda: LRWarmup(5, optimizers=["a"]), r"optimizers=\[0\]"),  # type: ignore[list-item]
     "transformers' steps": (
