@@ -182,7 +182,9 @@ class TrainerRunLength:
         if facts.batches != self._promised:  # the dataloader was exchanged
             self._promised, self._measured = facts.batches, self._agreed
         batches = facts.batches if self._measured is None else self._measured
-        return replace(facts, batches=batches, pace=self._pace)
+        # Lightning updates at the last batch that was promised. An epoch that ends before it drops what is accumulated.
+        ends_with_update = facts.ends_with_update and self.broken_promise is None
+        return replace(facts, batches=batches, ends_with_update=ends_with_update, pace=self._pace)
 
     def _counts(self, taken: int) -> tuple[int, int, int]:
         """The updates of the optimizer, the batches, and the updates of all optimizers up to here."""

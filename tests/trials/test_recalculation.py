@@ -244,6 +244,15 @@ CHANGES = {
         5, 15, "LR521: An epoch had 5 batches.*limit_train_batches=5", is_stream=True, data=lambda: of(Stream()),
         options={"limit_train_batches": BATCHES},
     ),
+    # Lightning takes no update after the last batch of an epoch that ends before its length.
+    "a length that is not kept, with accumulation": Change(
+        2, 6, "LR521: An epoch had 5 batches.*The run has 6 updates", planned=12, is_stream=True, data=lambda: of(Promise()),
+        options={"accumulate_grad_batches": 2},
+    ),
+    "a limit that is not reached, with accumulation": Change(
+        2, 6, "LR521: An epoch had 5 batches.*The run has 6 updates", planned=12, is_stream=True, data=lambda: of(Stream()),
+        options={"limit_train_batches": BATCHES, "accumulate_grad_batches": 2},
+    ),
     "a stream that max_epochs ends": Change(
         5, 15, "The run has 15 updates now", planned=100, is_stream=True, data=lambda: of(Stream()), options={"max_steps": 100}
     ),
