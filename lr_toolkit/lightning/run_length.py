@@ -52,7 +52,7 @@ class TrainerRunLength:
         self._pace_from = self._counts(0)
         self._record = _record(facts, horizon, facts.epoch)
         self._now: dict[str, Any] | None = None
-        self.was_loaded = False
+        self.is_placed = False  # whether it is known where in the run the scheduler begins
 
     # --- at a resume ---
 
@@ -98,7 +98,7 @@ class TrainerRunLength:
         Returns:
             The horizon of the run, if its length had changed since it began, and the code makes the same run.
         """
-        self.was_loaded = True
+        self.is_placed = True
         if self._is_same_run(record):
             self._record, self._now = {**self._record, **_beginning(record)}, record.get("now")
             self._measured = record.get("measured", self._measured)
@@ -170,6 +170,7 @@ class TrainerRunLength:
 
     def horizon_from_here(self) -> Horizon:
         """The horizon of a scheduler that begins here, in a run that has begun before."""
+        self.is_placed = True
         facts = self._facts()
         unit = horizon_from(self._record).unit
         horizon = horizon_on_the_way(facts, Horizon(1, unit=unit), 0, behind=facts.epoch)

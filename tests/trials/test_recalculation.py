@@ -530,6 +530,34 @@ def test_a_new_optimizer_within_an_epoch() -> None:
     assert module.used == pytest.approx([1 - k / 24 for k in range(13)] + [1 - k / 11 for k in range(11)])
 
 
+class ExchangeAtTheEnd(L.Callback):
+    """Sets up the optimizers anew at the end of the second epoch."""
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Exchange them once."""
+        if trainer.current_epoch == 1:
+            trainer.strategy.setup_optimizers(trainer)
+
+
+@pytest.mark.parametrize(("exchange", "taken"), [(Exchange, 5), (ExchangeAtTheEnd, 8)])
+@pytest.mark.parametrize("interval", ["step", "epoch"])
+def test_a_new_optimizer_after_a_resume(exchange: Any, taken: int, interval: Any, tmp_path: Path) -> None:
+    """The checkpoint knows nothing of it, and nothing is reported: its schedule counts what is left of the run."""
+    saver = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, save_on_train_epoch_end=True)
+    module = Module(interval=interval)
+    with schedule_warnings() as found:
+        runs.trainer(max_epochs=3, callbacks=[saver], enable_checkpointing=True).fit(Module(interval=interval), loader())
+        runs.trainer(max_epochs=3, callbacks=[exchange()]).fit(module, loader(), ckpt_path=tmp_path / "epoch=0.ckpt")
+
+    left = 16 - taken
+    if interval == "step":
+        assert module.used == pytest.approx([1 - k / 24 for k in range(8, 8 + taken)] + [1 - k / left for k in range(left)])
+    else:  # the rest of an epoch counts as one
+        rest = [1.0] * 3 + [0.5] * 8 if taken == 5 else [1.0] * 8
+        assert module.used == pytest.approx([2 / 3] * taken + rest)
+    assert not found
+
+
 # --- a schedule that begins at a checkpoint ---------------------------------------------------------------------------
 
 
@@ -575,6 +603,33 @@ def test_a_new_schedule_at_a_checkpoint(
         assert re.match(r"LR523: .*update 8 of the run.*24 updates.*16 updates", message)
         assert "on_change='restart'" in message
         assert "self.lr_schedulers().step(self.trainer.global_step)" in message
+
+
+class GanWithoutSchedule(Gan):
+    """Both begin their schedules at a checkpoint, one of them after four batches."""
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Drop the states of the schedulers."""
+        checkpoint["lr_schedulers"] = []
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """The second optimizer takes its updates at the end of five batches."""
+        super().training_step(batch, batch_idx + 1)
+
+
+def test_new_schedules_of_two_optimizers_at_a_checkpoint(tmp_path: Path) -> None:
+    """Each is reported once, however many batches pass before its first update, and ends with the run."""
+    saver = ModelCheckpoint(tmp_path, save_on_train_epoch_end=True)
+    runs.trainer(max_epochs=1, callbacks=[saver], enable_checkpointing=True).fit(Gan(), loader(20))
+    gan = GanWithoutSchedule()
+    with schedule_warnings() as found:
+        runs.trainer(max_epochs=5).fit(gan, loader(20), ckpt_path=saver.best_model_path)
+
+    assert [re.findall(r"^LR523: .*self\.optimizers\(\)\[(\d)\].* the 80 updates", message) for message in found] == [["0"], ["1"]]
+    for used, count in zip(gan.used, (80, 16), strict=True):
+        assert len(used) == count
+        assert used[0] == 0.1
+        assert used[-1] < 0.1 * (2 / count)
 
 
 # --- a run that gets longer after its schedule has ended --------------------------------------------------------------
