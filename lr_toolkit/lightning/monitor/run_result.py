@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
@@ -49,7 +49,7 @@ class RunResult:
     readings: LightningReadings | None = None
     title: str = ""
     phases: tuple[tuple[int, str], ...] = ()
-    epoch_starts: tuple[int, ...] = ()
+    epoch_starts: Sequence[int] = ()
     other_keys: tuple[str, ...] = ()
 
     def lrs(self) -> dict[str, list[float]]:
