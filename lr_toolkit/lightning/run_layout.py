@@ -126,7 +126,12 @@ class RunLayout:
             per_update, surplus = self.accumulation(epoch), self._surplus(epoch)
             for update in range(length):
                 done = min((update + 1 - surplus) * per_update, self.batches)
-                yield epoch, int(done) if math.isfinite(done) else update + 1, done == self.batches
+                yield epoch, int(done), done == self.batches
+
+    def _batches_done(self, epoch: int) -> NDArray[np.int64]:
+        """The batches of ``epoch`` that are done after each of its updates."""
+        updates = np.arange(1, self.start_of(epoch + 1) - self.start_of(epoch) + 1)
+        return np.minimum((updates - self._surplus(epoch)) * self.accumulation(epoch), self.batches).astype(np.int64)
 
     def steps_of(self, interval: str, frequency: int) -> int:
         """How often Lightning will step a scheduler."""
@@ -136,7 +141,11 @@ class RunLayout:
             return self.completed_epochs // frequency
         if frequency == 1:
             return self.updates
-        return sum(batch % frequency == 0 for _, batch, _ in self.ends())
+        listed = min(max(len(self._whole_epochs()), len(self.accumulations)), self.epochs)
+        alike = max(self.epochs - listed - 1, 0)  # the last epoch may be cut short
+        alone = [*range(listed), *range(listed + alike, self.epochs)]
+        due = [np.count_nonzero(self._batches_done(epoch) % frequency == 0) for epoch in [listed, *alone]]
+        return int(alike * due[0] + sum(due[1:]))
 
     def _whole_epochs(self) -> tuple[int, ...]:
         """The updates of each epoch, none of them cut short. The last number holds for all epochs that follow."""

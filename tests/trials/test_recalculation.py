@@ -547,12 +547,16 @@ def test_a_new_optimizer_after_a_resume(exchange: Any, taken: int, interval: Any
     saver = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, save_on_train_epoch_end=True)
     module = Module(interval=interval)
     with schedule_warnings() as found:
-        runs.trainer(max_epochs=3, callbacks=[saver], enable_checkpointing=True).fit(Module(interval=interval), loader())
+        runs.trainer(max_epochs=3, callbacks=[saver], enable_checkpointing=True).fit(
+            Module(interval=interval), loader()
+        )
         runs.trainer(max_epochs=3, callbacks=[exchange()]).fit(module, loader(), ckpt_path=tmp_path / "epoch=0.ckpt")
 
     left = 16 - taken
     if interval == "step":
-        assert module.used == pytest.approx([1 - k / 24 for k in range(8, 8 + taken)] + [1 - k / left for k in range(left)])
+        assert module.used == pytest.approx(
+            [1 - k / 24 for k in range(8, 8 + taken)] + [1 - k / left for k in range(left)]
+        )
     else:  # the rest of an epoch counts as one
         rest = [1.0] * 3 + [0.5] * 8 if taken == 5 else [1.0] * 8
         assert module.used == pytest.approx([2 / 3] * taken + rest)
@@ -626,7 +630,10 @@ def test_new_schedules_of_two_optimizers_at_a_checkpoint(tmp_path: Path) -> None
     with schedule_warnings() as found:
         runs.trainer(max_epochs=5).fit(gan, loader(20), ckpt_path=saver.best_model_path)
 
-    assert [re.findall(r"^LR523: .*self\.optimizers\(\)\[(\d)\].* the 80 updates", message) for message in found] == [["0"], ["1"]]
+    assert [re.findall(r"^LR523: .*self\.optimizers\(\)\[(\d)\].* the 80 updates", message) for message in found] == [
+        ["0"],
+        ["1"],
+    ]
     for used, count in zip(gan.used, (80, 16), strict=True):
         assert len(used) == count
         assert used[0] == 0.1
