@@ -352,6 +352,37 @@ def test_a_schedule_per_epoch_ends_with_the_run(name: str, tmp_path: Path, caplo
             assert list(resumed.epochs.values()) == list(module.epochs.values())[epoch:], path.name
 
 
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+@pytest.mark.parametrize(
+    ("schedule", "epoch", "lrs"),
+    [
+        ("linear()", 0, [1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]),
+        ("linear()", 1, [1, 2 / 3, *(2 / 3 * k / 5 for k in (4, 3, 2, 1))]),
+        ("linear()", 2, [1, 2 / 3, 1 / 3, *(1 / 3 * k / 4 for k in (3, 2, 1))]),
+        # The second of three epochs keeps its LR, and the two that were left are spread over five.
+        ("warmup('67%', start=0.0) >> hold()", 1, [0, 0.5, 0.7, 0.9, 1, 1]),
+        # So does the first, which begins at another LR if six epochs are planned.
+        ("warmup('67%') >> hold()", 0, [1 / 3, 1 / 2, 2 / 3, 5 / 6, 1, 1]),
+    ],
+)
+def test_an_epoch_in_progress_keeps_its_lr(
+    schedule: str, epoch: int, lrs: list[float], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If the run gets longer in the middle of an epoch, a schedule per epoch moves at the end of it, and a resume is exact."""
+    change = Change(0, 0, "", callbacks=lambda: [FromBatch(epoch, train_longer)])
+    module = Module(schedule, interval="epoch")
+    ends = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, every_n_epochs=1, save_on_train_epoch_end=True)
+    (finding,) = findings_of(lambda: change.fit(module, ends), caplog)
+
+    assert finding.startswith("The run has 6 epochs now")
+    assert module.used == pytest.approx([lr for lr in lrs for _ in range(BATCHES)])
+    for ended in range(epoch, 5):
+        rest = Module(schedule, interval="epoch")
+        options = {"ckpt_path": tmp_path / f"epoch={ended}.ckpt"}
+        runs.trainer(max_epochs=6).fit(rest, loader(), **options)
+        assert rest.used == module.used[-len(rest.used) :]
+
+
 # --- manual optimization ----------------------------------------------------------------------------------------------
 
 
