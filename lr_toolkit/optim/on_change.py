@@ -96,7 +96,7 @@ def binding_after(
     if saved is not None:
         if state["configured"][configured.key] == configured_state(configured):
             return saved
-        if _needs_no_decision(saved, configured, update):
+        if _needs_no_decision(saved, configured, update + bool(state.get("updated"))):
             return configured
         if on_change == "error" and unchanged_unit and _keeps_its_units(state, configured, update, unchanged_unit):
             return _at_another_rate(saved, configured, update)

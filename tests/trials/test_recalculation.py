@@ -21,7 +21,7 @@ from lightning.pytorch.callbacks import BatchSizeFinder, ModelCheckpoint
 from torch.optim import SGD
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from lr_toolkit import Duration, Horizon, LRMonitor, Schedule, ScheduleError, configure_optimizers
+from lr_toolkit import Duration, Horizon, LRMonitor, Schedule, ScheduledLR, ScheduleError, configure_optimizers
 from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
 from tests.helpers import runs
 from tests.helpers.schedule_warnings import schedule_warnings
@@ -381,6 +381,27 @@ def test_an_epoch_in_progress_keeps_its_lr(
         options = {"ckpt_path": tmp_path / f"epoch={ended}.ckpt"}
         runs.trainer(max_epochs=6).fit(rest, loader(), **options)
         assert rest.used == module.used[-len(rest.used) :]
+
+
+def test_a_longer_run_from_within_an_epoch_is_asked_for() -> None:
+    """At a resume, the LR of an epoch in progress is one of the past: a longer run with another LR there needs a decision."""
+
+    def scheduler(epochs: int, **options: Any) -> ScheduledLR:
+        optimizer = SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+        made = ScheduledLR(optimizer, "linear()", Horizon(epochs, unit="epoch"), **options)
+        optimizer.step()
+        return made
+
+    saved = scheduler(4)
+    saved.step()
+    scheduler(8).load_state_dict(saved.state_dict())  # the second epoch begins
+    saved.optimizer.step()
+    with pytest.raises(ScheduleError, match="The plan is not the one in the checkpoint"):
+        scheduler(8).load_state_dict(saved.state_dict())
+    stretched = scheduler(8, on_change="stretch")
+    stretched.load_state_dict(saved.state_dict())
+
+    assert [stretched.planned(k)[0] for k in (1, 2, 7)] == pytest.approx([3 / 4, 3 / 4 * 6 / 7, 3 / 4 / 7])
 
 
 # --- manual optimization ----------------------------------------------------------------------------------------------
