@@ -143,8 +143,9 @@ def fitting_horizon(
         longer = _long_enough(schedules, run)
         if longer is None:
             raise
-        if trainer is not None and not is_given:
-            cause = cause or trial_cause(trainer)
+        if not cause and trainer is not None and not is_given:
+            set_up_dataloader(trainer)  # its length tells whether limit_train_batches cuts it
+            cause = trial_cause(trainer)
         if cause:
             others = [each for each in dict.fromkeys(schedules) if each != schedule and _is_cut(each, run, longer)]
             warn("LR261", _describe_cut([schedule, *others], run, longer, cause))
@@ -170,12 +171,13 @@ def _is_cut(schedule: Schedule, run: Horizon, longer: Horizon) -> bool:
 def _describe_cut(cut: Sequence[Schedule], run: Horizon, longer: Horizon, cause: str) -> str:
     """What a run that is shorter than its schedules trains on, and what it leaves out."""
     unit = "update" if run.unit == "step" else "epoch"
+    longest = "steps=10_000, steps_per_epoch=500" if run.unit == "step" else "steps=100, unit='epoch'"
     first, *others = cut
     also = "".join(f" It cuts {other!r} too: {_describe_rest(other, run, longer)}." for other in others)
     return (
         f"{cause} cuts the schedule {first!r}, which is longer than this run of {run.steps} {unit}{'s' * (run.steps > 1)}: "
         f"{_describe_rest(first, run, longer)}.{also} To follow the curve of "
-        "a long run, pass its length: horizon=Horizon(steps=10_000, steps_per_epoch=500)."
+        f"a long run, pass its length: horizon=Horizon({longest})."
     )
 
 

@@ -63,6 +63,7 @@ class _RunFollower(SparseCallback):
         self._has_begun = False
         self._is_whole_epoch = True  # the epoch in progress was not resumed in its middle
         self._reported: set[tuple[str, int]] = set()  # each code once for each scheduler
+        self._resumed: list[ScheduledLR] = []  # those whose state a checkpoint may hold
         self.rewired: list[ScheduledLR] = []  # those that are stepped as they count, whatever the module's dict says
 
     def add(self, scheduler: ScheduledLR) -> None:
@@ -96,6 +97,7 @@ class _RunFollower(SparseCallback):
                 scheduler.leave_groups()
         if trainer.ckpt_path is None:
             self._look(trainer)
+        self._resumed = list(self._schedulers)
         self._is_whole_epoch = not trainer.ckpt_path or not _batches_done(trainer)
 
     @override
@@ -232,6 +234,8 @@ class _RunFollower(SparseCallback):
         """Spread a schedule that begins in the middle of a run over what is left of the run."""
         whole = scheduler.horizon
         scheduler.recalculate(length.horizon_from_here())
+        if not any(each is scheduler for each in self._resumed):  # its optimizer was made after the run had begun
+            return
         unit = _counted(scheduler)
         text = (
             f"The checkpoint goes on at update {trainer.global_step} of the run, and holds no state of the schedule"
@@ -309,7 +313,7 @@ def _batches_done(trainer: Trainer) -> int:
 
 def _is_fresh(trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength) -> bool:
     """Whether a scheduler is at its beginning although a checkpoint has put the run on its way."""
-    return bool(trainer.ckpt_path) and not length.was_loaded and not scheduler.last_epoch and trainer.global_step > 0
+    return bool(trainer.ckpt_path) and not length.is_placed and not scheduler.last_epoch and trainer.global_step > 0
 
 
 def _is_complete(trainer: Trainer) -> bool:

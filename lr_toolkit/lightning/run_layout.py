@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -77,18 +76,28 @@ class RunLayout:
 
     def starts(self) -> NDArray[np.int64]:
         """The first update of each epoch."""
+        return self.starts_of(np.arange(self.epochs))
+
+    def starts_of(self, epochs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first update of each of the ``epochs``, or the end of the run. The work does not grow with those of the run."""
         whole = self._whole_epochs()
-        lengths = np.full(self.epochs, whole[-1], dtype=np.int64)
-        lengths[: len(whole)] = whole[: self.epochs]
-        return np.cumsum(lengths) - lengths
+        listed = np.minimum(epochs, len(whole))
+        starts = np.concatenate([[0], np.cumsum(whole)])[listed] + (epochs - listed) * whole[-1]
+        return np.minimum(starts, self.updates).astype(np.int64)
+
+    def epochs_of(self, updates: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The epoch in which each of the ``updates`` is. The work does not grow with the number of epochs."""
+        whole = self._whole_epochs()
+        ends = np.cumsum(whole)
+        later = len(whole) + (updates - ends[-1]) // whole[-1]
+        return np.where(updates < ends[-1], np.searchsorted(ends, updates, side="right"), later)
 
     def listed_starts(self, first: int) -> Sequence[int]:
         """The first update of each epoch, counted from ``first``. Equal epochs take no memory: a run without an end has millions."""
         whole = self._whole_epochs()
         if len(whole) == 1:
             return range(first, first + self.updates, whole[0])
-        listed: list[int] = (self.starts() + first).tolist()
-        return listed
+        return tuple((self.starts() + first).tolist())
 
     def start_of(self, epoch: int) -> int:
         """The first update of ``epoch``, or the end of the run for a later epoch. The work does not grow with the number of epochs."""
@@ -105,7 +114,11 @@ class RunLayout:
 
     def lengths(self) -> Iterator[int]:
         """The updates of each epoch in turn. The last may be cut short."""
-        return (end - start for start, end in pairwise([*self.starts().tolist(), self.updates]))
+        whole, left = self._whole_epochs(), self.updates
+        for epoch in range(self.epochs):
+            length = min(whole[min(epoch, len(whole) - 1)], left)
+            left -= length
+            yield length
 
     def ends(self) -> Iterator[tuple[int, int, bool]]:
         """For each update in turn: its epoch, the batches of the epoch that are done, and whether these are all of them."""
@@ -113,7 +126,12 @@ class RunLayout:
             per_update, surplus = self.accumulation(epoch), self._surplus(epoch)
             for update in range(length):
                 done = min((update + 1 - surplus) * per_update, self.batches)
-                yield epoch, int(done) if math.isfinite(done) else update + 1, done == self.batches
+                yield epoch, int(done), done == self.batches
+
+    def _batches_done(self, epoch: int) -> NDArray[np.int64]:
+        """The batches of ``epoch`` that are done after each of its updates."""
+        updates = np.arange(1, self.start_of(epoch + 1) - self.start_of(epoch) + 1)
+        return np.minimum((updates - self._surplus(epoch)) * self.accumulation(epoch), self.batches).astype(np.int64)
 
     def steps_of(self, interval: str, frequency: int) -> int:
         """How often Lightning will step a scheduler."""
@@ -123,7 +141,11 @@ class RunLayout:
             return self.completed_epochs // frequency
         if frequency == 1:
             return self.updates
-        return sum(batch % frequency == 0 for _, batch, _ in self.ends())
+        listed = min(max(len(self._whole_epochs()), len(self.accumulations)), self.epochs)
+        alike = max(self.epochs - listed - 1, 0)  # the last epoch may be cut short
+        alone = [*range(listed), *range(listed + alike, self.epochs)]
+        due = [np.count_nonzero(self._batches_done(epoch) % frequency == 0) for epoch in [listed, *alone]]
+        return int(alike * due[0] + sum(due[1:]))
 
     def _whole_epochs(self) -> tuple[int, ...]:
         """The updates of each epoch, none of them cut short. The last number holds for all epochs that follow."""

@@ -55,7 +55,7 @@ class TrainerRunLength:
         self._record = _record(facts, horizon, facts.epoch)
         self._now: dict[str, Any] | None = None
         self._resumed: tuple[Mapping[str, Any], Horizon] | None = None  # what was loaded before the data was set up
-        self.was_loaded = False
+        self.is_placed = False  # whether it is known where in the run the scheduler begins
 
     # --- at a resume ---
 
@@ -109,7 +109,7 @@ class TrainerRunLength:
         Returns:
             The horizon of the run, if its length had changed since it began, and the code makes the same run.
         """
-        self.was_loaded = True
+        self.is_placed = True
         if self._is_same_run(record):
             self._record, self._now = {**self._record, **_beginning(record)}, record.get("now")
             self._measured = record.get("measured", self._measured)
@@ -142,7 +142,7 @@ class TrainerRunLength:
         began = replace(self._began, batches=self._promised if agreed is None else agreed)
         horizon = horizon_ahead(began, in_epochs=False)
         self._record = _record(began, horizon, began.epoch)
-        if not self.was_loaded or self._resumed is None:
+        if not self.is_placed or self._resumed is None:
             return horizon
         record, saved = self._resumed
         horizon = self.horizon_after(record, saved, taken)
@@ -199,6 +199,7 @@ class TrainerRunLength:
 
     def horizon_from_here(self) -> Horizon:
         """The horizon of a scheduler that begins here, in a run that has begun before."""
+        self.is_placed = True
         facts = self._facts()
         unit = horizon_from(self._record).unit
         horizon = horizon_on_the_way(facts, Horizon(1, unit=unit), 0, behind=facts.epoch)
@@ -213,7 +214,9 @@ class TrainerRunLength:
         if facts.batches != self._promised:  # the dataloader was exchanged
             self._promised, self._measured = facts.batches, self._agreed
         batches = facts.batches if self._measured is None else self._measured
-        return replace(facts, batches=batches, pace=self._pace)
+        # Lightning updates at the last batch that was promised. An epoch that ends before it drops what is accumulated.
+        ends_with_update = facts.ends_with_update and self.broken_promise is None
+        return replace(facts, batches=batches, ends_with_update=ends_with_update, pace=self._pace)
 
     def _counts(self, taken: int) -> tuple[int, int, int]:
         """The updates of the optimizer, the batches, and the updates of all optimizers up to here."""

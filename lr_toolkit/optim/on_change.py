@@ -96,7 +96,7 @@ def binding_after(
     if saved is not None:
         if state["configured"][configured.key] == configured_state(configured):
             return saved
-        if _needs_no_decision(saved, configured, update):
+        if _needs_no_decision(saved, configured, update + bool(state.get("updated"))):
             return configured
         if on_change == "error" and unchanged_unit and _keeps_its_units(state, configured, update, unchanged_unit):
             return _at_another_rate(saved, configured, update)
@@ -122,14 +122,18 @@ def _with_exact_bases(configured: Binding, saved: list[float]) -> Binding:
     return configured.rebased(saved) if is_rounded and tuple(saved) != configured.bases else configured
 
 
-def binding_over(followed: Binding, new: Binding, update: int, on_change: OnChange = "error") -> Binding:
+def binding_over(
+    followed: Binding, new: Binding, update: int, on_change: OnChange = "error", *, is_used: bool = False
+) -> Binding:
     """What to follow if the length of the run changes on the way, and ``new`` is the plan of the code on the new length.
 
-    Before the first update, and in the two cases that need no decision, that is ``new``. Otherwise ``on_change`` decides, and what
+    Before the first update, and in the two cases that need no decision, that is ``new``. The values of ``update`` belong to the
+    past if they are used already (``is_used``), as within an epoch by a schedule per epoch. Otherwise ``on_change`` decides, and what
     is left of ``followed`` is spread over the updates that are left if it does not, or cannot be followed.
     """
     new = new.with_gains(followed.gains)
-    if not update or _needs_no_decision(followed, new, update):
+    past = update + is_used
+    if not past or _needs_no_decision(followed, new, past):
         return new
     if on_change in ("replan", "keep", "continue"):
         values = followed.values_without_gains(update)

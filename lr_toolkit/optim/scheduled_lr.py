@@ -285,8 +285,8 @@ class ScheduledLR(PlanReader):
                 f"recalculate({run!r}): this scheduler counts {self.horizon.unit}s. Write {same_in_other_unit(run)}."
             )
         self._adopt_groups()
-        before, self.horizon, plan = self._plan, run, self._plan.over(run, self.last_epoch, self.on_change)
-        self._plan = plan
+        plan = self._plan.over(run, self.last_epoch, self.on_change, is_used=self.has_update)
+        before, self.horizon, self._plan = self._plan, run, plan
         if plan.followed == before.followed:
             return False
         self._follow(plan)

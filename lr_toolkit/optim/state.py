@@ -91,7 +91,7 @@ def followed_from(state: Mapping[str, Any], k: int, configured: Binding) -> Bind
     except ScheduleError:
         return None
     values = binding.values_without_gains(k)
-    return binding if np.allclose(values, state["values"], rtol=1e-9, atol=0.0) else None
+    return binding if np.allclose(values, np.asarray(state["values"], np.float64), rtol=1e-9, atol=0.0) else None
 
 
 def _read(state: Mapping[str, Any], configured: Timeline) -> Timeline:

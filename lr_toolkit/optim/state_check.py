@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NoReturn, final
 
+import numpy as np
+
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.duration import ENDLESS
 from lr_toolkit.schedules.horizon import MOST_EPOCHS
@@ -16,6 +18,7 @@ from lr_toolkit.schedules.horizon import MOST_EPOCHS
 __all__ = ["check_format_1", "check_format_2"]
 
 _DEEPEST = 500  # changes of one timeline: format 1 nested one for each resume, and could not read more of them again
+_LARGEST_LR = float(np.finfo(np.float32).max)
 
 
 @final
@@ -156,10 +159,10 @@ def _check_horizon(horizon: _Part) -> None:
 
 
 def _check_products(gains: _Part, *levels: _Part) -> None:
-    """Refuse gains that make an infinite LR of a finite level."""
+    """Refuse gains that make an infinite LR of a finite level, in a 32-bit tensor too."""
     for level in levels:
-        products = [gain * value for gain, value in zip(gains.value, level.value, strict=True)]
-        gains.require(all(product < math.inf for product in products), "gains that leave each LR finite")
+        raised = [gain * value for gain, value in zip(gains.value, level.value, strict=True) if gain > 1]
+        gains.require(all(lr <= _LARGEST_LR for lr in raised), "gains that leave each LR finite")
 
 
 def _check_indices(which: _Part, groups: int, count: int) -> None:

@@ -215,10 +215,11 @@ def test_a_damaged_history_does_not_stop_a_resume(name: str, tmp_path: Path) -> 
     assert [finding.code for finding in monitor.findings] == ["LR591"]
 
 
-def test_a_state_that_is_nothing_at_all_does_not_stop_a_resume(tmp_path: Path) -> None:
-    """A text or a list in the place of the monitor's state is dropped with a finding."""
+@pytest.mark.parametrize("state", [["junk"], "junk", 5, {"format": torch.ones(2)}, {"format": "1"}])
+def test_a_state_that_is_nothing_at_all_does_not_stop_a_resume(state: Any, tmp_path: Path) -> None:
+    """A text, a list in the place of the monitor's state, or a tensor in that of its format, is dropped with a finding."""
     content = checkpointed(tmp_path, LRMonitor(), batches=4)
-    content["callbacks"][LRMonitor().state_key] = ["junk"]
+    content["callbacks"][LRMonitor().state_key] = state
     torch.save(content, tmp_path / "damaged.ckpt")
     with pytest.warns(ScheduleWarning, match="LR591"):
         fit(Probe(lambda net: net.sgd()), LRMonitor(), batches=4, max_epochs=2, ckpt_path=tmp_path / "damaged.ckpt")

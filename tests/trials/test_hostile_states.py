@@ -27,7 +27,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 VALUES: list[Any] = [
     *(None, True, False, "", "x", "step", "linear()", "cosine() >>", "resolved", "stretched", "Stretched", "'"),
-    *(0, 1, -1, 2, 3, 17, 40, 41, 10**9, 10**12, 10**400, -(10**30), 0.0, -0.5, 1.5, 1e308, 1e-320),
+    *(0, 1, -1, 2, 3, 17, 40, 41, 10**9, 10**12, 2**64, 10**400, -(10**30), 0.0, -0.5, 1.5, 1e308, 1e-320),
     *(
         math.nan,
         math.inf,
@@ -76,7 +76,7 @@ def mutate(state: dict[str, Any], chance: random.Random) -> None:
     elif kind == 2:
         other, there = chance.choice(places(state))
         container[key] = copy.deepcopy(other[there])
-    elif kind == 3 and type(container[key]) in (int, float):
+    elif kind == 3 and type(container[key]) in (int, float) and abs(container[key]) < 10**100:
         container[key] = container[key] * chance.choice([-1, 2, 0.5, 1e30]) + chance.choice([0, 1, -1])
     else:
         container[key] = copy.deepcopy(chance.choice(VALUES))
@@ -229,6 +229,7 @@ def state_of(**options: Any) -> dict[str, Any]:
 DAMAGES: dict[str, tuple[str, Any, str]] = {
     "a negative gain": ("followed.lr.gains", [-1.0, 1.0], r"\['gains'\]\[0\] is -1\.0, and must be a finite number, zero or more"),
     "a gain that is NaN": ("followed.lr.gains", [1.0, math.nan], r"\['gains'\]\[1\] is nan"),
+    "a gain that a 32-bit LR cannot follow": ("followed.lr.gains", [1e40, 1.0], r"must be gains that leave each LR finite"),
     "a base LR that is NaN": ("configured.lr.bases", [math.nan, 0.02], r"\['bases'\]\[0\] is nan"),
     "too few gains": ("followed.lr.gains", [1.0], r"must be a list of 2 numbers, one for each parameter group"),
     "a text for a number": ("last_epoch", "5", r"state\['last_epoch'\] is '5', and must be a whole number from -1"),
@@ -264,6 +265,14 @@ def test_a_damaged_part_is_named(name: str) -> None:
     with pytest.raises(ScheduleError, match=message):
         scheduler.load_state_dict(state)
     assert facts(scheduler) == before
+
+
+def test_a_value_that_is_a_large_whole_number_is_no_other_error() -> None:
+    """The saved values are compared with those of the timeline: a number that no 64-bit integer holds differs from them."""
+    state = state_of()
+    state["followed"]["lr"]["values"] = [2**64, 0.01]
+
+    assert "its LR was to be" in refusal_of(ScheduledLR(sgd([0.1, 0.02]), "cosine()", Horizon(20, 5)), state)
 
 
 def test_a_value_that_overflows_cannot_be_continued() -> None:

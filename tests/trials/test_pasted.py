@@ -156,7 +156,7 @@ LINES: dict[str, list[tuple[str, str]]] = {
     ],
     "LR222": [(HORIZON, module("return configure_optimizers(optimizer, cosine(), PASTED)"))],
     "LR223": [
-        (r"(lr_toolkit\.scheduler_config\(.*?, horizon=lr_toolkit\.Horizon\(8\)\))",
+        (CONFIG,
          module("optimizers = [optimizer, SGD(self.parameters(), lr=0.1)]\n"
                 "return optimizers, [PASTED for optimizer in optimizers]", ", max_epochs=-1, max_steps=16", methods=MANUAL)),
         (r"Trainer\((max_steps=32)\)",

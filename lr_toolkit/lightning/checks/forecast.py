@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Cadence", "Forecast", "forecast", "logged_updates", "ramps_of"]
 
 _POINTS = 400  # of a schedule in closed form
+_MOST_EPOCHS = 2000  # at whose beginnings a schedule per epoch is looked at
 _MOST_LOGGED = 1000  # planned LRs that trackers get
 _STEPS = 500_000  # parameter groups x updates that are stepped through before a fit, about a second
 _STEPS_WITHOUT_FIT = 10_000_000  # the same, if somebody asks for the forecast alone
@@ -98,7 +99,7 @@ def forecast(
         return unscaled
     # A resumed run counts its epochs from the beginning; a later fit of the same Trainer has a layout of its own.
     first_epoch = 0 if layout.start else trainer.current_epoch
-    epochs = np.searchsorted(layout.starts(), unscaled.updates, side="right") - 1 + first_epoch
+    epochs = layout.epochs_of(unscaled.updates) + first_epoch
     lrs = unscaled.lrs
     for ramp in ramps:
         lrs = lrs * ramp.ahead(unscaled.updates - layout.start, epochs)
@@ -192,7 +193,7 @@ class Cadence:
     def steps_before(self, updates: NDArray[np.int64], layout: RunLayout) -> NDArray[np.int64]:
         """The scheduler's steps before each of the updates."""
         if self.interval == "epoch":
-            return (np.searchsorted(layout.starts(), updates, side="right") - 1) // max(self.frequency, 1)
+            return layout.epochs_of(updates) // max(self.frequency, 1)
         if self.frequency == 1:
             return updates
         is_step = [self.frequency > 0 and batch % self.frequency == 0 for _, batch, _ in layout.ends()]
@@ -203,12 +204,11 @@ def _closed_form(scheduler: ScheduledLR, cadence: Cadence, layout: RunLayout, po
     """The plan at the edges of its phases, at points between them, and at the given points."""
     steps = layout.updates
     even = np.linspace(layout.start, steps - 1, min(steps, _POINTS)).round().astype(np.int64)
+    edges = np.array([edge for phase in scheduler.phases for edge in (phase.start, phase.end - 1, phase.end)])
     if cadence.interval == "epoch":
-        starts = layout.starts()
-        edges = starts[starts >= layout.start]
-    else:
-        edges = np.array([edge for phase in scheduler.phases for edge in (phase.start, phase.end - 1, phase.end)])
-        edges = np.append(edges[(layout.start <= edges) & (edges < steps)], [layout.start, steps - 1])
+        epochs = np.linspace(0, layout.epochs - 1, min(layout.epochs, _MOST_EPOCHS)).round()
+        edges = layout.starts_of(np.union1d(epochs, edges * max(cadence.frequency, 1)).astype(np.int64))
+    edges = np.append(edges[(layout.start <= edges) & (edges < steps)], [layout.start, steps - 1])
     updates = np.union1d(np.union1d(even, points), edges).astype(np.int64)
     return Forecast(updates, scheduler.planned_at(cadence.steps_before(updates, layout)))
 

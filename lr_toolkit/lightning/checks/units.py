@@ -63,23 +63,25 @@ def frequency_of_batches(info: RunInfo) -> Iterator[str]:
 
 @check("LR223", "max_steps counts the updates of all optimizers, and each schedule its own")
 def shared_max_steps(info: RunInfo) -> Iterator[str]:
-    """Report schedules as long as ``max_steps`` under manual optimization with several optimizers."""
+    """Report schedules as long as ``max_steps`` under manual optimization with several optimizers.
+
+    A schedule that follows the length of the run is recalculated from the updates that its optimizer takes.
+    """
     many, most = len(info.trainer.optimizers), info.trainer.max_steps
     if info.is_automatic or info.is_trial or many < 2 or most < 1 or info.layout.updates * many <= most:
         return
     for config in info.configs:
         scheduler = config.scheduler
         if isinstance(scheduler, ScheduledLR):
-            is_whole = scheduler.horizon == info.layout.horizon  # a horizon= of the user's is assumed to be right
+            is_whole = scheduler.run_length is None and scheduler.horizon == info.layout.horizon
         else:
             length = length_of(scheduler)
             is_whole = length is not None and length.steps == info.layout.updates
         if is_whole:
             yield (
                 f"{type(scheduler).__name__} is made for {plural(info.layout.updates, 'update')}, and max_steps={most} ends the "
-                f"run after about {most // many}: Lightning counts the updates of all {many} optimizers. Write "
-                f"{config_line(more=f'horizon=lr_toolkit.Horizon({most // many})')}, or "
-                f"Trainer(max_steps={info.layout.updates * many})."
+                f"run after about {most // many}: Lightning counts the updates of all {many} optimizers. Write {config_line()}, which "
+                f"measures the updates of each optimizer, or Trainer(max_steps={info.layout.updates * many})."
             )
             return
 

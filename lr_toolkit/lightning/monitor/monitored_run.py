@@ -176,7 +176,7 @@ class MonitoredRun:
             self._readings,
             picture_title(self._trainer),
             tuple((start + self._first_update, name) for start, name in named_phases(self._trainer)),
-            tuple(self._epoch_starts),
+            self._epoch_starts,
             other_keys(self._trainer),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
@@ -49,7 +49,7 @@ class RunResult:
     readings: LightningReadings | None = None
     title: str = ""
     phases: tuple[tuple[int, str], ...] = ()
-    epoch_starts: tuple[int, ...] = ()
+    epoch_starts: Sequence[int] = ()
     other_keys: tuple[str, ...] = ()
 
     def lrs(self) -> dict[str, list[float]]:
@@ -117,7 +117,7 @@ class PendingRun:
 
     def with_saved(self, state: Any) -> PendingRun:
         """The same after a checkpoint was loaded; a state of another format, or a damaged one, is left out."""
-        if not state or (isinstance(state, Mapping) and state.get("format") != _FORMAT):
+        if state is None or _is_of_another_format(state):
             return replace(self, saved=None)
         is_whole = _is_whole(state)
         return replace(self, saved=state if is_whole else None, is_damaged=not is_whole)
@@ -134,9 +134,19 @@ class PendingRun:
         return RunResult()
 
 
+def _is_of_another_format(state: Any) -> bool:
+    """Whether an older or a newer version saved a state."""
+    number = state.get("format") if isinstance(state, Mapping) else _FORMAT
+    return number is None or (type(number) is int and number != _FORMAT)
+
+
 def _is_whole(state: Any) -> bool:
     """Whether ``RunResult.from_state`` can read a state."""
-    if not isinstance(state, Mapping) or not History.is_state(state.get("history"), state.get("numbers")):
+    if (
+        not isinstance(state, Mapping)
+        or type(state.get("format")) is not int
+        or not History.is_state(state.get("history"), state.get("numbers"))
+    ):
         return False
     tracks, labels = state.get("tracks"), state.get("labels", {})
     return (
