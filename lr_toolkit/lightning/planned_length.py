@@ -170,7 +170,7 @@ def _is_cut(schedule: Schedule, run: Horizon, longer: Horizon) -> bool:
 
 def _describe_cut(cut: Sequence[Schedule], run: Horizon, longer: Horizon, cause: str) -> str:
     """What a run that is shorter than its schedules trains on, and what it leaves out."""
-    unit = "update" if run.unit == "step" else "epoch"
+    unit = run.noun
     longest = "steps=10_000, steps_per_epoch=500" if run.unit == "step" else "steps=100, unit='epoch'"
     first, *others = cut
     also = "".join(f" It cuts {other!r} too: {_describe_rest(other, run, longer)}." for other in others)

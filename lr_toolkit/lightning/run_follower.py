@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from lr_toolkit.errors import warn
 from lr_toolkit.lightning._compat import callbacks_of, is_a, is_loader_exhausted, is_trial, steps_schedulers_itself
 from lr_toolkit.lightning.finetuning import follow_backbone
-from lr_toolkit.lightning.optimizer_place import index_in, place_among
 from lr_toolkit.lightning.ranks import uneven_batches
 from lr_toolkit.lightning.run_length import TrainerRunLength
+from lr_toolkit.lightning.run_reports import RunReports
 from lr_toolkit.lightning.sparse_callback import SparseCallback
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
 
     from lr_toolkit.optim import ScheduledLR
-    from lr_toolkit.schedules import Horizon
 
 __all__ = ["correct_wiring", "follow_run"]
 
-_log = logging.getLogger("lr_toolkit")
 # Callbacks that read LRs or save state, which the follower may change.
 _READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint")
 
@@ -32,7 +28,7 @@ _READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint")
 def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:
     """Keep ``scheduler`` in step with the run of ``trainer`` until its next fit."""
     if not trainer.lightning_module.automatic_optimization:
-        scheduler.moves_with = _counted(scheduler)
+        scheduler.moves_with = scheduler.horizon.noun
     callbacks: list[Any] = list(callbacks_of(trainer))
     follower = next((callback for callback in callbacks if isinstance(callback, _RunFollower)), None)
     if follower is None:
@@ -62,7 +58,7 @@ class _RunFollower(SparseCallback):
         self._facts: tuple[Any, ...] | None = None  # as they were seen last
         self._has_begun = False
         self._is_whole_epoch = True  # the epoch in progress was not resumed in its middle
-        self._reported: set[tuple[str, int]] = set()  # each code once for each scheduler
+        self._reports = RunReports()
         self._resumed: list[ScheduledLR] = []  # those whose state a checkpoint may hold
         self.rewired: list[ScheduledLR] = []  # those that are stepped as they count, whatever the module's dict says
 
@@ -158,13 +154,7 @@ class _RunFollower(SparseCallback):
         if given == (unit, 1):
             return
         config.interval, config.frequency = unit, 1
-        if trainer.is_global_zero:
-            warn(
-                "LR266",
-                f"The dict of configure_optimizers has interval={given[0]!r}, frequency={given[1]}, and build_scheduler(...) makes a "
-                f"scheduler that moves once per {_counted(config.scheduler)}: Lightning steps it so in this run. Write {{'scheduler': "
-                f"scheduler, 'interval': {unit!r}}} there, or interval={given[0]!r} in build_scheduler(...).",
-            )
+        self._reports.rewired(trainer, config.scheduler, *given)
 
     def _take_in_groups(self, trainer: Trainer, *, begins_epoch: bool) -> None:
         """Let a reader see the LR that a late group is going to use, and not the base LR with which it came."""
@@ -222,87 +212,18 @@ class _RunFollower(SparseCallback):
             if length is None:
                 continue
             if _is_fresh(trainer, scheduler, length):
-                self._begin_here(trainer, scheduler, length)
+                whole = scheduler.horizon
+                scheduler.recalculate(length.horizon_from_here())
+                if any(
+                    each is scheduler for each in self._resumed
+                ):  # or its optimizer was made after the run had begun
+                    self._reports.begun_on_the_way(trainer, scheduler, whole)
                 continue
             known, taken = scheduler.horizon, scheduler.last_epoch
             horizon = length.horizon_now(known, taken)
             if horizon.steps != known.steps or (not taken and horizon != known):
                 has_changed = scheduler.recalculate(horizon)
-                self._report(trainer, scheduler, length, known, has_changed=has_changed)
-
-    def _begin_here(self, trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength) -> None:
-        """Spread a schedule that begins in the middle of a run over what is left of the run."""
-        whole = scheduler.horizon
-        scheduler.recalculate(length.horizon_from_here())
-        if not any(each is scheduler for each in self._resumed):  # its optimizer was made after the run had begun
-            return
-        unit = _counted(scheduler)
-        text = (
-            f"The checkpoint goes on at update {trainer.global_step} of the run, and holds no state of the schedule"
-            f"{_place(trainer, scheduler)}, which was made for {whole.steps} {unit}s: it runs from its beginning over the "
-            f"{scheduler.horizon.steps} {unit}s that are left."
-        )
-        if scheduler.on_change == "restart":
-            self._log(trainer, text)
-        elif trainer.is_global_zero:
-            step = "self.trainer.current_epoch" if unit == "epoch" else "self.trainer.global_step"
-            if unit == "update" and len(trainer.optimizers) > 1:  # the Trainer counts the updates of all optimizers
-                step = str(whole.steps - scheduler.horizon.steps)
-            warn(
-                "LR523",
-                f"{text} If that is meant, write on_change='restart', an argument of configure_optimizers(...) and an attribute of a "
-                "ScheduleMixin's class. To go on in the middle of the schedule, write "
-                f"self.lr_schedulers(){index_in(trainer.lr_scheduler_configs, scheduler)}.step({step}) in the module's on_train_start.",
-            )
-
-    def _report(
-        self, trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength, before: Horizon, *, has_changed: bool
-    ) -> None:
-        """Report the old and the new length of the run, and how the schedule changed."""
-        now, taken, unit = scheduler.horizon, scheduler.last_epoch, _counted(scheduler)
-        text = f"The run has {now.steps} {unit}s now, and the schedule{_place(trainer, scheduler)} was made for {before.steps}."
-        if has_changed or scheduler.on_change == "keep":
-            self._warn_of_promise(trainer, scheduler, length, text)
-            self._log(trainer, f"{text} From {unit} {taken} on: {scheduler.change or repr(scheduler.schedule)}.")
-        elif now.steps > taken and self._is_new(trainer, "LR522", scheduler):
-            last = max(scheduler.planned(taken))
-            warn(
-                "LR522",
-                f"{text} It had ended by {unit} {taken}, so nothing is left of it, and the LR stays at {last:.4g}. "
-                "Lengthen the run earlier, or write on_change='replan', which follows the new plan at the same update.",
-            )
-
-    def _warn_of_promise(self, trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength, text: str) -> None:
-        promise = length.broken_promise
-        if promise and self._is_new(trainer, "LR521", scheduler):
-            batches, promised = promise
-            warn(
-                "LR521",
-                f"An epoch had {batches} batches, and its dataloader or limit_train_batches promised {promised}. {text} What is left of "
-                f"it is spread over the rest. Write Trainer(limit_train_batches={batches}), or let "
-                "the __len__ of the dataset return its real length.",
-            )
-
-    def _is_new(self, trainer: Trainer, code: str, scheduler: ScheduledLR) -> bool:
-        """Whether this rank reports, and has not reported this of the scheduler."""
-        if not trainer.is_global_zero or (code, id(scheduler)) in self._reported:
-            return False
-        self._reported.add((code, id(scheduler)))
-        return True
-
-    def _log(self, trainer: Trainer, text: str) -> None:
-        if trainer.is_global_zero:
-            _log.info(text)
-
-
-def _counted(scheduler: ScheduledLR) -> Literal["epoch", "update"]:
-    """What a step of this scheduler counts."""
-    return "epoch" if scheduler.horizon.unit == "epoch" else "update"
-
-
-def _place(trainer: Trainer, scheduler: ScheduledLR) -> str:
-    """Which optimizer a scheduler drives, if there are several."""
-    return place_among(trainer.optimizers, scheduler.optimizer)
+                self._reports.recalculated(trainer, scheduler, length, known, has_changed=has_changed)
 
 
 def _batches_done(trainer: Trainer) -> int:

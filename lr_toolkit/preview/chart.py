@@ -99,8 +99,7 @@ def _time_axis(horizon: Horizon, margin: int, columns: int, ascii_only: bool) ->
     corner, dash, tick = ("+", "-", "+") if ascii_only else ("└", "─", "┬")
     line = "".join(tick if column in places[1:] else dash for column in range(columns))
     updates = [round(horizon.steps * part / parts) for part in range(parts + 1)]
-    noun = "epoch" if horizon.unit == "epoch" else "update"
-    rows = [_label_row(places, [*map(count, updates[:-1]), plural(updates[-1], noun)])]
+    rows = [_label_row(places, [*map(count, updates[:-1]), plural(updates[-1], horizon.noun)])]
     if horizon.unit == "step" and horizon.epochs is not None:
         epoch_ticks = [float(horizon.epoch_at(Fraction(horizon.steps * part, parts))) for part in range(parts + 1)]
         shown = [f"{epoch:.3g}" if epoch < 1000 else count(round(epoch)) for epoch in epoch_ticks[:-1]]

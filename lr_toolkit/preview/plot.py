@@ -111,7 +111,7 @@ def _finish(first: Any, last: Any, preview: Preview) -> None:
     horizon = preview.horizon
     title = textwrap.fill(preview.title, _TITLE, max_lines=2, placeholder=" …", break_on_hyphens=False)
     first.set_title(f"{title}\n{length_text(preview)}", parse_math=False, fontsize="medium")
-    last.set_xlabel("epoch" if horizon.unit == "epoch" else "update")
+    last.set_xlabel(horizon.noun)
     phases = {series.phases for series in preview.series}
     if len(phases) == 1 and len(each := phases.pop()) > 1:
         mark_phases(first, [(start, text.partition("(")[0]) for start, text in each])

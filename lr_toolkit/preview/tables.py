@@ -63,10 +63,16 @@ def _phases(preview: Preview, series: Series) -> Table:
             length = [f"{float(horizon.epoch_at(Fraction(end)) - horizon.epoch_at(Fraction(start))):.2f}"]
         first, last = series.values[start], series.values[end - 1]
         rows.append((text, count(start), count(end - start), *length, f"{first:.3g}", f"{last:.3g}"))
-    unit = "epoch" if horizon.unit == "epoch" else "update"
     name = "phase" if len(preview.series) == 1 else f"phase of {series.name}"
     value = "factor" if preview.is_relative else "LR" if series.key == "lr" else series.key
-    columns = (name, f">from {unit}", f">{unit}s", *([">epochs"] if in_epochs else []), f">{value} from", ">to")
+    columns = (
+        name,
+        f">from {horizon.noun}",
+        f">{horizon.noun}s",
+        *([">epochs"] if in_epochs else []),
+        f">{value} from",
+        ">to",
+    )
     return Table(columns, tuple(rows))
 
 

@@ -58,7 +58,7 @@ def length_text(preview: Preview) -> str:
         '1,000 updates = 10 epochs; factors of the base LR'
     """
     horizon = preview.horizon
-    length = plural(horizon.steps, "update" if horizon.unit == "step" else "epoch")
+    length = plural(horizon.steps, horizon.noun)
     if horizon.unit == "step" and horizon.epochs is not None:
         length += f" = {epochs(horizon.epochs)}"
     return length + ("; factors of the base LR" if preview.is_relative else "")

@@ -105,6 +105,11 @@ class Horizon(Immutable):
         return f"Horizon(steps={self.steps}{per_epoch}{unit})"
 
     @property
+    def noun(self) -> Literal["update", "epoch"]:
+        """What a step of the run is, in words."""
+        return "update" if self.unit == "step" else "epoch"
+
+    @property
     def epochs(self) -> float | None:
         """The length in epochs; ``None`` if the length of an epoch is not known."""
         if self.epoch_steps is None:

@@ -112,10 +112,9 @@ def idle_stairs(info: RunInfo) -> Iterator[str]:
         for phase in resolved_phases(scheduler):
             intervals = [duration for duration in phase.shape.durations if duration != phase.shape.over]
             if intervals and phase.is_idle:
-                unit = "update" if scheduler.horizon.unit == "step" else "epoch"
                 yield (
-                    f"{call_text(phase.shape)} never drops the LR: its phase has {plural(phase.length, unit)}. Write a shorter interval, "
-                    "such as step('30%'), or hold() if the LR is meant to stay."
+                    f"{call_text(phase.shape)} never drops the LR: its phase has {plural(phase.length, scheduler.horizon.noun)}. Write a "
+                    "shorter interval, such as step('30%'), or hold() if the LR is meant to stay."
                 )
 
 
