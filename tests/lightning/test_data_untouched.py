@@ -117,7 +117,7 @@ def pair(*schedules: Any) -> Any:
     """Two optimizers, each with its own schedule."""
 
     def answer(net: Net, _: Any) -> Any:
-        optimizers = [SGD(layer.parameters(), lr=0.1) for layer in (net.one, net.two)]
+        optimizers = [SGD(layer.parameters(), lr=0.1) for layer in (net.first, net.second)]
         configs = [scheduler_config(each, text, net.trainer) for each, text in zip(optimizers, schedules, strict=True)]
         return optimizers, configs
 
@@ -136,7 +136,7 @@ def named(*texts: str) -> Any:
     """A schedule for each of two groups with names, and one of the momentum."""
 
     def answer(net: Net, _: Any) -> Any:
-        groups = [{"params": layer.parameters(), "name": name} for layer, name in ((net.one, "a"), (net.two, "b"))]
+        groups = [{"params": layer.parameters(), "name": name} for layer, name in ((net.first, "a"), (net.second, "b"))]
         optimizer = SGD(groups, lr=0.1, momentum=0.9)
         body, head, momentum = texts
         return configure_optimizers(optimizer, {"a": body, "b": head}, net.trainer, momentum=momentum)
@@ -204,7 +204,7 @@ def test_nothing_is_asked_of_the_data_that_lightning_does_not_ask(name: str, acc
     alone = (Manual if isinstance(net, Manual) else Traced)(lambda net, optimizer: optimizer)
     if isinstance(net, Manual):
         accumulate = 1  # Lightning refuses it
-        alone.answer = lambda net, _: [SGD(layer.parameters(), lr=0.1) for layer in (net.one, net.two)]
+        alone.answer = lambda net, _: [SGD(layer.parameters(), lr=0.1) for layer in (net.first, net.second)]
     for each in (net, alone):
         fitted(each, accumulate_grad_batches=accumulate)
 

@@ -1097,7 +1097,9 @@ def test_an_optimizer_without_an_lr_has_nothing_to_ramp(name: str) -> None:
     adafactor = pytest.importorskip("transformers.optimization").Adafactor
     net = Net(lambda net, _: adafactor(net.parameters()) if name == "Adafactor" else None)
 
-    with pytest.raises(ScheduleError, match=f"{name} is no torch optimizer with an lr in each parameter group"):
+    with pytest.raises(
+        ScheduleError, match=f"{name} is no torch optimizer with a number as the lr of each parameter group"
+    ):
         fit(net, LRWarmup(3))
 
 
