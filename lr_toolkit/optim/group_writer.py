@@ -99,6 +99,7 @@ class GroupWriter:
         in_blocks.update(index for members in late.values() for index in members)
         self._numbers = [index for index in range(len(cells)) if index not in in_blocks]
         self._levels = binding.levels
+        self._only = binding.timelines[0] if len(binding.timelines) == 1 else None
         self._share_level = len(set(self._levels)) == 1
         for block in self._blocks:
             block.attach(cells)
@@ -118,35 +119,34 @@ class GroupWriter:
 
     def write(self, k: int) -> None:
         """Write the values of update ``k``."""
-        cells, key, levels, timelines = self._cells(), self._binding.key, self._levels, self._binding.timelines
-        for block in self._blocks:
-            block.attach(cells)
-        if len(timelines) > 1:
-            factors = self._binding.factors(k)
-            self._write_each(
-                cells, [level * factors[index] for level, index in zip(levels, self._binding.which, strict=True)]
-            )
-            return
-        factor = timelines[0].factor(k)
+        cells, key, levels = self._cells(), self._binding.key, self._levels
+        factors = (self._only.factor(k),) if self._only else self._binding.factors(k)
+        # The zips are without strict, which takes longer than the writes of a few groups: bind() has made all of one length.
         if self._blocks:
-            for index in self._numbers:
-                cells[index][key] = levels[index] * factor
-            for block in self._blocks:
-                block.scale(factor)
+            self._write_with_blocks(cells, factors)
+        elif not self._only:
+            for cell, level, index in zip(cells, levels, self._binding.which):  # noqa: B905
+                cell[key] = level * factors[index]
         elif self._share_level:
-            value = levels[0] * factor
+            value = levels[0] * factors[0]
             for cell in cells:
                 cell[key] = value
         else:
-            for cell, level in zip(cells, levels):  # noqa: B905  # bind() has made them of one length
+            factor = factors[0]
+            for cell, level in zip(cells, levels):  # noqa: B905
                 cell[key] = level * factor
 
-    def _write_each(self, cells: Sequence[Any], values: Sequence[float]) -> None:
-        """Write a value to each group."""
+    def _write_with_blocks(self, cells: Sequence[Any], factors: Sequence[float]) -> None:
+        """Write the values of these factors to tensors, and to the groups between them that have numbers."""
+        levels, which = self._levels, self._binding.which
         for index in self._numbers:
-            cells[index][self._binding.key] = values[index]
+            cells[index][self._binding.key] = levels[index] * factors[which[index]]
         for block in self._blocks:
-            block.send([values[index] for index in block.members])
+            block.attach(cells)
+            if self._only:
+                block.scale(factors[0])
+            else:
+                block.send([levels[index] * factors[which[index]] for index in block.members])
 
     def holding(self, groups: Sequence[Group], *candidates: Sequence[float]) -> Holding:
         """Which of ``groups`` hold what one of ``candidates`` has for them, within the precision of a tensor."""
