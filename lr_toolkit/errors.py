@@ -60,16 +60,16 @@ def warn(code: str, text: str) -> None:
     """
     wanted = [listener.notify(code, text) for listener in tuple(listeners)]
     if not wanted or any(wanted):
-        warn_caller(f"{code}: {text}", ScheduleWarning)
+        warn_caller(f"{code}: {text}")
 
 
-def warn_caller(text: str, category: type[Warning] = UserWarning) -> None:
-    """Emit a warning that names the line that has called this package, or torch or Lightning, which have called it in a hook."""
+def warn_caller(text: str) -> None:
+    """Emit a ``ScheduleWarning`` that names the line that has called this package, or torch or Lightning, which call it in a hook."""
     frame: FrameType | None = sys._getframe()
     frames = 1
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _BETWEEN:
         frame, frames = frame.f_back, frames + 1
-    warnings.warn(text, category, stacklevel=frames)
+    warnings.warn(text, ScheduleWarning, stacklevel=frames)
 
 
 def shorten(value: object, most: int = 80) -> str:

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
-from lr_toolkit.errors import ScheduleError, warn, warn_caller
+from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.lightning._compat import callback_metrics_logged_so_far, callbacks_of, epoch_metrics, is_a, progress_of
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ class _PlateauReader(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._read_late()
         self._refuse_missing(trainer)
-        if not self._readings and trainer.ckpt_path is None:
-            warn_caller(self._never_read(trainer))
+        if not (self._readings or self._has_warned) and trainer.ckpt_path is None and trainer.is_global_zero:
+            warn("LR410", self._never_read(trainer))
 
     def _never_read(self, trainer: Trainer) -> str:
         moment, fix = "first validation", "Trainer(check_val_every_n_epoch=1)"

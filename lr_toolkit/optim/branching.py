@@ -12,7 +12,7 @@ from typing import Any, final
 
 import torch
 
-from lr_toolkit.errors import ScheduleError, shorten, warn_caller
+from lr_toolkit.errors import ScheduleError, shorten, warn
 from lr_toolkit.optim.state import CLASS, configured_from, followed_from, upgraded
 from lr_toolkit.optim.state_fit import check_state
 from lr_toolkit.schedules import Duration, DurationLike, Schedule, hold
@@ -65,8 +65,8 @@ def branch(
         end: the floor as a factor of the base LR.
 
     Warns:
-        UserWarning: if the LR is not constant at that update, but in a warmup or a decay. Cooldowns were measured from a
-            constant LR.
+        ScheduleWarning: LR267, if the LR is not constant at that update, but in a warmup or a decay. Cooldowns were measured
+            from a constant LR.
 
     Raises:
         ScheduleError: if the file cannot be read without executing code, or if it holds no scheduler of this package, several at
@@ -193,7 +193,8 @@ def _check_lr(state: Mapping[str, Any], begin: int, end: float) -> None:
     if begin and before != now != after:
         phase = next(phase for phase in followed.timelines[0].phases if phase.end > begin)
         lr, base = max(zip(followed.values(begin), followed.bases, strict=True))
-        warn_caller(
+        warn(
+            "LR267",
             f"branch: update {begin} lies in {phase.text}, where the LR is not constant: {lr:.3g} of a base LR of {base:.3g}. Hägele "
             "et al. describe cooldowns from a stable phase. Branch from a checkpoint of one, as of warmup('500 steps') >> hold().",
         )

@@ -7,7 +7,7 @@ from typing import Any, final
 
 from torch.optim import Optimizer
 
-from lr_toolkit.errors import ScheduleError, warn_caller
+from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.step_calls import IdleSteps, watches_of
 from lr_toolkit.optim.updates import GradientProbe, UpdateTracker, is_captured, warn_of_constants
@@ -132,7 +132,8 @@ class UpdateWatch:
             self._idle_steps.note(update)
             return
         self.was_stepped = True
-        warn_caller(
+        warn(
+            "LR532",
             "scheduler.step() came before any optimizer.step(), so the learning rate stays where it is. Call "
             "optimizer.step() first (a GradScaler that skips the first updates does no harm); to begin at a later update n, "
             "call scheduler.step(n) once; to look at a schedule without training, use schedule.resolve(horizon).values(range(n)).",

@@ -19,6 +19,7 @@ from lr_toolkit import (
     Schedule,
     ScheduleError,
     ScheduleMixin,
+    ScheduleWarning,
     branch,
     configure_optimizers,
     hold,
@@ -279,12 +280,12 @@ def test_a_branch_from_a_moving_lr_is_cautioned(
     scheduler = made.lr_scheduler_configs[0].scheduler
     scheduler.step(update)
     torch.save(held | {"global_step": update, "lr_schedulers": [scheduler.state_dict()]}, path)
-    with pytest.warns(UserWarning, match=said) if said else contextlib.nullcontext():
+    with pytest.warns(ScheduleWarning, match=f"LR267: branch: {said}") if said else contextlib.nullcontext():
         branch(path, 5)
     main(["branch", path, "--over", "5"])
     printed = capsys.readouterr().out
 
-    assert printed.startswith(f"# Caution: branch: update {update} lies in " if said else f"# {path} was saved")
+    assert printed.startswith(f"# Caution: LR267: branch: update {update} lies in " if said else f"# {path} was saved")
 
 
 def save(made: Any, path: str) -> str:

@@ -26,6 +26,7 @@ from lr_toolkit import (
     Schedule,
     ScheduledLR,
     ScheduleError,
+    ScheduleWarning,
     cosine,
     custom,
     exponential,
@@ -364,7 +365,9 @@ def test_stepping_before_any_update_warns_once() -> None:
     """``step()`` before the first ``optimizer.step()`` warns once, with the call to write, and moves nothing."""
     optimizer = sgd([0.1])
     scheduler = ScheduledLR(optimizer, linear(), Horizon(steps=10))
-    with pytest.warns(UserWarning, match=r"before any optimizer.step\(\)[\s\S]*schedule.resolve\(horizon\).values"):
+    with pytest.warns(
+        ScheduleWarning, match=r"^LR532: .*before any optimizer.step\(\)[\s\S]*schedule.resolve\(horizon\).values"
+    ):
         scheduler.step()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -493,7 +493,7 @@ def _() -> list[float]:
 @entry(
     "steps to a resume point before any update",
     LINEAR[:2],
-    warning=r"scheduler.step\(\) came before .* call scheduler.step\(n\)",
+    warning=r"LR532: scheduler.step\(\) came before .* call scheduler.step\(n\)",
 )
 def _() -> list[float]:
     optimizer = sgd([0.1])

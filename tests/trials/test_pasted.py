@@ -15,8 +15,10 @@ from torch.optim import SGD, Adam
 
 import lr_toolkit
 from lr_toolkit import Horizon, Schedule, ScheduledLR, ScheduleWarning, cosine, list_checks
+from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.capturing import captured
+from tests.helpers.optimizers import Still
 from tests.lightning.checks.test_docs import RAISES, SECTIONS, messages_of
 
 WRONG = {section.code: section for section in SECTIONS}
@@ -194,6 +196,11 @@ LINES: dict[str, list[tuple[str, str]]] = {
         (r"or (interval='epoch') in",
          module("scheduler = build_scheduler(optimizer, cosine(), PASTED)\nreturn [optimizer], [scheduler]")),
     ],
+    "LR267": [
+        (r"(warmup\('500 steps'\) >> hold\(\))",
+         (f"{LOOP}scheduler = ScheduledLR(optimizer, PASTED, Horizon(1000))\nscheduler.step(600)\n"
+          "branch({'global_step': 600, 'lr_schedulers': [scheduler.state_dict()]}, over=100)\n")),
+    ],
     "LR301": [
         (STEP, torchs("lr_scheduler.LambdaLR(optimizer, lambda k: min(k / 8, 1))")),
         (r"(warmup\(\.\.\.\)) of this package", module("return configure_optimizers(optimizer, PASTED >> cosine(), self.trainer)")),
@@ -268,6 +275,27 @@ LINES: dict[str, list[tuple[str, str]]] = {
                 methods="    def training_step(self, batch, batch_idx):\n        loss = super().training_step(batch, batch_idx)\n"
                         "        self.log('train_loss', loss)\n        return loss\n")),
     ],
+    "LR410": [
+        (r"Trainer\((check_val_every_n_epoch=1)\)",
+         module("return configure_optimizers(optimizer, hold(), self.trainer, plateau=ReduceOnPlateau(monitor='val_loss'))",
+                ", PASTED")),
+    ],
+    "LR411": [
+        (r"(if not value\.isnan\(\): self\.log\('val_loss', value\));",
+         module("return configure_optimizers(optimizer, hold(), self.trainer, plateau=ReduceOnPlateau(monitor='val_loss'))",
+                methods="    def val_dataloader(self):\n        return loader(2)\n\n"
+                        "    def validation_step(self, batch, batch_idx):\n"
+                        "        value = self.weight[batch_idx:].mean()\n        PASTED\n")),
+        (r"(if not math\.isnan\(value\): scheduler\.observe\(value\))",
+         (f"import math\n{LOOP}rule = ReduceOnPlateau(monitor='val_loss')\n"
+          "scheduler = ScheduledLR(optimizer, hold(), Horizon(5), plateau=rule)\n"
+          "for value in (1.0, math.nan, torch.tensor(math.nan), 0.5, 0.4):\n    optimizer.step()\n    scheduler.step()\n    PASTED\n")),
+    ],
+    "LR412": [
+        (r"write (plateau=\.\.\.) as before",
+         WRONG["LR412"].wrong.partition("class WithoutRule")[0]
+         + module("return configure_optimizers(optimizer, hold(), self.trainer, PASTED)", ', ckpt_path="Wrong/last.ckpt"')),
+    ],
     "LR501": [
         (r"Call (self\.lr_schedulers\(\)\.step\(\)) after optimizer\.step\(\)",
          torchs("lr_scheduler.CosineAnnealingLR(optimizer, 24)", "dict(scheduler=..., interval='step')",
@@ -328,6 +356,18 @@ LINES: dict[str, list[tuple[str, str]]] = {
          (f"{LOOP}n, scheduler = 20, ScheduledLR(optimizer, cosine(), Horizon(24))\nPASTED\nassert scheduler.last_epoch == 20\n"
           "for _ in range(4):\n    optimizer.step()\n    scheduler.step()\n")),
     ],
+    "LR532": [
+        (r"call (scheduler\.step\(n\)) once",
+         (f"{LOOP}n, scheduler = 20, ScheduledLR(optimizer, cosine(), Horizon(24))\nPASTED\nassert scheduler.last_epoch == 20\n"
+          "for _ in range(4):\n    optimizer.step()\n    scheduler.step()\n")),
+        (r"use (schedule\.resolve\(horizon\)\.values\(range\(n\)\))",
+         "n, schedule, horizon = 24, linear(), Horizon(24)\nassert list(PASTED)[12] == 0.5\n"),
+    ],
+    "LR593": [
+        (r"write (monitor\.plot\(\)\.figure\.savefig\('lr\.png'\))",
+         WRONG["LR593"].right.replace("fit(Right()", "monitor = LRMonitor()\nfit(Right(), monitor")
+         + "PASTED\nassert Path('lr.png').exists()\n"),
+    ],
     "LR601": [
         (r"\((scheduler\.rebase\(lr\)) changes the plan",
          module("return configure_optimizers(optimizer, cosine(), self.trainer)",
@@ -363,6 +403,7 @@ ELSEWHERE = {
     "LR503": "needs two ranks: test_running.py",
     "LR703": "needs a CUDA graph: below",
     "LR706": "needs a CUDA graph: below",
+    "LR707": "needs a CUDA graph: below",
 }
 CASES = [(code, number) for code, lines in LINES.items() for number in range(len(lines))]
 
@@ -443,6 +484,19 @@ def test_the_warmup_in_place_of_a_ramp() -> None:
             scheduler.step()
 
     assert scheduler.get_last_lr() == [0.1]
+
+
+def test_the_lr_of_a_replay() -> None:
+    """The call that LR707 prints gives the LR that the next replay reads."""
+    optimizer = Still([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": torch.tensor(0.1)}])
+    recorder = UpdateRecorder(optimizer)
+    line = printed_in_a_capture(optimizer.step, r"LR707: .*Log (.*) yourself")
+    assert recorder.latest is None
+    scheduler = ScheduledLR(optimizer, cosine(), Horizon(10))
+    scheduler.step(5)
+
+    assert eval(line, {"scheduler": scheduler}) == pytest.approx([0.05])
+    assert optimizer.param_groups[0]["lr"].item() == pytest.approx(0.05)
 
 
 @pytest.mark.gpu  # the line puts the LR on a GPU

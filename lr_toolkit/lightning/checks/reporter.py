@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, final
 
-from lr_toolkit.errors import ScheduleError, ScheduleWarning, shorten, warn_caller
+from lr_toolkit.errors import ScheduleError, shorten, warn_caller
 from lr_toolkit.lightning.checks.finding import Finding, list_checks
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ lr_toolkit.list_checks() lists all of them.
             return
         for finding in findings:
             if self._keep(finding):
-                warn_caller(str(finding), ScheduleWarning)
+                warn_caller(str(finding))
 
     def notify(self, code: str, text: str) -> bool:
         """Keep what another part of the package warns of; returns whether it is new, and not to be ignored."""

@@ -45,11 +45,6 @@ class RunFindings:
         self._runtime: RuntimeChecks | None = None
         self._has_mismatch = False
 
-    @property
-    def reported(self) -> tuple[Finding, ...]:
-        """What was warned of."""
-        return self._reporter.findings
-
     def check_before_training(self, run_info: RunInfo) -> None:
         """Report mistakes that can be seen before the first update."""
         with self.unless_it_fails("checked"):
@@ -129,7 +124,7 @@ class RunFindings:
             raise
         except Exception as error:
             _log.debug("A check failed.", exc_info=True)
-            if not any(finding.code == "LR592" for finding in self.reported):
+            if not any(finding.code == "LR592" for finding in self._reporter.findings):
                 self._report(failed_look(what, error))
 
     def report_damaged_history(self) -> None:

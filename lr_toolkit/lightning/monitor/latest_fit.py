@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.errors import listeners
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from lightning.pytorch import LightningModule, Trainer
 
+    from lr_toolkit.lightning.checks.finding import Finding
     from lr_toolkit.lightning.monitor.settings import MonitorSettings
 
 __all__ = ["LatestFit"]
@@ -47,6 +47,11 @@ class LatestFit:
         """What there is to see of the fit that trains, or of the one that has ended."""
         return self.run.result() if self.run else self._ended
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was warned of since the fit was set up, including by a callback whose fit ends after the monitor's."""
+        return self._reporter.findings
+
     def set_up(self) -> None:
         """A fit is set up: note what is found from now on."""
         self._pending = PendingRun()
@@ -76,8 +81,6 @@ class LatestFit:
         """An error has ended the fit, during training or before it."""
         if self.run:
             self._ended, self.run = self.run.fail(), None
-        elif self._pending:
-            self._ended = replace(self._ended, findings=self._reporter.findings)
         listeners.discard(self._reporter)
 
     def tear_down(self) -> None:

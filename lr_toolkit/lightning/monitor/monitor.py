@@ -175,7 +175,7 @@ class LRMonitor(SparseCallback):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What the monitor has warned of in the latest fit, and what schedulers and other callbacks have."""
-        return self._fit.result.findings
+        return self._fit.findings
 
     def plot(self, ax: Axes | None = None, log: bool = False) -> Axes:
         """Draw the used LRs over the planned ones with matplotlib, and return the axes.

@@ -172,7 +172,6 @@ class MonitoredRun:
             self._logs.state(),
             with_changes(self._forecast, self._replanned, self._logs.all_series, self._plans_ahead()),
             self._next_lrs,
-            self._findings.reported,
             self._readings,
             picture_title(self._trainer),
             tuple((start + self._first_update, name) for start, name in named_phases(self._trainer)),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lr_toolkit.errors import ScheduleError, warn_caller
+from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.keys import Key
 from lr_toolkit.optim.multiplier import LRMultiplier
@@ -203,7 +203,8 @@ class UpdateRecorder:
         return [made.get(id(group), _copy(group["lr"])) for group in self.groups] if made else []
 
     def _warn_of_replays(self) -> None:
-        warn_caller(
+        warn(
+            "LR707",
             f"An update of {type(self.optimizer).__name__} is captured in a CUDA graph. Its replays call no optimizer.step(), "
             "so they are not seen, and their learning rates are not logged. Log scheduler.get_last_lr() yourself, or leave "
             "optimizer.step() out of the graph.",

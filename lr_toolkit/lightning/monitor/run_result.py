@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, final
 from lr_toolkit.lightning.monitor.history import History
 
 if TYPE_CHECKING:
-    from lr_toolkit.lightning.checks.finding import Finding
     from lr_toolkit.lightning.monitor.lightning_compat import LightningReadings
     from lr_toolkit.lightning.monitor.names import SeriesName
     from lr_toolkit.preview.picture import Line, Points
@@ -31,7 +30,6 @@ class RunResult:
         positions: where each optimizer stands, as plain data.
         planned: the planned LRs.
         next_lrs: the LRs that the next update would use, after the end.
-        findings: what was warned of.
         readings: what Lightning's monitor would hold, with its names.
         title: the schedules.
         phases: the updates at which a phase of a schedule began, with its name.
@@ -45,7 +43,6 @@ class RunResult:
     positions: tuple[Mapping[str, Any], ...] = ()
     planned: tuple[Line, ...] = ()
     next_lrs: Mapping[str, float] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
     readings: LightningReadings | None = None
     title: str = ""
     phases: tuple[tuple[int, str], ...] = ()

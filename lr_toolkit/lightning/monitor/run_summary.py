@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from lr_toolkit.errors import ScheduleError, warn_caller
+from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.lightning.loggers.rows import log_summary, wants_picture
 from lr_toolkit.preview.axes import axes_or_new, has_matplotlib
 from lr_toolkit.preview.picture import Line, draw, draw_on, save
@@ -105,8 +105,9 @@ class RunSummary:
             if path is not None and figure is not None:
                 save(figure, path)
         except Exception as error:  # the training is done, and its logs must not be lost for a picture
-            warn_caller(
+            warn(
+                "LR593",
                 f"The picture of the learning rates could not be made ({type(error).__name__}: {error}). The rows are in "
-                "monitor.history.",
+                "monitor.history. To draw them, write monitor.plot().figure.savefig('lr.png') after the fit.",
             )
         return figure

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, final
 
-from lr_toolkit.errors import ScheduleError, warn_caller
+from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.optim.plateau.rule import MetricRule, MetricRuleState
 
 __all__ = ["Gains"]
@@ -61,7 +61,12 @@ class Gains:
                 "observe() needs a rule for a metric: ScheduledLR(..., plateau=ReduceOnPlateau(monitor='val_loss'))."
             )
         if math.isnan(value):
-            warn_caller(f"{self.rule.monitor!r} is NaN: the plateau ignores it.")
+            name = self.rule.monitor
+            warn(
+                "LR411",
+                f"{name!r} is NaN: the plateau ignores it. If the metric has no value in some batches, leave those out: write if not "
+                f"value.isnan(): self.log({name!r}, value); in a plain loop, write if not math.isnan(value): scheduler.observe(value).",
+            )
             return False
         self._state, direction = self.rule.read(self._state, value)
         if direction:
@@ -94,10 +99,11 @@ class Gains:
                 MetricRuleState(**{**known, "recent": tuple(known.get("recent", ()))}) if known else self.rule.start
             )
         elif saved and any(gain != 1.0 for gain in self.values):
-            warn_caller(
+            warn(
+                "LR412",
                 f"The checkpoint's rule for {metric[0] if metric else 'a metric'!r} had brought the learning rate to "
                 f"{', '.join(f'{gain:g}' for gain in dict.fromkeys(self.values))} of the schedule's, and it stays there: this run "
-                "has no rule. To go on with it pass plateau= as before.",
+                "has no rule. To go on with it, write plateau=... as before.",
             )
 
     @property

@@ -19,6 +19,7 @@ NOT_RUN = {
     "LR503": "needs two ranks: test_running.py",
     "LR703": "needs a GPU: test_multiplier.py, test_pasted.py",
     "LR706": "needs a GPU: test_group_writer.py, test_pasted.py",
+    "LR707": "needs a GPU: test_recorder.py, test_words.py, test_pasted.py",
 }
 RAISES: dict[str, type[Exception]] = {
     "LR303": ValueError,  # as the finding says
@@ -104,7 +105,10 @@ def test_the_monitor_has_the_finding_and_can_ignore_it(
         (tmp_path / folder).mkdir()
         monkeypatch.chdir(tmp_path / folder)
         monitors: list[LRMonitor] = []
-        prelude = PRELUDE.replace("LRMonitor()", f"monitors.append(LRMonitor(ignore={ignore})) or monitors[-1]")
+        prelude = PRELUDE.replace("LRMonitor(", f"LRMonitor(ignore={ignore}, ").replace(
+            "    trainer = ", "    monitors.append(monitor)\n    trainer = "
+        )
+        assert prelude.count("monitors.append") == prelude.count(f"ignore={ignore}") == 1
         messages = messages_of(section.wrong, RAISES.get(section.code), prelude, monitors=monitors)
 
         assert [str(finding) for monitor in monitors for finding in monitor.findings] == messages

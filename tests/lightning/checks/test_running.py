@@ -679,10 +679,10 @@ def test_a_plateau_that_the_module_feeds() -> None:
 def test_a_plateau_that_the_helper_feeds() -> None:
     """If the helper's reader has read nothing, the reader itself warns."""
     monitor = LRMonitor()
-    with pytest.warns(UserWarning, match=r"ended before its update 100.*every=1\)"):
+    with pytest.warns(ScheduleWarning, match=r"^LR410: .*ended before its update 100.*every=1\)"):
         fit(Probe(answer_of(by_helper)), monitor, max_epochs=2)
 
-    assert monitor.findings == ()
+    assert codes(monitor) == ["LR410"]
 
 
 def test_each_of_several_schedulers_is_named() -> None:

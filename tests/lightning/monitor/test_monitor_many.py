@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressB
 from lightning.pytorch.loggers import CSVLogger
 from torch.optim import SGD
 
-from lr_toolkit import LRMonitor, configure_optimizers, cosine, hold, linear, warmup
+from lr_toolkit import LRMonitor, ScheduleWarning, configure_optimizers, cosine, hold, linear, warmup
 from lr_toolkit.preview.axes import has_matplotlib
 from tests.helpers.fits import Probe, fit
 
@@ -108,7 +108,7 @@ def test_a_picture_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     monitor = LRMonitor(save_plot=tmp_path / "pictures" / "lr.png")
     with pytest.warns(
-        UserWarning, match=r"picture of the learning rates could not be made \(\w+Error.*monitor.history"
+        ScheduleWarning, match=r"^LR593: .*picture of the learning rates could not be made \(\w+Error.*monitor.history"
     ):
         trainer = fit(Probe(named([0.1])), monitor, Takes(), batches=2, logger=CSVLogger(str(tmp_path)))
 
@@ -123,7 +123,7 @@ def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path: Path, monkeypatch
         raise RuntimeError("no font")
 
     monkeypatch.setattr("lr_toolkit.lightning.monitor.run_summary.draw", fails)
-    with pytest.warns(UserWarning, match="could not be made .RuntimeError: no font"):
+    with pytest.warns(ScheduleWarning, match="^LR593: .*could not be made .RuntimeError: no font"):
         fit(Probe(named([0.1])), LRMonitor(save_plot=tmp_path / "lr.png"), batches=2)
 
     assert has_matplotlib()

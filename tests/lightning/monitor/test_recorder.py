@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.optim import Optimizer
 
+from lr_toolkit import ScheduleWarning
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder, numbers
 from tests.helpers.capturing import captured
 from tests.helpers.operations import Operations
@@ -87,7 +88,7 @@ def test_a_captured_update_is_not_recorded() -> None:
     with (
         captured(),
         Operations() as operations,
-        pytest.warns(UserWarning, match=r"captured in a CUDA graph.*get_last_lr\(\)"),
+        pytest.warns(ScheduleWarning, match=r"^LR707: .*captured in a CUDA graph.*get_last_lr\(\)"),
     ):
         optimizer.step()
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR, ScheduleError, hold
+from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR, ScheduleError, ScheduleWarning, hold
 from tests.helpers.metrics import lrs_under, readings
 from tests.helpers.optimizers import held, new_group, sgd
 
@@ -169,7 +169,7 @@ def test_nan_is_reported_and_otherwise_ignored() -> None:
     scheduler = ScheduledLR(optimizer, hold(), Horizon(steps=9), plateau=plateau)
     scheduler.observe(1.0)
     for value in (math.nan, torch.tensor(math.nan), math.nan):
-        with pytest.warns(UserWarning, match=r"'val_loss' is NaN"):
+        with pytest.warns(ScheduleWarning, match=r"^LR411: 'val_loss' is NaN"):
             scheduler.observe(value)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -272,5 +272,8 @@ def test_a_rule_that_is_missing_at_a_resume_is_reported_once() -> None:
             if gain == 1.0 or resumes == 2:
                 assert messages == []
             else:
-                assert "'loss' had brought the learning rate to 0.5 of the schedule's" in messages[0]
+                (message,) = messages
+                assert message.startswith(
+                    "LR412: The checkpoint's rule for 'loss' had brought the learning rate to 0.5 of the"
+                )
             state = resumed.state_dict()
