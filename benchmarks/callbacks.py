@@ -21,7 +21,7 @@ from benchmarks.timing import Call, Row, medians
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, configure_optimizers
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 
-LIMITS = {1: 0.1, 10: 0.05, 100: 0.03}
+COUNTS = (1, 10, 100)  # of parameter groups
 Scheduling = Callable[[L.LightningModule, Optimizer], Any]
 
 
@@ -110,7 +110,7 @@ class MinimalMonitor:
                 logger.log_metrics(row, step=step)
 
 
-def monitor_row(count: int, logger: Logger, limit: float | None) -> Row:
+def monitor_row(count: int, logger: Logger) -> Row:
     """The hooks of the Trainer and of the optimizer that run at a logged step, of both monitors."""
     mine, theirs = LRMonitor(), LearningRateMonitor()
 
@@ -142,8 +142,7 @@ def monitor_row(count: int, logger: Logger, limit: float | None) -> Row:
     seconds = in_a_run(calls, [mine, theirs], Model(count, by_us), logger)
     name = "TensorBoard" if isinstance(logger, TensorBoardLogger) else "a logger that does nothing"
     what = f"LRMonitor, a logged step, {count} group{'s' * (count > 1)}, {name}"
-    limits = {} if limit is None else {"LearningRateMonitor": limit}
-    return Row(what, seconds.pop("ours"), seconds, limits)
+    return Row(what, seconds.pop("ours"), seconds)
 
 
 def warmup_row(count: int) -> Row:
@@ -191,10 +190,10 @@ def dampened(count: int, *, is_saved: bool) -> Call:
 
 def rows() -> Iterator[Row]:
     """The monitor by number of groups and logger, then the warmup."""
-    for count, limit in LIMITS.items():
-        yield monitor_row(count, DummyLogger(), limit)
+    for count in COUNTS:
+        yield monitor_row(count, DummyLogger())
     with tempfile.TemporaryDirectory() as folder:
-        for count in LIMITS:
-            yield monitor_row(count, TensorBoardLogger(folder), 0.05 if count == 100 else None)
-    for count in LIMITS:
+        for count in COUNTS:
+            yield monitor_row(count, TensorBoardLogger(folder))
+    for count in COUNTS:
         yield warmup_row(count)
