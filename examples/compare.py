@@ -213,7 +213,7 @@ def main() -> None:
     draw(runs, picture)
     show(runs, console)
     if options.seeds == 1:
-        print("\nOne seed cannot tell these differences from noise. Write --seeds 3.")
+        print("\nWith one seed these differences may be noise. Write --seeds 3.")
     seeds = "1 seed" if options.seeds == 1 else f"{options.seeds} seeds"
     print(f"\nTrained on {runs['constant'][0].device}, {seeds} for each strategy. The same curves in files:")
     print(f"  picture      {picture}")

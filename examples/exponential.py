@@ -1,6 +1,6 @@
 """Exponential: the learning rate shrinks by the same factor in every epoch.
 
-Choose it if the end of the run is not planned: the factor says how fast the learning rate falls, not when it reaches a value.
+Choose it if the end of the run is not planned: the factor sets how fast the learning rate falls, not when it reaches a value.
 It falls fastest at the beginning, so with a factor that is too small it is near zero long before the run ends.
 
     torch: ExponentialLR(optimizer, gamma=0.8), stepped once per epoch

@@ -1,4 +1,4 @@
-"""Warm restarts: several cosines one after another, as many as you say, however long the run is.
+"""Warm restarts: several cosines one after another, as many as you want, however long the run is.
 
 Choose it if you want a model from each end of a cycle (a snapshot ensemble). If only the last model counts, a single cosine is
 better, because the updates after each restart are lost for it.

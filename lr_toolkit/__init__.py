@@ -1,4 +1,4 @@
-"""The learning-rate toolkit for PyTorch Lightning: say once how the learning rate moves, see it, follow it, track it.
+"""The learning-rate toolkit for PyTorch Lightning: write once how the learning rate moves, see it, follow it, track it.
 
 Write a schedule:   warmup, hold, linear, cosine, polynomial, sqrt, square, one_minus_sqrt,
                     one_minus_square, exponential, exponential_to, rex, tanh, hyperbolic,

@@ -17,7 +17,7 @@ _BETWEEN = {"lightning", "lightning_fabric", "lightning_utilities", "lr_toolkit"
 class ScheduleError(ValueError):
     """A plan that cannot be followed, refused before the first update.
 
-    The message says what was given, what is possible, and the call to write.
+    The message names what was given, what is possible, and the call to write.
 
     Example:
         >>> from lr_toolkit import warmup

@@ -1,4 +1,4 @@
-"""The options that say how long a run is."""
+"""The options that give the length of a run."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def horizon_from(parsed: argparse.Namespace) -> Horizon:
         raise ScheduleError("How long is the run? Write --steps 1000, or --epochs 10 --steps-per-epoch 100.")
     if parsed.steps is not None and parsed.epochs is not None:
         raise ScheduleError(
-            "--steps and --epochs both say how long the run is. Write one of them: the one that ends it first."
+            "--steps and --epochs both give the length of the run. Write one of them: the one that ends it first."
         )
     if parsed.interval == "epoch":
         return _horizon_in_epochs(parsed)
@@ -115,7 +115,7 @@ def _per_epoch(parsed: argparse.Namespace) -> int | None:
         per_epoch: int | None = parsed.steps_per_epoch
         return per_epoch
     if parsed.steps_per_epoch is not None:
-        raise ScheduleError("--steps-per-epoch and --samples both say how long an epoch is. Write one of them.")
+        raise ScheduleError("--steps-per-epoch and --samples both give the length of an epoch. Write one of them.")
     if parsed.batch_size is None:
         raise ScheduleError("--samples needs the size of a batch. Write --batch-size 128 too.")
     updates = updates_per_epoch(

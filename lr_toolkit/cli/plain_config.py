@@ -25,7 +25,7 @@ _KEYS = ("schedule", "lr", *_LENGTHS)
 
 
 def read_plain_config(path: str, parsed: argparse.Namespace) -> tuple[Any, argparse.Namespace] | None:
-    """The schedule of a file, and the options of the command with what the file says added; ``None`` if the file has no ``schedule``.
+    """The schedule of a file, and the options of the command with those of the file added; ``None`` if the file has no ``schedule``.
 
     An option on the command line comes before the value in the file.
 

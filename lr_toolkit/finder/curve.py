@@ -14,7 +14,7 @@ SHARE = 0.05
 
 
 def capped(losses: Sequence[float], start: float) -> list[float]:
-    """The losses, of which none is above the loss before training: how far a run diverged says nothing about the best LR."""
+    """The losses, of which none is above the loss before training: how far a run diverged is no measure of the best LR."""
     return [min(loss, start) if isfinite(loss) else start for loss in losses]
 
 

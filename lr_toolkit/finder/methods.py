@@ -93,7 +93,7 @@ class _Search:
         return self.runs.answer()
 
     def answer_so_far(self) -> Answer:
-        """What an interrupted search can say.
+        """What an interrupted search has found.
 
         Raises:
             NoLRFound: if that is nothing.

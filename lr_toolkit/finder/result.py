@@ -39,7 +39,7 @@ class LRSearch:
         limits: for each batch of a line search the largest LR at which a step does not raise its loss.
         start_loss: the loss before training, on the data on which the short runs are compared; ``nan`` without short runs.
         rules: after a range test the suggestion of each of fastai's rules.
-        interrupted: whether an interrupt ended the search before its end; ``reason`` says after what.
+        interrupted: whether an interrupt ended the search before its end; ``reason`` describes how far it came.
 
     Example:
         >>> found = LRSearch(lr=0.1, lrs=(0.1,), low=0.05, high=0.2, reason="The lowest of 3.", curve=(), method="auto",

@@ -1,4 +1,4 @@
-"""The search for the base LR: a line search that says where, and short runs of the whole schedule that say which."""
+"""The search for the base LR: a line search finds the range, and short runs of the whole schedule the LR in it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def search_lr(
 ) -> LRSearch:
     """Find the base LR for a schedule, in a plain PyTorch loop. Copies are trained; model, optimizer and generators stay as they are.
 
-    An interrupt (Ctrl-C) ends the search, and the result is what was found until then; its ``reason`` says after what. A second one
+    An interrupt (Ctrl-C) ends the search, and the result is what was found until then; its ``reason`` has how far it came. A second one
     is raised.
 
     Args:

@@ -32,7 +32,7 @@ TooLong: TypeAlias = Literal["error", "cut"]
 
 _ANSWERS = {
     **HORIZON_ANSWERS,
-    "frequency": "Leave it out, because durations say it better: step('5 epochs') drops every 5 epochs.",
+    "frequency": "Leave it out, because durations express it better: step('5 epochs') drops every 5 epochs.",
     "monitor": "Write plateau=ReduceOnPlateau(monitor={}).",
 }
 
@@ -57,7 +57,7 @@ def scheduler_config(
 ) -> LRSchedulerConfigType:
     """Lightning's ``lr_scheduler`` dict for a schedule, with every key set.
 
-    The Trainer tells the length of the run, and the schedule is recalculated if that changes on the way. ``frequency`` stays 1:
+    The length of the run is the Trainer's, and the schedule is recalculated if that changes on the way. ``frequency`` stays 1:
     Lightning counts it in batches within an epoch, and durations are clearer. Under manual optimization the scheduler moves by
     itself, with each update of its optimizer or each epoch, and a ``step()`` changes nothing.
 

@@ -133,7 +133,7 @@ class ScheduleMixin:
 @final
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """How the values of a setting are told from values that a module keeps under the same name, or a similar one.
+    """How the values of a setting are distinguished from values that a module keeps under the same name, or a similar one.
 
     Attributes:
         accepts: whether a hyperparameter of this name is meant for the mixin; a wrong value is refused later.

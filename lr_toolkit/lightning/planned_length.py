@@ -38,12 +38,12 @@ def length_of_run(
 ) -> Horizon:
     """The horizon that was passed, if it has the unit of the scheduler, or the Trainer's.
 
-    ``counts_epochs`` says that something beside the schedules has a duration in epochs.
+    ``counts_epochs`` means that something beside the schedules has a duration in epochs.
     """
     if horizon is None:
         if trainer is None:
             raise ScheduleError(
-                "scheduler_config(trainer=None): the Trainer tells the length of the run. Write self.trainer, or "
+                "scheduler_config(trainer=None): the length of the run is the Trainer's. Write self.trainer, or "
                 "horizon=Horizon(steps=10_000, steps_per_epoch=500)."
             )
         if takes_no_update(trainer):
@@ -144,7 +144,7 @@ def fitting_horizon(
         if longer is None:
             raise
         if not cause and trainer is not None and not is_given:
-            set_up_dataloader(trainer)  # its length tells whether limit_train_batches cuts it
+            set_up_dataloader(trainer)  # its length shows whether limit_train_batches cuts it
             cause = trial_cause(trainer)
         if cause:
             others = [each for each in dict.fromkeys(schedules) if each != schedule and _is_cut(each, run, longer)]

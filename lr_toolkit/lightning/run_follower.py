@@ -41,7 +41,7 @@ def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:
 
 
 def correct_wiring(trainer: Trainer, scheduler: ScheduledLR) -> None:
-    """Let Lightning step a scheduler that is followed in the unit that it counts, whatever the module's dict says."""
+    """Let Lightning step a scheduler that is followed in the unit that it counts, whatever the module's dict has."""
     for follower in (callback for callback in callbacks_of(trainer) if isinstance(callback, _RunFollower)):
         follower.rewired.append(scheduler)
 
@@ -60,7 +60,7 @@ class _RunFollower(SparseCallback):
         self._is_whole_epoch = True  # the epoch in progress was not resumed in its middle
         self._reports = RunReports()
         self._resumed: list[ScheduledLR] = []  # those whose state a checkpoint may hold
-        self.rewired: list[ScheduledLR] = []  # those that are stepped as they count, whatever the module's dict says
+        self.rewired: list[ScheduledLR] = []  # those that are stepped as they count, whatever the module's dict has
 
     def add(self, scheduler: ScheduledLR) -> None:
         """Follow the run with this scheduler, too."""

@@ -28,8 +28,8 @@ class TrainerRunLength:
     """Reports the length of a Trainer's run, after a resume and while it goes on.
 
     ``horizon_of`` takes the whole run to be as it is now. If devices, accumulation or the batch size changed since a checkpoint,
-    the past epochs had another length, which the saved horizon tells. Ask ``horizon_after`` when the scheduler's state is loaded:
-    by then Lightning has restored the progress of its loops, which it has not in ``configure_optimizers``. ``horizon_now`` tells
+    the past epochs had another length, which the saved horizon has. Ask ``horizon_after`` when the scheduler's state is loaded:
+    by then Lightning has restored the progress of its loops, which it has not in ``configure_optimizers``. ``horizon_now`` is
     the length at the beginning of a batch.
 
     Args:

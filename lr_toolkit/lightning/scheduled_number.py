@@ -29,7 +29,7 @@ class ScheduledNumber:
 
     Args:
         timeline: the value of every update.
-        trainer: tells which update comes next.
+        trainer: knows which update comes next.
         name: how it is called in the logs; ``None`` to leave it out.
 
     Attributes:

@@ -52,7 +52,7 @@ class LRSchedulerCLI(LightningCLI):
         >>> # in train.py: LRSchedulerCLI(MyModule, MyDataModule)
 
     Reference:
-        LightningCLI, whose ``--lr_scheduler`` is stepped once per epoch, and has to be told the length of the run.
+        LightningCLI, whose ``--lr_scheduler`` is stepped once per epoch, and needs the length of the run.
     """
 
     @override

@@ -46,7 +46,7 @@ def build_scheduler(
     Without ``LRMonitor``, give ``horizon``.
 
     The module puts the scheduler into a dict, whose ``interval`` and ``frequency`` were chosen for another one. If they do not
-    step this one as ``interval`` says, they are corrected when training begins, with a warning.
+    step this one in the unit of ``interval``, they are corrected when training begins, with a warning.
 
     Args:
         optimizer: the optimizer whose parameter groups follow the schedule, each from its own base LR.
@@ -82,7 +82,7 @@ def build_scheduler(
     trainer = trainer_of(optimizer)
     if trainer is None and horizon is None:
         raise ScheduleError(
-            f"build_scheduler(schedule={shorten(schedule)}): the Trainer tells the length of the run, and is not known here. Add "
+            f"build_scheduler(schedule={shorten(schedule)}): the length of the run is the Trainer's, which is not known here. Add "
             "lr_toolkit.LRMonitor() to its callbacks, or write horizon=Horizon(steps=10_000, steps_per_epoch=500)."
         )
     config = scheduler_config(

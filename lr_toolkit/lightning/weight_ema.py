@@ -93,7 +93,7 @@ class WeightEMA(WeightSwitch):
         super().__init__()
         if over is not None and decay is not None:
             raise ScheduleError(
-                f"WeightEMA(over={shorten(over)}, decay={shorten(decay)}): each says how fast the average forgets. Write one of them."
+                f"WeightEMA(over={shorten(over)}, decay={shorten(decay)}): each sets how fast the average forgets. Write one of them."
             )
         self.decay = None if decay is None else decay_of(decay)
         self.over = None if self.decay else window_of("10%" if over is None else over)

@@ -82,11 +82,11 @@ def binding_after(
     The saved timelines go on if the code asks for what it asked for then. Two changes need no decision: a new plan that has
     the same LRs on all updates already taken, and a longer ``hold`` around this update. If the same schedule is asked for on
     the same run, which only takes its updates at another rate (its length is unchanged in steps or in epochs), what is left
-    is spread over the updates that are left, unless ``on_change`` says something else. An error calls a group by its name, if
+    is spread over the updates that are left, unless ``on_change`` decides otherwise. An error calls a group by its name, if
     ``names`` has one.
 
     Raises:
-        ScheduleError: if the plan has changed and ``on_change`` does not say how to go on, or cannot be followed.
+        ScheduleError: if the plan has changed and ``on_change`` does not decide how to go on, or cannot be followed.
     """
     followed = state["followed"][configured.key]
     update = state["last_epoch"]

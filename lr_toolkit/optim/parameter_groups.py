@@ -64,7 +64,7 @@ def param_groups(
             than two dimensions), names of parameters or of modules, and patterns with wildcards. ``None`` means norms and
             biases, and what the model lists in ``no_weight_decay()``, if ``weight_decay`` is given; ``[]`` means none.
         lr_mult: factors by the name of a parameter or of a module, or by a pattern; the first that matches counts.
-        layer_of: the layer of the parameter with this name, in place of what the tree says, as in BEiT; see ``layer_decay``.
+        layer_of: the layer of the parameter with this name, in place of the tree's, as in BEiT; see ``layer_decay``.
         prefix: stands before each group's name, to join the groups of several modules in one optimizer. Towers side by side, as in
             CLIP, need a call each: in one tree the second would count as the continuation of the first.
 

@@ -142,7 +142,7 @@ class Plan:
         """What to follow from a saved state on.
 
         Raises:
-            ScheduleError: if the plan has changed and ``on_change`` does not say how to go on, or cannot be followed.
+            ScheduleError: if the plan has changed and ``on_change`` does not decide how to go on, or cannot be followed.
         """
         configured, unchanged_unit = self.configured, None
         if run_length is not None and "run" in state:

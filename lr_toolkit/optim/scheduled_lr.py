@@ -54,7 +54,7 @@ class ScheduledLR(PlanReader):
     base * timeline(500).
 
     Once an update was captured in a CUDA graph, whose replays call no ``optimizer.step()``, every ``step()`` counts. An LR in
-    host memory (a number, a CPU tensor) is a constant of the graph; a warning says so at the capture.
+    host memory (a number, a CPU tensor) is a constant of the graph; a warning reports it at the capture.
 
     Args:
         optimizer: a torch optimizer; each group's base LR is its ``initial_lr``, or its ``lr`` if there is none.

@@ -61,7 +61,7 @@ def check_fit(state: Mapping[str, Any], groups: int, unit: str) -> None:
 
 
 def check_same_keys(state: Mapping[str, Any], configured: Sequence[Binding], on_change: OnChange) -> None:
-    """Refuse a state in which something else is driven, unless ``on_change`` says how to go on, which is logged.
+    """Refuse a state in which something else is driven, unless ``on_change`` decides how to go on, which is logged.
 
     Raises:
         ScheduleError: with what is driven by either.

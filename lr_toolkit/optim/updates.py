@@ -236,6 +236,6 @@ def warn_of_constants(optimizer: Optimizer, bindings: Sequence[Binding]) -> None
                 "LR706",
                 f"An update of {type(optimizer).__name__} is captured in a CUDA graph, and the {key} of parameter group "
                 f"{group.get('name', index)!r} is {kind}: each replay uses its present value ({float(value):g}), whatever the schedule "
-                f"says. {fix}",
+                f"has. {fix}",
             )
             return

@@ -159,7 +159,7 @@ class Preview:
             return previews[0]
         if sum(len(preview.series) for preview in previews) > MOST_COMPARED:
             raise ScheduleError(
-                f"{len(previews)} previews have more than the {MOST_COMPARED} curves that can be told apart. Write fewer of them."
+                f"{len(previews)} previews have more than the {MOST_COMPARED} curves that can be distinguished. Write fewer of them."
             )
         series = tuple(
             replace(each, name=preview.title if len(preview.series) == 1 else f"{preview.title}: {each.name}")

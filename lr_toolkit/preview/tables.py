@@ -48,7 +48,7 @@ def tables_of(preview: Preview) -> list[Table]:
 
 
 def notes_of(preview: Preview) -> tuple[str, ...]:
-    """What the columns of the tables mean, if their headings do not say it."""
+    """What the columns of the tables mean, if their headings do not show it."""
     return _DIFFERENCES if preview.is_comparison else ()
 
 

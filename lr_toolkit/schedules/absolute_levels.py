@@ -21,7 +21,7 @@ class Absolute(Immutable):
         schedule: the schedule.
 
     Raises:
-        ScheduleError: if a level is an LR (``end_lr=``), whose name says something else.
+        ScheduleError: if a level is an LR (``end_lr=``), whose name means something else.
 
     Example:
         >>> from lr_toolkit import absolute, linear

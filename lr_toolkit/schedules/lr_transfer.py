@@ -47,8 +47,8 @@ def transfer(
         batch=(a, b), SGD:     lr * b / a
         schedule=(s, t):       lr * (best base LR of t) / (best base LR of s), by a bound for convex problems
 
-    Nothing in the package calls it. Each rule is a starting point for a new search, not its result; the result says where each of
-    them fails.
+    Nothing in the package calls it. Each rule is a starting point for a new search, not its result; the result describes
+    where each of them fails.
 
     Args:
         lr: the base LR that works now.

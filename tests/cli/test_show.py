@@ -265,7 +265,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "drop-last without samples": (["cosine()", "--steps", "2", "--drop-last"], "--drop-last needs the size of the data set."),
     "two lengths of an epoch": (
         ["cosine()", "--epochs", "2", "--samples", "9", "--batch-size", "3", "--steps-per-epoch", "3"],
-        "--steps-per-epoch and --samples both say how long an epoch is.",
+        "--steps-per-epoch and --samples both give the length of an epoch.",
     ),
     "no whole batch": (
         ["cosine()", "--epochs", "2", "--samples", "5", "--batch-size", "8", "--drop-last"],

@@ -24,7 +24,7 @@ INTRODUCTION = f"""\
 
 To find an error, paste it into the search of this site. Warnings have codes: [the checks](checks.md).
 
-Here is every error of the package by its text; {GAP} stands for what differs. A message says what was given, what is possible, and the line
+Here is every error of the package by its text; {GAP} stands for what differs. A message names what was given, what is possible, and the line
 to write. Most are a `ScheduleError`, which is a `ValueError`, and come before the first update.
 """
 

@@ -59,7 +59,7 @@ def _known_lengths(info: RunInfo) -> Iterator[tuple[Stepped, SchedulerLength]]:
         length = length_of(stepped.scheduler)
         counts_epochs = getattr(
             stepped.scheduler, "t_in_epochs", stepped.interval == "epoch"
-        )  # timm's are told their epoch or update
+        )  # timm's are given their epoch or update
         if length is not None and counts_epochs == (stepped.interval == "epoch"):
             yield stepped, length
 

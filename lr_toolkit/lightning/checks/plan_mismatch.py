@@ -62,7 +62,7 @@ class PlanMismatch:
 
     def __str__(self) -> str:
         return (
-            f"Update {self.update} used a learning rate of {self.used:.6g} for {self.series!r}, and the plan says "
+            f"Update {self.update} used a learning rate of {self.used:.6g} for {self.series!r}, and the plan has "
             f"{self.planned:.6g}. Likely causes: {'; '.join(self.causes)}."
         )
 

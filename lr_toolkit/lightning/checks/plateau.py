@@ -193,7 +193,7 @@ def watched_metrics(info: RunInfo) -> list[str]:
     return [*(config.monitor for config in _plateaus(info)), *ours]
 
 
-# Words that say which values of a metric are better.
+# Words that show which values of a metric are better.
 _HIGHER = {
     *(
         "acc",

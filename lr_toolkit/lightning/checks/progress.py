@@ -57,7 +57,7 @@ class SchedulerProgress:
         config: Lightning's configuration of the scheduler.
         is_stepped_by_module: whether the module steps it: under manual optimization, or in its own ``lr_scheduler_step``.
         is_stepped_twice: whether code of the module or a callback may step it, beside Lightning.
-        steps: how often it was stepped; 0 if it does not say.
+        steps: how often it was stepped; 0 if it has no count.
         updates: the updates of its optimizer; 0 if they are not counted, or the optimizer hides them.
     """
 
@@ -136,7 +136,7 @@ class StepCounter:
 
 
 def steps_of(scheduler: Any) -> int | None:
-    """How often a scheduler was stepped; of ours, the steps that counted. ``None`` if it does not say."""
+    """How often a scheduler was stepped; of ours, the steps that counted. ``None`` if it has no count."""
     names = ["_step_count", "last_epoch"]
     step = getattr(type(scheduler), "step", None)  # a scheduler of the module's lr_scheduler_step may have none
     if step is None or unwrap(step) is not LRScheduler.step:  # a step() of its own may not count as torch's does

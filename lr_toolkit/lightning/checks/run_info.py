@@ -24,7 +24,7 @@ class RunInfo:
     """What is known about a run before its first update.
 
     ``forecasts`` are those of the ``optimizers``, in their order. ``validated`` are the metrics that the sanity validation
-    logged. ``without_fit`` says that only the run is looked at, so that ``trainer.fit`` may be given more data.
+    logged. ``without_fit`` means that only the run is looked at, so that ``trainer.fit`` may be given more data.
     """
 
     trainer: Trainer

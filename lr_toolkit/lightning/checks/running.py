@@ -50,7 +50,7 @@ def _call(run: RunProgress, scheduler: SchedulerProgress) -> str:
 
 
 def _counts_updates(run: RunProgress, scheduler: SchedulerProgress) -> bool:
-    """Whether a scheduler is meant to be stepped after each update: by what it says, or by its length."""
+    """Whether a scheduler is meant to be stepped after each update: by its own declaration, or by its length."""
     if scheduler.ours is not None:
         return scheduler.ours.horizon.unit == "step"
     length, epochs = length_of(scheduler.config.scheduler), run.layout.epochs or math.inf
@@ -155,7 +155,7 @@ def unread_metric(run: RunProgress, scheduler: SchedulerProgress) -> str:
         return ""
     if plateau.monitor not in trainer.callback_metrics or not (run.has_ended or trainer.current_epoch):
         return ""
-    ours.warns_of_no_reading = False  # this finding says it
+    ours.warns_of_no_reading = False  # this finding reports it
     return (
         f"{type(plateau).__name__}(monitor={plateau.monitor!r}) was given no reading: Lightning hands metrics to torch's plateaus "
         f"alone. Write {config_line('hold()', 'plateau=...')}, which reads its metric, or hand over each "

@@ -97,7 +97,7 @@ def _attribute_length(scheduler: Any) -> SchedulerLength:
 
 
 def _length_of_timm(scheduler: Any) -> SchedulerLength:
-    """The first cycle of timm's cosine, poly or tanh, which is the last one if ``cycle_limit`` says so."""
+    """The first cycle of timm's cosine, poly or tanh, which is the last one if ``cycle_limit`` is 1."""
     cycle = int(scheduler.t_initial)
     kind: Kind = "decay" if getattr(scheduler, "cycle_limit", 1) == 1 else "cycle"
     if getattr(scheduler, "warmup_prefix", False):

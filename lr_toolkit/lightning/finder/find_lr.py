@@ -38,10 +38,10 @@ def find_lr(
     short runs. Precision, accumulation, clipping, train mode, betas, momentum and weight decay are those of the run. Each LR gets
     the same batches in the same order. Hooks of the module around batches and a ``optimizer_step`` of its own are not called.
     A schedule of this package is shortened with its curve; another scheduler is rehearsed without a model; the result's
-    ``schedule`` says what was assumed. ``LRFinder`` does the same at the beginning of a fit, and trains with the LR.
+    ``schedule`` has what was assumed. ``LRFinder`` does the same at the beginning of a fit, and trains with the LR.
 
     Shows a progress bar with the remaining time if the Trainer has one. An interrupt (Ctrl-C) ends the search, and the result is what
-    was found until then; its ``reason`` says after what. A second one is raised.
+    was found until then; its ``reason`` describes how far it came. A second one is raised.
 
     Args:
         trainer: a Trainer that has taken no update.

@@ -38,7 +38,7 @@ class LRFinder(Callback):
     ``fast_dev_run`` is not searched.
 
     An interrupt (Ctrl-C) in the search ends the search alone: the fit goes on with what was found until then, and a second one ends
-    the fit as usual. If nothing can be said yet, the fit ends with ``NoLRFound``; of several ranks, with the interrupt.
+    the fit as usual. If nothing is found yet, the fit ends with ``NoLRFound``; of several ranks, with the interrupt.
 
     Args:
         method: as for ``find_lr``.

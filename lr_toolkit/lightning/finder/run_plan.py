@@ -30,7 +30,7 @@ def run_plan(trainer: Trainer, optimizer: Optimizer) -> LRPlan:
     """The plan of the run that is about to begin.
 
     A scheduler that is not ours is rehearsed on a copy of the parameter groups. One that waits for a metric, or that cannot be rehearsed,
-    is taken for a constant LR; the plan's text says so.
+    is taken for a constant LR; the plan's text names this.
 
     Raises:
         ScheduleError: if the length of the run is not known.

@@ -111,7 +111,7 @@ def _facts(run_info: RunInfo, configs: Sequence[Any], forecast: Forecast, with_l
         length = _length(run_info.layout)
         yield length if run_info.layout.horizon is None else f"{length}; {rate}" if with_length else rate
     else:
-        yield f"{_end(forecast)} updates by the module itself, as horizon= says"
+        yield f"{_end(forecast)} updates by the module itself, from horizon="
     for ramp in forecast.ramps:
         yield f"times {ramp}"
     if run_info.layout.start:

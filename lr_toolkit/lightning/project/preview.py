@@ -69,7 +69,7 @@ def preview_project(project: Project) -> Preview:
     """What ``preview_run`` does, with a Trainer and a module that nobody needs afterwards."""
     preview, findings = look_and_check(project, _preview)
     titles = dict.fromkeys(f"{finding.code}: {finding.title}" for finding in findings)
-    return replace(preview, notes=(*titles, "lr-toolkit check says what to write") if titles else ())
+    return replace(preview, notes=(*titles, "lr-toolkit check prints what to write") if titles else ())
 
 
 def _preview(trainer: Trainer, module: LightningModule) -> Preview:

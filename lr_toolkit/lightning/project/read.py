@@ -37,7 +37,7 @@ def read_project(
         raise ScheduleError(f"--steps-per-epoch {steps_per_epoch}: must be a whole number above zero.")
     if steps_per_epoch is not None and data is not None:
         raise ScheduleError(
-            f"--data {data} and --steps-per-epoch {steps_per_epoch} both say how long an epoch is. Write one of them."
+            f"--data {data} and --steps-per-epoch {steps_per_epoch} both give the length of an epoch. Write one of them."
         )
     with silence():
         project = _read(target, arguments, None if data is None else locate(data))

@@ -21,7 +21,7 @@ __all__ = ["RampSpec"]
 @final
 @dataclass(frozen=True, repr=False)
 class RampSpec:
-    """Which ramp multiplies which LRs; ``repr`` gives the call that says the same.
+    """Which ramp multiplies which LRs; ``repr`` gives the call that makes it.
 
     Example:
         >>> RampSpec.of("5%", None, "cosine")

@@ -56,7 +56,7 @@ class LRWarmup(SparseCallback):
     Adam's second beta from each parameter group, as the decimal that its ``repr`` shows.
 
     An update counts if ``optimizer.step()`` ran. An update that a ``GradScaler`` skips does not count (a fused optimizer skips
-    inside its step, which counts), nor does the replay of a CUDA graph (a warning says so at the capture). A ``step()`` that
+    inside its step, which counts), nor does the replay of a CUDA graph (a warning reports it at the capture). A ``step()`` that
     raised counts once it was called again and returned. If an optimizer steps others on its groups, as SAM or a hybrid of
     Muon and AdamW does, their steps make one update.
 

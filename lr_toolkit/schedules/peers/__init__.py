@@ -8,7 +8,7 @@
 
 Each function takes the name of a configuration of its library and that configuration's arguments, without the optimizer, and
 returns the ``Schedule`` that equals it: the LR of every update is the library's, to nine digits. The docstring of the function
-says which conventions of the library are kept, and which were refused as defects. Lengths of a whole run may be left out, or be
+lists which conventions of the library are kept, and which were refused as defects. Lengths of a whole run may be left out, or be
 ``None``: then the schedule takes the length of the run.
 """
 

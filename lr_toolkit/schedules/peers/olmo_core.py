@@ -43,7 +43,7 @@ def olmo_core(name: str, /, *args: Any, **kwargs: Any) -> Schedule:
 
     Kept: OLMo-core counts an update before its optimizer steps, so the first update has the LR of step 1: a warmup begins at
     1/W, and the end is reached by the last update. Refused: ``warmup=0`` with a decay, which begins one step into it; a
-    ``warmup_min_lr`` above zero, unless ``lr`` says of which base LR it is a part.
+    ``warmup_min_lr`` above zero, unless ``lr`` gives the base LR of which it is a part.
 
     Args:
         name: ``"constant"``, ``"constant_with_warmup"``, ``"linear_with_warmup"``, ``"cos_with_warmup"``,

@@ -29,7 +29,7 @@ class Peer:
     Args:
         name: the library, as the function of this package is called.
         modules: how its classes are imported, for a call such as ``torch.optim.lr_scheduler.StepLR(...)``.
-        ignored: arguments that say nothing about the curve.
+        ignored: arguments that do not change the curve.
         refused: what it has that is no function of time, each with the reason and the line to write.
         prepare: what becomes of the arguments by name before they reach the configuration of that name, and notes about it.
     """

@@ -18,7 +18,7 @@ _NOTE = (
 
 
 def per_epoch(translation: Translation) -> Translation:
-    """The translation with each number of steps as a number of epochs, and a note that says so.
+    """The translation with each number of steps as a number of epochs, and a note about it.
 
     Example:
         >>> from lr_toolkit import step, warmup

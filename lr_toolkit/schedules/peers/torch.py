@@ -265,4 +265,4 @@ def ChainedScheduler(schedulers: Sequence[Any]) -> Translation:
     return Translation(product(schedulers))
 
 
-_MOMENTUM = "{} also moves the momentum, from {} and back; this schedule moves the LR alone. cycle_momentum=False says that this is meant."
+_MOMENTUM = "{} also moves the momentum, from {} and back; this schedule moves the LR alone. cycle_momentum=False shows that this is meant."

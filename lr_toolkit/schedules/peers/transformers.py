@@ -28,7 +28,7 @@ def _one_warmup(configuration: str, kwargs: dict[str, Any]) -> tuple[dict[str, A
     names = ("num_warmup_steps", "warmup_steps", "warmup_ratio")
     given = {name: kwargs[name] for name in names if kwargs.get(name)}  # TrainingArguments have two, of which one is 0
     if len(given) > 1:
-        raise ScheduleError(f"{' and '.join(given)} all say how long the warmup is. Write one of them.")
+        raise ScheduleError(f"{' and '.join(given)} all give the length of the warmup. Write one of them.")
     rest = {key: value for key, value in kwargs.items() if key not in names[1:]}
     name, value = next(iter(given.items()), ("num_warmup_steps", 0))
     if name == "num_warmup_steps":

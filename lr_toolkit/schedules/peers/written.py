@@ -23,7 +23,7 @@ class Written:
         name: the name of the class or function, with its module if that is written too.
         args: its positional arguments: plain values, ``Unknown``, or ``Written`` for another call.
         kwargs: its arguments by name.
-        library: the library, if the kind of section says which.
+        library: the library, if the kind of section names it.
         is_per_epoch: whether the reader of such a section steps the scheduler once per epoch.
         lr: the LR in the section of the optimizer beside it.
     """

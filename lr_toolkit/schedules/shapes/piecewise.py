@@ -150,7 +150,7 @@ def piecewise(
     After the last milestone the last level holds.
 
     Take it for a plan that is a table of numbers, or for stairs with a factor of their own at each milestone. Leave it if
-    ``multistep`` or a composition says the same: those begin at the level reached, and these levels are the base value's.
+    ``multistep`` or a composition has the same meaning: those begin at the level reached, and these levels are the base value's.
 
     Args:
         at: the milestones, in rising order, counted from the beginning of the phase. The update at a milestone is the first with

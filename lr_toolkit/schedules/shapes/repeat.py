@@ -158,7 +158,7 @@ class Repeat(NestedShape):
                 f"{call_text(self, times=fitting)}, or leave out times= for as many cycles as fit."
             )
         return ScheduleError(
-            f"{call_text(self)}: a cycle is longer than its {length} steps. Give the cycle no length and say how many there are: "
+            f"{call_text(self)}: a cycle is longer than its {length} steps. Give the cycle no length, and the number of cycles: "
             "repeat(cosine(), 3)."
         )
 

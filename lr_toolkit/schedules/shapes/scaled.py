@@ -116,7 +116,7 @@ def scaled(
 
     Take it for a lower peak (``scaled(wsd("5%", "20%"), 0.5)``), a ramp on top of a decay that goes on meanwhile
     (``scaled(cosine(), warmup(500))``), or milestones on the clock of the run (``scaled(warmup(500) >> hold(),
-    multistep(["50%"]))``). Leave it if phases in a row say the same.
+    multistep(["50%"]))``). Leave it if phases in a row mean the same.
 
     Args:
         schedule: the schedule, or its text.

@@ -80,7 +80,7 @@ def tanh(
         factor(i) = end + (start - end) * (tanh(upper) - tanh(x)) / (tanh(upper) - tanh(lower))
         x = lower + (upper - lower) * i / n
 
-    Take it to follow a timm recipe. Leave it otherwise: ``hold("50%") >> cosine()`` says the same in parts that can be read.
+    Take it to follow a timm recipe. Leave it otherwise: ``hold("50%") >> cosine()`` means the same in parts that can be read.
 
     Args:
         end: the last level as a factor of the base value; above the start the curve climbs.

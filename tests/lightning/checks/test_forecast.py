@@ -310,4 +310,4 @@ def test_a_module_that_optimizes_manually_has_an_axis_of_its_own(
     assert np.allclose(np.array(net.lrs), forecasts.result.lrs, rtol=1e-12, atol=0)
     assert not forecasts.result.is_on_axis
     assert plans == [()]
-    assert "10 updates by the module itself, as horizon= says" in capsys.readouterr().out
+    assert "10 updates by the module itself, from horizon=" in capsys.readouterr().out

@@ -732,12 +732,12 @@ class Writes(Callback):
 
 def test_an_lr_that_is_not_the_planned_one_warns_once() -> None:
     """An LR that other code wrote is reported once, with its update, both values and likely causes."""
-    with pytest.warns(UserWarning, match="the plan says") as caught:
+    with pytest.warns(UserWarning, match="the plan has") as caught:
         fit(Probe(scheduled(hold())), Writes(), LRMonitor(), batches=6, log_every_n_steps=1)
 
-    texts = [str(warning.message) for warning in caught if "the plan says" in str(warning.message)]
+    texts = [str(warning.message) for warning in caught if "the plan has" in str(warning.message)]
     assert len(texts) == 1
-    assert "Update 2 used a learning rate of 0.7 for 'lr/optimizer', and the plan says 0.1." in texts[0]
+    assert "Update 2 used a learning rate of 0.7 for 'lr/optimizer', and the plan has 0.1." in texts[0]
     assert "writes group['lr']" in texts[0]
 
 

@@ -45,6 +45,6 @@ def test_a_write_in_the_ramp_does_not_match_the_plan() -> None:
     net = Meddler(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))
     with (
         pytest.warns(UserWarning, match="written to directly"),
-        pytest.raises(ScheduleError, match=r"Update 2 used a learning rate of 0.3 .*plan says"),
+        pytest.raises(ScheduleError, match=r"Update 2 used a learning rate of 0.3 .*plan has"),
     ):
         fit(net, LRWarmup(4), LRMonitor(strict=True), batches=10, log_every_n_steps=1)

@@ -338,7 +338,7 @@ def test_the_findings_are_below_the_chart(ran: Callable[..., Ran]) -> None:
     assert (status, err) == (0, "")
     assert [row.strip() for row in out.splitlines()[-2:]] == [
         "LR203: The scheduler ends before the run does",
-        "lr-toolkit check says what to write",
+        "lr-toolkit check prints what to write",
     ]
     assert "LR2" not in right
     assert "└" in right
@@ -390,7 +390,7 @@ WRONG: list[tuple[list[str], str]] = [
     (["train.py:Net", "--steps-per-epoch", "0"], "--steps-per-epoch 0: must be"),
     (
         ["train.py:Net", "--data", "train.py:data", "--steps-per-epoch", "5"],
-        "both say how long an epoch is. Write one of them.",
+        "both give the length of an epoch. Write one of them.",
     ),
     (["train.py:Net", "--config", "no_such.yaml", "--steps-per-epoch", "3"], "no_such.yaml"),
     (["no_such.yaml"], "There is no file 'no_such.yaml'."),
