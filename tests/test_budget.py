@@ -1,7 +1,7 @@
 """The cost of a step as a number of function calls, which is the same on every machine.
 
-``budget.json`` holds what ``ScheduledLR.step`` needs. A change that needs more calls raises it and says why. That no device is
-read between logged updates is tested where LRs lie on a device that cannot be read.
+``budget.json`` holds what ``ScheduledLR.step`` needs. A change that needs more calls raises it and gives the reason. That no
+device is read between logged updates is tested where LRs lie on a device that cannot be read.
 """
 
 from __future__ import annotations

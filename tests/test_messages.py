@@ -1,4 +1,4 @@
-"""The calls that messages say to write: each parses, has arguments that exist, and is accepted if it is complete."""
+"""The calls that messages show: each parses, has arguments that exist, and is accepted if it is complete."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ WITH_MILESTONES = {"multistep.py", "piecewise.py"}
 
 
 def test_nothing_is_called_one_or_at() -> None:
-    """A variable, an argument and an attribute have a name that says what they hold."""
+    """A variable, an argument and an attribute have a name that describes what they hold."""
     found = []
     for file in (ROOT / "lr_toolkit").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
@@ -181,7 +181,7 @@ def test_types_are_published() -> None:
     assert files("lr_toolkit").joinpath("py.typed").is_file()
 
 
-def test_the_version_is_said_once() -> None:
+def test_the_version_is_the_same_everywhere() -> None:
     """``__version__``, the metadata and pyproject.toml agree; the changelog opens with that version or Unreleased."""
     declared = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
     newest = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)

@@ -184,7 +184,7 @@ def test_an_epoch_is_that_of_a_trainer(samples: int, batch_size: int, accumulate
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "csv", "json"])
-def test_out_saves_and_says_where(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_out_saves_and_prints_the_path(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``--out`` writes the file beside the text, and prints its path."""
     file = tmp_path / "new" / f"curve.{ending}"
     text = printed(capsys, "cosine()", "linear()", "--steps", "50", "--log", "--out", str(file))

@@ -73,7 +73,7 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("command", "plan"), list(zip(COMMANDS[:-1], PLANS, strict=True)))
-def test_a_command_trains_as_its_schedule_says(
+def test_a_command_trains_with_its_schedule(
     command: str, plan: tuple[str, float], used: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of the 24 updates uses the LR of the schedule's timeline."""

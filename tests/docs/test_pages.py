@@ -29,7 +29,7 @@ LINES = [block.code for block in blocks_of((DOCS / "how" / "index.md").read_text
     "name", [pytest.param(name, marks=NEEDS.get(name, ())) for name in PAGES if name not in ELSEWHERE]
 )
 def test_the_code_of_a_page_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In an empty folder, one block after another; after the lines of how/index.md only if the page says so before its code."""
+    """In an empty folder, one block after another; after the lines of how/index.md only if the page links to them before its code."""
     monkeypatch.chdir(tmp_path)
     text = (DOCS / name).read_text("utf-8")
 

@@ -90,8 +90,8 @@ def test_the_curve_is_the_beginning_of_the_whole_one(whole: Any, method: str, sh
     assert len(curve) < len(expected.curve)
 
 
-def test_a_search_that_was_not_interrupted_says_so(whole: Any) -> None:
-    """Neither its field nor its reason speak of an interrupt."""
+def test_a_search_that_was_not_interrupted_reports_no_interrupt(whole: Any) -> None:
+    """Its field is false, and its text does not mention an interrupt."""
     for found, _ in whole.values():
         assert not found.interrupted
         assert "nterrupt" not in str(found)

@@ -76,7 +76,7 @@ class Mixed(ScheduleMixin, Plain):
 
 
 class Annotated(ScheduleMixin, Plain):
-    """A module with the mixin, whose parameters say what they are."""
+    """A module with the mixin, whose parameters have type annotations."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A script: imports the large packages once, and runs each script that it is told in a fork of itself.
+"""A script: imports the large packages once, and runs each requested script in a fork of itself.
 
 It reads a command per line from stdin, in JSON, and prints the exit status of each.
 """

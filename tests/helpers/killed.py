@@ -1,7 +1,7 @@
 """A script: a training process is killed several times, and resumes from the last whole checkpoint each time.
 
-``python -m tests.helpers.killed FOLDER KILLS`` writes a report to ``FOLDER/told.json``. Each life is a fork of a process that
-has imported everything, and ends by SIGKILL, during training or while a checkpoint is written.
+``python -m tests.helpers.killed FOLDER KILLS`` writes a report to ``FOLDER/report.json``. Each training process is a fork
+of one that has imported everything, and ends by SIGKILL, during training or while a checkpoint is written.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def main() -> None:
         ],
         "killed while writing": writing,
     }
-    (folder / "told.json").write_text(json.dumps(report))
+    (folder / "report.json").write_text(json.dumps(report))
 
 
 if __name__ == "__main__":

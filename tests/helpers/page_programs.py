@@ -61,7 +61,7 @@ def blocks_of(text: str) -> Iterator[Block]:
 
 
 class PageFailed(AssertionError):
-    """A block of a page that does not do what the page says."""
+    """A block of a page that does not do what the page shows."""
 
 
 def run_page(text: str, before: Sequence[str] = ()) -> dict[str, Any]:

@@ -169,7 +169,7 @@ MISTAKES: dict[str, type[Any]] = {
 
 
 class EpochScheduler:
-    """A scheduler like timm's, which is told the epoch and is no scheduler of torch."""
+    """A scheduler like timm's: ``step`` takes the epoch, and the class is no scheduler of torch."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer

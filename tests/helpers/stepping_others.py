@@ -56,7 +56,7 @@ class Wrapper(Optimizer):
 class Hybrid(Optimizer):
     """Steps several optimizers, each on its own parameter groups, as a hybrid of Muon and AdamW does.
 
-    It does not call the constructor of torch's Optimizer; ``held`` says where it keeps them: attributes, list or dict.
+    It does not call the constructor of torch's Optimizer; ``held`` names the way it stores them: attributes, list or dict.
     """
 
     def __init__(self, optimizers: list[Optimizer], held: str = "list") -> None:

@@ -113,7 +113,7 @@ class ViT(nn.Module):
 
 
 class TimmViT(ViT):
-    """With the methods of timm's VisionTransformer that say what belongs together."""
+    """A ViT with the methods of timm's VisionTransformer that describe groups of parameters."""
 
     def no_weight_decay(self) -> set[str]:
         """The parameters that timm exempts."""

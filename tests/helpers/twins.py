@@ -60,7 +60,7 @@ class Twin:
 
 
 def run(make: Make, options: dict[str, Any], monitor: LRMonitor | None = None) -> LRMonitor:
-    """Fit with what ``make`` gives for an optimizer: 3 epochs of 8 batches, if ``options`` say nothing else."""
+    """Fit with what ``make`` returns for an optimizer: 3 epochs of 8 batches, unless ``options`` change that."""
 
     def answer(net: Probe) -> Any:
         optimizer = net.sgd(lr=0.1)

@@ -221,7 +221,7 @@ def test_manual_optimization_steps_it_as_one() -> None:
 
 
 def test_the_state_of_one_optimizer_is_refused_at_a_resume(tmp_path: Path) -> None:
-    """A run that used AdamW for everything does not go on in a combination, and the error says so."""
+    """A run that used AdamW for everything cannot be resumed with a combination, and the error reports it."""
     alone = CombinedNet(lambda net: configure_optimizers(AdamW(net.parameters()), PLAN, net.trainer))
     fit(alone, SaveAt(4, tmp_path / "saved.ckpt"), max_epochs=1)
 

@@ -134,7 +134,7 @@ def test_a_horizon_by_hand_serves_where_none_is_known() -> None:
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 @pytest.mark.parametrize("plateau", [None, ReduceOnPlateau(monitor="loss")])
-def test_the_dict_says_everything(interval: Any, plateau: ReduceOnPlateau | None) -> None:
+def test_the_dict_is_complete(interval: Any, plateau: ReduceOnPlateau | None) -> None:
     """The result holds the optimizer and the whole ``lr_scheduler`` dict. Lightning's config has the same values."""
     answer: dict[str, Any] = {}
 
@@ -155,13 +155,13 @@ def test_the_dict_says_everything(interval: Any, plateau: ReduceOnPlateau | None
     config = made.lr_scheduler_configs[0]
 
     assert set(answer) == {"optimizer", "lr_scheduler"}
-    said = answer["lr_scheduler"]
-    assert set(said) == {"scheduler", "interval", "frequency", "monitor", "strict", "name"}
-    assert isinstance(said["scheduler"], ScheduledLR)
-    assert said["scheduler"].optimizer is answer["optimizer"]
-    assert {key: getattr(config, key) for key in said} == said
-    assert (said["interval"], said["frequency"], said["name"], said["strict"]) == (interval, 1, "curve", True)
-    assert said["monitor"] == (plateau.monitor if plateau else None)
+    given = answer["lr_scheduler"]
+    assert set(given) == {"scheduler", "interval", "frequency", "monitor", "strict", "name"}
+    assert isinstance(given["scheduler"], ScheduledLR)
+    assert given["scheduler"].optimizer is answer["optimizer"]
+    assert {key: getattr(config, key) for key in given} == given
+    assert (given["interval"], given["frequency"], given["name"], given["strict"]) == (interval, 1, "curve", True)
+    assert given["monitor"] == (plateau.monitor if plateau else None)
     assert not config.reduce_on_plateau
 
 

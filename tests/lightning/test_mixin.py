@@ -277,7 +277,7 @@ def test_hparams_yaml_reads_as_text(trained: tuple[type[Net], Path]) -> None:
     assert yaml.safe_load((folder / "hparams.yaml").read_text("utf-8")) == {"schedule": TEXT, "width": 3}
 
 
-@pytest.mark.needs("torch>=2.6", "load is safe unless told otherwise")
+@pytest.mark.needs("torch>=2.6", "load is safe by default")
 def test_torch_load_alone_reads_the_mixins_checkpoint(tmp_path: Path) -> None:
     """With the mixin the checkpoint holds text only: it loads where ``lr_toolkit`` was never imported."""
     made = trainer(max_epochs=1)

@@ -42,7 +42,7 @@ class Validated(Net):
         super().__init__(answer)
         self.losses = losses
         self.register_buffer("validations", torch.tensor(0))
-        self.told: list[tuple[int, float]] = []
+        self.logged: list[tuple[int, float]] = []
 
     def value(self) -> float:
         """The next value of the metric."""
@@ -55,7 +55,7 @@ class Validated(Net):
     def on_validation_epoch_end(self) -> None:
         """Go on to the next value, except after the sanity check."""
         if not self.trainer.sanity_checking:
-            self.told.append((len(self.used), self.value()))
+            self.logged.append((len(self.used), self.value()))
             self.validations += 1
 
 
@@ -69,12 +69,12 @@ def reacts(schedule: Any = SCHEDULE, monitor: str = "val_loss", **options: Any) 
     return answer
 
 
-def simulated(schedule: str, horizon: Horizon, told: list[tuple[int, float]], updates: int) -> list[list[float]]:
+def simulated(schedule: str, horizon: Horizon, logged: list[tuple[int, float]], updates: int) -> list[list[float]]:
     """The LR of each update: the timeline times the gain of torch's plateau, which reads each metric when it is produced."""
     gain = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     reference = ReduceLROnPlateau(gain, **OPTIONS, eps=0.0)
     timeline = Schedule.parse(schedule).resolve(horizon)
-    readings = list(told)
+    readings = list(logged)
     rows = []
     for k in range(updates):
         while readings and readings[0][0] <= k:
@@ -126,9 +126,9 @@ def test_each_validation_is_read_once(name: str) -> None:
     trainer(**options).fit(net, loader(batches), loader(2))
     updates = options.get("max_steps") or per_epoch * options["max_epochs"]
 
-    assert [update for update, _ in net.told] == validated
+    assert [update for update, _ in net.logged] == validated
     assert len(net.used) == updates
-    assert same(net.lrs, simulated(SCHEDULE, Horizon(updates, per_epoch), net.told, updates))
+    assert same(net.lrs, simulated(SCHEDULE, Horizon(updates, per_epoch), net.logged, updates))
     assert not same(net.lrs, simulated(SCHEDULE, Horizon(updates, per_epoch), [], updates)), (
         "the gain has to have moved"
     )
@@ -141,15 +141,15 @@ def test_without_a_sanity_check_nothing_changes() -> None:
     trainer(max_epochs=8, num_sanity_val_steps=0).fit(second, loader(4), loader(2))
 
     assert first.lrs == second.lrs
-    assert [value for _, value in first.told] == LOSSES[:8]
+    assert [value for _, value in first.logged] == LOSSES[:8]
 
 
 def test_stepped_per_epoch() -> None:
     """With ``interval="epoch"`` timeline and gain both act from the next epoch on."""
     net = Validated(reacts(interval="epoch"))
     trainer(max_epochs=10).fit(net, loader(3), loader(2))
-    told = [(update // 3, value) for update, value in net.told]
-    expected = simulated(SCHEDULE, Horizon(10, unit="epoch"), told, 10)
+    logged = [(update // 3, value) for update, value in net.logged]
+    expected = simulated(SCHEDULE, Horizon(10, unit="epoch"), logged, 10)
 
     assert same(net.lrs, [expected[epoch] for epoch, _ in net.used])
 
@@ -164,7 +164,7 @@ def test_several_validation_loaders() -> None:
     net = Several(reacts(monitor="val_loss/dataloader_idx_0"))
     trainer(max_epochs=8).fit(net, loader(4), [loader(2), loader(2)])
 
-    assert same(net.lrs, simulated(SCHEDULE, Horizon(32, 4), net.told, 32))
+    assert same(net.lrs, simulated(SCHEDULE, Horizon(32, 4), net.logged, 32))
 
 
 # --- training metrics --------------------------------------------------------------------------------------------------
@@ -190,10 +190,10 @@ def test_a_training_metric_is_read_every_n_updates(accumulate: int) -> None:
     net = Stepwise(answer)
     trainer(max_epochs=3, accumulate_grad_batches=accumulate).fit(net, loader(8 * accumulate))
     # The update of index k logs the metric of k updates taken. Under accumulation its last batch logs it.
-    told = [(update, LOSSES[update - 1]) for update in range(3, 25, 3)]
+    logged = [(update, LOSSES[update - 1]) for update in range(3, 25, 3)]
 
     assert len(net.used) == 24
-    assert same(net.lrs, simulated(SCHEDULE, Horizon(24, 8), told, 24))
+    assert same(net.lrs, simulated(SCHEDULE, Horizon(24, 8), logged, 24))
 
 
 @pytest.mark.needs("transformers>=5", "it brings GreedyLR")
@@ -286,9 +286,9 @@ def test_a_training_metric_is_read_once_an_epoch(where: str) -> None:
     """A training metric is read at the end of the epoch: its mean, its last value if logged per step, or the module's own."""
     net = Trained(reacts(monitor="loss_epoch" if where == "both" else "loss"), where)
     trainer(max_epochs=10).fit(net, loader(4))
-    told = [(4 * (epoch + 1), LOSSES[epoch]) for epoch in range(10)]
+    logged = [(4 * (epoch + 1), LOSSES[epoch]) for epoch in range(10)]
 
-    assert same(net.lrs, simulated(SCHEDULE, Horizon(40, 4), told, 40))
+    assert same(net.lrs, simulated(SCHEDULE, Horizon(40, 4), logged, 40))
 
 
 def test_a_training_metric_beside_validations() -> None:
@@ -300,9 +300,9 @@ def test_a_training_metric_beside_validations() -> None:
 
     net = Both(reacts(monitor="loss"))
     trainer(max_epochs=8, val_check_interval=0.5).fit(net, loader(4), loader(2))
-    told = [(4 * (epoch + 1), LOSSES[epoch]) for epoch in range(8)]
+    logged = [(4 * (epoch + 1), LOSSES[epoch]) for epoch in range(8)]
 
-    assert same(net.lrs, simulated(SCHEDULE, Horizon(32, 4), told, 32))
+    assert same(net.lrs, simulated(SCHEDULE, Horizon(32, 4), logged, 32))
 
 
 # --- beside Lightning's own callbacks --------------------------------------------------------------------------------
@@ -323,8 +323,8 @@ def test_a_second_fit_has_one_reader() -> None:
     made.fit(net, loader(4), loader(2))
 
     assert len(readers(made)) == 1
-    assert len(net.told) == 8
-    assert same(net.lrs, simulated("hold()", Horizon(32), net.told, 32))
+    assert len(net.logged) == 8
+    assert same(net.lrs, simulated("hold()", Horizon(32), net.logged, 32))
 
 
 def test_early_stopping_and_the_reaction_see_the_same_metric() -> None:
@@ -335,7 +335,7 @@ def test_early_stopping_and_the_reaction_see_the_same_metric() -> None:
     made.fit(net, loader(4), loader(2))
 
     assert made.current_epoch == 5
-    assert same(net.lrs, simulated("hold()", Horizon(80), net.told, 20))
+    assert same(net.lrs, simulated("hold()", Horizon(80), net.logged, 20))
 
 
 def test_two_optimizers_react_to_their_own_metrics() -> None:
@@ -408,7 +408,7 @@ def test_a_metric_that_never_comes_is_an_error(name: str) -> None:
 
 
 def test_a_metric_that_resembles_none_is_awaited() -> None:
-    """A later validation may bring it, so a warning says what is missing, and the run goes on under the schedule."""
+    """A later validation may log it, so a warning names the missing metric, and the run continues with the schedule."""
     net = Validated(reacts(monitor="accuracy"))
     message = r"LR407: .*monitor='accuracy'.*The metrics are val_loss.*self.log\('accuracy', value\)"
     with schedule_warnings() as found:
@@ -419,7 +419,7 @@ def test_a_metric_that_resembles_none_is_awaited() -> None:
     assert len(net.used) == 24
 
 
-def test_every_with_a_metric_of_validation_is_an_error_that_says_so() -> None:
+def test_every_with_a_metric_of_validation_is_an_error() -> None:
     """``every=`` reads what is logged per step. If only validation logs the metric, the message does not suggest other names."""
 
     def answer(net: Net, optimizer: Optimizer) -> Any:
@@ -435,14 +435,14 @@ def test_every_with_a_metric_of_validation_is_an_error_that_says_so() -> None:
     )
 
 
-def test_a_run_too_short_for_a_validation_says_so() -> None:
+def test_a_run_too_short_for_a_validation_warns() -> None:
     """If the run ends before its first validation, a warning reports that the metric was never read."""
     made = trainer(max_epochs=2, check_val_every_n_epoch=5)
     with pytest.warns(ScheduleWarning, match=r"^LR410: .*monitor='val_loss'.* never read.*check_val_every_n_epoch=1"):
         made.fit(Validated(reacts("hold()")), loader(4), loader(2))
 
 
-def test_a_run_too_short_for_every_says_so() -> None:
+def test_a_run_too_short_for_every_warns() -> None:
     """If ``every`` is longer than the run, the warning does not mention validation and proposes an ``every`` that fits."""
 
     def answer(net: Net, optimizer: Optimizer) -> Any:
@@ -470,9 +470,9 @@ def test_nan_is_reported() -> None:
     net = Validated(reacts("hold()"), [1.0, float("nan"), 1.0, 1.0, 0.5, 0.5])
     with pytest.warns(ScheduleWarning, match="^LR411: 'val_loss' is NaN"):
         trainer(max_epochs=6).fit(net, loader(4), loader(2))
-    told = [(update, value) for update, value in net.told if value == value]
+    logged = [(update, value) for update, value in net.logged if value == value]
 
-    assert same(net.lrs, simulated("hold()", Horizon(24), told, 24))
+    assert same(net.lrs, simulated("hold()", Horizon(24), logged, 24))
 
 
 # --- interrupted and resumed -------------------------------------------------------------------------------------------
@@ -537,7 +537,7 @@ def test_a_reading_that_comes_after_the_checkpoint_is_reported(update: int, opti
             warnings.simplefilter("always")
             fitted = trainer(max_epochs=4, callbacks=list(callbacks), **options)
             fitted.fit(net, loader(8), loader(1), ckpt_path=ckpt)
-        return [updates for updates, _ in net.told], [
+        return [updates for updates, _ in net.logged], [
             str(each.message) for each in caught if "LR408" in str(each.message)
         ]
 

@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
 LONG = Horizon(32, 8)
 
-# Lightning says so of a plain loader in mid-epoch; what the tests look at is the LR.
+# Lightning warns about a plain loader in mid-epoch; the tests check only the LR.
 pytestmark = [
     # Lightning starts a plain loader over, which is meant.
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended"),
@@ -164,7 +164,7 @@ class Kept(Net):
 
 
 def test_accumulation_that_lightning_forgets_in_mid_epoch(tmp_path: Path) -> None:
-    """In mid-epoch it does not tell ``GradientAccumulationScheduler``, and steps at every batch: the schedule ends with the run."""
+    """In mid-epoch it does not call ``GradientAccumulationScheduler`` and steps at every batch: the schedule ends with the run."""
     options = {"max_epochs": 3, "callbacks": [GradientAccumulationScheduler({0: 4})]}
     leg(scheduled("linear()"), save=tmp_path / "cut.ckpt", update=3, **options)
     net = Net(scheduled("linear()"))
@@ -432,10 +432,10 @@ def test_a_schedule_that_fits_no_run_is_refused_without_advice_on_its_length(
     assert "horizon=" not in str(caught.value)
 
 
-def test_of_two_limits_the_one_that_ends_the_run_says_what_it_has_kept(
+def test_of_two_limits_only_the_one_that_ends_the_run_is_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Epochs end this run, whatever ``max_steps`` is beside them: steps to come are a question, and shares of the run are none."""
+    """Epochs end this run, whatever ``max_steps`` is: a plan in steps is refused as changed, and one in shares of the run continues."""
     monkeypatch.chdir(tmp_path)
     in_steps, in_shares = scheduled("warmup('25%') >> linear(over=8) >> hold()"), scheduled("linear()")
     for answer in (in_steps, in_shares):
@@ -471,7 +471,7 @@ def test_an_update_that_an_exception_broke_off_is_still_to_come(
         assert scheduler.horizon.steps == update + len(used), update
 
 
-# The skipped update that is tested; Lightning says so once in a process.
+# The test skips an update on purpose; Lightning warns about it once in a process.
 @pytest.mark.filterwarnings("ignore:`training_step` returned `None`")
 def test_updates_that_were_skipped_are_not_waited_for_at_another_rate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -500,13 +500,13 @@ def test_updates_that_were_skipped_are_not_waited_for_at_another_rate(
 def test_killed_twenty_times_the_run_is_the_same(tmp_path: Path) -> None:
     """SIGKILL at twenty random moments, in training and while a checkpoint is written: all LRs and the weights are equal."""
     run_script("tests.helpers.killed", tmp_path, "20")
-    told = json.loads((tmp_path / "told.json").read_text("utf-8"))
-    whole, torn = told["lrs"]
+    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    whole, torn = report["lrs"]
 
     assert len(whole) == 260
     assert torn == whole
-    assert told["weights"][0] == told["weights"][1]
-    assert 0 < told["killed while writing"] < 20
+    assert report["weights"][0] == report["weights"][1]
+    assert 0 < report["killed while writing"] < 20
 
 
 # --- ranks ------------------------------------------------------------------------------------------------------------
@@ -516,21 +516,21 @@ def test_killed_twenty_times_the_run_is_the_same(tmp_path: Path) -> None:
 def test_ranks_go_on_alike(tmp_path: Path) -> None:
     """Two ranks resume exactly; from one to two and back the schedule goes on without a question, and ends with the run."""
     run_script("tests.helpers.resumed_ranks", tmp_path)
-    told = {path.stem: json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.json")}
-    whole = told["whole-0"]["lrs"]
+    reports = {path.stem: json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.json")}
+    whole = reports["whole-0"]["lrs"]
 
     assert len(whole) == 20
     for rank in (0, 1):
-        assert told[f"whole-{rank}"]["lrs"] == whole
-        assert told[f"first-{rank}"]["lrs"] + told[f"second-{rank}"]["lrs"] == whole
-        assert told["alone-0"]["lrs"] + told[f"joined-{rank}"]["lrs"] == whole
-    assert told["second-0"]["weights"] == told["second-1"]["weights"]
+        assert reports[f"whole-{rank}"]["lrs"] == whole
+        assert reports[f"first-{rank}"]["lrs"] + reports[f"second-{rank}"]["lrs"] == whole
+        assert reports["alone-0"]["lrs"] + reports[f"joined-{rank}"]["lrs"] == whole
+    assert reports["second-0"]["weights"] == reports["second-1"]["weights"]
     # In epochs: nine of 24 updates on two ranks, in the middle of the second epoch. On one rank 33 are left, of which twelve
     # are taken, to the middle of the third; on two ranks again nine are left.
     places = [9 + 15 * i / 33 for i in range(12)] + [24 - 15 * 21 / 33 * (9 - i) / 9 for i in range(9)]
     factors = scheduled_factors("warmup(3) >> cosine(end=0.1)", 24)
     for rank in (0, 1):
-        used = told["single-0"]["lrs"] + told[f"paired-{rank}"]["lrs"]
+        used = reports["single-0"]["lrs"] + reports[f"paired-{rank}"]["lrs"]
 
         assert used == [pytest.approx([0.1 * factors(x), 0.02 * factors(x)]) for x in places]
 
@@ -683,7 +683,7 @@ def test_the_mixins_attributes_decide(policy: str, tmp_path: Path, monkeypatch: 
 
 
 def test_a_checkpoint_of_torchs_scheduler_is_refused_and_the_cure_works(tmp_path: Path) -> None:
-    """Lightning hands the states over by position; ours says what it was given, and what it then says to write works."""
+    """Lightning passes the states by position; our error shows what was given, and the fix that it shows works."""
 
     def torchs(net: Net, optimizer: Optimizer) -> Any:
         return [optimizer], [{"scheduler": CosineAnnealingLR(optimizer, 16), "interval": "step"}]
@@ -717,7 +717,7 @@ def test_a_lightning_checkpoint_of_every_version_goes_on(name: str) -> None:
 
 
 def test_there_is_a_lightning_checkpoint_of_this_version() -> None:
-    """The directory holds one that says what the run's length came from, as today's do, and all are small."""
+    """The directory holds one that records the origin of the run's length, as today's do, and all are small."""
     kept = {path.name: torch.load(path, weights_only=True) for path in DATA.glob("lightning-*.ckpt")}
 
     assert "run" in kept["lightning-format-1-run.ckpt"]["lr_schedulers"][0]
@@ -725,7 +725,7 @@ def test_there_is_a_lightning_checkpoint_of_this_version() -> None:
 
 
 def test_the_whole_checkpoint_is_read_safely(tmp_path: Path) -> None:
-    """``torch.load(weights_only=True)`` reads what Lightning saved; the scheduler's part is below 2 kB and says the plan."""
+    """``torch.load(weights_only=True)`` reads what Lightning saved; the scheduler's part is below 2 kB and holds the plan."""
     leg(scheduled("warmup(3) >> cosine(end=0.1)"), save=tmp_path / "cut.ckpt", update=5)
     (state,) = torch.load(tmp_path / "cut.ckpt", weights_only=True)["lr_schedulers"]
 

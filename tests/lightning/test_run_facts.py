@@ -86,7 +86,7 @@ def test_what_is_ahead_is_what_a_loop_counts(facts: RunFacts) -> None:
 
 
 @given(facts_of_runs())
-def test_the_horizon_ahead_says_both(facts: RunFacts) -> None:
+def test_the_horizon_ahead_counts_updates_or_epochs(facts: RunFacts) -> None:
     """In updates the horizon has the updates ahead, in epochs the epochs that begin."""
     updates, lengths = counted(facts)
 
@@ -151,7 +151,7 @@ def test_a_million_epochs_cost_nothing() -> None:
 
 
 class Asking(Net):
-    """Notes after each batch how many updates the facts say are still to come."""
+    """Records after each batch how many updates remain according to the facts."""
 
     def __init__(self) -> None:
         super().__init__(lambda net, optimizer: optimizer)

@@ -112,7 +112,7 @@ def test_a_wrong_call_is_refused(arguments: Any, options: dict[str, Any], messag
 
 
 def test_a_horizon_and_absolute_are_accepted() -> None:
-    """``absolute`` says what is so in any case."""
+    """``absolute`` is accepted, although the values are absolute in any case."""
     number = scheduled("absolute(linear(start=2.0, end=0.0))", trainer(max_epochs=1), horizon=Horizon(4))
     assert number.value() == 2.0
     assert number.timeline == linear(start=2.0, end=0.0).resolve(Horizon(4))

@@ -441,7 +441,7 @@ def test_a_teacher_answers_the_same_after_a_resume(tmp_path: Path) -> None:
 
 @not_resumable
 def test_refuses_the_checkpoint_of_another_module(tmp_path: Path) -> None:
-    """Also if Lightning is told to load what fits; the error names the weights."""
+    """It is refused even if Lightning loads only what fits; the error names the weights."""
 
     class Larger(AveragedNet):
         strict_loading = False

@@ -101,7 +101,7 @@ def test_the_first_update_that_parts_from_its_plan_is_reported(kind: str, tmp_pa
 
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("kind", LOGGERS)
-def test_a_run_that_ended_early_says_so(kind: str, tmp_path: Path) -> None:
+def test_a_run_that_ended_early_is_reported(kind: str, tmp_path: Path) -> None:
     """The plan goes on, and the used LRs end."""
 
     class Stops(L.Callback):

@@ -272,7 +272,7 @@ def test_a_branch_from_a_moving_lr_is_cautioned(
     schedule: str, update: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In a warmup or a decay a warning names the phase and the LR. The command prints it above its lines."""
-    net, path, said = Stable(), str(tmp_path / "some.ckpt"), MOVING[schedule, update]
+    net, path, caution = Stable(), str(tmp_path / "some.ckpt"), MOVING[schedule, update]
     net.schedule, net.on_change = schedule, "keep"
     made = trainer(max_epochs=3)
     made.fit(net, loader(8))
@@ -280,12 +280,14 @@ def test_a_branch_from_a_moving_lr_is_cautioned(
     scheduler = made.lr_scheduler_configs[0].scheduler
     scheduler.step(update)
     torch.save(held | {"global_step": update, "lr_schedulers": [scheduler.state_dict()]}, path)
-    with pytest.warns(ScheduleWarning, match=f"LR267: branch: {said}") if said else contextlib.nullcontext():
+    with pytest.warns(ScheduleWarning, match=f"LR267: branch: {caution}") if caution else contextlib.nullcontext():
         branch(path, 5)
     main(["branch", path, "--over", "5"])
     printed = capsys.readouterr().out
 
-    assert printed.startswith(f"# Caution: LR267: branch: update {update} lies in " if said else f"# {path} was saved")
+    assert printed.startswith(
+        f"# Caution: LR267: branch: update {update} lies in " if caution else f"# {path} was saved"
+    )
 
 
 def save(made: Any, path: str) -> str:
@@ -306,7 +308,7 @@ def test_a_checkpoint_that_is_a_folder_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "says"),
+    ("held", "message"),
     [
         ({}, "no scheduler of lr_toolkit"),
         (
@@ -325,16 +327,16 @@ def test_a_checkpoint_that_is_a_folder_is_read(tmp_path: Path) -> None:
         ({"global_step": 5, "lr_schedulers": None, "optimizer_states": None}, "no scheduler of lr_toolkit"),
     ],
 )
-def test_a_mapping_that_is_no_checkpoint_is_refused(held: Any, says: str) -> None:
+def test_a_mapping_that_is_no_checkpoint_is_refused(held: Any, message: str) -> None:
     """A mapping that is no checkpoint is refused with the reason."""
-    with pytest.raises(ScheduleError, match=says):
+    with pytest.raises(ScheduleError, match=message):
         branch(held, 5)
 
 
 @pytest.mark.parametrize(
     "arguments", [["nothing.ckpt", "--over", "5"], ["trunk-20.ckpt", "--over", "0.2"], ["trunk-20.ckpt"]]
 )
-def test_the_command_says_what_is_wrong(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_what_is_wrong(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A missing file, a bare float and a missing length are one line on standard error and exit status 2."""
     with pytest.raises(SystemExit) as ended:
         main(["branch", *arguments])

@@ -422,7 +422,7 @@ def test_the_policies_of_another_key_name_it() -> None:
         build("cosine()").load_state_dict(state)
 
 
-def test_a_change_is_told_of_every_group() -> None:
+def test_a_change_is_described_for_every_group() -> None:
     """In words, each once, also if the schedule of the first group is the same."""
     optimizer = sgd()
     scheduler = ScheduledLR(optimizer, {"backbone": "hold()", "*": "linear()"}, Horizon(10))
@@ -671,7 +671,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_schedule_is_refused(case: str) -> None:
-    """The message says what was given and what to write, and the optimizer keeps its values."""
+    """The message shows what was given and what to write, and the values of the optimizer are unchanged."""
     options, message = WRONG[case]
     options = {"schedule": LR, **options}
     kind = options.pop("kind", SGD)

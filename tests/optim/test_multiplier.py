@@ -306,15 +306,15 @@ def test_an_update_takes_as_many_calls_for_all_groups_as_for_a_few(kind: str) ->
 
 
 def test_a_captured_update_does_not_count() -> None:
-    """Nothing of the ramp gets into the CUDA graph, and a warning says what follows for its replays."""
+    """Nothing of the ramp gets into the CUDA graph, and a warning describes the effect on its replays."""
     optimizer = sgd([tensor(0.5)])
     multiplier = LRMultiplier.of(optimizer)
     multiplier.add(Alike())
     optimizer.step()
     version = optimizer.param_groups[0]["lr"]._version
 
-    says = r"^LR703: .*SGD is captured in a CUDA graph.*warmup\('500 steps'\) >> cosine\(\)"
-    with captured(), pytest.warns(ScheduleWarning, match=says):
+    message = r"^LR703: .*SGD is captured in a CUDA graph.*warmup\('500 steps'\) >> cosine\(\)"
+    with captured(), pytest.warns(ScheduleWarning, match=message):
         optimizer.step()
     assert optimizer.param_groups[0]["lr"]._version == version
     assert lrs(optimizer) == [0.5 * 0.25]
@@ -336,7 +336,7 @@ MIXED = r"parameter group 0 is a number \(0.1\) and that of group 1 is a tensor.
 
 
 def test_numbers_and_tensors_in_one_optimizer_are_refused() -> None:
-    """The message says which group has what; the optimizer is as it was."""
+    """The message names the kind of LR of each group; the optimizer is unchanged."""
     optimizer = sgd([0.1, tensor(0.05)])
     with pytest.raises(ScheduleError, match=MIXED):
         LRMultiplier.of(optimizer)

@@ -178,7 +178,7 @@ def test_the_layers_are_those_of_beit(depth: int) -> None:
     }
 
 
-def test_a_function_says_the_layer() -> None:
+def test_a_function_gives_the_layer() -> None:
     """``layer_of`` in place of the tree: BEiT's own function gives BEiT's groups."""
     module = ViT(2)
     lrs = lr_by_name(module, param_groups(module, lr=1.0, layer_decay=0.5, layer_of=lambda name: beit_layer(name, 2)))
@@ -363,7 +363,7 @@ NAMES: dict[str, tuple[dict[str, Any], list[tuple[str, float]]]] = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_and_lrs(name: str) -> None:
-    """Each group has a name that says what it is, and its LR."""
+    """Each group has a descriptive name, and its LR."""
     options, expected = NAMES[name]
     groups = param_groups(Wrapped(ViT(1)), lr=1.0, **options)
 
@@ -504,7 +504,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_wrong_input_is_refused(name: str) -> None:
-    """The message says what was given, what is possible, and the line to write."""
+    """The message shows what was given, what is possible, and the line to write."""
     act, message = REFUSED[name]
     with pytest.raises(ScheduleError, match=f"(?s){message}"):
         act()

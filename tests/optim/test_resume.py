@@ -536,7 +536,7 @@ def test_the_policy_named_for_an_impossible_stretch_is_possible() -> None:
 
 
 def test_the_message_for_a_run_that_is_already_over() -> None:
-    """If the run now ends before the checkpoint, the message says what makes it longer, and shows no update after the end."""
+    """If the run now ends before the checkpoint, the message names what makes it longer, and shows no update after the end."""
     message = error_of(CASES["shorter than the updates taken"])
 
     assert "The run as it is now ends at update 50. Lengthen it to go on: a larger" in message
@@ -936,7 +936,7 @@ def test_the_call_in_that_message_continues_at_the_same_update() -> None:
 
 
 def test_a_state_names_its_class_and_format() -> None:
-    """Other code can tell from a state that it is of this package."""
+    """Other code can recognize a state of this package."""
     state = ScheduledLR(sgd([1.0]), "linear()", Horizon(10)).state_dict()
 
     assert state["class"] == "lr_toolkit.ScheduledLR"

@@ -64,7 +64,7 @@ def test_shortened_names_stay_apart(names: list[str], width: int) -> None:
 
 
 def test_a_table_keeps_long_names_apart() -> None:
-    """If the first column is shortened, the rows can still be told apart."""
+    """If the first column is shortened, the rows can still be distinguished."""
     names = [f"backbone.layers.{layer}.attention.{kind}" for layer in range(3) for kind in ("decay", "no_decay")]
     lines = Table(("group", "shape"), tuple((name, "#" * 60) for name in names)).text(80).splitlines()
 

@@ -107,7 +107,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_previewed_is_refused(name: str) -> None:
-    """The message says what was given and what to write."""
+    """The message shows what was given and what to write."""
     act, message = REFUSED[name]
     with pytest.raises(ScheduleError, match=f"(?s){message}"):
         act()
@@ -151,7 +151,7 @@ def test_json_has_every_field(tmp_path: Path) -> None:
 
 
 def test_the_ending_may_be_upper_case(tmp_path: Path) -> None:
-    """A file is what its ending says, in any case."""
+    """The ending of a file name sets the format, in upper and in lower case."""
     assert "<svg" in cosine().preview(RUN).save(tmp_path / "CURVE.SVG").read_text("utf-8")
     assert cosine().preview(RUN).save(str(tmp_path / "curve.PNG")).read_bytes().startswith(b"\x89PNG")
 
@@ -185,7 +185,7 @@ def test_a_curve_goes_through_its_values(steps: int) -> None:
 
 
 def test_a_picture_is_well_formed_and_transparent() -> None:
-    """Any name is escaped, each key has its axes, no background is drawn, and the text for screen readers says what it shows."""
+    """Any name is escaped, each key has its axes, no background is drawn, and the text for screen readers describes the picture."""
     named = Preview('<a> & "b"', KEYS.horizon, KEYS.series)
     picture = preview_picture(named)
     root = ET.fromstring(picture)

@@ -141,7 +141,7 @@ def test_ten_thousand_drops_are_as_exact_as_one() -> None:
     ],
 )
 @pytest.mark.parametrize("n", [10**5, 10**7])
-def test_the_bound_tells_the_usual_formulas_apart(
+def test_the_bound_rejects_the_usual_formulas(
     phases: list[Phase], formula: Callable[[int, int], float], n: int
 ) -> None:
     """The formulas of textbooks cancel near the end of a long run, and fail this check."""

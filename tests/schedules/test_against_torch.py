@@ -142,7 +142,7 @@ def test_warmup_then_cosine_is_sequential_lr(over: int, start: float, base_lrs: 
         (lambda o: lr_scheduler.ConstantLR(o, 1.0), hold()),
     ],
 )
-def test_a_step_of_the_scheduler_is_what_the_loop_says(scheduler: Scheduler, schedule: Schedule, unit: str) -> None:
+def test_a_step_of_the_scheduler_is_an_update_or_an_epoch(scheduler: Scheduler, schedule: Schedule, unit: str) -> None:
     """Stepped 90 times, per update or per epoch, a schedule in steps gives torch's LRs: the horizon counts the calls."""
     assert_same(scheduler, schedule, [0.1, 3e-4], 90, unit=unit)
 

@@ -140,7 +140,7 @@ def test_the_factor_of_a_replacement(after: str, predicted: float) -> None:
     ],
 )
 def test_what_has_no_factor_is_refused(before: str, after: str, message: str) -> None:
-    """The message says what is possible."""
+    """The message names the cause or shows what is possible."""
     with pytest.raises(ScheduleError, match=message):
         lr_factor(before, after)
 

@@ -100,7 +100,7 @@ def test_there_and_back_is_the_same_lr() -> None:
 
 @pytest.mark.parametrize("schedule", [linear(), cosine(), hold() >> linear(over="20%"), hold()])
 def test_the_length_of_the_run_changes_little(schedule: Schedule) -> None:
-    """A run 100 times as long changes the factor from a cosine to 10 % by about a tenth, as the docstring says."""
+    """A run 100 times as long changes the factor from a cosine to 10 % by about a tenth, as documented."""
     pair = (cosine(end=0.1), schedule)
     short, long = (transfer(1.0, schedule=pair, horizon=Horizon(steps)).lr for steps in (1000, 100_000))
 
@@ -182,7 +182,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_wrong_input_is_refused(name: str) -> None:
-    """The message says what was given, what is possible, and the line to write."""
+    """The message shows what was given, what is possible, and the line to write."""
     act, message = REFUSED[name]
     with pytest.raises(ScheduleError, match=f"(?s){message}"):
         act()

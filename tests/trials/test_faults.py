@@ -230,7 +230,7 @@ def test_a_state_that_is_nothing_at_all_does_not_stop_a_resume(state: Any, tmp_p
     [{}, {"format": 1}, {"format": 1, "ramp": "LRWarmup(3)", "began": 0, "taken": ["x"]}, {"format": None}, []],
 )
 def test_a_damaged_ramp_is_refused(damage: Any) -> None:
-    """Where the ramp stood is not known, so the message says how to go on without it."""
+    """The position of the ramp is not known, so the message shows how to continue without it."""
     with pytest.raises(ScheduleError, match=r"the state is damaged.*leave out LRWarmup"):
         LRWarmup(3).load_state_dict(damage)
 

@@ -410,7 +410,7 @@ CASES = [(code, number) for code, lines in LINES.items() for number in range(len
 
 @cache
 def message_of(code: str) -> str:
-    """What the wrong program in the documentation is told."""
+    """The message for the wrong program in the documentation."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         (message,) = messages_of(WRONG[code].wrong, RAISES.get(code))
@@ -443,7 +443,7 @@ def test_the_printed_line_is_right_and_quiet(
 
 @pytest.mark.parametrize("code", LINES)
 def test_no_printed_line_is_left_out(code: str) -> None:
-    """Each sentence of a message that says "write" and has code in it is covered by a line of the table."""
+    """Each sentence of a message that has "write" and code in it is covered by a line of the table."""
     message = message_of(code)
     covered = [re.search(pattern, message) for pattern, _ in LINES[code]]
     sentences = re.finditer(r"(?<![\w'])[Ww]rite [^;]*?[(=].*?(?=\. [A-Z]|;|\.$)", message)
@@ -454,7 +454,7 @@ def test_no_printed_line_is_left_out(code: str) -> None:
 
 @pytest.mark.parametrize("code", NO_LINE)
 def test_a_message_without_a_line_has_none(code: str) -> None:
-    """The message of such a code says "write" nowhere, unless of something that the program has."""
+    """The message of such a code has "write" only for something that the program has."""
     assert "Write " not in message_of(code)
 
 

@@ -51,7 +51,7 @@ class Module(L.LightningModule):
         return optimizer
 
     def configure_optimizers(self) -> Any:
-        """The schedule, as ``self.trainer`` says how long it is."""
+        """The optimizer and the schedule, for the length that ``self.trainer`` has."""
         return configure_optimizers(self.build_optimizer(), self.schedule, self.trainer, **self.options)
 
     def _record(self, optimizer: Any, *_: Any) -> None:
@@ -97,7 +97,7 @@ class SeveralUpdatesWithSteps(SeveralUpdates):
 
 
 class Promise(IterableDataset[torch.Tensor]):
-    """Fewer samples than its length says."""
+    """Gives fewer samples than its length."""
 
     def __iter__(self) -> Iterator[Any]:
         return iter([(torch.ones(1),)] * 5)
@@ -197,7 +197,7 @@ class Change:
         since: the update from which the schedule is recalculated; 0 if it was known before the first update.
         ends: the updates of the run.
         planned: the updates that it was planned for.
-        says: how the finding begins, as a regular expression; it is a warning if that begins with a code.
+        finding: a regular expression for the beginning of the finding, which is a warning if the expression begins with a code.
         epochs: the epochs of the run.
         is_stream: whether its data begin anew at each resume, so that only whole epochs can be repeated.
         has_other_limit: whether a limit of the Trainer is changed, at which a resume ends.
@@ -205,7 +205,7 @@ class Change:
 
     since: int
     ends: int
-    says: str
+    finding: str
     planned: int = EPOCHS * BATCHES
     epochs: int = EPOCHS
     module: type[Module] = Module
@@ -216,7 +216,7 @@ class Change:
     callbacks: Callable[[], list[L.Callback]] = list
 
     def lr(self, update: int) -> float:
-        """The LR of a linear decay from 1 to 0 that is recalculated at ``at``."""
+        """The LR of a linear decay from 1 to 0 that is recalculated at ``since``."""
         if update <= self.since:
             return 1 - update / self.planned
         return (1 - self.since / self.planned) * (self.ends - update) / (self.ends - self.since)
@@ -296,7 +296,7 @@ def test_the_schedule_ends_with_the_run(name: str, tmp_path: Path, caplog: pytes
     ends = ModelCheckpoint(tmp_path, "end-{epoch}", save_top_k=-1, every_n_epochs=1, save_on_train_epoch_end=True)
     (finding,) = findings_of(lambda: change.fit(module, saver, ends), caplog)
 
-    assert re.match(change.says, finding)
+    assert re.match(change.finding, finding)
     assert module.used == pytest.approx(change.lrs())
     for path in sorted(tmp_path.glob("*.ckpt")):
         resumed = change.module()
@@ -315,7 +315,7 @@ class Epochs:
     lrs: list[float]
     module: type[Module] = Module
     data: Callable[[], Any] = loader
-    says: str | None = None
+    finding: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     callbacks: Callable[[], list[L.Callback]] = list
 
@@ -330,11 +330,11 @@ EPOCH_RUNS = {
     "a length that is not kept": Epochs(THIRDS, data=lambda: of(Promise())),
     "another loader": Epochs(THIRDS, Reloaded, options={"reload_dataloaders_every_n_epochs": 1}),
     "more epochs": Epochs(
-        [1 - epoch / 6 for epoch in range(6)], says="The run has 6 epochs now",
+        [1 - epoch / 6 for epoch in range(6)], finding="The run has 6 epochs now",
         callbacks=lambda: [From(1, train_longer)],
     ),
     "accumulation under max_steps": Epochs(
-        [1 - epoch / 9 for epoch in range(9)], says="The run has 9 epochs now",
+        [1 - epoch / 9 for epoch in range(9)], finding="The run has 9 epochs now",
         options={"max_epochs": -1, "max_steps": 32 - 8}, callbacks=lambda: [From(1, accumulate)],
     ),
 }  # fmt: skip
@@ -349,7 +349,7 @@ def test_a_schedule_per_epoch_ends_with_the_run(name: str, tmp_path: Path, caplo
     ends = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, every_n_epochs=1, save_on_train_epoch_end=True)
     findings = findings_of(lambda: change.fit(module, ends), caplog)
 
-    assert [bool(re.match(run.says or "", finding)) for finding in findings] == [True] * bool(run.says)
+    assert [bool(re.match(run.finding or "", finding)) for finding in findings] == [True] * bool(run.finding)
     assert list(module.epochs.values()) == pytest.approx(run.lrs)
     if "max_steps" in run.options:  # Lightning trains a ninth batch of the first epoch after such a resume
         return
@@ -669,7 +669,7 @@ class WithoutSchedule(Module):
 def test_a_new_schedule_at_a_checkpoint(
     options: dict[str, Any], jump: bool, is_reported: bool, lrs: list[float], tmp_path: Path
 ) -> None:
-    """It runs from its beginning over what is left; a warning says so, and the lines that it gives are quiet."""
+    """It runs from its beginning over what is left; a warning reports it, and the lines that it shows run without a warning."""
     saver = ModelCheckpoint(tmp_path, save_on_train_epoch_end=True)
     runs.trainer(max_epochs=1, callbacks=[saver], enable_checkpointing=True, default_root_dir=tmp_path).fit(
         Module(), loader(8)
@@ -766,7 +766,7 @@ def test_an_open_hold_grows(caplog: pytest.LogCaptureFixture) -> None:
     ids=["keep", "replan", "stretch", "continue"],
 )
 def test_a_policy_decides(policy: Any, lrs: list[float], caplog: pytest.LogCaptureFixture) -> None:
-    """``on_change`` says what becomes of the schedule if the run changes its length."""
+    """``on_change`` determines the rest of the schedule if the length of the run changes."""
     module = Module(on_change=policy)
     findings_of(lambda: CHANGES["more epochs"].fit(module), caplog)
 
@@ -945,7 +945,7 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
 def test_ranks_whose_epochs_differ_follow_one_schedule(
     name: str, numbers: list[int], uneven: dict[str, dict[str, Any]]
 ) -> None:
-    """All ranks use the LRs of the first, which says so, from the beginning or after the dataloaders were reloaded."""
+    """All ranks use the LRs of the first, which reports it, from the beginning or after the dataloaders were reloaded."""
     assert uneven[f"{name}-0"]["lrs"] == uneven[f"{name}-1"]["lrs"] != []
 
     (finding,) = uneven[f"{name}-0"]["findings"]
@@ -998,7 +998,7 @@ def spread(*stretches: tuple[int, float]) -> list[float]:
     ids=["three epochs", "three epochs, per epoch", "max_steps", "max_steps, per epoch"],
 )
 def test_a_loader_that_is_exchanged_for_a_stream(options: dict[str, Any], lrs: list[float]) -> None:
-    """The run goes on; a length that no limit tells any more is known again when the stream has ended once."""
+    """The run continues; a length that no limit gives any more is known again when the stream has ended once."""
     options = {"max_epochs": -1, "interval": "step"} | options
     module = Streams(interval=options.pop("interval"))
     runs.trainer(**options, reload_dataloaders_every_n_epochs=1).fit(module)

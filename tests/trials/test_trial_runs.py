@@ -1,4 +1,4 @@
-"""Trial runs: a run that is cut to a few batches on purpose follows the beginning of a schedule that is longer, and says so once."""
+"""Trial runs: a run that is cut to a few batches on purpose follows the beginning of a longer schedule, and warns once."""
 
 from __future__ import annotations
 
@@ -70,15 +70,15 @@ EPOCHS = "horizon=Horizon(steps=100, unit='epoch')"
 
 @dataclass(frozen=True)
 class Trial:
-    """A run that is shorter than its schedule, and what it says of it."""
+    """A run that is shorter than its schedule, and the parts of its warning."""
 
     cause: str
     options: dict[str, Any]
     data: Callable[[], Any] = lambda: loader(8)
     schedule: str = SCHEDULE
     settings: dict[str, Any] = field(default_factory=dict)
-    says: str = "trains on the beginning of warmup(500) and does not reach cosine()"
-    advises: str = "horizon=Horizon(steps=10_000, steps_per_epoch=500)"
+    detail: str = "trains on the beginning of warmup(500) and does not reach cosine()"
+    fix: str = "horizon=Horizon(steps=10_000, steps_per_epoch=500)"
 
 
 TRIALS = {
@@ -93,15 +93,15 @@ TRIALS = {
     ),
     "a milestone in epochs": Trial(
         "limit_train_batches", {"limit_train_batches": 2, "max_epochs": 2}, schedule="multistep(at=['30 epochs'])",
-        says="trains on the beginning of multistep(['30 epochs'])",
+        detail="trains on the beginning of multistep(['30 epochs'])",
     ),
     "epochs": Trial(
         "overfit_batches", {"overfit_batches": 2, "max_epochs": 2}, schedule="warmup('5 epochs') >> cosine()",
-        settings={"interval": "epoch"}, says="longer than this run of 2 epochs", advises=EPOCHS,
+        settings={"interval": "epoch"}, detail="longer than this run of 2 epochs", fix=EPOCHS,
     ),
     "epochs, limited to a few batches": Trial(
         "limit_train_batches", {"limit_train_batches": 2, "max_epochs": 2}, schedule="multistep(at=['30 epochs'])",
-        settings={"interval": "epoch"}, says="longer than this run of 2 epochs", advises=EPOCHS,
+        settings={"interval": "epoch"}, detail="longer than this run of 2 epochs", fix=EPOCHS,
     ),
     "asked for": Trial("too_long='cut'", {"max_epochs": 2}, settings=CUT),
     "asked for, with max_steps": Trial("too_long='cut'", {"max_steps": 5}, lambda: stream(6), settings=CUT),
@@ -114,7 +114,7 @@ TRIALS = {
 @pytest.mark.parametrize("make", [helper, Mixed])
 @pytest.mark.parametrize("name", TRIALS)
 def test_a_trial_cuts_the_schedule(name: str, make: Callable[..., Net]) -> None:
-    """The run follows the schedule of a run that is twice as long until it fits, and one warning says what is cut."""
+    """The run follows the schedule of a run that is twice as long until it fits, and one warning names what is cut."""
     trial = TRIALS[name]
     net = make(trial.schedule, **trial.settings)
     (message,) = caught_in(net, trial.data(), **trial.options)
@@ -122,8 +122,8 @@ def test_a_trial_cuts_the_schedule(name: str, make: Callable[..., Net]) -> None:
     assert message.startswith(
         f"LR261: {trial.cause} cuts the schedule {Schedule.parse(trial.schedule)!r}, which is longer"
     )
-    assert trial.says in message
-    assert trial.advises in message
+    assert trial.detail in message
+    assert trial.fix in message
     if "warmup(500)" in trial.schedule:
         assert [lrs[0] for lrs in net.lrs] == [pytest.approx(0.1 * (k + 1) / 501) for k in range(len(net.lrs))]
         assert net.lrs

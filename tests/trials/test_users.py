@@ -370,7 +370,7 @@ def test_what_is_no_schedule_is_answered_with_the_schedule(name: str) -> None:
 
 
 def test_an_entry_that_is_no_schedule_is_named() -> None:
-    """The message says what the keys of a mapping are."""
+    """The message describes the keys of a mapping."""
     with pytest.raises(
         ScheduleError, match=r"Schedule\.parse\(5\): .*\(In the entry 'warmup' of a mapping, whose keys are"
     ):
@@ -641,7 +641,7 @@ def test_a_horizon_in_another_unit_is_answered_with_the_same_run(given: Horizon,
 
 
 def test_a_thousand_epochs_pass_with_a_finding() -> None:
-    """They are followed as they are, and the finding says how to silence it."""
+    """They are followed unchanged, and the finding shows how to silence it."""
 
     def short(net: Net, optimizer: Optimizer) -> Any:
         net.on_train_epoch_end = lambda: setattr(net.trainer, "should_stop", True)  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What the package says of a run: one table, with the findings that are right; each line to write is pasted, and its run is quiet."""
+"""The messages of the package about a run: one table of the right findings; each line to write is pasted, and runs without a warning."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Entry:
 
     Args:
         run: the run, with the monitor as a callback.
-        finds: what each finding says, in order.
+        finds: a regular expression for each finding, in order.
         raises: the error of Lightning, of torch or of this package that is right.
-        error: what that error says.
+        error: a regular expression for the message of that error.
     """
 
     run: Run
@@ -179,7 +179,7 @@ for kind, (make, right, call) in STEPS.items():
     entry(f"never stepped, counts each {kind}", f"LR501: \\w+ {NEVER}{call}")(
         returns(make, net=Manual, max_epochs=12, validate=True)
     )
-    entry(f"stepped as the message says, counts each {kind}")(returns(make, net=right, max_epochs=12, validate=True))
+    entry(f"stepped as the message shows, counts each {kind}")(returns(make, net=right, max_epochs=12, validate=True))
 entry("stepped every ten epochs")(returns(per_epoch, net=EveryTenth, max_epochs=22))
 
 
@@ -772,9 +772,9 @@ def test_the_words_are_right(name: str) -> None:
                 entry.run(monitor)
         else:
             entry.run(monitor)
-    said = [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
+    messages = [str(warning.message) for warning in caught if issubclass(warning.category, ScheduleWarning)]
 
-    assert said == [str(finding) for finding in monitor.findings]
-    assert len(said) == len(entry.finds)
-    for text, expected in zip(said, entry.finds, strict=True):
+    assert messages == [str(finding) for finding in monitor.findings]
+    assert len(messages) == len(entry.finds)
+    for text, expected in zip(messages, entry.finds, strict=True):
         assert re.match(expected, text)

@@ -1,7 +1,7 @@
 """Writes the LRs that another library uses for random configurations: ``python -m tests.data.peers.write LIBRARY [FOLDER]``.
 
 Run it once in an environment that has the library (or PyTorch and its unpacked package in FOLDER). The tests read the tables.
-Each table says where its numbers come from: the installed package, its own file with placeholders for what the environment
+Each table gives the origin of its numbers: the installed package, its own file with placeholders for what the environment
 lacks, or its formulas.
 """
 

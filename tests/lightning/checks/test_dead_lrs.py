@@ -132,7 +132,7 @@ TWINS = {
 
 
 def test_a_base_lr_of_zero_is_not_the_schedulers_mistake() -> None:
-    """If the optimizer itself was given 0, the finding says that, and nothing about the schedule."""
+    """If the optimizer itself was given 0, the finding reports that, and nothing about the schedule."""
 
     def answer(net: Probe) -> Any:
         optimizer = net.sgd(lr=0.0)
@@ -180,5 +180,5 @@ def test_a_base_lr_of_zero_without_a_scheduler(net: type[Probe], found: list[str
     ],
 )
 def test_out_of_reach_a_length_inside_a_function(make: Any) -> None:
-    """A user's function does not tell which length it assumes; the plan in the table shows it."""
+    """The length that a user's function assumes cannot be read from it; the plan in the table shows it."""
     assert run(make, {}).findings == ()

@@ -22,7 +22,7 @@ NOT_RUN = {
     "LR707": "needs a GPU: test_recorder.py, test_words.py, test_pasted.py",
 }
 RAISES: dict[str, type[Exception]] = {
-    "LR303": ValueError,  # as the finding says
+    "LR303": ValueError,  # the error that the finding names
     "LR409": MisconfigurationException,  # after the first epoch
 }
 _CODE = r"```python\n(.*?)```"
@@ -31,7 +31,7 @@ _SECTION = rf'<a id="(\w+)"></a>\n\n## (LR\d+) (.*?)\n\n> (.*?)\n\n.+?\n\nWrong:
 
 @dataclass(frozen=True)
 class Section:
-    """What the page says about one check."""
+    """The section of the page about one check."""
 
     anchor: str
     code: str
@@ -71,7 +71,7 @@ def test_each_check_has_its_section() -> None:
 def test_the_wrong_program_gives_this_finding(
     section: Section, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exactly one warning, which begins as the page says, so that a search for the message finds the section."""
+    """Exactly one warning, which begins with the text of the page, so that a search for the message finds the section."""
     if section.code in NOT_RUN:
         compile(section.wrong, "program", "exec")
         return

@@ -92,7 +92,7 @@ class Ahead(Probe):
 
 
 class JumpsAhead(Ahead):
-    """Goes there as the message says."""
+    """Goes there with the call that the message shows."""
 
     calls = ((3,),)
 

@@ -522,7 +522,7 @@ class Forgetful(torch.optim.SGD):
 
 
 def test_gradients_that_the_optimizer_takes_away() -> None:
-    """If no update leaves a gradient, skipped ones cannot be told apart, and nothing is reported."""
+    """If no update leaves a gradient, skipped ones cannot be recognized, and nothing is reported."""
 
     def answer(net: Probe) -> Any:
         optimizer = Forgetful(net.parameters(), lr=0.1)

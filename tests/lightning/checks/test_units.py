@@ -290,7 +290,7 @@ def test_the_length_of_a_scheduler(make: Make, length: SchedulerLength | None) -
 
 
 class Timm:
-    """As timm's CosineLRScheduler: it is told the epoch, or the update."""
+    """As timm's CosineLRScheduler: ``step`` takes the epoch, or the update."""
 
     def __init__(self, optimizer: Any, t_initial: int, t_in_epochs: bool = True, warmup_t: int = 0) -> None:
         self.optimizer, self.t_initial, self.t_in_epochs = optimizer, t_initial, t_in_epochs
@@ -311,7 +311,7 @@ class Timm:
 
 
 class StepsTimm(Probe):
-    """Hands the epoch over, as timm's documentation says for Lightning."""
+    """Passes the epoch to ``step``, as timm's documentation shows for Lightning."""
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Step."""
@@ -324,7 +324,7 @@ class StepsTimm(Probe):
         (lambda o: Timm(o, 6), "epoch", ""),
         (lambda o: Timm(o, 5), "epoch", ""),  # an epoch of cooldown
         (lambda o: Timm(o, 4, warmup_t=2), "epoch", ""),
-        (lambda o: Timm(o, 6), "step", ""),  # told the epoch at each update
+        (lambda o: Timm(o, 6), "step", ""),  # gets the epoch at each update
         (lambda o: Timm(o, 9), "epoch", "LR202: Timm has t_initial=9, and gets 6 steps.*67%.*Write t_initial=6"),
         (lambda o: Timm(o, 2), "epoch", "LR203: Timm has t_initial=2, and gets 6 steps.*ended long before"),
         (lambda o: Timm(o, 8, warmup_t=2), "epoch", r"LR202: Timm has t_initial \+ warmup_t=10, and gets 6 steps"),
@@ -332,7 +332,7 @@ class StepsTimm(Probe):
     ],
 )
 def test_the_length_of_timms_schedulers(make: Make, interval: str, text: str) -> None:
-    """It is known, in the unit that the scheduler is told: ``t_initial`` in a run of six epochs."""
+    """It is known, in the unit that ``step`` takes: ``t_initial`` in a run of six epochs."""
 
     def answer(net: Probe) -> Any:
         optimizer = net.sgd()

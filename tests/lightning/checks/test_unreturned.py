@@ -130,7 +130,7 @@ class StepsByHook(Net):
 
 
 class Asks(Net):
-    """Returns the scheduler if it is told to."""
+    """Returns the scheduler if ``is_scheduled`` is set."""
 
     is_scheduled = False
 

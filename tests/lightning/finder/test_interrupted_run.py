@@ -45,7 +45,7 @@ def test_find_lr_returns_what_it_has(call: int, after: str) -> None:
 
 
 def test_find_lr_has_nothing_at_the_beginning() -> None:
-    """``NoLRFound`` says how far it came."""
+    """``NoLRFound`` reports how many batches were done."""
     with pytest.raises(NoLRFound, match="interrupted after 0 of 10 batches"):
         find_lr(trainer(), interrupted(1), loader())
 

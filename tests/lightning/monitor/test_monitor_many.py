@@ -132,7 +132,7 @@ def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path: Path, monkeypatch
 # --- after a changed plan ------------------------------------------------------------------------------------------------
 
 OLD, NEW = warmup(2) >> hold(4) >> linear(end=0.1), warmup(2) >> cosine(end=0.5)
-SAID: dict[str, tuple[str, list[list[str]]]] = {
+POLICIES: dict[str, tuple[str, list[list[str]]]] = {
     "replan": ("", [["warmup(2)", "0"], ["cosine(end=0.5)", "2"]]),
     "keep": (
         "keep: the saved plan, warmup(2) >> hold(4) >> linear(end=0.1) until update 8, then its last LR",
@@ -167,7 +167,7 @@ def resumed(folder: Path, monitor: LRMonitor, **options: Any) -> Probe:
 # The callback is left out on purpose.
 @pytest.mark.filterwarnings("ignore:Be aware that when using .ckpt_path., callbacks used to create the checkpoint")
 @pytest.mark.parametrize("rewarm", [None, "3 steps"])
-@pytest.mark.parametrize("policy", SAID)
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.needs("lightning>=2.6", "before it, a resume in mid-epoch repeats a batch")
 def test_the_plan_that_is_followed_is_the_one_that_is_shown(
     policy: Any, rewarm: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -176,9 +176,9 @@ def test_the_plan_that_is_followed_is_the_one_that_is_shown(
     monitor = LRMonitor(table=True)
     net = resumed(tmp_path, monitor, on_change=policy, rewarm=rewarm)
     shown = capsys.readouterr().out
-    said, phases = SAID[policy]
+    description, phases = POLICIES[policy]
     if rewarm:
-        said = f"rewarm: climbs again from update 4 to 7{'; ' * bool(said)}{said}"
+        description = f"rewarm: climbs again from update 4 to 7{'; ' * bool(description)}{description}"
         before = [row for row in phases if int(row[1]) < 4]
         rest = [row for row in phases if int(row[1]) > 7]
         current = max((row for row in phases if int(row[1]) <= 7), key=lambda row: int(row[1]))
@@ -188,7 +188,7 @@ def test_the_plan_that_is_followed_is_the_one_that_is_shown(
     if len(phases) > 1:
         start = next(number for number, line in enumerate(lines) if line.split()[:1] == ["phase"])
         assert [line.split()[:2] for line in lines[start + 1 : lines.index("", start)]] == phases
-    assert said in " ".join(shown.split())
+    assert description in " ".join(shown.split())
     used = {x: lrs[0] for x, lrs in net.used}
     (planned,) = monitor.planned.values()
     assert {x: lr for x, lr in zip(*planned, strict=True) if x in used} == pytest.approx(used, rel=1e-12)

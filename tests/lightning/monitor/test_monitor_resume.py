@@ -161,7 +161,7 @@ def scanned(folder: Path) -> LRMonitor:
     return monitor
 
 
-# Lightning's finder says so of any scan this short.
+# Lightning's finder gives this warning for any scan this short.
 @pytest.mark.filterwarnings("ignore:Failed to compute suggestion")
 def test_a_checkpoint_between_two_fits_brings_nothing_of_the_first(tmp_path: Path) -> None:
     """The checkpoint that Lightning's finder saves before the second fit has no row of the first."""
@@ -171,7 +171,7 @@ def test_a_checkpoint_between_two_fits_brings_nothing_of_the_first(tmp_path: Pat
     assert monitor.history["epoch"] == [1, 1]
 
 
-# Lightning's finder says so of any scan this short.
+# Lightning's finder gives this warning for any scan this short.
 @pytest.mark.filterwarnings("ignore:Failed to compute suggestion")
 def test_a_resume_that_starts_over_brings_no_history(tmp_path: Path) -> None:
     """Lightning's finder makes a resumed run begin at its first update again: no update has two rows."""

@@ -69,7 +69,7 @@ class Halves(Callback):
 
 
 def test_an_optimizer_that_cannot_be_hooked_is_read_before_each_batch() -> None:
-    """The run goes on, a warning says how the LRs are read and names the fix, and the rows have the LRs of their batches."""
+    """The run continues, a warning describes how the LRs are read and names the fix, and the rows have the LRs of their batches."""
     monitor = LRMonitor()
     with pytest.warns(UserWarning, match=r"Hybrid .*cannot be noticed.*before each batch.*super\(\).__init__"):
         fit(Probe(lambda net: Hybrid(net.weights), groups=2), monitor, Halves(), batches=3, log_every_n_steps=1)

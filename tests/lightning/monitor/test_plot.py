@@ -90,7 +90,7 @@ def test_a_pickled_monitor_plots_the_same() -> None:
 
 
 def test_there_is_nothing_to_plot_before_a_fit() -> None:
-    """The error says what to do first."""
+    """The error names what to do first."""
     with pytest.raises(ScheduleError, match=r"Write trainer\.fit\(model\) before it"):
         LRMonitor().plot()
 

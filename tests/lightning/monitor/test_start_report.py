@@ -54,7 +54,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 )
 @pytest.mark.parametrize("made", MADE)
 @pytest.mark.filterwarnings("ignore:A `OneCycleLR` scheduler is using")  # torch's class is stepped per epoch on purpose
-def test_a_third_partys_scheduler_is_foretold(made: str, config: dict[str, Any], options: str) -> None:
+def test_a_third_partys_scheduler_is_forecast(made: str, config: dict[str, Any], options: str) -> None:
     """The forecast of a torch scheduler equals what its run uses bit for bit, and it does not change the run."""
 
     def answer(net: Probe) -> Any:
@@ -76,7 +76,7 @@ def test_a_third_partys_scheduler_is_foretold(made: str, config: dict[str, Any],
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
-def test_our_schedule_is_foretold(interval: Any) -> None:
+def test_our_schedule_is_forecast(interval: Any) -> None:
     """The forecast of a schedule of this package has its values at and between the phase starts."""
     schedule = warmup("1 epoch") >> hold("1 epoch") >> cosine(end=0.1)
     net, asks = Probe(lambda net: configure_optimizers(net.sgd(), schedule, net.trainer, interval=interval)), Asks()
@@ -138,7 +138,7 @@ def test_the_arithmetic(options: dict[str, Any], line: str, capsys: pytest.Captu
     assert line in capsys.readouterr().out
 
 
-@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")  # torch's own say
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")  # torch gives this warning
 def test_the_size_of_a_lazy_module_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
     """Its parameters have no shape before the first batch: the table shows a question mark, and the run goes on."""
 
@@ -257,7 +257,7 @@ def test_a_plan_under_a_warmup_callback_is_shown_with_its_ramp(first: bool, caps
     assert dict(zip(*monitor.planned["lr/optimizer"], strict=True)) == {x: lrs[0] for x, lrs in net.used}
 
 
-def test_a_second_fit_is_foretold_from_its_own_beginning() -> None:
+def test_a_second_fit_is_forecast_from_its_own_beginning() -> None:
     """In a second fit of a Trainer the planned and the used LRs have the same updates and values."""
     monitor = LRMonitor(table=False)
     net = Probe(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer))

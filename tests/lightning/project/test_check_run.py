@@ -315,7 +315,7 @@ class WithFactory(Net):
         return {"optimizer": optimizer, "lr_scheduler": per_step(build_scheduler(optimizer, "cosine()"))}
 
 
-def test_a_factory_learns_the_length_where_a_monitor_would_tell_it() -> None:
+def test_a_factory_gets_the_length_that_a_monitor_would_give() -> None:
     """A module that calls ``build_scheduler`` is checked if the Trainer has ``LRMonitor``, and refused as in training if it has not."""
     assert codes(WithFactory(), callbacks=[LRMonitor()]) == []
     with pytest.raises(ScheduleError, match=r"Add lr_toolkit\.LRMonitor"):

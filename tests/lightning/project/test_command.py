@@ -244,7 +244,7 @@ def test_a_finding_is_a_line_and_the_status_1(words: list[str], finds: str, ran:
     ],
 )
 def test_nothing_found_is_the_status_0(words: list[str], ran: Callable[..., Ran]) -> None:
-    """With a line that says so."""
+    """Without findings the command prints one line and exits with status 0."""
     status, out, err = ran("check", *words)
 
     assert (status, out) == (0, "Nothing found.\n"), err

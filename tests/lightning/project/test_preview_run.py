@@ -130,7 +130,7 @@ class OwnStep(Trained):
     """A module that steps a scheduler like timm's, by the epoch of the Trainer and its updates."""
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """As timm's documentation says, and one step of it by the updates."""
+        """Step by the epoch, as in timm's documentation, and by the updates and batches as fractions of it."""
         scheduler.step(self.current_epoch + self.global_step / 1000 + self.trainer.fit_loop.epoch_loop.batch_idx / 1e6)
 
 
@@ -194,7 +194,7 @@ def test_other_keys_have_series_of_their_own() -> None:
     assert preview.values == pytest.approx(np.array(found), rel=1e-12)
 
 
-def test_facts_say_what_moves_the_lr() -> None:
+def test_facts_name_what_changes_the_lr() -> None:
     """The cadence, how many batches an update takes, a ramp, and that a plateau is not known."""
     plateau = preview_run(
         runs.trainer(max_epochs=EPOCHS, accumulate_grad_batches=2), Trained(RIGHT["ReduceLROnPlateau"]), loader()

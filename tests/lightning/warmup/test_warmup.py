@@ -204,7 +204,7 @@ def test_transformers_schedules() -> None:
 
 
 def test_a_schedule_that_warms_up_is_reported() -> None:
-    """A ScheduledLR whose schedule starts with a warmup: the LR is the product, and a warning says so."""
+    """If the schedule of a ScheduledLR starts with a warmup, the LR is the product of both, and a warning reports it."""
 
     def answer(net: Net, o: Optimizer) -> Any:
         return configure_optimizers(o, "warmup(3) >> cosine()", net.trainer)
@@ -1033,7 +1033,7 @@ def test_our_monitor_sees_no_departure_from_the_plan() -> None:
 
 
 def test_a_scheduler_that_cannot_be_kept_apart_is_refused() -> None:
-    """If the class of a scheduler cannot be replaced, the message says what to write; the optimizer is unchanged."""
+    """If the class of a scheduler cannot be replaced, the message shows what to write; the optimizer is unchanged."""
 
     def holder(optimizer: Optimizer) -> Any:
         def nothing(*_: Any) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def test_radam_agrees_with_pytorch_warmup() -> None:
 
 
 def test_shapes_of_given_length() -> None:
-    """Three updates of each shape, as the docstring's table says."""
+    """Three updates of each shape have the values in the docstring's table."""
     with mpmath.workdps(30):
         sines = [float(mpmath.sin(mpmath.pi * k / 8) ** 2) for k in (1, 2, 3)]
     expected: list[tuple[str, float | None, list[float]]] = [
@@ -146,7 +146,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_wrong_arguments_are_refused(case: str) -> None:
-    """Each message says what was given and the call to write."""
+    """Each message shows what was given and the call to write."""
     make, message = REFUSED[case]
 
     with pytest.raises(ScheduleError, match=message):

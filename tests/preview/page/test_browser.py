@@ -108,7 +108,7 @@ def test_pointing_at_the_chart_reads_the_curve(page: Browser, single: Path) -> N
 
 
 def test_the_keyboard_reads_the_curve(page: Browser, single: Path) -> None:
-    """The chart is a slider: arrows, Shift, Page Up, Home and End move it, and its text says what is read."""
+    """The chart is a slider: arrows, Shift, Page Up, Home and End move it, and its text describes the update that is read."""
     page.open(single)
     chart = page.find(".chart")
     page.js("arguments[0].focus()", chart)
@@ -175,7 +175,7 @@ def test_a_wrong_text_shows_the_parsers_error(page: Browser, single: Path) -> No
 def test_a_wrong_run_is_refused_beneath_its_field(
     page: Browser, single: Path, field: str, text: str, message: str
 ) -> None:
-    """The message says what to write, and the curve stays."""
+    """The message shows what to write, and the curve stays."""
     page.open(single)
     page.write(field, text)
 
@@ -217,7 +217,7 @@ def test_a_line_is_copied(page: Browser, single: Path) -> None:
 
 
 def test_a_logarithmic_axis_spreads_small_values(page: Browser, single: Path) -> None:
-    """The button switches the axis, and its state is told to a screen reader."""
+    """The button switches the axis, and its state is available to a screen reader."""
     page.open(single)
     linear = page.texts(".axes text")
     page.click("#log")
@@ -265,7 +265,7 @@ def test_several_schedules_are_compared(page: Browser, four: Path) -> None:
     assert page.texts("#summary tbody th") == [f"Schedule {number}" for number in (1, 2, 3, 4)]
 
 
-def test_stored_values_are_drawn_and_the_page_says_so(page: Browser, tmp_path: Path) -> None:
+def test_stored_values_are_drawn_with_a_note(page: Browser, tmp_path: Path) -> None:
     """A scheduler of another library has no formula; groups have base LRs of their own, and each key its chart."""
     head = series_of(Schedule.parse("linear()").resolve(RUN), 1e-3, "head")
     slow = series_of(Schedule.parse("cosine(end_lr=1e-5)").resolve(RUN), 1e-4, "backbone")

@@ -156,7 +156,7 @@ def test_a_mistyped_text_is_read_or_refused_as_in_python(text: str, formulas: Fo
     assert theirs.get("text") == ours.get("text")
 
 
-# A wrong text, and what both messages say of it.
+# A wrong text, and a part of both messages about it.
 WRONG = [
     ("", "not the text of a schedule"),
     ("cosine(", "Write calls joined by >>"),

@@ -156,7 +156,7 @@ def test_the_command_writes_the_page_and_prints_its_path(tmp_path: Path, capsys:
 def test_the_command_refuses_wrong_words(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit status 2, a message that says what to write, and no file."""
+    """Exit status 2, a message that shows what to write, and no file."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as left:
         main(["page", *words])

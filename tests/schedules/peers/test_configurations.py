@@ -108,7 +108,7 @@ def test_an_unknown_name_is_answered_with_a_near_one(library: str) -> None:
     ("library", "name"), [(library, name) for library, peer in PEERS.items() for name in peer.refused]
 )
 def test_what_is_no_function_of_time_is_refused_with_the_line_to_write(library: str, name: str) -> None:
-    """A rule for a metric, a recursion and a search are refused; the message says what to write."""
+    """A rule for a metric, a recursion and a search are refused; the message shows what to write."""
     with pytest.raises(ScheduleError, match=rf"^{library}\.{name}: .*Write "):
         PEERS[library].translate(name)
 

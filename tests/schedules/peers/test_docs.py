@@ -38,7 +38,7 @@ def test_the_page_has_no_other_row() -> None:
 
 
 def test_the_examples_run() -> None:
-    """The Python examples print what the page says."""
+    """The Python examples print what the page shows."""
     assert doctest.testfile(str(ROOT / "docs" / "peers.md"), module_relative=False).failed == 0
 
 

@@ -48,7 +48,7 @@ def test_every_update_has_the_lr_of_the_library(library: str, name: str) -> None
 
 
 @pytest.mark.parametrize("library", TABLES)
-def test_a_table_says_where_its_numbers_come_from(library: str) -> None:
+def test_a_table_gives_the_origin_of_its_numbers(library: str) -> None:
     """Each table names its library, the version and the way in which the numbers were found."""
     assert {"library", "version", "origin", "cases"} <= set(TABLES[library])
     assert TABLES[library]["library"] == library

@@ -291,7 +291,7 @@ def test_the_optimizer_beside_a_scheduler_has_the_base_lr(section: dict[str, Any
     assert translate_section(section).base_lr == lr
 
 
-def test_a_section_of_lightning_cli_says_that_it_counts_epochs() -> None:
+def test_a_section_of_lightning_cli_has_a_note_that_it_counts_epochs() -> None:
     """LightningCLI steps once per epoch, so the schedule per update has its LR where each epoch begins."""
     translation = translate_section({"lr_scheduler": STEP})
     updates = translation.schedule.resolve(Horizon(900, steps_per_epoch=10)).values(range(0, 900, 10))
@@ -301,7 +301,7 @@ def test_a_section_of_lightning_cli_says_that_it_counts_epochs() -> None:
     assert translation.notes[-1].startswith("LightningCLI steps it once per epoch, so its durations are epochs here")
 
 
-def test_what_differs_is_told_once() -> None:
+def test_what_differs_is_reported_once() -> None:
     """Two parts with the same difference give one note, and an expression that became the run's length gives one too."""
     translation = translate_call("SequentialLR(opt, [CosineAnnealingLR(opt, 5), CosineAnnealingLR(opt, n)], [5])")
 
