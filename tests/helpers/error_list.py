@@ -24,8 +24,8 @@ INTRODUCTION = f"""\
 
 To find an error, paste it into the search of this site. Warnings have codes: [the checks](checks.md).
 
-Here is every error of the package by its text; {GAP} stands for what differs. A message names what was given, what is possible, and the line
-to write. Most are a `ScheduleError`, which is a `ValueError`, and come before the first update.
+Here is every error of the package by its text; {GAP} stands for what differs. A message names what was given, what is possible, and the
+line to write. Most are a `ScheduleError`, which is a `ValueError`, and come before the first update.
 """
 
 # The title of a section, where to read more, and the files whose errors it lists; the first that matches a path counts.

@@ -240,7 +240,7 @@ def test_a_mixin_with_a_horizon_needs_no_trainer() -> None:
     config = Alone().configure_optimizers()
 
     assert config["lr_scheduler"]["scheduler"].planned(2) == pytest.approx([base * 0.5 for base in BASES])
-    with pytest.raises(ScheduleError, match="the Trainer tells the length of the run"):
+    with pytest.raises(ScheduleError, match="the length of the run is the Trainer's"):
         Base().configure_optimizers()
 
 

@@ -99,7 +99,7 @@ function signed(value) {
   return (value > 0 ? "+" : "") + shown(value).replace(/^-/, "−");
 }
 
-/** What tells the curves apart. */
+/** The numbers in which the curves differ. */
 function fillSummary(table, curves, horizon) {
   const head = [
     words("Curve"),
