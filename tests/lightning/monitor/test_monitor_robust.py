@@ -169,6 +169,8 @@ def test_a_finished_run_that_is_loaded_shows_its_history(tmp_path: Path) -> None
 
     fit(Probe(lambda net: net.sgd()), later, ckpt_path=path)
     assert later.history == rows
+    assert later.lrs == monitor.lrs
+    later.plot()
     assert len(rows["step"]) == 8
 
     fit(Probe(lambda net: net.sgd()), monitor, ckpt_path=path)
