@@ -12,7 +12,14 @@ from lightning.pytorch.callbacks import Callback
 from typing_extensions import override
 
 from lr_toolkit.errors import ScheduleError, warn
-from lr_toolkit.lightning._compat import callback_metrics_logged_so_far, callbacks_of, epoch_metrics, is_a, progress_of
+from lr_toolkit.lightning._compat import (
+    callback_metrics_logged_so_far,
+    callbacks_of,
+    epoch_metrics,
+    is_a,
+    is_epoch_whole,
+    progress_of,
+)
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -147,8 +154,9 @@ class _PlateauReader(Callback):
         moment, fix = "first validation", "Trainer(check_val_every_n_epoch=1)"
         if self._every:
             moment, fix = f"update {self._every}", f"{self._kind}(..., every={max(self.scheduler.last_epoch // 10, 1)})"
-        elif trainer.fit_loop.epoch_progress.current.completed == 0:
-            fix = "Trainer(val_check_interval=0.25)"
+        elif trainer.fit_loop.epoch_progress.current.completed <= 1 and not is_epoch_whole(trainer):
+            batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            fix = f"Trainer(check_val_every_n_epoch=1, val_check_interval={max(batches // 2, 1)})"
         return (
             f"{self._kind}(monitor={self._monitor!r}) was never read: the run ended before its {moment}. Read it earlier, for "
             f"example with {fix}."

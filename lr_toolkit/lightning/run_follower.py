@@ -220,7 +220,7 @@ class _RunFollower(SparseCallback):
                     self._reports.begun_on_the_way(trainer, scheduler, whole)
                 continue
             known, taken = scheduler.horizon, scheduler.last_epoch
-            horizon = length.horizon_now(known, taken)
+            horizon = length.horizon_now(known, taken, is_used=scheduler.has_update)
             if horizon.steps != known.steps or (not taken and horizon != known):
                 has_changed = scheduler.recalculate(horizon)
                 self._reports.recalculated(trainer, scheduler, length, known, has_changed=has_changed)

@@ -180,8 +180,11 @@ class TrainerRunLength:
             return None
         return (int(self._measured), int(self._promised)) if self._measured < self._promised else None
 
-    def horizon_now(self, known: Horizon, taken: int) -> Horizon:
-        """The horizon of the run as it is at the beginning of a batch; ``known`` if no fact has changed."""
+    def horizon_now(self, known: Horizon, taken: int, *, is_used: bool) -> Horizon:
+        """The horizon of the run as it is at the beginning of a batch; ``known`` if no fact has changed.
+
+        The run has begun after ``taken`` steps of the scheduler, and within its first step if the LR of that is used (``is_used``).
+        """
         if self._is_cut:
             return known
         facts = self._facts()
@@ -191,7 +194,7 @@ class TrainerRunLength:
             return known
         horizon = horizon_on_the_way(facts, known, taken, behind=self._record["behind"])
         now = _record(facts, horizon, self._record["behind"])
-        if taken:
+        if taken or is_used:
             self._now = now
         else:
             self._record, self._now = now, None

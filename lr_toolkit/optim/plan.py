@@ -111,8 +111,8 @@ class Plan:
             followed.append(now)
         return replace(self, names=names, configured=tuple(configured), followed=tuple(followed))
 
-    def over(self, horizon: Horizon, update: int, on_change: OnChange, *, is_used: bool) -> Plan:
-        """What to follow from ``update`` on, whose values may be used already, if the run has another length now.
+    def over(self, known: Horizon, horizon: Horizon, update: int, on_change: OnChange, *, is_used: bool) -> Plan:
+        """What to follow from ``update`` on, whose values may be used already, if the run ``known`` has another length now.
 
         Raises:
             ScheduleError: if no update was taken yet and a schedule does not fit.
@@ -122,17 +122,18 @@ class Plan:
             try:
                 new = _on(asked, horizon, self.names)
             except ScheduleError:
-                if not update:
+                if not update + is_used:
                     raise
                 configured.append(asked)
                 followed.append(spread(now, update, horizon.steps))
                 continue
             in_use = _named(self.names, new.rebased, now.bases)  # rebase() may have changed them
             # If the epochs alone are others, what a change of the run or on_change has made of the plan goes on.
-            is_as_long = horizon.steps == self.horizon.steps and not _counts_epochs(new)
+            is_as_long = horizon.steps == known.steps and not _counts_epochs(new)
             binding = binding_over(now, in_use, update, "keep" if is_as_long else on_change, is_used=is_used)
             # Nothing is left of the old length up to here if the timelines are the new ones.
-            configured.append(new if is_as_long or binding.timelines == in_use.timelines else asked)
+            is_as_asked = is_as_long and horizon.steps == self.horizon.steps
+            configured.append(new if is_as_asked or binding.timelines == in_use.timelines else asked)
             followed.append(binding)
         return replace(self, configured=tuple(configured), followed=tuple(followed))
 

@@ -285,7 +285,7 @@ class ScheduledLR(PlanReader):
                 f"recalculate({run!r}): this scheduler counts {self.horizon.unit}s. Write {same_in_other_unit(run)}."
             )
         self._adopt_groups()
-        plan = self._plan.over(run, self.last_epoch, self.on_change, is_used=self.has_update)
+        plan = self._plan.over(self.horizon, run, self.last_epoch, self.on_change, is_used=self.has_update)
         before, self.horizon, self._plan = self._plan, run, plan
         if plan.followed == before.followed:
             return False

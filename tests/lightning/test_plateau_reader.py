@@ -435,11 +435,24 @@ def test_every_with_a_metric_of_validation_is_an_error() -> None:
     )
 
 
-def test_a_run_too_short_for_a_validation_warns() -> None:
-    """If the run ends before its first validation, a warning reports that the metric was never read."""
-    made = trainer(max_epochs=2, check_val_every_n_epoch=5)
-    with pytest.warns(ScheduleWarning, match=r"^LR410: .*monitor='val_loss'.* never read.*check_val_every_n_epoch=1"):
-        made.fit(Validated(reacts("hold()")), loader(4), loader(2))
+@pytest.mark.parametrize(
+    ("limits", "advice"),
+    [
+        ({"max_epochs": 2, "check_val_every_n_epoch": 5}, {"check_val_every_n_epoch": 1}),
+        ({"max_steps": 3}, {"check_val_every_n_epoch": 1, "val_check_interval": 1}),
+        ({"max_steps": 3, "check_val_every_n_epoch": 5}, {"check_val_every_n_epoch": 1, "val_check_interval": 1}),
+        ({"max_steps": 6, "check_val_every_n_epoch": 2}, {"check_val_every_n_epoch": 1}),
+    ],
+)
+def test_a_run_too_short_for_a_validation_warns(limits: dict[str, int], advice: dict[str, int]) -> None:
+    """If the run ends before its first validation, a warning reports it, and the argument that it names brings a reading."""
+    written = ", ".join(f"{name}={value}" for name, value in advice.items())
+    with pytest.warns(
+        ScheduleWarning, match=rf"^LR410: .*monitor='val_loss'.* never read.* with Trainer\({written}\)\."
+    ):
+        trainer(**limits).fit(Validated(reacts("hold()")), loader(4), loader(2))
+
+    trainer(**(limits | advice)).fit(Validated(reacts("hold()")), loader(4), loader(2))
 
 
 def test_a_run_too_short_for_every_warns() -> None:

@@ -101,7 +101,7 @@ def test_nested_stretches_are_read_as_a_single_stretch() -> None:
 @pytest.mark.parametrize("rewarm", [None, 2])
 @pytest.mark.parametrize("policy", ["replan", "keep", "stretch", "continue", "restart"])
 # Some policies make the LR jump, and a branch from a decay is no branch from a stable phase.
-@pytest.mark.filterwarnings("ignore:The plan has changed", "ignore:LR267: branch. update 7 lies in")
+@pytest.mark.filterwarnings("ignore:The plan has changed", "ignore:LR267")
 def test_what_a_policy_made_is_loaded_again(policy: Any, rewarm: int | None) -> None:
     """A run that went on under each policy is saved and resumed with the same LRs, and can be branched."""
 
@@ -132,3 +132,29 @@ def test_base_lrs_that_were_changed_stay_after_a_recalculation(policy: Any, upda
 
     for k in range(update, 20):
         assert rebased.planned(k) == pytest.approx([lr / 10 for lr in plain.planned(k)])
+
+
+@pytest.mark.parametrize("between", [20, 6])
+def test_a_length_that_is_taken_back_ends_with_the_run(between: int) -> None:
+    """A run of 10 updates that has another length for a while ends at 0 with update 10, on a straight line from where it stands."""
+    scheduler = ScheduledLR(sgd([1.0]), "linear()", Horizon(10))
+    scheduler.step(3)
+    scheduler.recalculate(Horizon(between))
+    scheduler.step(4)
+    (here,) = scheduler.planned(4)
+    scheduler.recalculate(Horizon(10))
+
+    assert [scheduler.planned(k)[0] for k in range(4, 11)] == pytest.approx([here * (10 - k) / 6 for k in range(4, 11)])
+
+
+def test_a_shorter_run_within_the_first_epoch_stops_nothing() -> None:
+    """A warmup that is longer than the run by now is spread over it, in the first epoch as in a later one."""
+    optimizer = sgd([1.0])
+    scheduler = ScheduledLR(optimizer, "warmup('5 epochs') >> cosine()", Horizon(10, unit="epoch"))
+    (first,) = scheduler.get_last_lr()
+    optimizer.step()
+
+    assert scheduler.recalculate(Horizon(4, unit="epoch"))
+    assert scheduler.get_last_lr() == [first]
+    assert scheduler.planned(2) == [1.0]
+    assert scheduler.planned(4) == pytest.approx([0.0], abs=1e-12)

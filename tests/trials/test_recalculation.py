@@ -390,6 +390,20 @@ def test_an_epoch_in_progress_keeps_its_lr(
         options = {"ckpt_path": tmp_path / f"epoch={ended}.ckpt"}
         runs.trainer(max_epochs=6).fit(rest, loader(), **options)
         assert rest.used == module.used[-len(rest.used) :]
+        assert rest.lr_schedulers().horizon == Horizon(6, unit="epoch")
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+def test_an_epoch_in_progress_keeps_its_lr_and_the_length_is_taken_back(tmp_path: Path) -> None:
+    """A run that gets longer within its first epoch, and at a resume has its first length again, ends with that."""
+    text = "warmup('67%') >> linear()"
+    change = Change(0, 0, "", callbacks=lambda: [FromBatch(0, train_longer)])
+    ends = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, every_n_epochs=1, save_on_train_epoch_end=True)
+    change.fit(Module(text, interval="epoch"), ends)
+    rest = Module(text, interval="epoch")
+    runs.trainer(max_epochs=EPOCHS).fit(rest, loader(), ckpt_path=tmp_path / "epoch=0.ckpt")
+
+    assert rest.lr_schedulers().planned(EPOCHS) == pytest.approx([0.0], abs=1e-12)
 
 
 def test_a_longer_run_from_within_an_epoch_is_asked_for() -> None:

@@ -83,11 +83,10 @@ class LatestFit:
             self._ended, self.run = self.run.fail(), None
         listeners.discard(self._reporter)
 
-    def tear_down(self) -> None:
+    def tear_down(self, trainer: Trainer, module: LightningModule) -> None:
         """The fit is over: note nothing more. If nothing was left to train, the history is that of the checkpoint."""
-        saved = self._pending.saved if self._pending else None
-        if saved and not self._ended.series:
-            self._ended = RunResult.from_state(saved)
+        if self._pending and self._pending.saved and not self._ended.series:
+            self._ended = MonitoredRun(trainer, module, self._settings, self._pending, self._reporter).close()
         self._pending = None
         listeners.discard(self._reporter)
 

@@ -245,7 +245,8 @@ class LRMonitor(SparseCallback):
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._fit.tear_down()
+        if stage == "fit":
+            self._fit.tear_down(trainer, pl_module)
 
     # --- checkpoints: two equal monitors share a state, which Lightning refuses for state_dict() ---
 

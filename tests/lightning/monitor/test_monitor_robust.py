@@ -169,11 +169,34 @@ def test_a_finished_run_that_is_loaded_shows_its_history(tmp_path: Path) -> None
 
     fit(Probe(lambda net: net.sgd()), later, ckpt_path=path)
     assert later.history == rows
+    assert later.lrs == monitor.lrs
+    later.plot()
     assert len(rows["step"]) == 8
 
     fit(Probe(lambda net: net.sgd()), monitor, ckpt_path=path)
     assert monitor.history == rows
     monitor.plot(Figure().subplots())
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+def test_a_validation_after_a_fit_that_failed_keeps_the_history(tmp_path: Path) -> None:
+    """A resumed fit that dies before training leaves the rows of its checkpoint to the next checkpoint."""
+
+    class DiesAtOnce(Callback):
+        def on_fit_start(self, trainer: Any, net: Any) -> None:
+            raise RuntimeError("out of memory")
+
+    monitor, first, later = LRMonitor(), tmp_path / "first.ckpt", tmp_path / "later.ckpt"
+    fit(Probe(scheduled), monitor, batches=4).save_checkpoint(first)
+    net = Probe(scheduled)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        fit(net, LRMonitor(), DiesAtOnce(), batches=4, ckpt_path=first)
+    net.trainer.validate(net, data(1), verbose=False)
+    net.trainer.save_checkpoint(later)
+
+    before, after = (torch.load(path, weights_only=True)["callbacks"][monitor.state_key] for path in (first, later))
+    assert after["history"]["step"].tolist() == before["history"]["step"].tolist() == [0, 3]
+    assert after["tracks"] == before["tracks"]
 
 
 def test_a_fit_of_a_finished_trainer_keeps_the_history() -> None:
