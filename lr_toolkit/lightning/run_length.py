@@ -183,7 +183,8 @@ class TrainerRunLength:
     def horizon_now(self, known: Horizon, taken: int, *, is_used: bool) -> Horizon:
         """The horizon of the run as it is at the beginning of a batch; ``known`` if no fact has changed.
 
-        The run has begun after ``taken`` steps of the scheduler, and within its first step if the LR of that is used (``is_used``).
+        ``taken`` are the scheduler's steps up to here, and ``is_used`` tells that an update has used the LR of the next. Until one of
+        them is there, a change belongs to the beginning of the run.
         """
         if self._is_cut:
             return known

@@ -159,7 +159,7 @@ def test_two_equal_monitors_are_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
-def test_a_finished_run_that_is_loaded_shows_its_history(tmp_path: Path) -> None:
+def test_a_finished_run_that_is_loaded_shows_its_history(tmp_path: Path, pyplot: Any) -> None:
     """A new monitor has the rows of the checkpoint if nothing is left to train; a monitor that has rows keeps them."""
     monitor, later = LRMonitor(), LRMonitor()
     saver = ModelCheckpoint(tmp_path, "last")
@@ -170,7 +170,7 @@ def test_a_finished_run_that_is_loaded_shows_its_history(tmp_path: Path) -> None
     fit(Probe(lambda net: net.sgd()), later, ckpt_path=path)
     assert later.history == rows
     assert later.lrs == monitor.lrs
-    later.plot()
+    assert later.plot().figure.number in pyplot.get_fignums()
     assert len(rows["step"]) == 8
 
     fit(Probe(lambda net: net.sgd()), monitor, ckpt_path=path)
