@@ -314,7 +314,7 @@ def test_the_window_in_the_answer_has_the_decay(decay: float) -> None:
         ({"decay": 1}, r"must be a schedule. Write decay='hold\(level=1\)'.$"),
         ({"momentum": 0.99}, r"there is no argument 'momentum'. Write decay='hold\(level=0.99\)'"),
         ({"decay": "cosine(end_lr=0.1)"}, r"each level is a value already. Write end=, start="),
-        ({"over": 10, "decay": "hold(level=0.9)"}, r"over=10, decay='hold\(level=0.9\)'\): each says how fast"),
+        ({"over": 10, "decay": "hold(level=0.9)"}, r"over=10, decay='hold\(level=0.9\)'\): each sets how fast"),
     ],
 )
 def test_refuses_what_is_no_schedule_of_the_decay(arguments: dict[str, Any], message: str) -> None:
