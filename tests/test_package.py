@@ -82,6 +82,7 @@ def test_a_plain_loop_needs_no_lightning(heavy_after: dict[str, set[str]]) -> No
     assert heavy_after[PLAIN] == {"torch"}
 
 
+@pytest.mark.slow
 def test_optional_packages_are_loaded_when_used() -> None:
     """Importing every module of the package loads no third-party package that Lightning and torch do not load anyway."""
     assert set(run(IMPORT_ALL).split()) == {"lr_toolkit"}
@@ -136,6 +137,7 @@ print(pydoc.plain(pydoc.render_doc(lr_toolkit)))
 """
 
 
+@pytest.mark.slow
 def test_help_is_short() -> None:
     """``help(lr_toolkit)`` takes a screen or two and has every public name, before the names are loaded and after."""
     for shown in run(HELP).split("LOADED"):

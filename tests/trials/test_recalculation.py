@@ -955,6 +955,7 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "numbers"), [("uneven", [8, 6]), ("uneven-updates", [8, 6]), ("later", [4, 6])])
 def test_ranks_whose_epochs_differ_follow_one_schedule(
     name: str, numbers: list[int], uneven: dict[str, dict[str, Any]]
@@ -967,6 +968,7 @@ def test_ranks_whose_epochs_differ_follow_one_schedule(
     assert not uneven[f"{name}-1"]["findings"]
 
 
+@pytest.mark.slow
 def test_the_advice_to_ranks_whose_epochs_differ_is_quiet(uneven: dict[str, dict[str, Any]]) -> None:
     """With the same number of batches on all ranks nothing is reported, and the LRs are equal."""
     for name in ("even", "later-even"):
@@ -974,6 +976,7 @@ def test_the_advice_to_ranks_whose_epochs_differ_is_quiet(uneven: dict[str, dict
         assert not uneven[f"{name}-0"]["findings"] + uneven[f"{name}-1"]["findings"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "updates"), [("refused", 0), ("later-refused", 16)])
 def test_epochs_that_differ_between_ranks_cannot_be_counted(
     name: str, updates: int, uneven: dict[str, dict[str, Any]]

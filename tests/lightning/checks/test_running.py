@@ -721,6 +721,7 @@ def drifting(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
 
 
+@pytest.mark.slow
 def test_ranks_that_follow_their_own_metric(drifting: dict[str, Any]) -> None:
     """Plateaus that read the loss of their own rank: reported on the first rank before they step; the LRs drift apart."""
     first, second = drifting["own-0"], drifting["own-1"]
@@ -732,6 +733,7 @@ def test_ranks_that_follow_their_own_metric(drifting: dict[str, Any]) -> None:
     assert second["findings"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["synced", "reduced", "ours", "late"])
 def test_ranks_that_agree(name: str, drifting: dict[str, Any]) -> None:
     """With ``sync_dist``, a mean by the module itself, or our plateau the LRs stay equal: no finding."""

@@ -19,6 +19,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     return [json.loads((folder / f"search-{rank}.json").read_text("utf-8")) for rank in (0, 1)]
 
 
+@pytest.mark.slow
 def test_two_ranks_agree_on_the_answer(ranks: list[Any]) -> None:
     """Every LR that was tried and every loss is the same on both, and so is the answer."""
     assert ranks[0]["curve"] == ranks[1]["curve"]
@@ -26,6 +27,7 @@ def test_two_ranks_agree_on_the_answer(ranks: list[Any]) -> None:
     assert len(ranks[0]["curve"]) > 30
 
 
+@pytest.mark.slow
 def test_the_run_of_two_ranks_equals_one_without_a_search(ranks: list[Any]) -> None:
     """LRs and weights, bit for bit, on both ranks."""
     for rank in ranks:

@@ -268,6 +268,7 @@ def test_the_formats_of_ci(ran: Callable[..., Ran]) -> None:
     assert [ran("check", *right, "--format", format)[:2] for format in ("json", "github")] == [(0, "[]\n"), (0, "\n")]
 
 
+@pytest.mark.slow
 def test_check_runs_in_seconds_in_a_process_of_its_own() -> None:
     """From a shell: the status, stdout with the finding alone, and no traceback."""
     command = [sys.executable, "-m", "lr_toolkit", "check", f"{PROJECT}:EpochsAsUpdates", *RUN]
