@@ -183,7 +183,7 @@ class TrainerRunLength:
     def horizon_now(self, known: Horizon, taken: int, *, is_used: bool) -> Horizon:
         """The horizon of the run as it is at the beginning of a batch; ``known`` if no fact has changed.
 
-        ``taken`` are the scheduler's steps up to here, and ``is_used`` tells that an update has used the LR of the next. Until one of
+        ``taken`` are the scheduler's steps up to here, and ``is_used`` means that an update has used the LR of the next. Until one of
         them is there, a change belongs to the beginning of the run.
         """
         if self._is_cut:

@@ -84,7 +84,7 @@ def has_rates(optimizer: Optimizer) -> bool:
     Adafactor may compute its own, another optimizer may take a function or a vector, and Lightning's mock optimizer has no groups.
     """
     groups = optimizer.param_groups
-    return bool(groups) and all(map(_is_number, (group.get("lr") for group in groups)))
+    return bool(groups) and all(_is_number(group.get("lr")) for group in groups)
 
 
 def _is_number(lr: Any) -> bool:

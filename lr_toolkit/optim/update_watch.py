@@ -113,7 +113,7 @@ class UpdateWatch:
         if self.has_others:
             self._refuse_others()
         self._has_counted = True
-        self.has_update, self.was_stepped = False, True
+        self.note_move()
         return True
 
     def end_start(self) -> None:

@@ -218,7 +218,7 @@ LINES: dict[str, list[tuple[str, str]]] = {
     "LR304": [
         (r"write (max\(0, 1 - k / 1000\))",
          torchs("lr_scheduler.LambdaLR(optimizer, lambda k: PASTED)", "dict(scheduler=..., interval='step')")),
-        (r"(linear\(\)), self", module("return configure_optimizers(optimizer, PASTED, self.trainer)")),
+        (CONFIG, OURS),
     ],
     "LR305": [
         (r"Write (SGD\(\.\.\., lr=1\.0\))",

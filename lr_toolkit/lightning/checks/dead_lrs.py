@@ -110,8 +110,7 @@ def impossible_lr(info: RunInfo) -> Iterator[str]:
             row, lr = impossible
             yield (
                 f"From update {forecast.updates[row]} of {info.layout.updates} on the learning rate is {lr:g}. A function such as "
-                "lambda k: 1 - k / 1000 has to end with the run: write max(0, 1 - k / 1000), or scheduler_config(optimizer, "
-                "linear(), self.trainer), which does."
+                f"lambda k: 1 - k / 1000 has to end with the run: write max(0, 1 - k / 1000), or {config_line('linear()')}, which does."
             )
 
 

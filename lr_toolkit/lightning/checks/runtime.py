@@ -64,9 +64,8 @@ class RuntimeChecks:
         )
         if is_counted and steps_of(scheduler) is not None:
             key = id(scheduler.optimizer)
-            with suppress(
-                ScheduleError
-            ):  # the updates of this optimizer cannot be noticed, which is a finding of its own
+            # An optimizer whose updates cannot be noticed is a finding of its own.
+            with suppress(ScheduleError):
                 if key not in self._updates:
                     self._updates[key] = UpdateCounter(scheduler.optimizer, needs_gradient=has_whole_gradients(trainer))
                 updates = self._updates[key]
