@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 
 from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduledLR, configure_optimizers
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
+from lr_toolkit.lightning.sparse_callback import SparseCallback
 from lr_toolkit.optim.multiplier import LRMultiplier
 from tests.helpers.fits import Probe, fit
 from tests.helpers.optimizers import Still, optimizer_of
@@ -121,9 +122,12 @@ class Count(L.Callback):
         (optimizer,) = trainer.optimizers
         found = [*optimizer._optimizer_step_pre_hooks.values(), *optimizer._optimizer_step_post_hooks.values()]
         hooks = [hook for hook in found if isinstance(getattr(hook, "__self__", None), self.owner)]
+        callbacks = [callback for callback in trainer.callbacks if isinstance(callback, SparseCallback)]
 
         def act() -> None:
-            self.callback.on_train_batch_start(trainer, pl_module, None, 0)
+            for callback in callbacks:
+                if callback.on_train_batch_start is not None:  # Lightning passes over it
+                    callback.on_train_batch_start(trainer, pl_module, None, 0)
             for hook in hooks:
                 hook(optimizer, (), {})
             self.callback.on_train_batch_end(trainer, pl_module, None, None, 0)

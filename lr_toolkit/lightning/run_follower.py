@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lr_toolkit.optim import ScheduledLR
 
-__all__ = ["correct_wiring", "follow_run"]
+__all__ = ["correct_wiring", "follow_run", "is_called_at_changes"]
 
 # Callbacks that read LRs or save state, which the follower may change.
 _READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint")
@@ -32,7 +32,7 @@ def follow_run(trainer: Trainer, scheduler: ScheduledLR) -> None:
     callbacks: list[Any] = list(callbacks_of(trainer))
     follower = next((callback for callback in callbacks if isinstance(callback, _RunFollower)), None)
     if follower is None:
-        follower = _RunFollower()
+        follower = _RunFollower(trainer)
         readers = (index for index, each in enumerate(callbacks) if any(is_a(each, name) for name in _READERS))
         callbacks.insert(next(readers, len(callbacks)), follower)
         # The list is replaced, because Lightning may be iterating over it: an optimizer may be made in the middle of a run.
@@ -46,15 +46,27 @@ def correct_wiring(trainer: Trainer, scheduler: ScheduledLR) -> None:
         follower.rewired.append(scheduler)
 
 
+def is_called_at_changes(trainer: Trainer, callback: SparseCallback) -> bool:
+    """Whether a follower stands right before ``callback``, so that ``on_change`` can take the place of its hook."""
+    callbacks = callbacks_of(trainer)
+    place = callbacks.index(callback)
+    return place > 0 and isinstance(callbacks[place - 1], _RunFollower)
+
+
 class _RunFollower(SparseCallback):
     """Recalculates the schedules at the beginning of a batch, if a fact that decides the length of the run has changed.
 
+    It looks for what other callbacks of this package have to know, too: each call of a hook takes longer than such a look.
     By then all other callbacks and the module have run their hooks for the beginning of the epoch. The ranks communicate only after
     a dataloader was reloaded, until their epochs differ: all other facts are the same on all of them.
     """
 
-    def __init__(self) -> None:
+    state_key = "_RunFollower"
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._strategy = trainer.strategy
         self._schedulers: list[ScheduledLR] = []
+        self._groups: list[list[dict[str, Any]]] = []  # of each scheduler's optimizer
         self._facts: tuple[Any, ...] | None = None  # as they were seen last
         self._has_begun = False
         self._is_whole_epoch = True  # the epoch in progress was not resumed in its middle
@@ -106,18 +118,24 @@ class _RunFollower(SparseCallback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        self._take_in_groups(trainer, begins_epoch=not _batches_done(trainer))
         loop = trainer.fit_loop
-        facts = (trainer.accumulate_grad_batches, loop.max_epochs, loop.max_steps, loop.max_batches)
-        if facts != self._facts or not pl_module.automatic_optimization:
-            if not pl_module.automatic_optimization:
-                self._measure(trainer)
-            elif not self._has_begun and trainer.is_global_zero:
-                for scheduler, _ in self._followed(trainer):
-                    scheduler.end_start()
-            self._has_begun = True
-            self._look(trainer)
-            self._facts = facts
+        limits = (trainer.accumulate_grad_batches, loop.max_epochs, loop.epoch_loop.max_steps, loop.max_batches)
+        facts = (*limits, *self._strategy.optimizers, *map(len, self._groups))
+        if facts == self._facts:
+            return
+        is_automatic = pl_module.automatic_optimization
+        self._take_in_groups(trainer, begins_epoch=not _batches_done(trainer))
+        if not is_automatic:
+            self._measure(trainer)
+        elif not self._has_begun and trainer.is_global_zero:
+            for scheduler, _ in self._followed(trainer):
+                scheduler.end_start()
+        self._has_begun = True
+        self._look(trainer)
+        self._facts = facts if is_automatic else None  # the updates per batch of manual optimization decide, too
+        for callback in callbacks_of(trainer):
+            if isinstance(callback, SparseCallback):
+                callback.on_change()
 
     @override
     def on_train_batch_end(
@@ -158,12 +176,11 @@ class _RunFollower(SparseCallback):
 
     def _take_in_groups(self, trainer: Trainer, *, begins_epoch: bool) -> None:
         """Let a reader see the LR that a late group is going to use, and not the base LR with which it came."""
-        if not begins_epoch and not any(scheduler.has_new_groups for scheduler in self._schedulers):
-            return
         for scheduler, _ in self._followed(trainer):
             if begins_epoch:
                 follow_backbone(trainer, scheduler)
             scheduler.write_new_groups()
+        self._groups = [scheduler.optimizer.param_groups for scheduler in self._schedulers]
 
     def _followed(self, trainer: Trainer) -> Iterator[tuple[ScheduledLR, TrainerRunLength | None]]:
         """The schedulers that are still in use, each with its run length if that is the Trainer's."""

@@ -12,6 +12,17 @@ class SparseCallback(Callback):
 
     Lightning passes over a hook that is ``None``, and does more work to call a hook that does nothing: in each batch more than
     the whole work of ``LRMonitor``.
+
+    Attributes:
+        state_key: as for any callback; no property, because Lightning asks for it at each hook.
     """
+
+    state_key: str = ""
+
+    def on_change(self) -> None:
+        """A batch begins, before which the optimizers or the length of the run may have changed.
+
+        Only a run is looked at that a schedule of this package follows.
+        """
 
     on_before_zero_grad = on_before_backward = on_after_backward = on_before_optimizer_step = None  # type: ignore[assignment]

@@ -74,11 +74,6 @@ class PlanReader(LRScheduler):
         return "; ".join(filter(None, dict.fromkeys(describe_change(now, configured) for now, configured in pairs)))
 
     @property
-    def has_new_groups(self) -> bool:
-        """Whether groups have joined since the last step, or were loaded, and their values are not written yet."""
-        return not self._groups.are_same()
-
-    @property
     def has_update(self) -> bool:
         """Whether the optimizer took an update since this scheduler moved last."""
         return self._watch.has_update

@@ -13,6 +13,7 @@ from lr_toolkit.lightning.monitor.latest_fit import LatestFit
 from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.lightning.monitor.run_summary import RunSummary
 from lr_toolkit.lightning.monitor.settings import MonitorSettings
+from lr_toolkit.lightning.run_follower import is_called_at_changes
 from lr_toolkit.lightning.sparse_callback import SparseCallback
 from lr_toolkit.lightning.trainer_of_optimizer import note_trainer
 
@@ -125,9 +126,8 @@ class LRMonitor(SparseCallback):
             save_plot=save_plot,
             ignore=ignore,
         )
-        # Lightning asks for it at every hook of every batch.
         logged = {"logging_interval": logging_interval, "names": names, "log_key_prefix": log_key_prefix}
-        self._state_key = f"{type(self).__qualname__}{logged!r}"
+        self.state_key = f"{type(self).__qualname__}{logged!r}"
         self._fit = LatestFit(self.settings)
 
     # --- what there is to see, during a fit and after it ---
@@ -196,6 +196,7 @@ class LRMonitor(SparseCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
             note_trainer(trainer)
+            vars(self).pop("on_train_batch_start", None)
             self._fit.set_up()
 
     @override
@@ -204,7 +205,10 @@ class LRMonitor(SparseCallback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._fit.begin(trainer, pl_module).start()
+        run = self._fit.begin(trainer, pl_module)
+        run.start()
+        if is_called_at_changes(trainer, self) and not run.reads_each_batch:
+            self.on_train_batch_start = None  # type: ignore[assignment,method-assign]  # Lightning passes over it
 
     # --- a fit goes on: a callback that joins in mid-epoch has had no on_train_start ---
 
@@ -215,6 +219,13 @@ class LRMonitor(SparseCallback):
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         (self._fit.run or self._fit.begin(trainer, pl_module)).start_batch()
+
+    @override
+    def on_change(self) -> None:
+        if self._fit.run and "on_train_batch_start" in vars(self):
+            self._fit.run.start_batch()
+            if self._fit.run.reads_each_batch:
+                del self.on_train_batch_start
 
     @override
     def on_train_batch_end(
@@ -250,11 +261,6 @@ class LRMonitor(SparseCallback):
 
     # --- checkpoints: two equal monitors share a state, which Lightning refuses for state_dict() ---
 
-    @property
-    @override
-    def state_key(self) -> str:
-        return self._state_key
-
     @override
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint.setdefault("callbacks", {})[self.state_key] = self._fit.state()
@@ -264,5 +270,6 @@ class LRMonitor(SparseCallback):
         self._fit.load(checkpoint.get("callbacks", {}).get(self.state_key))
 
     def __getstate__(self) -> dict[str, Any]:
-        # The module's methods that Lightning attaches stay with this callback.
-        return {name: value for name, value in vars(self).items() if name not in ("log", "log_dict")}
+        # The module's methods that Lightning attaches stay with this callback, as does a hook that it passes over.
+        left_out = ("log", "log_dict", "on_train_batch_start")
+        return {name: value for name, value in vars(self).items() if name not in left_out}

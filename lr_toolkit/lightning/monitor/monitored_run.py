@@ -103,6 +103,11 @@ class MonitoredRun:
         if self._readings is not None:
             self._readings.read(self._trainer, self._logs.optimizers, "epoch")
 
+    @property
+    def reads_each_batch(self) -> bool:
+        """Whether something is read as each batch begins, besides an exchange of the optimizers."""
+        return self._readings is not None or bool(self._logs.unobserved)
+
     def start_batch(self) -> None:
         """A batch begins."""
         if self._logs.are_exchanged():

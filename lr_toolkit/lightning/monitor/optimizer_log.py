@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, next_log_step
-from lr_toolkit.lightning.monitor.recorder import Groups, Update, UpdateRecorder, are_same
+from lr_toolkit.lightning.monitor.recorder import Groups, Update, UpdateRecorder
 from lr_toolkit.optim.match_groups import match_groups
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class OptimizerLog:
         if latest is None or latest is self.update:
             return False
         self.update, self.step = latest, step
-        if len(latest.groups) > len(self.optimizer.param_groups):
+        if len(latest.groups) > len(self.recorder.optimizer.param_groups):
             self.recorder.drop_groups()
         if latest.bindings != self._bindings:
             self._bindings, self.phase_starts = latest.bindings, _phase_starts(latest.scheduler)
@@ -198,7 +198,7 @@ class OptimizerLog:
     @property
     def has_new_groups(self) -> bool:
         """Whether groups have joined, left or moved since they were named."""
-        return not are_same(self.groups, self._named)
+        return self.groups is not self._named
 
     def group_names(self) -> list[str]:
         """The name of each group's LR."""

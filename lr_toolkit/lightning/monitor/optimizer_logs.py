@@ -37,6 +37,7 @@ class OptimizerLogs:
 
     def __init__(self, trainer: Trainer, settings: MonitorSettings, renamed: Mapping[str, str]) -> None:
         self._trainer = trainer
+        self._strategy = trainer.strategy
         self._settings = settings
         self._logs: list[OptimizerLog] = []
         self._configured: list[Any] = []  # the Trainer's optimizers, as they were bound
@@ -58,7 +59,7 @@ class OptimizerLogs:
 
     def are_exchanged(self) -> bool:
         """Whether the Trainer has other optimizers than before; quick enough to ask in every batch."""
-        return self._trainer.optimizers != self._configured
+        return self._strategy.optimizers != self._configured
 
     def are_bound(self) -> bool:
         """Whether all optimizers that there are now are recorded, including those that only schedulers hold."""

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.keys import Key
-from lr_toolkit.optim.multiplier import LRMultiplier
+from lr_toolkit.optim.multiplier import MULTIPLIER, LRMultiplier
 from lr_toolkit.optim.updates import hookable_optimizers, is_captured
 
 if TYPE_CHECKING:
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
     from lr_toolkit.optim import ScheduledLR
 
-__all__ = ["Groups", "Update", "UpdateRecorder", "are_same", "momentum_of", "numbers", "weight_decay_of"]
+__all__ = ["Groups", "Update", "UpdateRecorder", "momentum_of", "numbers", "weight_decay_of"]
 
 Groups: TypeAlias = "tuple[dict[str, Any], ...]"
 Values: TypeAlias = "Tensor | list[Any]"
+
+_FLOATS = {float}
 
 
 @final
@@ -141,21 +143,22 @@ class UpdateRecorder:
 
     def record(self, *_: Any) -> None:
         """Record what the optimizer's groups hold now as its latest update; also a hook after its ``step``."""
-        scheduler, groups = self.scheduler, self._present_groups()
+        scheduler, present = self.scheduler, self.optimizer.param_groups
+        groups = present if present is self._source else self._whole(present)
         found = [group["lr"] for group in groups]
         lrs: Values = found
-        if set(map(type, found)) != {float}:
+        if set(map(type, found)) != _FLOATS:
             if is_captured():  # nothing has been updated, and no copy of ours may get into the graph
                 self._warn_of_replays()
                 return
             lrs = _copies(found)
-        if not are_same(self.groups, groups):
+        if len(groups) != len(self.groups) or not all(map(is_, groups, self.groups)):
             self.groups = tuple(groups)
         others = self._others() if self._has_others else {}
         if scheduler is None:
             self.latest = Update(self.groups, lrs, others)
             return
-        multiplier = LRMultiplier.around(self.optimizer)
+        multiplier: LRMultiplier | None = vars(self.optimizer).get(MULTIPLIER)
         factors = multiplier.factors if multiplier else None
         self.latest = Update(self.groups, lrs, others, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
 
@@ -163,13 +166,11 @@ class UpdateRecorder:
         """Take the list of groups that there is between two updates as a whole one: groups may have left it."""
         self._source = self.optimizer.param_groups
 
-    def _present_groups(self) -> Sequence[dict[str, Any]]:
-        """The optimizer's groups; all of them if DeepSpeed leaves only some in the list for a while within an update."""
-        present = self.optimizer.param_groups
-        if present is not self._source:
-            if len(present) < len(self.groups) and set(map(id, self.groups)).issuperset(map(id, present)):
-                return self.groups
-            self._source = present
+    def _whole(self, present: list[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+        """All groups: DeepSpeed leaves only some of them in the optimizer's list for a while within an update."""
+        if len(present) < len(self.groups) and set(map(id, self.groups)).issuperset(map(id, present)):
+            return self.groups
+        self._source = present
         return present
 
     def close(self) -> None:
@@ -209,11 +210,6 @@ class UpdateRecorder:
             "so they are not seen, and their learning rates are not logged. Log scheduler.get_last_lr() yourself, or leave "
             "optimizer.step() out of the graph.",
         )
-
-
-def are_same(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]]) -> bool:
-    """Whether two lists hold the same parameter groups in the same order."""
-    return before is now or (len(before) == len(now) and all(map(is_, before, now)))
 
 
 def _readers_of(scheduler: ScheduledLR | None) -> dict[str, Callable[[Mapping[str, Any]], Any]]:

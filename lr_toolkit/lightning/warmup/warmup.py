@@ -111,7 +111,7 @@ class LRWarmup(SparseCallback):
         self.spec = RampSpec.of(over, start, shape, interval, optimizers, groups, horizon)
         # The key names what is ramped, not how: a ramp that was changed between two runs finds its state.
         ramped = {"interval": interval, "optimizers": self.spec.optimizers, "groups": self.spec.groups}
-        self._state_key = f"{type(self).__qualname__}{ramped!r}"
+        self.state_key = f"{type(self).__qualname__}{ramped!r}"
         self._state: dict[str, Any] | None = None  # of a checkpoint, or of the last fit
         self._run: WarmupRun | None = None  # during a fit
 
@@ -122,7 +122,7 @@ class LRWarmup(SparseCallback):
     def __getstate__(self) -> dict[str, Any]:
         # The run, and the module's log() that Lightning attaches to callbacks, are not copied; the place of the ramps is.
         state = self._state if self._run is None else self.state_dict()
-        return {"spec": self.spec, "_state_key": self._state_key, "_state": state, "_run": None}
+        return {"spec": self.spec, "state_key": self.state_key, "_state": state, "_run": None}
 
     def ramps(self, trainer: Trainer) -> list[OptimizerRamp]:
         """The ramps of the fit that begins or runs; a callback that comes before this one may ask for them first.
@@ -189,11 +189,6 @@ class LRWarmup(SparseCallback):
             run.end()
 
     # --- checkpoints ------------------------------------------------------------------------------------------------------
-
-    @property
-    @override
-    def state_key(self) -> str:
-        return self._state_key  # made once: Lightning asks at every hook
 
     @override
     def state_dict(self) -> dict[str, Any]:

@@ -270,6 +270,25 @@ def test_a_late_group_shows_the_lr_that_it_is_going_to_use(interval: Any) -> Non
     assert ours.lrs["lr-SGD/late"] == theirs.lrs["lr-SGD/late"] == (used if interval == "step" else used[::4])
 
 
+def test_a_group_that_joins_within_an_epoch_shows_the_lr_that_it_is_going_to_use() -> None:
+    """Lightning's monitor reads the group as its first batch begins, before its first update."""
+
+    class Joins(Callback):
+        def on_train_batch_end(self, trainer: Any, net: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            if batch_idx == 1:
+                trainer.optimizers[0].add_param_group({"params": [net.weights[1]], "lr": 0.5, "name": "late"})
+
+    def answer(net: Probe) -> Any:
+        optimizer = net.watched(SGD([{"params": [net.weights[0]], "name": "first"}], lr=0.1))
+        return configure_optimizers(optimizer, linear(), net.trainer)
+
+    theirs = LearningRateMonitor()
+    net = Probe(answer, groups=2)
+    fit(net, Joins(), LRMonitor(), theirs, batches=4, log_every_n_steps=1, logger=Recorder())
+
+    assert theirs.lrs["lr-SGD/late"] == [lrs[1] for _, lrs in net.used if len(lrs) > 1] == [0.5 * 0.5, 0.5 * 0.25]
+
+
 class Changes(Callback):
     """Changes the optimizer before update 2."""
 

@@ -80,6 +80,28 @@ def test_an_optimizer_that_cannot_be_hooked_is_read_before_each_batch() -> None:
     assert [finding.code for finding in monitor.findings] == ["LR511"]
 
 
+def test_an_optimizer_that_cannot_be_hooked_may_come_within_an_epoch() -> None:
+    """Its LRs are read before each batch from then on; before, no hook of the monitor was called there."""
+
+    class Exchanges(Halves):
+        def on_train_batch_end(self, trainer: Any, net: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            hooks.append(monitor.on_train_batch_start is not None)
+            if batch_idx > 1:
+                super().on_train_batch_end(trainer)
+            if batch_idx == 1:
+                trainer.strategy.lr_scheduler_configs = []
+                trainer.strategy.optimizers = [Hybrid(net.weights)]
+
+    hooks: list[bool] = []
+    monitor = LRMonitor()
+    with pytest.warns(UserWarning, match="LR511.*Hybrid"):
+        fit(Probe(scheduled, groups=2), monitor, Exchanges(), batches=5, log_every_n_steps=1)
+
+    assert monitor.history["step"] == [0, 1, 2, 3, 4]
+    assert monitor.history["lr/pg1"][2:] == [0.1, 0.05, 0.025]
+    assert hooks == [False, False, True, True, True]
+
+
 class InSight(Hybrid):
     """Holds its optimizers in a list."""
 
