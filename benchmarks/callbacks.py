@@ -121,7 +121,6 @@ def monitor_row(count: int, logger: Logger) -> Row:
 
         def ours() -> None:
             loop._batches_that_stepped += 1
-            mine.on_train_batch_start(trainer, module, None, 0)
             record(optimizer, (), {})
             mine.on_train_batch_end(trainer, module, None, None, 0)
 

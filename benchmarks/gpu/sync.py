@@ -33,6 +33,7 @@ from lr_toolkit import (
     linear,
     warmup,
 )
+from lr_toolkit.lightning.sparse_callback import SparseCallback
 
 UPDATES = 30
 PLAN = warmup("10%") >> cosine(end=0.1)
@@ -122,13 +123,12 @@ class Model(L.LightningModule):
 
 
 class Guards(L.Callback):
-    """Puts another callback, and the hooks of the optimizers, under the guard from the third batch on.
+    """Puts this package's callbacks, and the hooks of the optimizers, under the guard from the third batch on.
 
     The first updates make the optimizer's state, and may read the base LRs once.
     """
 
-    def __init__(self, callback: L.Callback) -> None:
-        self.callback = callback
+    def __init__(self) -> None:
         self.hooks = 0
 
     def on_train_batch_start(
@@ -137,8 +137,11 @@ class Guards(L.Callback):
         """Replace the hooks once, after all of them are there."""
         if batch_idx != 2:
             return
-        for name in ("on_train_batch_start", "on_train_batch_end"):  # neither callback has another hook within a batch
-            setattr(self.callback, name, guarded(getattr(self.callback, name)))
+        for callback in trainer.callbacks:
+            if isinstance(callback, SparseCallback):  # which has no other hook within a batch
+                for name in ("on_train_batch_start", "on_train_batch_end"):
+                    if (hook := getattr(callback, name)) is not None:
+                        setattr(callback, name, guarded(hook))
         for optimizer in trainer.optimizers:
             for hooks in (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks):
                 for key, hook in hooks.items():
@@ -147,9 +150,8 @@ class Guards(L.Callback):
 
 
 def in_a_trainer(make: Callable[[], L.Callback], *, tensor: bool) -> None:
-    """A short run in which each hook of the callback for a batch is under the guard."""
-    callback = make()
-    guards = Guards(callback)
+    """A short run in which each hook of this package for a batch is under the guard."""
+    guards = Guards()
     with tempfile.TemporaryDirectory() as folder:
         trainer = L.Trainer(
             accelerator="gpu" if CUDA else "cpu",
@@ -157,7 +159,7 @@ def in_a_trainer(make: Callable[[], L.Callback], *, tensor: bool) -> None:
             max_steps=UPDATES,
             log_every_n_steps=1,
             logger=CSVLogger(folder),
-            callbacks=[callback, guards],
+            callbacks=[make(), guards],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -48,9 +49,8 @@ def correct_wiring(trainer: Trainer, scheduler: ScheduledLR) -> None:
 
 def is_called_at_changes(trainer: Trainer, callback: SparseCallback) -> bool:
     """Whether a follower stands right before ``callback``, so that ``on_change`` can take the place of its hook."""
-    callbacks = callbacks_of(trainer)
-    place = callbacks.index(callback)
-    return place > 0 and isinstance(callbacks[place - 1], _RunFollower)
+    pairs = pairwise(callbacks_of(trainer))
+    return any(isinstance(first, _RunFollower) and second is callback for first, second in pairs)
 
 
 class _RunFollower(SparseCallback):
