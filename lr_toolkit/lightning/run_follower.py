@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lr_toolkit.optim import ScheduledLR
 
-__all__ = ["correct_wiring", "follow_run", "is_called_at_changes"]
+__all__ = ["correct_wiring", "follow_run"]
 
 # Callbacks that read LRs or save state, which the follower may change.
 _READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint")
@@ -47,16 +47,10 @@ def correct_wiring(trainer: Trainer, scheduler: ScheduledLR) -> None:
         follower.rewired.append(scheduler)
 
 
-def is_called_at_changes(trainer: Trainer, callback: SparseCallback) -> bool:
-    """Whether a follower stands right before ``callback``, so that ``on_change`` can take the place of its hook."""
-    pairs = pairwise(callbacks_of(trainer))
-    return any(isinstance(first, _RunFollower) and second is callback for first, second in pairs)
-
-
 class _RunFollower(SparseCallback):
     """Recalculates the schedules at the beginning of a batch, if a fact that decides the length of the run has changed.
 
-    It looks for what other callbacks of this package have to know, too: each call of a hook takes longer than such a look.
+    It looks for exchanged optimizers, too, so that the monitor behind it may rest.
     By then all other callbacks and the module have run their hooks for the beginning of the epoch. The ranks communicate only after
     a dataloader was reloaded, until their epochs differ: all other facts are the same on all of them.
     """
@@ -133,9 +127,9 @@ class _RunFollower(SparseCallback):
         self._has_begun = True
         self._look(trainer)
         self._facts = facts if is_automatic else None  # the updates per batch of manual optimization decide, too
-        for callback in callbacks_of(trainer):
-            if isinstance(callback, SparseCallback):
-                callback.on_change()
+        for first, second in pairwise(callbacks_of(trainer)):
+            if first is self and isinstance(second, SparseCallback):
+                second.begin_batch_after_change(trainer, pl_module, batch, batch_idx)
 
     @override
     def on_train_batch_end(

@@ -13,7 +13,6 @@ from lr_toolkit.lightning.monitor.latest_fit import LatestFit
 from lr_toolkit.lightning.monitor.names import Names
 from lr_toolkit.lightning.monitor.run_summary import RunSummary
 from lr_toolkit.lightning.monitor.settings import MonitorSettings
-from lr_toolkit.lightning.run_follower import is_called_at_changes
 from lr_toolkit.lightning.sparse_callback import SparseCallback
 from lr_toolkit.lightning.trainer_of_optimizer import note_trainer
 
@@ -196,7 +195,7 @@ class LRMonitor(SparseCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
             note_trainer(trainer)
-            vars(self).pop("on_train_batch_start", None)
+            self.wake()
             self._fit.set_up()
 
     @override
@@ -205,12 +204,14 @@ class LRMonitor(SparseCallback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        run = self._fit.begin(trainer, pl_module)
-        run.start()
-        if is_called_at_changes(trainer, self) and not run.reads_each_batch:
-            self.on_train_batch_start = None  # type: ignore[assignment,method-assign]  # Lightning passes over it
+        self._fit.begin(trainer, pl_module).start()
 
     # --- a fit goes on: a callback that joins in mid-epoch has had no on_train_start ---
+
+    @property
+    @override
+    def begins_each_batch(self) -> bool:
+        return self._fit.run is None or self._fit.run.reads_each_batch
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -219,13 +220,6 @@ class LRMonitor(SparseCallback):
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         (self._fit.run or self._fit.begin(trainer, pl_module)).start_batch()
-
-    @override
-    def on_change(self) -> None:
-        if self._fit.run and "on_train_batch_start" in vars(self):
-            self._fit.run.start_batch()
-            if self._fit.run.reads_each_batch:
-                del self.on_train_batch_start
 
     @override
     def on_train_batch_end(
@@ -270,6 +264,6 @@ class LRMonitor(SparseCallback):
         self._fit.load(checkpoint.get("callbacks", {}).get(self.state_key))
 
     def __getstate__(self) -> dict[str, Any]:
-        # The module's methods that Lightning attaches stay with this callback, as does a hook that it passes over.
+        # The module's methods that Lightning attaches stay with this callback, as does a hook that rests.
         left_out = ("log", "log_dict", "on_train_batch_start")
         return {name: value for name, value in vars(self).items() if name not in left_out}
