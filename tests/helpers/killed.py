@@ -55,7 +55,7 @@ class Shuffled:
         self.position = state["position"]
 
 
-class Mortal(ScheduleMixin, L.LightningModule):
+class Killed(ScheduleMixin, L.LightningModule):
     """Signals each update to the parent process, and writes its LR to a file that survives a kill."""
 
     schedule = "warmup('10%') >> cosine(end=0.01)"
@@ -88,7 +88,7 @@ class Mortal(ScheduleMixin, L.LightningModule):
 class SignallingIO(TorchCheckpointIO):
     """Signals the beginning and the end of each write of a checkpoint."""
 
-    def __init__(self, net: Mortal) -> None:
+    def __init__(self, net: Killed) -> None:
         super().__init__()
         self.net = net
 
@@ -124,7 +124,7 @@ class SaveOften(L.Callback):
 
 def live(folder: Path, life: str, pipe: int | None) -> None:
     """Train from the last whole checkpoint, if there is one, to the end of the run."""
-    net = Mortal(folder / f"{life}.log", pipe)
+    net = Killed(folder / f"{life}.log", pipe)
     callbacks = [SaveOften(folder / "checkpoints")]
     run = trainer(max_epochs=EPOCHS, callbacks=callbacks, plugins=[SignallingIO(net)])
     run.fit(net, Shuffled(), ckpt_path=last_whole(folder / "checkpoints"))

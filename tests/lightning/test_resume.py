@@ -47,8 +47,8 @@ class Unplugged(Exception):
     """The end of a run that nobody asked for."""
 
 
-class Mortal(Net):
-    """Saves a checkpoint after so many updates, and dies of it."""
+class Killed(Net):
+    """Saves a checkpoint after so many updates, and ends there."""
 
     def __init__(self, answer: Any, save: Path | None = None, update: int = -1) -> None:
         super().__init__(answer)
@@ -76,7 +76,7 @@ def leg(
     answer: Any, *, begin: Path | None = None, save: Path | None = None, update: int = -1, **options: Any
 ) -> list[list[float]]:
     """The LRs of a run's updates, from a checkpoint or afresh, to its end or to the update at which it dies."""
-    net = Mortal(answer, save, update)
+    net = Killed(answer, save, update)
     options = {"max_epochs": 2, **options}
     batches = loader(8)
     if save is None:
@@ -538,7 +538,7 @@ def test_ranks_go_on_alike(tmp_path: Path) -> None:
 # --- updates that did not happen ------------------------------------------------------------------------------------------
 
 
-class Skipping(Mortal):
+class Skipping(Killed):
     """Leaves its second epoch early, and has no loss for one batch of the third."""
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
@@ -582,7 +582,7 @@ def test_what_was_skipped_moves_nothing(cut: int | None, tmp_path: Path) -> None
 # --- groups that come ---------------------------------------------------------------------------------------------------
 
 
-class Transfer(Mortal):
+class Transfer(Killed):
     """A frozen backbone under a head; ``used`` has one LR, and from the second epoch on two."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -695,14 +695,14 @@ def test_a_checkpoint_of_torchs_scheduler_is_refused_and_the_cure_works(tmp_path
     ):
         leg(scheduled("linear()"), begin=tmp_path / "torch.ckpt")
 
-    class Cured(Net):
+    class Corrected(Net):
         def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
             checkpoint["lr_schedulers"] = []
 
         def on_train_start(self) -> None:
             self.lr_schedulers().step(self.trainer.global_step)  # type: ignore[union-attr, call-arg]  # one scheduler, which is ours
 
-    net = Cured(scheduled("linear()"))
+    net = Corrected(scheduled("linear()"))
     trainer(max_epochs=2).fit(net, loader(8), ckpt_path=tmp_path / "torch.ckpt", weights_only=True)
 
     assert [lrs[0] for lrs in net.lrs] == pytest.approx([0.1 * (1 - k / 16) for k in range(5, 16)])
