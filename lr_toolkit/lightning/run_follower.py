@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["correct_wiring", "follow_run"]
 
+_param_groups = attrgetter("optimizer.param_groups")
 # Callbacks that read LRs or save state, which the follower may change.
 _READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint")
 
@@ -55,13 +57,13 @@ class _RunFollower(SparseCallback):
     a dataloader was reloaded, until their epochs differ: all other facts are the same on all of them.
     """
 
-    state_key = "_RunFollower"
-
     def __init__(self, trainer: Trainer) -> None:
-        self._strategy = trainer.strategy
+        super().__init__()
+        self._strategy = trainer.strategy  # is looked at in each batch
         self._schedulers: list[ScheduledLR] = []
-        self._groups: list[list[dict[str, Any]]] = []  # of each scheduler's optimizer
         self._facts: tuple[Any, ...] | None = None  # as they were seen last
+        self._seen: list[Any] = []  # the lists of groups whose identities are among these facts
+        self._behind: SparseCallback | None = None  # the callback right behind this one, whose hook may rest
         self._has_begun = False
         self._is_whole_epoch = True  # the epoch in progress was not resumed in its middle
         self._reports = RunReports()
@@ -114,7 +116,8 @@ class _RunFollower(SparseCallback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         loop = trainer.fit_loop
         limits = (trainer.accumulate_grad_batches, loop.max_epochs, loop.epoch_loop.max_steps, loop.max_batches)
-        facts = (*limits, *self._strategy.optimizers, *map(len, self._groups))
+        groups = list(map(_param_groups, self._schedulers))
+        facts = (*limits, *self._strategy.optimizers, *map(id, groups), *map(len, groups))
         if facts == self._facts:
             return
         is_automatic = pl_module.automatic_optimization
@@ -126,10 +129,9 @@ class _RunFollower(SparseCallback):
                 scheduler.end_start()
         self._has_begun = True
         self._look(trainer)
-        self._facts = facts if is_automatic else None  # the updates per batch of manual optimization decide, too
-        for first, second in pairwise(callbacks_of(trainer)):
-            if first is self and isinstance(second, SparseCallback):
-                second.begin_batch_after_change(trainer, pl_module, batch, batch_idx)
+        self._begin_behind(trainer, pl_module, batch, batch_idx)
+        # Under manual optimization each batch is looked at: the updates that it takes decide, too.
+        self._facts, self._seen = (facts if is_automatic else None), groups
 
     @override
     def on_train_batch_end(
@@ -157,7 +159,29 @@ class _RunFollower(SparseCallback):
             if scheduler.horizon.unit == "epoch" and scheduler.has_update and is_ours_to_step:
                 scheduler.advance()
 
+    @override
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._wake_behind()
+
+    @override
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._wake_behind()
+
     # --- what it does ---
+
+    def _begin_behind(self, trainer: Trainer, *batch: Any) -> None:
+        """Let the callback right behind this one rest until the next change: no other callback comes between the two."""
+        self._wake_behind()
+        pairs = pairwise(callbacks_of(trainer))
+        behind = next((second for first, second in pairs if first is self), None)
+        if isinstance(behind, SparseCallback):
+            self._behind = behind
+            behind.begin_batch_after_change(trainer, *batch)
+
+    def _wake_behind(self) -> None:
+        if self._behind is not None:
+            self._behind.wake()
+            self._behind = None
 
     def _rewire(self, trainer: Trainer, config: Any) -> None:
         """Correct the interval and the frequency of a config that the module wrote for another scheduler."""
@@ -174,7 +198,6 @@ class _RunFollower(SparseCallback):
             if begins_epoch:
                 follow_backbone(trainer, scheduler)
             scheduler.write_new_groups()
-        self._groups = [scheduler.optimizer.param_groups for scheduler in self._schedulers]
 
     def _followed(self, trainer: Trainer) -> Iterator[tuple[ScheduledLR, TrainerRunLength | None]]:
         """The schedulers that are still in use, each with its run length if that is the Trainer's."""

@@ -16,6 +16,9 @@ class SparseCallback(Callback):
     the whole work of ``LRMonitor``. ``on_train_batch_start`` may rest, too, as long as another callback looks for changes of the
     run and calls ``begin_batch_after_change``.
 
+    Args:
+        named: what tells callbacks of this class apart in a checkpoint.
+
     Attributes:
         state_key: as for any callback; no property, because Lightning asks for it at each hook.
     """
@@ -24,19 +27,32 @@ class SparseCallback(Callback):
 
     on_before_zero_grad = on_before_backward = on_after_backward = on_before_optimizer_step = None  # type: ignore[assignment]
 
+    def __init__(self, **named: Any) -> None:
+        # A subclass may have a property instead, which cannot be assigned.
+        vars(self)["state_key"] = f"{type(self).__qualname__}{named or ''}"
+
     @property
     def begins_each_batch(self) -> bool:
         """Whether ``on_train_batch_start`` has something to do in each batch, and not only after a change of the run."""
         return True
 
     def begin_batch_after_change(self, *batch: Any) -> None:
-        """Do what ``on_train_batch_start`` does, which rests from now on if it can."""
-        if not self.begins_each_batch:
-            type(self).on_train_batch_start(self, *batch)
+        """Do what ``on_train_batch_start`` does, which rests from now on if it can; otherwise Lightning calls it next."""
         self.wake()
-        if not self.begins_each_batch:
+        if self.begins_each_batch or "on_train_batch_start" in vars(
+            self
+        ):  # somebody may have put another function there
+            return
+        self.on_train_batch_start(*batch)
+        if not self.begins_each_batch:  # the change may be that it has
             self.on_train_batch_start = None  # type: ignore[assignment,method-assign]  # Lightning passes over it
 
     def wake(self) -> None:
         """Let Lightning call ``on_train_batch_start`` in each batch again."""
-        vars(self).pop("on_train_batch_start", None)
+        if vars(self).get("on_train_batch_start", self) is None:
+            del self.on_train_batch_start
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The module's methods that Lightning attaches stay with this callback, as does a hook that rests.
+        left_out = ("log", "log_dict", "on_train_batch_start")
+        return {name: value for name, value in vars(self).items() if name not in left_out}

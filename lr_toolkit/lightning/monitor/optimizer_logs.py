@@ -37,7 +37,6 @@ class OptimizerLogs:
 
     def __init__(self, trainer: Trainer, settings: MonitorSettings, renamed: Mapping[str, str]) -> None:
         self._trainer = trainer
-        self._strategy = trainer.strategy
         self._settings = settings
         self._logs: list[OptimizerLog] = []
         self._configured: list[Any] = []  # the Trainer's optimizers, as they were bound
@@ -58,8 +57,8 @@ class OptimizerLogs:
     # --- exchanged optimizers and schedulers ---
 
     def are_exchanged(self) -> bool:
-        """Whether the Trainer has other optimizers than before; quick enough to ask in every batch."""
-        return self._strategy.optimizers != self._configured
+        """Whether the Trainer has other optimizers than before."""
+        return self._trainer.optimizers != self._configured
 
     def are_bound(self) -> bool:
         """Whether all optimizers that there are now are recorded, including those that only schedulers hold."""

@@ -110,8 +110,7 @@ class LRWarmup(SparseCallback):
     ) -> None:
         self.spec = RampSpec.of(over, start, shape, interval, optimizers, groups, horizon)
         # The key names what is ramped, not how: a ramp that was changed between two runs finds its state.
-        ramped = {"interval": interval, "optimizers": self.spec.optimizers, "groups": self.spec.groups}
-        self.state_key = f"{type(self).__qualname__}{ramped!r}"
+        super().__init__(interval=interval, optimizers=self.spec.optimizers, groups=self.spec.groups)
         self._state: dict[str, Any] | None = None  # of a checkpoint, or of the last fit
         self._run: WarmupRun | None = None  # during a fit
 
