@@ -3,23 +3,24 @@
     pip install pytorch-ignite pytorch_warmup      # peers that are not needed otherwise
     python -m benchmarks > benchmarks/RESULTS.md   # some minutes; a part of it: python -m benchmarks steps
 
-All peers run in one process and alternate in short repetitions; a number is the median of these. On a busy machine the ratios
-are more reliable than the times. A ratio below 1 means that lr_toolkit is faster.
+All peers of a row run in one process and alternate in short repetitions; a number is the median of these. Each section has a
+process of its own: CPython runs the same code more slowly if it ran with other types before, as it does in no training. On a
+busy machine the ratios are more reliable than the times. A ratio below 1 means that lr_toolkit is faster.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-import logging
 import os
 import platform
 import sys
-import warnings
-from importlib import import_module
 from importlib.metadata import version
+from multiprocessing import get_context
 
 import torch
+
+from benchmarks.section import print_rows
 
 SECTIONS = ("steps", "callbacks", "training", "once")
 PACKAGES = ("lr_toolkit", "torch", "lightning", "numpy", "transformers", "pytorch-ignite", "pytorch_warmup")
@@ -33,13 +34,6 @@ def main() -> None:
     if unknown := set(sections) - set(SECTIONS):
         parser.error(f"no section is called {', '.join(sorted(unknown))}")
 
-    warnings.simplefilter("ignore")
-    for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    torch.set_num_threads(1)
-    if hasattr(os, "sched_setaffinity"):  # cores may differ in speed
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
     print("# What lr_toolkit costs\n")
     print(f"{dt.date.today()}, {', '.join(f'{name} {version(name)}' for name in PACKAGES)}, ", end="")
     where = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
@@ -51,11 +45,13 @@ def main() -> None:
         "*Floor* is a minimal implementation: for a scheduler a cosine and a write to each group (`fill_` for a tensor), for a\n"
         "monitor reading each LR and passing a row of them to the logger.\n"
     )
-    print("| measured | lr_toolkit | ratio to the peers | limit |\n| --- | ---: | --- | --- |")
+    print("| measured | lr_toolkit | ratio to the peers | limit |\n| --- | ---: | --- | --- |", flush=True)
     for section in sections:
-        for row in import_module(f"benchmarks.{section}").rows():
-            print(row, flush=True)
-            print(row.what, file=sys.stderr)
+        process = get_context("spawn").Process(target=print_rows, args=(section,))
+        process.start()
+        process.join()
+        if process.exitcode:
+            sys.exit(f"The section {section} has failed.")
 
 
 if __name__ == "__main__":
