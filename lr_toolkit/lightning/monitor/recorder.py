@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import is_, mul
+from operator import is_, itemgetter, mul
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import torch
@@ -27,6 +27,7 @@ __all__ = ["Groups", "Update", "UpdateRecorder", "momentum_of", "numbers", "weig
 Groups: TypeAlias = "tuple[dict[str, Any], ...]"
 Values: TypeAlias = "Tensor | list[Any]"
 
+_lr = itemgetter("lr")
 _FLOATS = {float}
 
 
@@ -145,7 +146,7 @@ class UpdateRecorder:
         """Record what the optimizer's groups hold now as its latest update; also a hook after its ``step``."""
         scheduler, present = self.scheduler, self.optimizer.param_groups
         groups = present if present is self._source else self._whole(present)
-        found = [group["lr"] for group in groups]
+        found = list(map(_lr, groups))
         lrs: Values = found
         if set(map(type, found)) != _FLOATS:
             if is_captured():  # nothing has been updated, and no copy of ours may get into the graph
