@@ -52,7 +52,7 @@ def correct_wiring(trainer: Trainer, scheduler: ScheduledLR) -> None:
 class _RunFollower(SparseCallback):
     """Recalculates the schedules at the beginning of a batch, if a fact that decides the length of the run has changed.
 
-    It looks for exchanged optimizers, too, so that the monitor behind it may rest.
+    It looks for exchanged optimizers, too, so that the hook of the monitor behind it is not needed.
     By then all other callbacks and the module have run their hooks for the beginning of the epoch. The ranks communicate only after
     a dataloader was reloaded, until their epochs differ: all other facts are the same on all of them.
     """
@@ -63,7 +63,7 @@ class _RunFollower(SparseCallback):
         self._schedulers: list[ScheduledLR] = []
         self._facts: tuple[Any, ...] | None = None  # as they were seen last
         self._seen: list[Any] = []  # the lists of groups whose identities are among these facts
-        self._behind: SparseCallback | None = None  # the callback right behind this one, whose hook may rest
+        self._behind: SparseCallback | None = None  # the callback right behind this one, whose hook may be None
         self._has_begun = False
         self._is_whole_epoch = True  # the epoch in progress was not resumed in its middle
         self._reports = RunReports()
@@ -161,26 +161,26 @@ class _RunFollower(SparseCallback):
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._wake_behind()
+        self._restore_hook_behind()
 
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        self._wake_behind()
+        self._restore_hook_behind()
 
     # --- what it does ---
 
     def _begin_behind(self, trainer: Trainer, *batch: Any) -> None:
-        """Let the callback right behind this one rest until the next change: no other callback comes between the two."""
-        self._wake_behind()
+        """Begin the batch of the callback right behind this one, too: no other callback comes between the two."""
+        self._restore_hook_behind()
         pairs = pairwise(callbacks_of(trainer))
         behind = next((second for first, second in pairs if first is self), None)
         if isinstance(behind, SparseCallback):
             self._behind = behind
             behind.begin_batch_after_change(trainer, *batch)
 
-    def _wake_behind(self) -> None:
+    def _restore_hook_behind(self) -> None:
         if self._behind is not None:
-            self._behind.wake()
+            self._behind.restore_hook()
             self._behind = None
 
     def _rewire(self, trainer: Trainer, config: Any) -> None:

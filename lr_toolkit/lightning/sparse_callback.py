@@ -13,11 +13,11 @@ class SparseCallback(Callback):
     """A callback without the four hooks that Lightning calls around each backward pass and each step of an optimizer.
 
     Lightning passes over a hook that is ``None``, and does more work to call a hook that does nothing: in each batch more than
-    the whole work of ``LRMonitor``. ``on_train_batch_start`` may rest, too, as long as another callback looks for changes of the
-    run and calls ``begin_batch_after_change``.
+    the whole work of ``LRMonitor``. ``on_train_batch_start`` may be ``None``, too, as long as another callback looks for changes of
+    the run and calls ``begin_batch_after_change``.
 
     Args:
-        named: what tells callbacks of this class apart in a checkpoint.
+        named: the arguments in which callbacks of this class differ in a checkpoint.
 
     Attributes:
         state_key: as for any callback; no property, because Lightning asks for it at each hook.
@@ -37,22 +37,21 @@ class SparseCallback(Callback):
         return True
 
     def begin_batch_after_change(self, *batch: Any) -> None:
-        """Do what ``on_train_batch_start`` does, which rests from now on if it can; otherwise Lightning calls it next."""
-        self.wake()
-        if self.begins_each_batch or "on_train_batch_start" in vars(
-            self
-        ):  # somebody may have put another function there
+        """Do what ``on_train_batch_start`` does, over which Lightning passes from now on; do nothing if Lightning has to call it."""
+        self.restore_hook()
+        has_another = "on_train_batch_start" in vars(self)  # a function of somebody else's
+        if self.begins_each_batch or has_another:
             return
         self.on_train_batch_start(*batch)
         if not self.begins_each_batch:  # the change may be that it has
             self.on_train_batch_start = None  # type: ignore[assignment,method-assign]  # Lightning passes over it
 
-    def wake(self) -> None:
+    def restore_hook(self) -> None:
         """Let Lightning call ``on_train_batch_start`` in each batch again."""
         if vars(self).get("on_train_batch_start", self) is None:
             del self.on_train_batch_start
 
     def __getstate__(self) -> dict[str, Any]:
-        # The module's methods that Lightning attaches stay with this callback, as does a hook that rests.
+        # The module's methods that Lightning attaches stay with this callback, as does a hook that is None.
         left_out = ("log", "log_dict", "on_train_batch_start")
         return {name: value for name, value in vars(self).items() if name not in left_out}

@@ -55,8 +55,8 @@ class Counted(LRMonitor):  # type: ignore[misc]  # a type checker refuses it, an
         super().on_train_batch_start(*args)
 
 
-@pytest.mark.parametrize(("answer", "rests"), [(ours, True), (torchs, False)], ids=["ours", "torch's"])
-def test_the_beginning_of_a_batch_rests_behind_a_follower(answer: Any, rests: bool) -> None:
+@pytest.mark.parametrize(("answer", "is_none"), [(ours, True), (torchs, False)], ids=["ours", "torch's"])
+def test_no_hook_begins_a_batch_right_behind_a_follower(answer: Any, is_none: bool) -> None:
     """And not without one, behind another callback, under Lightning's names, nor after the fit."""
     seen: list[list[bool]] = []
     first, second, third = LRMonitor(), LRMonitor(), LRMonitor(names="lightning")
@@ -66,12 +66,12 @@ def test_the_beginning_of_a_batch_rests_behind_a_follower(answer: Any, rests: bo
     )
     fit(Probe(answer), first, second, third, look, batches=3, logger=Recorder())
 
-    assert seen == [[rests, False, False]]
+    assert seen == [[is_none, False, False]]
     assert first.on_train_batch_start is not None
 
 
-def test_a_hook_that_rests_is_called_again_after_an_error() -> None:
-    """A fit that raises wakes it, so that the monitor may join another fit in mid-epoch."""
+def test_a_hook_is_called_again_after_an_error() -> None:
+    """A fit that raises restores it, so that the monitor may join another fit in mid-epoch."""
 
     class Stop(Exception):
         """The end of the first fit."""
@@ -101,7 +101,7 @@ def test_a_hook_of_somebody_elses_is_called_for_each_batch() -> None:
 
 @pytest.mark.parametrize("make", [LRMonitor, lambda: LRWarmup("50%")], ids=["LRMonitor", "LRWarmup"])
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
-def test_a_copy_of_a_callback_in_mid_fit_is_awake(make: Any, copied: Any) -> None:
+def test_a_copy_of_a_callback_in_mid_fit_has_all_hooks(make: Any, copied: Any) -> None:
     """It has the same key, and all its hooks are called in its own fit."""
     copies: list[SparseCallback] = []
     callback = make()
@@ -140,7 +140,7 @@ def test_what_changes_groups_within_an_epoch_is_seen_as_the_next_batch_begins(ch
 
 
 def test_an_optimizer_that_is_exchanged_in_mid_epoch_loses_no_update() -> None:
-    """The monitor records the first update of the new optimizer, although its own hook rests."""
+    """The monitor records the first update of the new optimizer, although its own hook is not called."""
     monitor = LRMonitor()
 
     def exchange(trainer: Any, net: Any) -> None:
