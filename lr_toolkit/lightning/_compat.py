@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lightning.fabric.utilities.data import sized_len
@@ -136,9 +137,8 @@ def trial_cause(trainer: Trainer) -> str:
 # --- the loops --------------------------------------------------------------------------------------------------------
 
 
-def batches_that_stepped(trainer: Trainer) -> int:
-    """The x axis of Lightning's loggers: the number of batches that have stepped."""
-    return trainer.fit_loop.epoch_loop._batches_that_stepped
+batches_that_stepped: Callable[[Trainer], int] = attrgetter("fit_loop.epoch_loop._batches_that_stepped")
+"""The x axis of Lightning's loggers: the number of batches that have stepped."""
 
 
 def lightning_steps(trainer: Trainer) -> int:

@@ -13,8 +13,8 @@ class SparseCallback(Callback):
     """A callback without the four hooks that Lightning calls around each backward pass and each step of an optimizer.
 
     Lightning passes over a hook that is ``None``, and does more work to call a hook that does nothing: in each batch more than
-    the whole work of ``LRMonitor``. ``on_train_batch_start`` may be ``None``, too, as long as another callback looks for changes of
-    the run and calls ``begin_batch_after_change``.
+    the whole work of ``LRMonitor``. Two more may be ``None`` for a while: ``on_train_batch_start`` as long as another callback looks
+    for changes of the run and calls ``begin_batch_after_change``, and ``on_train_batch_end`` until there is something to do.
 
     Args:
         named: the arguments in which callbacks of this class differ in a checkpoint.
@@ -38,20 +38,24 @@ class SparseCallback(Callback):
 
     def begin_batch_after_change(self, *batch: Any) -> None:
         """Do what ``on_train_batch_start`` does, over which Lightning passes from now on; do nothing if Lightning has to call it."""
-        self.restore_hook()
+        self.restore("on_train_batch_start")
         has_another = "on_train_batch_start" in vars(self)  # a function of somebody else's
         if self.begins_each_batch or has_another:
             return
         self.on_train_batch_start(*batch)
         if not self.begins_each_batch:  # the change may be that it has
-            self.on_train_batch_start = None  # type: ignore[assignment,method-assign]  # Lightning passes over it
+            self.pass_over("on_train_batch_start")
 
-    def restore_hook(self) -> None:
-        """Let Lightning call ``on_train_batch_start`` in each batch again."""
-        if vars(self).get("on_train_batch_start", self) is None:
-            del self.on_train_batch_start
+    def pass_over(self, hook: str) -> None:
+        """Let Lightning pass over a hook from now on, unless somebody else has put a function in its place."""
+        vars(self).setdefault(hook, None)
+
+    def restore(self, hook: str) -> None:
+        """Let Lightning call a hook again."""
+        if vars(self).get(hook, self) is None:
+            del vars(self)[hook]
 
     def __getstate__(self) -> dict[str, Any]:
         # The module's methods that Lightning attaches stay with this callback, as does a hook that is None.
-        left_out = ("log", "log_dict", "on_train_batch_start")
+        left_out = ("log", "log_dict", "on_train_batch_start", "on_train_batch_end")
         return {name: value for name, value in vars(self).items() if name not in left_out}

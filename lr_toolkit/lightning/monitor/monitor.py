@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -126,7 +127,7 @@ class LRMonitor(SparseCallback):
             ignore=ignore,
         )
         super().__init__(logging_interval=logging_interval, names=names, log_key_prefix=log_key_prefix)
-        self._fit = LatestFit(self.settings)
+        self._fit = LatestFit(self.settings, wake=partial(self.restore, "on_train_batch_end"))
 
     # --- what there is to see, during a fit and after it ---
 
@@ -209,8 +210,11 @@ class LRMonitor(SparseCallback):
     @property
     @override
     def begins_each_batch(self) -> bool:
-        is_extended = type(self) is not LRMonitor  # which a type checker refuses, and Python does not
-        return is_extended or self._fit.run is None or self._fit.run.reads_each_batch
+        return self._is_extended or self._fit.run is None or self._fit.run.reads_each_batch
+
+    @property
+    def _is_extended(self) -> bool:
+        return type(self) is not LRMonitor  # which a type checker refuses, and Python does not
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -226,6 +230,8 @@ class LRMonitor(SparseCallback):
     ) -> None:
         if self._fit.run:
             self._fit.run.end_batch()
+            if not self._is_extended:
+                self.pass_over("on_train_batch_end")  # until there is something to log
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -245,10 +251,12 @@ class LRMonitor(SparseCallback):
 
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self.restore("on_train_batch_end")
         self._fit.fail()
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.restore("on_train_batch_end")
         if stage == "fit":
             self._fit.tear_down(trainer, pl_module)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.lightning.monitor.names import SeriesName, assign_names, keep_labels, optimizers_of
@@ -27,6 +27,7 @@ class OptimizerLogs:
         trainer: the run.
         settings: what is recorded, under which names.
         renamed: labels that replace newly assigned ones, from the run that is resumed.
+        wake: is called after an update that ``take_updates`` has to take as its batch ends.
 
     Attributes:
         unobserved: the recorders of optimizers whose updates are not noticed.
@@ -35,9 +36,12 @@ class OptimizerLogs:
         renamed: labels that groups have kept, by those that a new run would give them.
     """
 
-    def __init__(self, trainer: Trainer, settings: MonitorSettings, renamed: Mapping[str, str]) -> None:
+    def __init__(
+        self, trainer: Trainer, settings: MonitorSettings, renamed: Mapping[str, str], wake: Callable[[], None]
+    ) -> None:
         self._trainer = trainer
         self._settings = settings
+        self._wake = wake
         self._logs: list[OptimizerLog] = []
         self._configured: list[Any] = []  # the Trainer's optimizers, as they were bound
         self.unobserved: list[UpdateRecorder] = []
@@ -72,12 +76,14 @@ class OptimizerLogs:
         settings = self._settings
         self._logs = [
             OptimizerLog(
+                self._trainer,
                 UpdateRecorder(
                     optimizer,
                     self._scheduler_of(optimizer),
                     momentum=settings.log_momentum,
                     weight_decay=settings.log_weight_decay,
                 ),
+                self._wake,
                 looks_at_all=settings.strict,
                 is_forecast=is_first,
             )
@@ -130,9 +136,9 @@ class OptimizerLogs:
 
     # --- values ---
 
-    def take_updates(self, step: int) -> list[OptimizerLog]:
-        """Take the updates of the batch at ``step``; returns the logs to look at, with names for groups that are new."""
-        updated = [log for log in self._logs if log.take_update(step)]
+    def take_updates(self) -> list[OptimizerLog]:
+        """Take the updates of this batch that may be due; returns their logs, with names for groups that are new."""
+        updated = [log for log in self._logs if log.take_update()]
         if updated and any(log.has_new_groups for log in updated):
             self.assign_names()
         return updated

@@ -94,6 +94,7 @@ class UpdateRecorder:
     Attributes:
         optimizer: the optimizer.
         scheduler: its scheduler.
+        listener: is called with each update.
         latest: its latest update, ``None`` before the first.
         groups: its parameter groups in the latest update; before the first those that it has.
         is_hooked: whether updates are noticed; otherwise ``record()`` has to be called for each of them.
@@ -117,6 +118,7 @@ class UpdateRecorder:
     ) -> None:
         self.optimizer = optimizer
         self.latest: Update | None = None
+        self.listener: Callable[[Update], object] | None = None
         self.scheduler = scheduler
         self.groups: Groups = tuple(optimizer.param_groups)
         self._source = optimizer.param_groups
@@ -157,11 +159,14 @@ class UpdateRecorder:
             self.groups = tuple(groups)
         others = self._others() if self._has_others else {}
         if scheduler is None:
-            self.latest = Update(self.groups, lrs, others)
-            return
-        multiplier = LRMultiplier.around(self.optimizer)
-        factors = multiplier.factors if multiplier else None
-        self.latest = Update(self.groups, lrs, others, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
+            update = Update(self.groups, lrs, others)
+        else:
+            multiplier = LRMultiplier.around(self.optimizer)
+            factors = multiplier.factors if multiplier else None
+            update = Update(self.groups, lrs, others, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
+        self.latest = update
+        if self.listener is not None:
+            self.listener(update)
 
     def drop_groups(self) -> None:
         """Take the list of groups that there is between two updates as a whole one: groups may have left it."""
