@@ -8,6 +8,8 @@ from lightning.pytorch.callbacks import Callback
 
 __all__ = ["SparseCallback"]
 
+_PACKAGE = __name__.partition(".")[0]
+
 
 class SparseCallback(Callback):
     """A callback without the four hooks that Lightning calls around each backward pass and each step of an optimizer.
@@ -39,16 +41,21 @@ class SparseCallback(Callback):
     def begin_batch_after_change(self, *batch: Any) -> None:
         """Do what ``on_train_batch_start`` does, over which Lightning passes from now on; do nothing if Lightning has to call it."""
         self.restore("on_train_batch_start")
-        has_another = "on_train_batch_start" in vars(self)  # a function of somebody else's
-        if self.begins_each_batch or has_another:
+        if self.begins_each_batch or not self._is_own("on_train_batch_start"):
             return
         self.on_train_batch_start(*batch)
         if not self.begins_each_batch:  # the change may be that it has
             self.pass_over("on_train_batch_start")
 
     def pass_over(self, hook: str) -> None:
-        """Let Lightning pass over a hook from now on, unless somebody else has put a function in its place."""
-        vars(self).setdefault(hook, None)
+        """Let Lightning pass over a hook from now on, unless it is somebody else's function."""
+        if self._is_own(hook):
+            vars(self)[hook] = None
+
+    def _is_own(self, hook: str) -> bool:
+        """Whether a hook is defined in this package: not in a subclass of somebody else's, nor put on the instance."""
+        defined_in: str = getattr(getattr(self, hook), "__module__", "")
+        return defined_in.partition(".")[0] == _PACKAGE
 
     def restore(self, hook: str) -> None:
         """Let Lightning call a hook again."""

@@ -26,15 +26,15 @@ class LatestFit:
 
     Args:
         settings: the arguments of the monitor.
-        wake: is called in a batch at whose end ``run.end_batch`` has to be called.
+        call_at_end: asks for a call of ``run.end_batch`` as the batch in progress ends.
 
     Attributes:
         run: the fit, while it trains.
     """
 
-    def __init__(self, settings: MonitorSettings, wake: Callable[[], None]) -> None:
+    def __init__(self, settings: MonitorSettings, call_at_end: Callable[[], None]) -> None:
         self._settings = settings
-        self._wake = wake
+        self._call_at_end = call_at_end
         self._pending: PendingRun | None = None  # a fit that was set up
         self.run: MonitoredRun | None = None
         self._ended = RunResult()
@@ -53,6 +53,11 @@ class LatestFit:
     def findings(self) -> tuple[Finding, ...]:
         """What was warned of since the fit was set up, including by a callback whose fit ends after the monitor's."""
         return self._reporter.findings
+
+    @property
+    def begins_each_batch(self) -> bool:
+        """Whether something is to be done as each batch begins, and not only after a change of the run."""
+        return self.run is None or self.run.reads_each_batch
 
     def set_up(self) -> None:
         """A fit is set up: note what is found from now on."""
@@ -75,7 +80,7 @@ class LatestFit:
         return self.run
 
     def _run_of(self, trainer: Trainer, module: LightningModule, pending: PendingRun) -> MonitoredRun:
-        return MonitoredRun(trainer, module, self._settings, pending, self._reporter, self._wake)
+        return MonitoredRun(trainer, module, self._settings, pending, self._reporter, self._call_at_end)
 
     def end(self) -> None:
         """Training has ended."""

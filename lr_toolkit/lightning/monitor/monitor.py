@@ -127,7 +127,7 @@ class LRMonitor(SparseCallback):
             ignore=ignore,
         )
         super().__init__(logging_interval=logging_interval, names=names, log_key_prefix=log_key_prefix)
-        self._fit = LatestFit(self.settings, wake=partial(self.restore, "on_train_batch_end"))
+        self._fit = LatestFit(self.settings, call_at_end=partial(self.restore, "on_train_batch_end"))
 
     # --- what there is to see, during a fit and after it ---
 
@@ -210,11 +210,7 @@ class LRMonitor(SparseCallback):
     @property
     @override
     def begins_each_batch(self) -> bool:
-        return self._is_extended or self._fit.run is None or self._fit.run.reads_each_batch
-
-    @property
-    def _is_extended(self) -> bool:
-        return type(self) is not LRMonitor  # which a type checker refuses, and Python does not
+        return self._fit.begins_each_batch
 
     @override
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -230,8 +226,7 @@ class LRMonitor(SparseCallback):
     ) -> None:
         if self._fit.run:
             self._fit.run.end_batch()
-            if not self._is_extended:
-                self.pass_over("on_train_batch_end")  # until there is something to log
+            self.pass_over("on_train_batch_end")  # until there is something to log
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -47,7 +47,7 @@ class MonitoredRun:
         settings: the arguments of the monitor.
         pending: what was known before.
         reporter: warns of what is found.
-        wake: is called in a batch that has something to log: as it ends, ``end_batch`` has to be called.
+        call_at_end: asks for a call of ``end_batch`` as the batch in progress ends, because something may be logged.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class MonitoredRun:
         settings: MonitorSettings,
         pending: PendingRun,
         reporter: Reporter,
-        wake: Callable[[], None],
+        call_at_end: Callable[[], None],
     ) -> None:
         resumed = pending.resumed(batches_that_stepped(trainer))
         self._trainer = trainer
@@ -67,7 +67,7 @@ class MonitoredRun:
         self._history = resumed.history
         self._is_stable = settings.names == "stable"
         self._rows = RowWriter(trainer, self._history, to_metrics=self._is_stable and are_read_in_epochs(trainer))
-        self._logs = OptimizerLogs(trainer, settings, resumed.renamed, wake)
+        self._logs = OptimizerLogs(trainer, settings, resumed.renamed, call_at_end)
         self._logs.resume(resumed.positions)
         self._findings = RunFindings(trainer, module, reporter, strict=settings.strict)
         self._readings = None if self._is_stable else LightningReadings(settings)
@@ -85,8 +85,8 @@ class MonitoredRun:
         if self._readings is not None:
             check_logger(self._trainer)
             self._readings.begin(self._logs.series)
-        if self._settings.log_momentum:
-            warn_about_momentum(self._trainer, self._logs.optimizers)
+            if self._settings.log_momentum:
+                warn_about_momentum(self._trainer, self._logs.optimizers)
         if self._settings.progress_bar:
             self._bar = BarEntry(self._trainer, self._highest_lr)
         self._report_unobserved()

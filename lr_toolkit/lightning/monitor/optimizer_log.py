@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from lr_toolkit.lightning.monitor.names import SeriesName
+    from lr_toolkit.lightning.monitor.settings import MonitorSettings
     from lr_toolkit.optim import ScheduledLR
     from lr_toolkit.optim.binding import Binding
 
@@ -33,13 +34,14 @@ class OptimizerLog:
 
     Args:
         trainer: the run.
-        recorder: records the optimizer's updates, and reports them here.
-        wake: is called after an update that ``take_update`` has to take as its batch ends.
-        looks_at_all: whether each update may be due.
+        optimizer: the optimizer.
+        scheduler: the scheduler of this package that drives it, if there is one.
+        settings: what is recorded; under ``strict`` each update may be due.
+        call_at_end: asks for a call of ``take_update`` as the batch in progress ends.
         is_forecast: whether what its scheduler follows now was forecast.
 
     Attributes:
-        recorder: the recorder.
+        recorder: records the optimizer's updates.
         update: the latest update that was taken, ``None`` before the first.
         step: its place on the x axis.
         epoch: its epoch.
@@ -50,23 +52,28 @@ class OptimizerLog:
     def __init__(
         self,
         trainer: Trainer,
-        recorder: UpdateRecorder,
-        wake: Callable[[], None],
+        optimizer: Optimizer,
+        scheduler: ScheduledLR | None,
+        settings: MonitorSettings,
+        call_at_end: Callable[[], None],
         *,
-        looks_at_all: bool = False,
-        is_forecast: bool = True,
+        is_forecast: bool,
     ) -> None:
         self._trainer = trainer
-        self._wake = wake
-        self.recorder = recorder
-        recorder.listener = self._note_update
+        self._call_at_end = call_at_end
+        self.recorder = UpdateRecorder(
+            optimizer,
+            scheduler,
+            momentum=settings.log_momentum,
+            weight_decay=settings.log_weight_decay,
+            listener=self._note_update,
+        )
         self.update: Update | None = None
         self.step = self.epoch = -1
         self.series: tuple[SeriesName, ...] = ()
         self.phase_starts: frozenset[int] = frozenset()
-        self._looks_at_all = looks_at_all
+        self._looks_at_all = settings.strict
         self._may_be_due = False  # the latest update, which is not taken yet
-        scheduler = recorder.scheduler
         self._forecast = scheduler.bindings if scheduler and is_forecast else None  # until something else is followed
         self._named: Groups = ()  # the groups that the series name
         self._bindings: tuple[Binding, ...] = ()  # those of the phases
@@ -100,7 +107,7 @@ class OptimizerLog:
             or len(update.groups) > len(self.recorder.optimizer.param_groups)
         )
         if self._may_be_due:
-            self._wake()
+            self._call_at_end()
         else:
             self.update, self.step = update, step
 

@@ -27,7 +27,7 @@ class OptimizerLogs:
         trainer: the run.
         settings: what is recorded, under which names.
         renamed: labels that replace newly assigned ones, from the run that is resumed.
-        wake: is called after an update that ``take_updates`` has to take as its batch ends.
+        call_at_end: asks for a call of ``take_updates`` as the batch in progress ends.
 
     Attributes:
         unobserved: the recorders of optimizers whose updates are not noticed.
@@ -37,11 +37,11 @@ class OptimizerLogs:
     """
 
     def __init__(
-        self, trainer: Trainer, settings: MonitorSettings, renamed: Mapping[str, str], wake: Callable[[], None]
+        self, trainer: Trainer, settings: MonitorSettings, renamed: Mapping[str, str], call_at_end: Callable[[], None]
     ) -> None:
         self._trainer = trainer
         self._settings = settings
-        self._wake = wake
+        self._call_at_end = call_at_end
         self._logs: list[OptimizerLog] = []
         self._configured: list[Any] = []  # the Trainer's optimizers, as they were bound
         self.unobserved: list[UpdateRecorder] = []
@@ -73,18 +73,13 @@ class OptimizerLogs:
         self.close()
         is_first = not self._configured
         self._configured = list(self._trainer.optimizers)
-        settings = self._settings
         self._logs = [
             OptimizerLog(
                 self._trainer,
-                UpdateRecorder(
-                    optimizer,
-                    self._scheduler_of(optimizer),
-                    momentum=settings.log_momentum,
-                    weight_decay=settings.log_weight_decay,
-                ),
-                self._wake,
-                looks_at_all=settings.strict,
+                optimizer,
+                self._scheduler_of(optimizer),
+                self._settings,
+                self._call_at_end,
                 is_forecast=is_first,
             )
             for optimizer in optimizers_of(self._trainer)

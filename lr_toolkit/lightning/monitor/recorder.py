@@ -90,11 +90,11 @@ class UpdateRecorder:
         scheduler: the scheduler of this package that drives it, if there is one.
         momentum: record the momentum (or first beta) of each group.
         weight_decay: record the weight decay of each group.
+        listener: is called with each update.
 
     Attributes:
         optimizer: the optimizer.
         scheduler: its scheduler.
-        listener: is called with each update.
         latest: its latest update, ``None`` before the first.
         groups: its parameter groups in the latest update; before the first those that it has.
         is_hooked: whether updates are noticed; otherwise ``record()`` has to be called for each of them.
@@ -115,10 +115,11 @@ class UpdateRecorder:
         *,
         momentum: bool = False,
         weight_decay: bool = False,
+        listener: Callable[[Update], None] | None = None,
     ) -> None:
         self.optimizer = optimizer
         self.latest: Update | None = None
-        self.listener: Callable[[Update], object] | None = None
+        self._listener = listener
         self.scheduler = scheduler
         self.groups: Groups = tuple(optimizer.param_groups)
         self._source = optimizer.param_groups
@@ -165,8 +166,8 @@ class UpdateRecorder:
             factors = multiplier.factors if multiplier else None
             update = Update(self.groups, lrs, others, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
         self.latest = update
-        if self.listener is not None:
-            self.listener(update)
+        if self._listener is not None:
+            self._listener(update)
 
     def drop_groups(self) -> None:
         """Take the list of groups that there is between two updates as a whole one: groups may have left it."""

@@ -165,7 +165,10 @@ def test_unknown_names_are_refused() -> None:
 
 
 def test_momentum_of_an_optimizer_without_it_warns() -> None:
-    """``log_momentum`` with an optimizer that has neither momentum nor betas warns as Lightning does, and logs 0."""
+    """``log_momentum`` with an optimizer that has neither momentum nor betas warns as Lightning does, and logs 0.
+
+    Under stable names it logs 0 without a warning: another optimizer may have momentum, so the program may be right.
+    """
 
     def answer(net: Probe) -> Any:
         return torch.optim.Adagrad(net.parameters(), lr=0.1)
@@ -174,6 +177,10 @@ def test_momentum_of_an_optimizer_without_it_warns() -> None:
         with pytest.warns(RuntimeWarning, match="You have set log_momentum=True"):
             fit(Probe(answer), monitor, log_every_n_steps=1, logger=Recorder())
         assert monitor.last_momentum_values == {"lr-Adagrad-momentum": 0}
+
+    stable = LRMonitor("step", True)
+    fit(Probe(answer), stable, log_every_n_steps=1)
+    assert stable.last_momentum_values == {"momentum/optimizer": 0}
 
 
 def test_an_optimizer_without_weight_decay_is_no_error() -> None:
