@@ -130,8 +130,7 @@ class Count(L.Callback):
                     callback.on_train_batch_start(trainer, pl_module, None, 0)
             for hook in hooks:
                 hook(optimizer, (), {})
-            if self.callback.on_train_batch_end is not None:
-                self.callback.on_train_batch_end(trainer, pl_module, None, None, 0)
+            self.callback.on_train_batch_end(trainer, pl_module, None, None, 0)
 
         trainer.fit_loop.epoch_loop._batches_that_stepped += 1
         self.calls = calls_of(act)

@@ -138,7 +138,7 @@ def trial_cause(trainer: Trainer) -> str:
 
 
 batches_that_stepped: Callable[[Trainer], int] = attrgetter("fit_loop.epoch_loop._batches_that_stepped")
-"""The x axis of Lightning's loggers: the number of batches that have stepped."""
+"""The x axis of Lightning's loggers: the number of batches that have stepped. No function, because it is called in each batch."""
 
 
 def lightning_steps(trainer: Trainer) -> int:

@@ -92,7 +92,7 @@ class _RunFollower(SparseCallback):
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if pl_module.automatic_optimization:
-            self.pass_over("on_train_batch_end")
+            self.on_train_batch_end = None  # type: ignore[assignment,method-assign]  # Lightning passes over it
         self._facts = None
         self._read_epochs(trainer)
         in_use = [scheduler for scheduler, _ in self._followed(trainer)]
@@ -180,7 +180,7 @@ class _RunFollower(SparseCallback):
 
     def _restore_hook_behind(self) -> None:
         if self._behind is not None:
-            self._behind.restore("on_train_batch_start")
+            self._behind.restore_hook()
             self._behind = None
 
     def _rewire(self, trainer: Trainer, config: Any) -> None:

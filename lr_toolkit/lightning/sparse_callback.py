@@ -8,15 +8,15 @@ from lightning.pytorch.callbacks import Callback
 
 __all__ = ["SparseCallback"]
 
-_PACKAGE = __name__.partition(".")[0]
+_PASSED_OVER = ("on_train_batch_start", "on_train_batch_end")  # hooks of an instance that may be None for a while
 
 
 class SparseCallback(Callback):
     """A callback without the four hooks that Lightning calls around each backward pass and each step of an optimizer.
 
     Lightning passes over a hook that is ``None``, and does more work to call a hook that does nothing: in each batch more than
-    the whole work of ``LRMonitor``. Two more may be ``None`` for a while: ``on_train_batch_start`` as long as another callback looks
-    for changes of the run and calls ``begin_batch_after_change``, and ``on_train_batch_end`` until there is something to do.
+    the whole work of ``LRMonitor``. ``on_train_batch_start`` may be ``None``, too, as long as another callback looks for changes of
+    the run and calls ``begin_batch_after_change``.
 
     Args:
         named: the arguments in which callbacks of this class differ in a checkpoint.
@@ -40,29 +40,25 @@ class SparseCallback(Callback):
 
     def begin_batch_after_change(self, *batch: Any) -> None:
         """Do what ``on_train_batch_start`` does, over which Lightning passes from now on; do nothing if Lightning has to call it."""
-        self.restore("on_train_batch_start")
-        if self.begins_each_batch or not self._is_own("on_train_batch_start"):
+        self.restore_hook()
+        if self.begins_each_batch or not _is_ours(self.on_train_batch_start):
             return
         self.on_train_batch_start(*batch)
         if not self.begins_each_batch:  # the change may be that it has
-            self.pass_over("on_train_batch_start")
+            self.on_train_batch_start = None  # type: ignore[assignment,method-assign]  # Lightning passes over it
 
-    def pass_over(self, hook: str) -> None:
-        """Let Lightning pass over a hook from now on, unless it is somebody else's function."""
-        if self._is_own(hook):
-            vars(self)[hook] = None
-
-    def _is_own(self, hook: str) -> bool:
-        """Whether a hook is defined in this package: not in a subclass of somebody else's, nor put on the instance."""
-        defined_in: str = getattr(getattr(self, hook), "__module__", "")
-        return defined_in.partition(".")[0] == _PACKAGE
-
-    def restore(self, hook: str) -> None:
-        """Let Lightning call a hook again."""
-        if vars(self).get(hook, self) is None:
-            del vars(self)[hook]
+    def restore_hook(self) -> None:
+        """Let Lightning call ``on_train_batch_start`` in each batch again."""
+        if vars(self).get("on_train_batch_start", self) is None:
+            del self.on_train_batch_start
 
     def __getstate__(self) -> dict[str, Any]:
-        # The module's methods that Lightning attaches stay with this callback, as does a hook that is None.
-        left_out = ("log", "log_dict", "on_train_batch_start", "on_train_batch_end")
+        # The module's methods that Lightning attaches stay with this callback, as do hooks that are None.
+        left_out = {"log", "log_dict"} | {name for name in _PASSED_OVER if vars(self).get(name, self) is None}
         return {name: value for name, value in vars(self).items() if name not in left_out}
+
+
+def _is_ours(hook: Any) -> bool:
+    """Whether a function is defined in this package: not in a subclass of somebody else's, nor put on an instance."""
+    defined_in: str = getattr(hook, "__module__", "")
+    return defined_in.partition(".")[0] == __name__.partition(".")[0]

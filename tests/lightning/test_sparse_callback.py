@@ -40,9 +40,9 @@ class At(Callback):
 
 
 class Counted(LRMonitor):  # type: ignore[misc]  # a type checker refuses it, and Python does not
-    """A monitor with hooks and a key of its own."""
+    """A monitor with a hook and a key of its own."""
 
-    calls = ends = 0
+    calls = 0
 
     @property
     def state_key(self) -> str:  # type: ignore[override]
@@ -53,11 +53,6 @@ class Counted(LRMonitor):  # type: ignore[misc]  # a type checker refuses it, an
         """Count the call."""
         self.calls += 1
         super().on_train_batch_start(*args)
-
-    def on_train_batch_end(self, *args: Any) -> None:
-        """Count the call."""
-        self.ends += 1
-        super().on_train_batch_end(*args)
 
 
 @pytest.mark.parametrize(("answer", "is_none"), [(ours, True), (torchs, False)], ids=["ours", "torch's"])
@@ -73,39 +68,6 @@ def test_no_hook_begins_a_batch_right_behind_a_follower(answer: Any, is_none: bo
 
     assert seen == [[is_none, False, False]]
     assert first.on_train_batch_start is not None
-
-
-@pytest.mark.parametrize("answer", [ours, torchs], ids=["ours", "torch's"])
-def test_no_hook_ends_a_batch_that_has_no_row(answer: Any) -> None:
-    """It ends the first batch of an epoch, and those of the cadence; after the fit there is one."""
-    monitor, called = LRMonitor(), []
-
-    class Look(Callback):
-        """Comes before the monitor."""
-
-        def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-            if monitor.on_train_batch_end is not None:
-                called.append((trainer.current_epoch, batch_idx))
-
-    fit(Probe(answer), Look(), monitor, batches=6, max_epochs=2, log_every_n_steps=4, logger=Recorder())
-
-    assert called == [(0, 0), (0, 3), (1, 0), (1, 1), (1, 5)]
-    assert monitor.history["step"] == [0, 3, 7, 11]
-    assert monitor.on_train_batch_end is not None
-
-
-def test_a_checkpoint_of_a_batch_without_a_row_has_its_update() -> None:
-    """The update was taken, although no hook has ended its batch."""
-    monitor, tracks = LRMonitor(), []
-
-    def save(trainer: Any, net: Any) -> None:
-        checkpoint: dict[str, Any] = {}
-        monitor.on_save_checkpoint(trainer, net, checkpoint)
-        tracks.extend(checkpoint["callbacks"][monitor.state_key]["tracks"])
-
-    fit(Probe(ours), monitor, At("on_train_batch_end", save, batch=2), batches=6, log_every_n_steps=50)
-
-    assert [(track["step"], track["counted"]) for track in tracks] == [(2, 2)]
 
 
 def test_a_hook_is_called_again_after_an_error() -> None:
@@ -129,14 +91,12 @@ def test_a_hook_is_called_again_after_an_error() -> None:
 
 def test_a_hook_of_somebody_elses_is_called_for_each_batch() -> None:
     """Of a subclass with a key of its own, and one that was put on the instance."""
-    counted, replaced, calls, ends = Counted(), LRMonitor(), [], []
+    counted, replaced, calls = Counted(), LRMonitor(), []
     replaced.on_train_batch_start = lambda *args: calls.append(args[-1])  # type: ignore[method-assign]
-    replaced.on_train_batch_end = lambda *args: ends.append(args[-1])  # type: ignore[method-assign]
     fit(Probe(ours), counted, batches=3)
     fit(Probe(ours), replaced, batches=3)
 
-    assert (counted.calls, counted.ends, counted.state_key) == (3, 3, "mine")
-    assert calls == ends == [0, 1, 2]
+    assert (counted.calls, counted.state_key, calls) == (3, "mine", [0, 1, 2])
 
 
 @pytest.mark.parametrize("make", [LRMonitor, lambda: LRWarmup("50%")], ids=["LRMonitor", "LRWarmup"])
@@ -149,7 +109,16 @@ def test_a_copy_of_a_callback_in_mid_fit_has_all_hooks(make: Any, copied: Any) -
 
     assert copies[0].state_key == callback.state_key
     assert copies[0].on_train_batch_start is not None
-    assert copies[0].on_train_batch_end is not None
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_start", "on_train_batch_end"])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_a_copy_keeps_a_hook_of_somebody_elses(hook: str, copied: Any) -> None:
+    """A function that was put on the instance in the place of a hook is part of the copy."""
+    monitor = LRMonitor()
+    setattr(monitor, hook, print)
+
+    assert getattr(copied(monitor), hook) is print
 
 
 def load(trainer: Any, net: Any) -> None:

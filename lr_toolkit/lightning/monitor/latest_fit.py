@@ -10,7 +10,7 @@ from lr_toolkit.lightning.monitor.monitored_run import MonitoredRun
 from lr_toolkit.lightning.monitor.run_result import PendingRun, RunResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from lightning.pytorch import LightningModule, Trainer
 
@@ -26,15 +26,13 @@ class LatestFit:
 
     Args:
         settings: the arguments of the monitor.
-        call_at_end: asks for a call of ``run.end_batch`` as the batch in progress ends.
 
     Attributes:
         run: the fit, while it trains.
     """
 
-    def __init__(self, settings: MonitorSettings, call_at_end: Callable[[], None]) -> None:
+    def __init__(self, settings: MonitorSettings) -> None:
         self._settings = settings
-        self._call_at_end = call_at_end
         self._pending: PendingRun | None = None  # a fit that was set up
         self.run: MonitoredRun | None = None
         self._ended = RunResult()
@@ -75,12 +73,9 @@ class LatestFit:
     def begin(self, trainer: Trainer, module: LightningModule) -> MonitoredRun:
         """The fit trains from now on."""
         listeners.add(self._reporter)
-        self.run = self._run_of(trainer, module, self._pending or PendingRun())
+        self.run = MonitoredRun(trainer, module, self._settings, self._pending or PendingRun(), self._reporter)
         self._pending = None
         return self.run
-
-    def _run_of(self, trainer: Trainer, module: LightningModule, pending: PendingRun) -> MonitoredRun:
-        return MonitoredRun(trainer, module, self._settings, pending, self._reporter, self._call_at_end)
 
     def end(self) -> None:
         """Training has ended."""
@@ -96,7 +91,7 @@ class LatestFit:
     def tear_down(self, trainer: Trainer, module: LightningModule) -> None:
         """The fit is over: note nothing more. If nothing was left to train, the history is that of the checkpoint."""
         if self._pending and self._pending.saved and not self._ended.series:
-            self._ended = self._run_of(trainer, module, self._pending).close()
+            self._ended = MonitoredRun(trainer, module, self._settings, self._pending, self._reporter).close()
         self._pending = None
         listeners.discard(self._reporter)
 

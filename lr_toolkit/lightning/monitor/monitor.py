@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -127,7 +126,7 @@ class LRMonitor(SparseCallback):
             ignore=ignore,
         )
         super().__init__(logging_interval=logging_interval, names=names, log_key_prefix=log_key_prefix)
-        self._fit = LatestFit(self.settings, call_at_end=partial(self.restore, "on_train_batch_end"))
+        self._fit = LatestFit(self.settings)
 
     # --- what there is to see, during a fit and after it ---
 
@@ -226,7 +225,6 @@ class LRMonitor(SparseCallback):
     ) -> None:
         if self._fit.run:
             self._fit.run.end_batch()
-            self.pass_over("on_train_batch_end")  # until there is something to log
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -246,12 +244,10 @@ class LRMonitor(SparseCallback):
 
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        self.restore("on_train_batch_end")
         self._fit.fail()
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self.restore("on_train_batch_end")
         if stage == "fit":
             self._fit.tear_down(trainer, pl_module)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
 from lr_toolkit.finder.random_state import same_random_state
@@ -47,7 +47,6 @@ class MonitoredRun:
         settings: the arguments of the monitor.
         pending: what was known before.
         reporter: warns of what is found.
-        call_at_end: asks for a call of ``end_batch`` as the batch in progress ends, because something may be logged.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class MonitoredRun:
         settings: MonitorSettings,
         pending: PendingRun,
         reporter: Reporter,
-        call_at_end: Callable[[], None],
     ) -> None:
         resumed = pending.resumed(batches_that_stepped(trainer))
         self._trainer = trainer
@@ -67,7 +65,7 @@ class MonitoredRun:
         self._history = resumed.history
         self._is_stable = settings.names == "stable"
         self._rows = RowWriter(trainer, self._history, to_metrics=self._is_stable and are_read_in_epochs(trainer))
-        self._logs = OptimizerLogs(trainer, settings, resumed.renamed, call_at_end)
+        self._logs = OptimizerLogs(trainer, settings, resumed.renamed)
         self._logs.resume(resumed.positions)
         self._findings = RunFindings(trainer, module, reporter, strict=settings.strict)
         self._readings = None if self._is_stable else LightningReadings(settings)
@@ -121,7 +119,7 @@ class MonitoredRun:
 
     def end_batch(self) -> None:
         """A batch ends: log the updates in it that are due, and hold them against their plan."""
-        updated = self._logs.take_updates()
+        updated = self._logs.take_updates(batches_that_stepped(self._trainer))
         if updated:
             self._log(updated)
 
@@ -250,7 +248,7 @@ class MonitoredRun:
     def _log_last_updates(self) -> None:
         """Log each optimizer's last update, which was not known to be the last."""
         # An error may have come between an update and the end of its batch.
-        for log in self._logs.take_updates():
+        for log in self._logs.take_updates(batches_that_stepped(self._trainer)):
             log.place(self._trainer.current_epoch)
         rows: dict[tuple[int, int], dict[str, float]] = {}
         for log in self._logs:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from lr_toolkit.lightning._compat import batches_that_stepped
 from lr_toolkit.lightning.monitor.cadence import BEFORE_TRAINING, Interval, Position, is_due, next_log_step
 from lr_toolkit.lightning.monitor.recorder import Groups, Update, UpdateRecorder
 from lr_toolkit.optim.match_groups import match_groups
 
 if TYPE_CHECKING:
-    from lightning.pytorch import Trainer
     from torch.optim import Optimizer
 
     from lr_toolkit.lightning.monitor.names import SeriesName
-    from lr_toolkit.lightning.monitor.settings import MonitorSettings
     from lr_toolkit.optim import ScheduledLR
     from lr_toolkit.optim.binding import Binding
 
@@ -29,19 +26,15 @@ __all__ = ["OptimizerLog"]
 class OptimizerLog:
     """One optimizer of a run.
 
-    Take each update that may be due as its batch ends, name its groups if they are new, then let it advance, which returns what
-    is due.
+    Take each update, name its groups if they are new, then let it advance, which returns what is due.
 
     Args:
-        trainer: the run.
-        optimizer: the optimizer.
-        scheduler: the scheduler of this package that drives it, if there is one.
-        settings: what is recorded; under ``strict`` each update may be due.
-        call_at_end: asks for a call of ``take_update`` as the batch in progress ends.
+        recorder: records the optimizer's updates.
+        looks_at_all: whether ``take_update()`` asks to look at each update.
         is_forecast: whether what its scheduler follows now was forecast.
 
     Attributes:
-        recorder: records the optimizer's updates.
+        recorder: the recorder.
         update: the latest update that was taken, ``None`` before the first.
         step: its place on the x axis.
         epoch: its epoch.
@@ -49,31 +42,14 @@ class OptimizerLog:
         phase_starts: the counts of its scheduler at which a phase begins.
     """
 
-    def __init__(
-        self,
-        trainer: Trainer,
-        optimizer: Optimizer,
-        scheduler: ScheduledLR | None,
-        settings: MonitorSettings,
-        call_at_end: Callable[[], None],
-        *,
-        is_forecast: bool,
-    ) -> None:
-        self._trainer = trainer
-        self._call_at_end = call_at_end
-        self.recorder = UpdateRecorder(
-            optimizer,
-            scheduler,
-            momentum=settings.log_momentum,
-            weight_decay=settings.log_weight_decay,
-            listener=self._note_update,
-        )
+    def __init__(self, recorder: UpdateRecorder, *, looks_at_all: bool = False, is_forecast: bool = True) -> None:
+        self.recorder = recorder
         self.update: Update | None = None
         self.step = self.epoch = -1
         self.series: tuple[SeriesName, ...] = ()
         self.phase_starts: frozenset[int] = frozenset()
-        self._looks_at_all = settings.strict
-        self._may_be_due = False  # the latest update, which is not taken yet
+        self._looks_at_all = looks_at_all
+        scheduler = recorder.scheduler
         self._forecast = scheduler.bindings if scheduler and is_forecast else None  # until something else is followed
         self._named: Groups = ()  # the groups that the series name
         self._bindings: tuple[Binding, ...] = ()  # those of the phases
@@ -95,33 +71,22 @@ class OptimizerLog:
 
     # --- updates ---
 
-    def _note_update(self, update: Update) -> None:
-        """Take an update at once if certainly nothing of it is logged."""
-        step = batches_that_stepped(self._trainer)
-        self._may_be_due = (
-            self._may_be_due  # an earlier update in the same batch
-            or step >= self._next_log_step
-            or update.scheduler_step in self.phase_starts
-            or update.bindings != self._bindings
-            or update.groups is not self._named
-            or len(update.groups) > len(self.recorder.optimizer.param_groups)
-        )
-        if self._may_be_due:
-            self._call_at_end()
-        else:
-            self.update, self.step = update, step
+    def take_update(self, step: int) -> bool:
+        """Take the update of the batch at ``step``.
 
-    def take_update(self) -> bool:
-        """Take the latest update, of the batch that ends, if it may be due; returns whether to look at it."""
-        update = self.recorder.latest
-        if update is None or not self._may_be_due:
+        Returns:
+            Whether to look at it: ``False`` if there is none, or if certainly nothing of it is logged.
+        """
+        latest = self.recorder.latest
+        if latest is None or latest is self.update:
             return False
-        self.update, self.step, self._may_be_due = update, batches_that_stepped(self._trainer), False
-        if len(update.groups) > len(self.recorder.optimizer.param_groups):
+        self.update, self.step = latest, step
+        if len(latest.groups) > len(self.recorder.optimizer.param_groups):
             self.recorder.drop_groups()
-        if update.bindings != self._bindings:
-            self._bindings, self.phase_starts = update.bindings, _phase_starts(update.scheduler)
-        return True
+        if latest.bindings != self._bindings:
+            self._bindings, self.phase_starts = latest.bindings, _phase_starts(latest.scheduler)
+        may_be_due = step >= self._next_log_step or latest.scheduler_step in self.phase_starts
+        return may_be_due or latest.groups is not self._named
 
     def start_epoch(self) -> None:
         """Look at the next update."""

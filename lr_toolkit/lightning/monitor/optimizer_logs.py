@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, final
 
 from lr_toolkit.lightning.monitor.names import SeriesName, assign_names, keep_labels, optimizers_of
@@ -27,7 +28,6 @@ class OptimizerLogs:
         trainer: the run.
         settings: what is recorded, under which names.
         renamed: labels that replace newly assigned ones, from the run that is resumed.
-        call_at_end: asks for a call of ``take_updates`` as the batch in progress ends.
 
     Attributes:
         unobserved: the recorders of optimizers whose updates are not noticed.
@@ -36,12 +36,9 @@ class OptimizerLogs:
         renamed: labels that groups have kept, by those that a new run would give them.
     """
 
-    def __init__(
-        self, trainer: Trainer, settings: MonitorSettings, renamed: Mapping[str, str], call_at_end: Callable[[], None]
-    ) -> None:
+    def __init__(self, trainer: Trainer, settings: MonitorSettings, renamed: Mapping[str, str]) -> None:
         self._trainer = trainer
         self._settings = settings
-        self._call_at_end = call_at_end
         self._logs: list[OptimizerLog] = []
         self._configured: list[Any] = []  # the Trainer's optimizers, as they were bound
         self.unobserved: list[UpdateRecorder] = []
@@ -73,13 +70,16 @@ class OptimizerLogs:
         self.close()
         is_first = not self._configured
         self._configured = list(self._trainer.optimizers)
+        settings = self._settings
         self._logs = [
             OptimizerLog(
-                self._trainer,
-                optimizer,
-                self._scheduler_of(optimizer),
-                self._settings,
-                self._call_at_end,
+                UpdateRecorder(
+                    optimizer,
+                    self._scheduler_of(optimizer),
+                    momentum=settings.log_momentum,
+                    weight_decay=settings.log_weight_decay,
+                ),
+                looks_at_all=settings.strict,
                 is_forecast=is_first,
             )
             for optimizer in optimizers_of(self._trainer)
@@ -131,9 +131,9 @@ class OptimizerLogs:
 
     # --- values ---
 
-    def take_updates(self) -> list[OptimizerLog]:
-        """Take the updates of this batch that may be due; returns their logs, with names for groups that are new."""
-        updated = [log for log in self._logs if log.take_update()]
+    def take_updates(self, step: int) -> list[OptimizerLog]:
+        """Take the updates of the batch at ``step``; returns the logs to look at, with names for groups that are new."""
+        updated = list(filter(methodcaller("take_update", step), self._logs))
         if updated and any(log.has_new_groups for log in updated):
             self.assign_names()
         return updated

@@ -90,7 +90,6 @@ class UpdateRecorder:
         scheduler: the scheduler of this package that drives it, if there is one.
         momentum: record the momentum (or first beta) of each group.
         weight_decay: record the weight decay of each group.
-        listener: is called with each update.
 
     Attributes:
         optimizer: the optimizer.
@@ -115,11 +114,9 @@ class UpdateRecorder:
         *,
         momentum: bool = False,
         weight_decay: bool = False,
-        listener: Callable[[Update], None] | None = None,
     ) -> None:
         self.optimizer = optimizer
         self.latest: Update | None = None
-        self._listener = listener
         self.scheduler = scheduler
         self.groups: Groups = tuple(optimizer.param_groups)
         self._source = optimizer.param_groups
@@ -160,14 +157,11 @@ class UpdateRecorder:
             self.groups = tuple(groups)
         others = self._others() if self._has_others else {}
         if scheduler is None:
-            update = Update(self.groups, lrs, others)
-        else:
-            multiplier = LRMultiplier.around(self.optimizer)
-            factors = multiplier.factors if multiplier else None
-            update = Update(self.groups, lrs, others, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
-        self.latest = update
-        if self._listener is not None:
-            self._listener(update)
+            self.latest = Update(self.groups, lrs, others)
+            return
+        multiplier = LRMultiplier.around(self.optimizer)
+        factors = multiplier.factors if multiplier else None
+        self.latest = Update(self.groups, lrs, others, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
 
     def drop_groups(self) -> None:
         """Take the list of groups that there is between two updates as a whole one: groups may have left it."""
