@@ -163,19 +163,67 @@ def test_subpackages_are_imported_as_from_any_package() -> None:
 
 # The milestones of these builders are an argument that is called as torch's users read it: multistep(at=[30, 60]).
 WITH_MILESTONES = {"multistep.py", "piecewise.py"}
+MILESTONES = "{ at: durations"  # the same argument in the page, where it has another name inside of the function
 
 
-def test_nothing_is_called_one_or_at() -> None:
-    """A variable, an argument and an attribute have a name that describes what they hold."""
-    found = []
-    for file in (ROOT / "lr_toolkit").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            is_stored = isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store)
-            name = node.arg if isinstance(node, ast.arg) else getattr(node, "id", None) if is_stored else None
-            if name in ("one", "at") and file.name not in WITH_MILESTONES:
-                found.append(f"{file.name}:{node.lineno}: {name}")
+def names_in(code: str) -> set[str]:
+    """The names that Python code gives to variables, arguments, attributes, functions, classes and modules."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+            found.add(node.id if isinstance(node, ast.Name) else node.attr)
+        elif isinstance(node, ast.alias) and node.asname:
+            found.add(node.asname)
+    return found
 
-    assert found == []
+
+def script_names_in(code: str) -> set[str]:
+    """The names in JavaScript, outside of comments and texts; of those behind a dot only attributes of ``this``."""
+    code = re.sub(r"""//.*|/\*[\s\S]*?\*/|"[^"\n]*"|'[^'\n]*'|`[^`]*`""", "", code)
+    return set(re.findall(r"(?<![.\w])[A-Za-z_]\w*|(?<=\bthis\.)\w+", code.replace(MILESTONES, "{ durations")))
+
+
+def vague(names: set[str]) -> set[str]:
+    """Those of the names that are ``one`` or ``at``, public or private, of a class too; ``ONE`` is the number."""
+    return {name for name in names if name.strip("_") in ("one", "at", "One", "At")}
+
+
+@pytest.mark.parametrize("code", ["one = 1", "def _one(): ...", "class At: ...", "lambda at: 0", "import re as one"])
+def test_the_search_finds_each_kind_of_name(code: str) -> None:
+    """A variable, a function, a class, an argument and a module."""
+    assert vague(names_in(code)) != set()
+
+
+@pytest.mark.parametrize(
+    "code", ["const one = 1", "(at) => 0", "return { at, end }", "({ at: 1 })", "class A { at(i) {} }", "this.at = 1"]
+)
+def test_the_search_finds_each_kind_of_name_in_the_page(code: str) -> None:
+    """A constant, a parameter, a property, a method and an attribute; not ``at`` of an array, nor a word of a text."""
+    assert vague(script_names_in(code)) != set()
+    assert vague(script_names_in("rows.at(-1); // at one\n'at one'")) == set()
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "examples", "lr_toolkit", "tests"])
+def test_nothing_is_called_one_or_at(folder: str) -> None:
+    """Each name describes what it holds or does."""
+    files = [file for file in (ROOT / folder).rglob("*.py") if file.name not in WITH_MILESTONES]
+    found = {file.name: vague(names_in(file.read_text("utf-8"))) for file in files}
+
+    assert files
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_nothing_in_the_page_is_called_one_or_at() -> None:
+    """The same for the code of the page."""
+    files = list((ROOT / "lr_toolkit" / "preview" / "page" / "js").glob("*.js"))
+    found = {file.name: vague(script_names_in(file.read_text("utf-8"))) for file in files}
+
+    assert files
+    assert {name: names for name, names in found.items() if names} == {}
 
 
 def test_types_are_published() -> None:

@@ -22,7 +22,7 @@ const answer = ({ text, updates, steps, perEpoch, unit, base }) => {
   try {
     const schedule = parse(text);
     const curve = resolve(schedule, new Horizon(steps, perEpoch, unit), base);
-    const factors = updates.map((k) => numberText(curve.at(k)));
+    const factors = updates.map((k) => numberText(curve.value(k)));
     return { text: schedule.text, factors, phases: parts(curve).map(({ start, end }) => [start, end]) };
   } catch (error) {
     return error instanceof ScheduleError ? { error: error.message } : { bug: error.stack };

@@ -28,7 +28,7 @@ def torchs(net: Probe) -> Any:
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": ExponentialLR(optimizer, 0.9), "interval": "step"}}
 
 
-class At(Callback):
+class HookAction(Callback):
     """Does something at one hook of one batch."""
 
     def __init__(self, hook: str, act: Any, batch: int = 1) -> None:
@@ -60,7 +60,7 @@ def test_no_hook_begins_a_batch_right_behind_a_follower(answer: Any, is_none: bo
     """And not without one, behind another callback, under Lightning's names, nor after the fit."""
     seen: list[list[bool]] = []
     first, second, third = LRMonitor(), LRMonitor(), LRMonitor(names="lightning")
-    look = At(
+    look = HookAction(
         "on_train_batch_end",
         lambda *_: seen.append([each.on_train_batch_start is None for each in (first, second, third)]),
     )
@@ -82,8 +82,8 @@ def test_a_hook_is_called_again_after_an_error() -> None:
 
     monitor = LRMonitor(table=False)
     with pytest.raises(Stop):
-        fit(Probe(ours), monitor, At("on_train_batch_end", stop), batches=3)
-    join = At("on_train_batch_end", lambda trainer, net: trainer.callbacks.append(monitor), batch=2)
+        fit(Probe(ours), monitor, HookAction("on_train_batch_end", stop), batches=3)
+    join = HookAction("on_train_batch_end", lambda trainer, net: trainer.callbacks.append(monitor), batch=2)
     fit(Probe(torchs), join, batches=6, log_every_n_steps=1)
 
     assert monitor.history["step"] == [3, 4, 5]
@@ -105,7 +105,7 @@ def test_a_copy_of_a_callback_in_mid_fit_has_all_hooks(make: Any, copied: Any) -
     """It has the same key, and all its hooks are called in its own fit."""
     copies: list[SparseCallback] = []
     callback = make()
-    fit(Probe(ours), callback, At("on_train_batch_end", lambda *_: copies.append(copied(callback))), batches=3)
+    fit(Probe(ours), callback, HookAction("on_train_batch_end", lambda *_: copies.append(copied(callback))), batches=3)
 
     assert copies[0].state_key == callback.state_key
     assert copies[0].on_train_batch_start is not None
@@ -141,8 +141,8 @@ def join(trainer: Any, net: Any) -> None:
 def test_what_changes_groups_within_an_epoch_is_seen_as_the_next_batch_begins(change: Any, lrs: list[float]) -> None:
     """Lightning's monitor, which reads then, has the LRs that the update is going to use."""
     theirs, used = LearningRateMonitor(), []
-    look = At("on_train_batch_end", lambda trainer, net: used.append(net.used[-1][1]), batch=2)
-    act = At("on_train_batch_end", change)
+    look = HookAction("on_train_batch_end", lambda trainer, net: used.append(net.used[-1][1]), batch=2)
+    act = HookAction("on_train_batch_end", change)
     fit(Probe(ours), LRMonitor(), theirs, act, look, batches=4, log_every_n_steps=1, logger=Recorder())
 
     assert used == [pytest.approx(lrs)]
@@ -157,7 +157,7 @@ def test_an_optimizer_that_is_exchanged_in_mid_epoch_loses_no_update() -> None:
         trainer.strategy.lr_scheduler_configs = []
         trainer.strategy.optimizers = [SGD(net.weights, lr=0.7)]
 
-    fit(Probe(ours), monitor, At("on_train_batch_end", exchange), batches=4, log_every_n_steps=1)
+    fit(Probe(ours), monitor, HookAction("on_train_batch_end", exchange), batches=4, log_every_n_steps=1)
 
     assert monitor.history["step"] == [0, 1, 2, 3]
     assert monitor.history["lr/optimizer"] == pytest.approx([0.1, 0.075, 0.7, 0.7])

@@ -125,8 +125,8 @@ class Nested(Hybrid):
 
     def __init__(self, first: Iterable[Any], second: Iterable[Any]) -> None:
         super().__init__(first, second)
-        one, two = vars(self).pop("optimizers")
-        self.by_kind = {"muon": [one], "adamw": (two,)}
+        muon, adamw = vars(self).pop("optimizers")
+        self.by_kind = {"muon": [muon], "adamw": (adamw,)}
 
     def __getattr__(self, name: str) -> Any:
         if name == "optimizers":

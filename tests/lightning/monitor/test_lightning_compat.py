@@ -17,7 +17,7 @@ from lr_toolkit import LRMonitor, ScheduleError
 from tests.helpers.fits import Probe, Recorder, fit
 
 
-def _one(net: Probe) -> Any:
+def _optimizer(net: Probe) -> Any:
     return net.sgd()
 
 
@@ -49,7 +49,7 @@ def _two_schedulers(net: Probe) -> Any:
 
 
 RUNS: dict[str, tuple[Callable[[Probe], Any], int]] = {
-    "no scheduler": (_one, 1),
+    "no scheduler": (_optimizer, 1),
     "per step": (_step, 1),
     "per epoch": (_epoch, 1),
     "a named scheduler": (_named, 1),
@@ -148,7 +148,7 @@ def test_the_same_misuse_has_the_same_errors() -> None:
     with pytest.raises(MisconfigurationException, match="logging_interval should be `step` or `epoch` or `None`"):
         LRMonitor("batch")  # type: ignore[arg-type]
     with pytest.raises(MisconfigurationException, match="no logger"):
-        fit(Probe(_one), LRMonitor(names="lightning"))
+        fit(Probe(_optimizer), LRMonitor(names="lightning"))
 
     def answer(net: Probe) -> Any:
         return SGD([{"params": [weight], "name": "same"} for weight in net.weights], lr=0.1)
@@ -196,7 +196,7 @@ def test_the_prefix_stands_before_every_name() -> None:
     for names, expected in (("lightning", "optim/lr-SGD"), ("stable", "optim/lr/optimizer")):
         recorder = Recorder()
         monitor = LRMonitor(None, True, log_key_prefix="optim/", names=names)  # type: ignore[arg-type]
-        trainer = fit(Probe(_one), monitor, log_every_n_steps=1, logger=recorder)
+        trainer = fit(Probe(_optimizer), monitor, log_every_n_steps=1, logger=recorder)
         assert expected in monitor.lrs
         assert expected in trainer.callback_metrics
         assert all(name.startswith("optim/") for _, row in recorder.lrs("optim") for name in row)

@@ -31,15 +31,15 @@ class Chart {
     this.height = this.element.clientHeight;
     this.steps = Math.max(1, ...curves.map((curve) => curve.steps));
     const updates = updatesOf(this.steps, curves);
-    const values = curves.map((curve) => updates.map((k) => (k < curve.steps ? curve.at(k) : null)));
+    const values = curves.map((curve) => updates.map((k) => (k < curve.steps ? curve.value(k) : null)));
     this.scale = valueScale(values.flat(), isLog, this.height / 45);
     this.cursor = svg("g", { class: "cursor" });
     const lines = curves.flatMap((curve, index) => {
-      const look = { class: `curve c${curve.number % COLOURS}${curve.isStale ? " stale" : ""}` };
+      const attributes = { class: `curve c${curve.number % COLOURS}${curve.isStale ? " stale" : ""}` };
       const { line, dots } = this.#paths(updates, values[index]);
       return [
-        svg("path", { d: line, ...look, "stroke-dasharray": DASHES[curve.number % DASHES.length] }),
-        ...(dots ? [svg("path", { d: dots, ...look })] : []),
+        svg("path", { d: line, ...attributes, "stroke-dasharray": DASHES[curve.number % DASHES.length] }),
+        ...(dots ? [svg("path", { d: dots, ...attributes })] : []),
       ];
     });
     const picture = svg("svg", {
@@ -58,7 +58,7 @@ class Chart {
   read(k, text) {
     const x = this.#x(k);
     const dots = this.curves
-      .map((curve) => [curve, k < curve.steps ? curve.at(k) : null])
+      .map((curve) => [curve, k < curve.steps ? curve.value(k) : null])
       .filter(([, value]) => value !== null);
     this.cursor.replaceChildren(
       svg("line", { x1: x, x2: x, y1: MARGIN.top, y2: this.height - MARGIN.bottom }),
@@ -68,7 +68,7 @@ class Chart {
     );
     this.element.setAttribute("aria-valuenow", k);
     this.element.setAttribute("aria-valuetext", text);
-    this.at = k;
+    this.cursorUpdate = k;
   }
 
   #x(k) {
@@ -160,12 +160,12 @@ class Chart {
       ArrowUp: near,
       PageDown: -far,
       PageUp: far,
-      Home: -this.at,
+      Home: -this.cursorUpdate,
       End: this.steps,
     };
     if (!(event.key in moves) || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
-    this.#move(this.at + moves[event.key]);
+    this.#move(this.cursorUpdate + moves[event.key]);
   }
 
   #move(k) {

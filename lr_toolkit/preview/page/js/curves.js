@@ -2,7 +2,7 @@
 
 const MOST_POINTS = 4000; // of a curve that is drawn
 
-/** A curve on a run: its value `at` an update and its phases. If the text is refused it has an `error`, and is the last `readable` one. */
+/** A curve on a run: its `value` at an update and its phases. If the text is refused it has an `error`, and is the last `readable` one. */
 function curveOf(entry, horizon, base) {
   if (entry.values) return storedCurve(entry);
   const scale = entry.key === "lr" ? base && base * entry.ratio : entry.base;
@@ -13,7 +13,7 @@ function curveOf(entry, horizon, base) {
       ...entry,
       written: tidy(text),
       steps: horizon.steps,
-      at: (k) => by * factors.at(k),
+      value: (k) => by * factors.value(k),
       phases: parts(factors),
     };
   };
@@ -36,7 +36,7 @@ function attempt(action) {
 /** The curve of stored values; if only some updates are stored, those between are interpolated. A value that is not known is null. */
 function storedCurve(entry) {
   const { updates, values, steps } = entry;
-  const at = (k) => {
+  const value = (k) => {
     if (k >= steps) return null;
     if (!updates) return values[k];
     const left = Math.min(countUpTo(updates, k), updates.length - 1) - 1;
@@ -47,7 +47,7 @@ function storedCurve(entry) {
       ? null
       : values[left] * (1 - share) + values[left + 1] * share;
   };
-  return { ...entry, at, isStored: (k) => !updates || updates[countUpTo(updates, k) - 1] === k };
+  return { ...entry, value, isStored: (k) => !updates || updates[countUpTo(updates, k) - 1] === k };
 }
 
 /**
@@ -68,7 +68,7 @@ function updatesOf(steps, curves) {
 
 /** What a table says of a curve. The mean and the share below 1 % of the peak are of updates that are evenly spread. */
 function summaryOf(curve) {
-  const pointsAt = (updates) => updates.map((k) => [k, curve.at(k)]).filter(([, value]) => value !== null);
+  const pointsAt = (updates) => updates.map((k) => [k, curve.value(k)]).filter(([, value]) => value !== null);
   const [even, edges] = [pointsAt(updatesOf(curve.steps, [])), pointsAt(updatesOf(curve.steps, [curve]))];
   const [peakAt, peak] = edges.reduce((best, point) => (point[1] > best[1] ? point : best), [0, -Infinity]);
   const mean = even.reduce((sum, [, value]) => sum + value, 0) / even.length;

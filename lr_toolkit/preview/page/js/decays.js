@@ -8,7 +8,7 @@ function decay(name, required, own, { check, curve }) {
     bind(shape, context) {
       const [start, end, n] = [shape.level("start") ?? context.level, shape.level("end"), context.length];
       if (start === end && n && context.base === null) refuseIdle(shape, start, " and ends there");
-      return { end, at: curve({ ...shape.values, start, end, n, context, shape }) };
+      return { end, value: curve({ ...shape.values, start, end, n, context, shape }) };
     },
   });
 }

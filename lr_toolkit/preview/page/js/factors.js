@@ -13,7 +13,7 @@ function starting(name, own, { check, curve, end }) {
       const start = shape.level("start") ?? context.level;
       if (start === 0 && context.length) refuseIdle(shape, start, ", which no factor changes");
       const factor = curve({ ...shape.values, start, n: context.length, context, shape });
-      return { at: (i) => start * factor(i), end: start * factor(end(context.length)) };
+      return { value: (i) => start * factor(i), end: start * factor(end(context.length)) };
     },
   });
 }
@@ -87,13 +87,13 @@ starting("step", "every: duration, *, gamma: positive = 0.1", {
 });
 
 starting("multistep", "at: durations, *, gamma: positive = 0.1", {
-  check({ at }) {
-    if (!at.length)
+  check({ at: durations }) {
+    if (!durations.length)
       refuse("multistep(at=[]): without a milestone nothing happens. Write hold() or multistep(at=['50%', '75%']).");
-    checkRising("multistep", at);
+    checkRising("multistep", durations);
   },
-  curve({ at, gamma, n, context, start }) {
-    const milestones = placeMilestones("multistep", at, context);
+  curve({ at: durations, gamma, n, context, start }) {
+    const milestones = placeMilestones("multistep", durations, context);
     if (milestones.at(-1) >= n)
       refuse(
         `multistep(...): milestone ${milestones.at(-1)} comes after the last of the ${n} steps that this phase takes, so it would never act. Write milestones as shares of the run: at=['50%', '75%'].`,

@@ -11,7 +11,7 @@ function joinedLengths({ schedule }) {
 
 /** A curve whose factors are changed one by one; its phases stay those of the other. */
 function wrapped(curve, change) {
-  return { at: (i) => change(curve.at(i)), end: change(curve.end), phases: curve.phases };
+  return { value: (i) => change(curve.value(i)), end: change(curve.end), phases: curve.phases };
 }
 
 /** factor * by, with the distance to `floor` in the place of the factor. */
@@ -28,10 +28,10 @@ shape("scaled", "schedule: schedule, by: by, *, floor: level = 0.0, floor_lr: le
   bind(shape, context) {
     const { schedule, by } = shape.values;
     const floor = shape.level("floor");
-    const factors = by instanceof Schedule ? bindWithin(by, context, 1) : { at: () => by, end: by };
+    const factors = by instanceof Schedule ? bindWithin(by, context, 1) : { value: () => by, end: by };
     const curve = bindWithin(schedule, context);
     return {
-      at: (i) => scale(curve.at(i), factors.at(i), floor),
+      value: (i) => scale(curve.value(i), factors.value(i), floor),
       end: scale(curve.end, factors.end, floor),
       phases: curve.phases,
     };
@@ -77,8 +77,8 @@ shape("stairs", "schedule: schedule, every: duration, *, over: duration = None",
     }
     const curve = bindWithin(schedule, context);
     return {
-      at: (i) => curve.at(begins[countUpTo(begins, i) - 1]),
-      end: curve.at(begins.at(-1)),
+      value: (i) => curve.value(begins[countUpTo(begins, i) - 1]),
+      end: curve.value(begins.at(-1)),
       phases: curve.phases,
     };
   },

@@ -150,7 +150,7 @@ function sequence(phases, first, end, level) {
   for (const phase of phases) {
     // A phase without an update hands on its end too.
     if (phase.start < end || phase.end <= end)
-      last = phase.end <= end ? phase.curve.end : phase.curve.at(end - phase.start);
+      last = phase.end <= end ? phase.curve.end : phase.curve.value(end - phase.start);
     if (phase.start < Math.min(phase.end, end))
       inside.push({ ...phase, start: phase.start - first, end: Math.min(phase.end, end) - first });
   }
@@ -158,9 +158,9 @@ function sequence(phases, first, end, level) {
   return {
     end: last,
     phases: inside,
-    at(i) {
+    value(i) {
       const phase = inside[countUpTo(starts, i) - 1];
-      return phase && i < phase.end ? phase.curve.at(i - phase.start) : last;
+      return phase && i < phase.end ? phase.curve.value(i - phase.start) : last;
     },
   };
 }

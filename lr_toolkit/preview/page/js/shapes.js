@@ -2,7 +2,7 @@
 
 const START = "start: level = None, start_lr: level = None";
 
-/** Registers the builder of a shape. `bind` returns the curve: the factor `at` an update, and the `end` that holds afterwards. */
+/** Registers the builder of a shape. `bind` returns the curve: the factor as `value(i)`, and as `end` what holds afterwards. */
 function shape(name, signature, { check, ...rules }) {
   const parameters = readSignature(signature);
   const names = parameters.map((parameter) => parameter.name);
@@ -55,7 +55,7 @@ shape(
       const m = length + early - Number(peak === "last");
       return {
         end: 1,
-        at(i) {
+        value(i) {
           if (m === 0) return 1;
           const j = i + early;
           if (peak === "after" && climb === "linear") return (low * (m - j) + j) / m;
@@ -70,7 +70,7 @@ shape(
 shape("hold", "over: duration = None, *, level: level = None, level_lr: level = None", {
   bind(shape, context) {
     const level = shape.level("level") ?? context.level;
-    return { at: () => level, end: level };
+    return { value: () => level, end: level };
   },
 });
 
@@ -78,15 +78,15 @@ shape(
   "piecewise",
   "at: durations, *, levels: levels = None, levels_lr: levels = None, shape: 'constant'|'linear'|'cosine' = 'constant', over: duration = None",
   {
-    check({ at, levels, levels_lr: lrs }) {
+    check({ at: durations, levels, levels_lr: lrs }) {
       if ((levels === null) === (lrs === null))
         refuse("piecewise(...): the levels are given either as factors, levels=[...], or as LRs, levels_lr=[...].");
-      if (!at.length || (levels ?? lrs).length !== at.length + 1) {
+      if (!durations.length || (levels ?? lrs).length !== durations.length + 1) {
         refuse(
-          `piecewise(...): at has ${at.length} milestones and ${(levels ?? lrs).length} levels; there is one level more, because the first holds before the first milestone.`,
+          `piecewise(...): at has ${durations.length} milestones and ${(levels ?? lrs).length} levels; there is one level more, because the first holds before the first milestone.`,
         );
       }
-      checkRising("piecewise", at);
+      checkRising("piecewise", durations);
     },
     bind({ values }, context) {
       const path = values.shape;
@@ -99,7 +99,7 @@ shape(
       const places = [0, ...milestones];
       return {
         end: levels.at(-1),
-        at(i) {
+        value(i) {
           if (path === "constant") return levels[countUpTo(milestones, i)];
           const left = countUpTo(places, i) - 1;
           if (left === levels.length - 1) return levels[left];
@@ -114,17 +114,17 @@ shape(
   },
 );
 
-function checkRising(call, at) {
-  const pair = at
+function checkRising(call, durations) {
+  const pair = durations
     .slice(1)
-    .findIndex((later, index) => later.unit === at[index].unit && at[index].amount.compare(later.amount) >= 0);
-  if (pair >= 0) refuseOrder(call, at[pair], at[pair + 1]);
+    .findIndex(({ unit, amount }, index) => unit === durations[index].unit && durations[index].amount.compare(amount) >= 0);
+  if (pair >= 0) refuseOrder(call, durations[pair], durations[pair + 1]);
 }
 
-function placeMilestones(call, at, context) {
-  const milestones = at.map((milestone) => context.updateAfter(milestone));
+function placeMilestones(call, durations, context) {
+  const milestones = durations.map((milestone) => context.updateAfter(milestone));
   const pair = milestones.slice(1).findIndex((later, index) => milestones[index] > later);
-  if (pair >= 0) refuseOrder(call, at[pair], at[pair + 1]);
+  if (pair >= 0) refuseOrder(call, durations[pair], durations[pair + 1]);
   return milestones;
 }
 

@@ -56,7 +56,7 @@ function phaseAt(curve, k) {
 }
 
 function valueAt(curve, k) {
-  const value = k < curve.steps ? curve.at(k) : null;
+  const value = k < curve.steps ? curve.value(k) : null;
   return (value !== null && curve.isStored?.(k) === false ? "≈ " : "") + shown(value, 5);
 }
 
@@ -79,7 +79,7 @@ function placeText(horizon, k) {
 /** Each curve at the cursor. */
 function fillReading(table, curves, horizon, k, quantity) {
   const isCompared = curves.length > 1;
-  const read = (curve) => (k < curve.steps ? curve.at(k) : null);
+  const read = (curve) => (k < curve.steps ? curve.value(k) : null);
   const difference = (curve) => {
     const isAlike = curve !== curves[0] && curve.key === curves[0].key;
     const [value, first] = [read(curve), read(curves[0])];

@@ -193,7 +193,7 @@ function callText(builder, values) {
   const rank = (parameter) => (isPositional(parameter) ? -1 : last.indexOf(parameter.name) + 1);
   const written = builder.parameters
     .filter(({ name, isRequired, fallback }) => isRequired || argumentText(values[name]) !== argumentText(fallback))
-    .sort((one, other) => rank(one) - rank(other))
+    .sort((first, second) => rank(first) - rank(second))
     .map((parameter) => (isPositional(parameter) ? "" : `${parameter.name}=`) + argumentText(values[parameter.name]));
   return `${builder.name}(${written.join(", ")})`;
 }

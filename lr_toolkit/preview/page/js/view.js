@@ -28,7 +28,7 @@ function update() {
     rows[number].show(curve);
     if (!curve.error) state.entries[number].readable = curve.text;
   });
-  const curves = all.filter((curve) => curve.at).map((curve) => ({ ...curve, summary: summaryOf(curve) }));
+  const curves = all.filter((curve) => curve.value).map((curve) => ({ ...curve, summary: summaryOf(curve) }));
   const quantity = state.base === null ? "Factor of the base LR" : "Learning rate";
   const panels = panelsOf(curves, quantity);
   const charts = panels.map((panel, index) => chartAt(index, panel));
@@ -56,7 +56,7 @@ function panelsOf(curves, quantity) {
     const same = curves.filter((curve) => curve.key === key);
     const label = key === "lr" ? quantity : sentence(wordsOf(key));
     const [first, ...others] = same;
-    const differences = others.map((curve) => ({ ...curve, at: (k) => minus(curve, first, k) }));
+    const differences = others.map((curve) => ({ ...curve, value: (k) => minus(curve, first, k) }));
     const panels = [{ label, curves: same, isLog: state.isLog }];
     return state.showsDifferences && others.length
       ? [...panels, { label: `${label}: difference from ${first.label}`, curves: differences, isLog: false }]
@@ -65,7 +65,7 @@ function panelsOf(curves, quantity) {
 }
 
 function minus(curve, other, k) {
-  const [value, first] = [curve.at(k), k < other.steps ? other.at(k) : null];
+  const [value, first] = [curve.value(k), k < other.steps ? other.value(k) : null];
   return value === null || first === null ? null : value - first;
 }
 
