@@ -100,7 +100,7 @@ class _RunFollower(SparseCallback):
             if scheduler not in in_use:  # weight averaging was in charge when the checkpoint was saved
                 scheduler.leave_groups()
         if trainer.ckpt_path is None:
-            self._look(trainer)
+            self._recalculate(trainer)
         self._resumed = list(self._schedulers)
         self._is_whole_epoch = not trainer.ckpt_path or not _batches_done(trainer)
 
@@ -110,7 +110,7 @@ class _RunFollower(SparseCallback):
         self._facts = None
         if trainer.reload_dataloaders_every_n_epochs:  # type: ignore[attr-defined]  # its data connector sets it
             self._agree(trainer)
-        self._take_in_groups(trainer, begins_epoch=True)
+        self._write_new_groups(trainer, begins_epoch=True)
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -121,14 +121,14 @@ class _RunFollower(SparseCallback):
         if facts == self._facts:
             return
         is_automatic = pl_module.automatic_optimization
-        self._take_in_groups(trainer, begins_epoch=not _batches_done(trainer))
+        self._write_new_groups(trainer, begins_epoch=not _batches_done(trainer))
         if not is_automatic:
             self._measure(trainer)
         elif not self._has_begun and trainer.is_global_zero:
             for scheduler, _ in self._followed(trainer):
                 scheduler.end_start()
         self._has_begun = True
-        self._look(trainer)
+        self._recalculate(trainer)
         self._begin_behind(trainer, pl_module, batch, batch_idx)
         # Under manual optimization each batch is looked at: the updates that it takes decide, too.
         self._facts, self._seen = (facts if is_automatic else None), groups
@@ -192,7 +192,7 @@ class _RunFollower(SparseCallback):
         config.interval, config.frequency = unit, 1
         self._reports.rewired(trainer, config.scheduler, *given)
 
-    def _take_in_groups(self, trainer: Trainer, *, begins_epoch: bool) -> None:
+    def _write_new_groups(self, trainer: Trainer, *, begins_epoch: bool) -> None:
         """Let a reader see the LR that a late group is going to use, and not the base LR with which it came."""
         for scheduler, _ in self._followed(trainer):
             if begins_epoch:
@@ -238,7 +238,7 @@ class _RunFollower(SparseCallback):
             if begins_epoch or (is_first_epoch and batches & (batches - 1) == 0):
                 length.measure_pace(scheduler.last_epoch, begins_epoch=begins_epoch)
 
-    def _look(self, trainer: Trainer) -> None:
+    def _recalculate(self, trainer: Trainer) -> None:
         """Recalculate the schedules if the run has another length now."""
         if is_trial(trainer):
             return

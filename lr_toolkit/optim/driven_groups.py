@@ -24,14 +24,14 @@ class DrivenGroups:
         bindings: what drives its groups, one binding for each key; that of the LR comes first.
 
     Attributes:
-        known: the list of the groups that were taken in last. Others may have joined it.
-        count: how many of them were taken in.
+        known: the list of the groups at the last ``update_known``. Others may have joined it.
+        count: how many groups it had then.
     """
 
     def __init__(self, optimizer: Optimizer, bindings: Sequence[Binding]) -> None:
         self._optimizer = optimizer
         self._writers = [GroupWriter(optimizer, binding) for binding in bindings]
-        self.take_in()
+        self.update_known()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "known": None}
@@ -40,8 +40,8 @@ class DrivenGroups:
         # A copy holds a copied optimizer, whose groups are those that were known.
         self.__dict__.update(state, known=state["_optimizer"].param_groups)
 
-    def take_in(self) -> None:
-        """Know the groups that there are now."""
+    def update_known(self) -> None:
+        """Take the groups that the optimizer has now as the known ones."""
         self.known = self._optimizer.param_groups
         self.count = len(self.known)
 
@@ -92,7 +92,7 @@ class DrivenGroups:
     def holding(self, groups: int, *candidates: Sequence[Sequence[float]]) -> list[Holding]:
         """Which of the first ``groups`` known groups hold what one of ``candidates`` has for them.
 
-        A candidate has a list for each key. Before ``take_in`` the groups are those that a state has replaced.
+        A candidate has a list for each key. Before ``update_known`` the groups are those that a state has replaced.
         """
         known, of_keys = self.known[:groups], zip(*candidates, strict=True)
         return [writer.holding(known, *values) for writer, values in zip(self._writers, of_keys, strict=True)]

@@ -94,9 +94,9 @@ def param_groups(
         fix = "Write weight_decay=0.05."
         weight_decay = check_number(f"weight_decay={shorten(weight_decay)}", weight_decay, fix, may_be_zero=True)
     if is_groups(module):
-        asked = {"layer_decay": layer_decay, "no_decay": no_decay, "lr_mult": lr_mult, "layer_of": layer_of}
+        given = {"layer_decay": layer_decay, "no_decay": no_decay, "lr_mult": lr_mult, "layer_of": layer_of}
         return scaled_groups(
-            module, base, weight_decay, prefix, [name for name, value in asked.items() if value is not None]
+            module, base, weight_decay, prefix, [name for name, value in given.items() if value is not None]
         )
     if not isinstance(module, nn.Module):
         raise ScheduleError(

@@ -98,18 +98,20 @@ class Plan:
         """
         known = len(self.lr.members)
         names = _names(groups)
-        configured, followed = [], []
-        for asked, now in zip(self.configured, self.followed, strict=True):
-            late = list(_driven(asked.key, self.schedules[asked.key], groups, range(known, len(groups)), horizon))
+        all_configured, all_followed = [], []
+        for configured, followed in zip(self.configured, self.followed, strict=True):
+            late = list(
+                _driven(configured.key, self.schedules[configured.key], groups, range(known, len(groups)), horizon)
+            )
             if late:
-                check_highest(asked.key, late, groups)
+                check_highest(configured.key, late, groups)
                 members, bases, timelines = zip(*late, strict=True)
-                in_use = [_in_use(timeline, asked, now) for timeline in timelines]
-                asked = _named(names, asked.joined_by, members, bases, timelines)
-                now = _named(names, now.joined_by, members, bases, in_use)
-            configured.append(asked)
-            followed.append(now)
-        return replace(self, names=names, configured=tuple(configured), followed=tuple(followed))
+                in_use = [_in_use(timeline, configured, followed) for timeline in timelines]
+                configured = _named(names, configured.joined_by, members, bases, timelines)
+                followed = _named(names, followed.joined_by, members, bases, in_use)
+            all_configured.append(configured)
+            all_followed.append(followed)
+        return replace(self, names=names, configured=tuple(all_configured), followed=tuple(all_followed))
 
     def over(self, known: Horizon, horizon: Horizon, update: int, on_change: OnChange, *, is_used: bool) -> Plan:
         """What to follow from ``update`` on, whose values may be used already, if the run ``known`` has another length now.
@@ -117,25 +119,25 @@ class Plan:
         Raises:
             ScheduleError: if no update was taken yet and a schedule does not fit.
         """
-        configured, followed = [], []
-        for asked, now in zip(self.configured, self.followed, strict=True):
+        all_configured, all_followed = [], []
+        for configured, followed in zip(self.configured, self.followed, strict=True):
             try:
-                new = _on(asked, horizon, self.names)
+                new = _on(configured, horizon, self.names)
             except ScheduleError:
                 if not update + is_used:
                     raise
-                configured.append(asked)
-                followed.append(spread(now, update, horizon.steps))
+                all_configured.append(configured)
+                all_followed.append(spread(followed, update, horizon.steps))
                 continue
-            in_use = _named(self.names, new.rebased, now.bases)  # rebase() may have changed them
+            in_use = _named(self.names, new.rebased, followed.bases)  # rebase() may have changed them
             # If the epochs alone are others, what a change of the run or on_change has made of the plan goes on.
             is_as_long = horizon.steps == known.steps and not _counts_epochs(new)
-            binding = binding_over(now, in_use, update, "keep" if is_as_long else on_change, is_used=is_used)
+            binding = binding_over(followed, in_use, update, "keep" if is_as_long else on_change, is_used=is_used)
             # Nothing is left of the old length up to here if the timelines are the new ones.
-            is_as_asked = is_as_long and horizon.steps == self.horizon.steps
-            configured.append(new if is_as_asked or binding.timelines == in_use.timelines else asked)
-            followed.append(binding)
-        return replace(self, configured=tuple(configured), followed=tuple(followed))
+            is_as_configured = is_as_long and horizon.steps == self.horizon.steps
+            all_configured.append(new if is_as_configured or binding.timelines == in_use.timelines else configured)
+            all_followed.append(binding)
+        return replace(self, configured=tuple(all_configured), followed=tuple(all_followed))
 
     def after(
         self, state: Mapping[str, Any], run_length: RunLength | None, *, on_change: OnChange, rewarm: Duration | None
@@ -195,11 +197,11 @@ def _driven(
         yield position, base, resolved[id(schedule)]
 
 
-def _in_use(timeline: ResolvedTimeline, asked: Binding, now: Binding) -> Timeline:
+def _in_use(timeline: ResolvedTimeline, configured: Binding, followed: Binding) -> Timeline:
     """What a group with the schedule of ``timeline`` follows now, or ``timeline`` if there is none."""
-    for configured, followed in zip(asked.group_timelines, now.group_timelines, strict=True):
-        if cast("ResolvedTimeline", configured).shapes == timeline.shapes:
-            return followed.joining()
+    for before, now in zip(configured.group_timelines, followed.group_timelines, strict=True):
+        if cast("ResolvedTimeline", before).shapes == timeline.shapes:
+            return now.joining()
     return timeline
 
 

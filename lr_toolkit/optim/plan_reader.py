@@ -69,9 +69,9 @@ class PlanReader(LRScheduler):
     @property
     def change(self) -> str:
         """How the run goes on if it does not follow the plan of its code, in words; empty if it does."""
-        lr, asked = self._plan.lr, self._plan.configured[0]
-        pairs, _ = distinct(list(zip(lr.group_timelines, asked.group_timelines, strict=True)))
-        return "; ".join(filter(None, dict.fromkeys(describe_change(now, configured) for now, configured in pairs)))
+        lr, configured = self._plan.lr, self._plan.configured[0]
+        pairs, _ = distinct(list(zip(lr.group_timelines, configured.group_timelines, strict=True)))
+        return "; ".join(filter(None, dict.fromkeys(describe_change(now, planned) for now, planned in pairs)))
 
     @property
     def has_update(self) -> bool:

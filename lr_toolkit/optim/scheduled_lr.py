@@ -320,7 +320,7 @@ class ScheduledLR(PlanReader):
             plan = self._plan.joined_by(groups, self.horizon)
             self._gains.add_groups(len(groups) - self._groups.count)
             self._follow(plan)
-        self._groups.take_in()
+        self._groups.update_known()
 
     # --- noticing real updates ---
 

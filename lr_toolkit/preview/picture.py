@@ -150,8 +150,8 @@ def _draw(
     """Draw the curves; ``owner``, the axes or their figure, gets the legend at ``place``, and the legend is returned."""
     from matplotlib.ticker import MaxNLocator
 
-    shown, looks, different = _chosen(lines)
-    _draw_curves(axes, shown, looks)
+    shown, styles, different = _chosen(lines)
+    _draw_curves(axes, shown, styles)
     axes.set(xlabel="update", ylabel="learning rate")
     wrapped = textwrap.wrap(title, _TITLE_WIDTH, max_lines=2, placeholder=" …")
     axes.set_title("\n".join(wrapped), parse_math=False, fontsize="medium")
@@ -162,28 +162,28 @@ def _draw(
     frame(axes)
     if len(epochs) > 1:
         mark_epochs(axes, {epoch: epochs[epoch] for epoch in range(0, len(epochs), epochs_apart(len(epochs)))}, ink=INK)
-    return _name(owner, place, shown, looks, different)
+    return _name(owner, place, shown, styles, different)
 
 
 def _draw_below(axes: Any, key: str, lines: Sequence[Line], phases: Sequence[tuple[int, str]]) -> None:
     """Draw the curves of another key."""
-    shown, looks, different = _chosen(lines)
+    shown, styles, different = _chosen(lines)
     if different == 1:  # of all groups, whose curves above have colours
-        looks = [{**looks[0], "color": INK}]
-    _draw_curves(axes, shown, looks)
+        styles = [{**styles[0], "color": INK}]
+    _draw_curves(axes, shown, styles)
     axes.set_ylabel(key.replace("_", " "))
     axes.yaxis.set_major_formatter("{x:g}")
     mark_starts(axes, phases)
     frame(axes)
     if different > 1:
-        _name(axes, "best", shown, looks, different)
+        _name(axes, "best", shown, styles, different)
 
 
 def _chosen(lines: Sequence[Line]) -> tuple[list[Line], list[dict[str, Any]], int]:
-    """The curves that are drawn, the look of each, and how many different curves there are."""
+    """The curves that are drawn, the style of each, and how many different curves there are."""
     different = sorted(_different(lines), key=lambda line: -line.peak)
     shown = _spread(different, _MOST_LINES)
-    return shown, _looks(len(shown)), len(different)
+    return shown, _styles(len(shown)), len(different)
 
 
 def _is_free(figure: Any, axes: Any, legend: Any) -> bool:
@@ -198,22 +198,22 @@ def _is_free(figure: Any, axes: Any, legend: Any) -> bool:
     return not hides and not any(text.get_window_extent().overlaps(box) for text in axes.texts)
 
 
-def _draw_curves(axes: Any, shown: Sequence[Line], looks: Sequence[dict[str, Any]]) -> None:
+def _draw_curves(axes: Any, shown: Sequence[Line], styles: Sequence[dict[str, Any]]) -> None:
     """Draw what was planned as broad lines, and what was used as points."""
     updates = [update for line in shown for update in (*line.planned[0], *line.used[0])]
     visible = (max(updates) - min(updates)) / _DENSE if updates else 0.0
     broad = 5 if len(shown) <= len(_COLOURS) else 40 / (len(shown) + 2)
-    for line, look in zip(shown, looks, strict=True):
+    for line, style in zip(shown, styles, strict=True):
         if len(line.planned[0]):
             xs, ys = line.planned
             (plan,) = axes.plot(
-                xs, _drawable(ys), color=look["color"], alpha=0.4, linewidth=broad, solid_capstyle="round"
+                xs, _drawable(ys), color=style["color"], alpha=0.4, linewidth=broad, solid_capstyle="round"
             )
             if len(xs) == 1:  # a line needs two points
                 plan.set(marker="o", markersize=broad, markeredgewidth=0)
         if len(line.used[0]):
             xs, ys = _joined(line.used, visible)
-            axes.plot(xs, _drawable(ys), **look, markevery=_marked(xs))
+            axes.plot(xs, _drawable(ys), **style, markevery=_marked(xs))
 
 
 def save(figure: Figure, path: str | Path) -> Path:
@@ -250,7 +250,7 @@ def _spread(items: Sequence[_T], most: int) -> list[_T]:
     return [items[index] for index in evenly_spread(len(items), most)]
 
 
-def _looks(count: int) -> list[dict[str, Any]]:
+def _styles(count: int) -> list[dict[str, Any]]:
     """How each curve is drawn: a few by distinct colours, many by a colour gradient and different markers."""
     usual: dict[str, Any] = {"linewidth": 1.2, "markersize": 3}
     if count <= len(_COLOURS):
@@ -308,12 +308,12 @@ def _scale(axes: Any, peaks: Sequence[float], lowest: float, *, log: bool = Fals
     axes.yaxis.set_major_formatter("{x:g}")  # a common factor would stand on the axis of epochs
 
 
-def _name(owner: Any, place: str, shown: Sequence[Line], looks: Sequence[dict[str, Any]], different: int) -> Any:
+def _name(owner: Any, place: str, shown: Sequence[Line], styles: Sequence[dict[str, Any]], different: int) -> Any:
     """Add the legend, and return it; ``None`` if there is nothing to name."""
     from matplotlib.lines import Line2D
 
-    named = _spread([*zip(shown, looks, strict=True)], _MOST_NAMES)
-    entries = [(line.name, Line2D([], [], **{**look, "linewidth": 2})) for line, look in named]
+    named = _spread([*zip(shown, styles, strict=True)], _MOST_NAMES)
+    entries = [(line.name, Line2D([], [], **{**style, "linewidth": 2})) for line, style in named]
     if any(len(line.planned[0]) for line in shown):
         entries.append(("planned", Line2D([], [], color=INK, alpha=0.4, linewidth=5)))
     if any(len(line.used[0]) for line in shown):

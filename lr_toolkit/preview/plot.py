@@ -81,12 +81,12 @@ def _draw_key(axes: Any, preview: Preview, series: Sequence[Series], *, log: boo
         updates = thinned(each)
         letter = f"{LETTERS[index % len(LETTERS)]} " if preview.is_comparison else ""
         label = f" {letter}{each.name}"  # matplotlib hides a label that begins with an underscore
-        look = {"color": COLOURS[index % len(COLOURS)], "linestyle": "-" if index < len(COLOURS) else "--"}
+        style = {"color": COLOURS[index % len(COLOURS)], "linestyle": "-" if index < len(COLOURS) else "--"}
         if each.steps <= _FEW:
-            axes.stairs(each.values, np.arange(each.steps + 1), baseline=None, label=label, **look)
+            axes.stairs(each.values, np.arange(each.steps + 1), baseline=None, label=label, **style)
         else:
             values = each.values[updates]
-            axes.plot(updates, values, label=label, marker="o", markersize=4, markevery=alone(values).tolist(), **look)
+            axes.plot(updates, values, label=label, marker="o", markersize=4, markevery=alone(values).tolist(), **style)
     key = series[0].key
     name = "learning rate" if key == "lr" else key.replace("_", " ")
     axes.set_ylabel("factor of the base LR" if preview.is_relative else name)

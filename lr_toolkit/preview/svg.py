@@ -104,8 +104,8 @@ def svg_text(
 ) -> str:  # fmt: skip
     """A text with its beginning, or the end that ``anchor`` names, at a place."""
     x, y = place
-    look = f'font-family="{family}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" fill="{INK}"'
-    return f'<text x="{x}" y="{y}" {look}>{escape(text)}</text>'
+    attributes = f'font-family="{family}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" fill="{INK}"'
+    return f'<text x="{x}" y="{y}" {attributes}>{escape(text)}</text>'
 
 
 def svg_picture(size: tuple[int, int], title: str, parts: Sequence[str]) -> str:

@@ -98,7 +98,7 @@ def _curve(series: Series, scale: Scale, steps: int, place: tuple[int, int], ind
     gaps = np.flatnonzero(~np.isfinite(values))
     dash = _DASHES[index // len(COLOURS) % len(_DASHES)]
     colour = COLOURS[index % len(COLOURS)]
-    look = f'stroke="{colour}" stroke-width="2" stroke-linejoin="round"' + (
+    attributes = f'stroke="{colour}" stroke-width="2" stroke-linejoin="round"' + (
         f' stroke-dasharray="{dash}"' if dash else ""
     )
     dots = alone(values).tolist()
@@ -107,7 +107,7 @@ def _curve(series: Series, scale: Scale, steps: int, place: tuple[int, int], ind
         shown = (point for point in part if np.isfinite(values[point]) and point not in dots)
         points = " ".join(f"{xs[point]:.1f},{ys[point]:.1f}" for point in shown)
         if points:
-            lines.append(f'<polyline points="{points}" fill="none" {look}/>')
+            lines.append(f'<polyline points="{points}" fill="none" {attributes}/>')
     return lines + [f'<circle cx="{xs[dot]:.1f}" cy="{ys[dot]:.1f}" r="3" fill="{colour}"/>' for dot in dots]
 
 

@@ -18,7 +18,7 @@ from lr_toolkit.lightning.project.rehearsal import Project, rehearse
 if TYPE_CHECKING:
     from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
-__all__ = ["check_project", "check_run", "codes_of", "look_and_check"]
+__all__ = ["check_project", "check_run", "codes_of", "read_and_check"]
 
 _Found = TypeVar("_Found")
 
@@ -77,18 +77,18 @@ def check_run(
 
 def check_project(project: Project, *, ignore: Collection[str] = ()) -> tuple[Finding, ...]:
     """What ``check_run`` does, with a Trainer and a module that nobody needs afterwards."""
-    _, findings = look_and_check(project, lambda *_: None, ignore=ignore)
+    _, findings = read_and_check(project, lambda *_: None, ignore=ignore)
     return findings
 
 
-def look_and_check(
-    project: Project, look: Callable[[Trainer, LightningModule], _Found], *, ignore: Collection[str] = ()
+def read_and_check(
+    project: Project, read: Callable[[Trainer, LightningModule], _Found], *, ignore: Collection[str] = ()
 ) -> tuple[_Found, tuple[Finding, ...]]:
-    """What ``look`` finds before the first update of a run, and the findings of the checks."""
+    """What ``read`` returns before the first update of a run, and the findings of the checks."""
     reporter = Reporter(codes_of(ignore))
 
-    def look_twice(trainer: Trainer, module: LightningModule) -> _Found:
-        found = look(trainer, module)
+    def read_then_check(trainer: Trainer, module: LightningModule) -> _Found:
+        found = read(trainer, module)
         try:
             info = RunInfo.of(trainer, module, optimizers_of(trainer), frozenset(), without_fit=True)
             findings = check_before_training(info)
@@ -101,7 +101,7 @@ def look_and_check(
 
     listeners.add(reporter)
     try:
-        found = rehearse(project, look_twice)
+        found = rehearse(project, read_then_check)
     finally:
         listeners.discard(reporter)
     return found, tuple(sorted(reporter.findings, key=lambda finding: finding.code))

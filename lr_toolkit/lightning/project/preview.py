@@ -13,7 +13,7 @@ from lr_toolkit.lightning.checks.forecast import Cadence
 from lr_toolkit.lightning.checks.run_info import RunInfo
 from lr_toolkit.lightning.monitor.names import SeriesName, assign_names, optimizers_of
 from lr_toolkit.lightning.monitor.start_report import run_facts, schedule_text
-from lr_toolkit.lightning.project.findings import look_and_check
+from lr_toolkit.lightning.project.findings import read_and_check
 from lr_toolkit.lightning.project.rehearsal import Project
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.optim.binding import Binding
@@ -67,7 +67,7 @@ def preview_run(
 
 def preview_project(project: Project) -> Preview:
     """What ``preview_run`` does, with a Trainer and a module that nobody needs afterwards."""
-    preview, findings = look_and_check(project, _preview)
+    preview, findings = read_and_check(project, _preview)
     titles = dict.fromkeys(f"{finding.code}: {finding.title}" for finding in findings)
     return replace(preview, notes=(*titles, "lr-toolkit check prints what to write") if titles else ())
 

@@ -82,8 +82,8 @@ def is_kept(callback: object) -> bool:
     return not any(is_a(callback, name) for name in _LEFT_OUT)
 
 
-def rehearse(project: Project, look: Callable[[Trainer, LightningModule], _Found]) -> _Found:
-    """Set up a fit, and return what ``look`` finds before the first update. The fit ends there.
+def rehearse(project: Project, read: Callable[[Trainer, LightningModule], _Found]) -> _Found:
+    """Set up a fit, and return what ``read`` returns before the first update. The fit ends there.
 
     The hooks of the module, its data and its callbacks are called up to ``on_fit_start``, and ``on_train_start`` of callbacks of this
     package, which warn of what they meet there. Random numbers, logging levels and the
@@ -94,7 +94,7 @@ def rehearse(project: Project, look: Callable[[Trainer, LightningModule], _Found
     """
     trainer = project.trainer
     monitors = [callback for callback in callbacks_of(trainer) if is_a(callback, "LRMonitor")]
-    visit = _Visit(look, introduces=bool(monitors))
+    visit = _Visit(read, introduces=bool(monitors))
     kept = [callback for callback in callbacks_of(trainer) if is_kept(callback) and callback not in monitors]
     ours = [callback for callback in kept if type(callback).__module__.startswith("lr_toolkit.")]
     others = [callback for callback in kept if callback not in ours]
@@ -119,13 +119,13 @@ def rehearse(project: Project, look: Callable[[Trainer, LightningModule], _Found
 
 
 class _Visit(Callback, Generic[_Found]):
-    """Looks at the run before its first update, and ends the fit there.
+    """Calls ``read`` before the first update of the run, and ends the fit there.
 
     It introduces the Trainer to ``build_scheduler`` if an ``LRMonitor`` would, which takes no part.
     """
 
-    def __init__(self, look: Callable[[Trainer, LightningModule], _Found], *, introduces: bool) -> None:
-        self._look = look
+    def __init__(self, read: Callable[[Trainer, LightningModule], _Found], *, introduces: bool) -> None:
+        self._read = read
         self._introduces = introduces
         self.found: list[_Found] = []
         self.error: Exception | None = None
@@ -136,7 +136,7 @@ class _Visit(Callback, Generic[_Found]):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         try:
-            self.found = [self._look(trainer, pl_module)]
+            self.found = [self._read(trainer, pl_module)]
         except Exception as error:  # Lightning's own cleaning up comes first
             self.error = error
         end_fit()
