@@ -52,7 +52,7 @@ def unread_copy(loader: Any) -> Any:
         generator=memo.get(id(loader.generator), loader.generator),
         sampler=copy.deepcopy(loader.sampler, memo),
         batch_sampler=copy.deepcopy(loader.batch_sampler, memo),
-        persistent_workers=False,  # the workers of the run are not ours to wake
+        persistent_workers=False,  # do not start or reuse the workers of the run
         _iterator=None,
     )
     return result

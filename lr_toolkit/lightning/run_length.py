@@ -174,7 +174,7 @@ class TrainerRunLength:
         return self._counts(0)[1] - self._pace_from[1]
 
     @property
-    def broken_promise(self) -> tuple[int, int] | None:
+    def short_epoch(self) -> tuple[int, int] | None:
         """The batches that an epoch had, and those that its loader promised, if these are more."""
         if self._agreed is not None or self._measured is None or math.isinf(self._promised):
             return None
@@ -219,7 +219,7 @@ class TrainerRunLength:
             self._promised, self._measured = facts.batches, self._agreed
         batches = facts.batches if self._measured is None else self._measured
         # Lightning updates at the last batch that was promised. An epoch that ends before it drops what is accumulated.
-        ends_with_update = facts.ends_with_update and self.broken_promise is None
+        ends_with_update = facts.ends_with_update and self.short_epoch is None
         return replace(facts, batches=batches, ends_with_update=ends_with_update, pace=self._pace)
 
     def _counts(self, taken: int) -> tuple[int, int, int]:

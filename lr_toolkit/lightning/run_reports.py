@@ -66,7 +66,7 @@ class RunReports:
         now, taken, unit = scheduler.horizon, scheduler.last_epoch, scheduler.horizon.noun
         text = f"The run has {now.steps} {unit}s now, and the schedule{_place(trainer, scheduler)} was made for {before.steps}."
         if has_changed or scheduler.on_change == "keep":
-            self._broken_promise(trainer, scheduler, length, text)
+            self._short_epoch(trainer, scheduler, length, text)
             self._write(trainer, f"{text} From {unit} {taken} on: {scheduler.change or repr(scheduler.schedule)}.")
         elif now.steps > taken and self._is_new(trainer, "LR522", scheduler):
             last = max(scheduler.planned(taken))
@@ -76,10 +76,10 @@ class RunReports:
                 "Lengthen the run earlier, or write on_change='replan', which follows the new plan at the same update.",
             )
 
-    def _broken_promise(self, trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength, text: str) -> None:
-        promise = length.broken_promise
-        if promise and self._is_new(trainer, "LR521", scheduler):
-            batches, promised = promise
+    def _short_epoch(self, trainer: Trainer, scheduler: ScheduledLR, length: TrainerRunLength, text: str) -> None:
+        lengths = length.short_epoch
+        if lengths and self._is_new(trainer, "LR521", scheduler):
+            batches, promised = lengths
             warn(
                 "LR521",
                 f"An epoch had {batches} batches, and its dataloader or limit_train_batches promised {promised}. {text} What is left of "

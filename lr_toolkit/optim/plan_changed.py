@@ -55,7 +55,7 @@ def plan_changed_error(
         lines.append(_wrapped("  ", f"The run as it is now ends at {unit} {end}. {fix}"))
     was = f"{quantity_of(configured.key)} was to be {saved_values[group]:.6g}{which}"
     lines += [
-        f"{unit.title()} {update} comes next; its {was}. How shall it go on?",
+        f"{unit.title()} {update} comes next; its {was}. Choose how to go on:",
         f"  at {unit:<19}" + "".join(f"{k:<11}" for k in columns).rstrip(),
     ]
     moving = []  # the policies under which the value does not stay as it is

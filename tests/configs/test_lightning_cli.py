@@ -264,7 +264,7 @@ def test_without_a_schedule_it_is_lightnings_class() -> None:
         (Plain, ["--schedule=warmup(5) >> linear()", "--interval=epoch"], "the schedule moves once per epoch"),
         (Plain, ["--schedule=linear()", "--plateau.patience=3"], "must name the metric to read"),
         (Plain, ["--schedule=linear()", "--plateau.monitor=loss", "--plateau.factor=2"], "must lie between 0 and 1"),
-        (Plain, ["--schedule=linear()", "--rewarm=5%"], "Say which: on_change='replan'"),
+        (Plain, ["--schedule=linear()", "--rewarm=5%"], "Write on_change='replan'"),
         (Plain, ["--schedule=linear()", "--momentum=0.9"], "Write calls joined by >>"),
         (Plain, ["--schedule=linear()", "--betas=[null, linear()]"], "no parameter group that it is for has a number"),
         (Plain, ["--schedule=linear()", "--horizon=3", "--interval=epoch"], "the horizon counts another unit"),

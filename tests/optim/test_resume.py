@@ -104,7 +104,7 @@ def after(old: Reference, new: Reference, update: int, policy: str, rewarm: int 
         followed = continued(old, new, update)
     if followed is None or rewarm is None:
         return followed
-    unscaled = followed.unscaled  # a warmup that is not over gives way to the new one
+    unscaled = followed.unscaled  # the new warmup replaces one that is not over
     return Reference(
         lambda x: [lr * float(min((x - update + 1) / (rewarm + 1), 1)) for lr in unscaled(x)],
         followed.end,
@@ -412,7 +412,7 @@ MESSAGE = """\
 The plan is not the one in the checkpoint.
   saved: cosine() on Horizon(steps=100), base lr 0.1
   now:   cosine() on Horizon(steps=200), base lr 0.1
-Update 60 comes next; its LR was to be 0.0345492. How shall it go on?
+Update 60 comes next; its LR was to be 0.0345492. Choose how to go on:
   at update             60         61         130        199
   on_change='replan'    0.07939    0.07875    0.0273     6.168e-06  the new plan, at the same update
   on_change='keep'      0.03455    0.03306    0          0          the saved plan, then its last LR
@@ -675,7 +675,7 @@ def test_a_second_warmup_longer_than_the_run_is_refused() -> None:
             {"on_change": "ignore"},
             r"on_change='ignore': must be one of 'error', 'replan', 'keep', 'stretch', 'continue'",
         ),
-        ({"rewarm": 10}, r"Say which: on_change='replan', rewarm=10"),
+        ({"rewarm": 10}, r"needs a policy\. Write on_change='replan', rewarm=10"),
         ({"on_change": "replan", "rewarm": 0.1}, r"rewarm=0\.1\): a bare float has no unit"),
     ],
 )

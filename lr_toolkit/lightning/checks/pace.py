@@ -22,7 +22,7 @@ def off_pace(run: RunProgress, scheduler: SchedulerProgress) -> str:
     """Report a decay of which more than a tenth will not be run, or that will end before half of the run.
 
     What is known before training is reported then. This is for schedulers that the module steps, for dataloaders without a length
-    and for those that do not keep their promise. One step more or less in the first epoch may be chance.
+    and for those whose length is wrong. One step more or less in the first epoch may be chance.
     """
     length = _length(run, scheduler)
     steps, done = scheduler.steps, fraction_done(run)

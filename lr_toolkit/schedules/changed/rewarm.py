@@ -57,7 +57,7 @@ class Rewarmed(Changed):
 
 
 def rewarmed(timeline: Timeline, since: int, over: int) -> Rewarmed:
-    """A timeline that warms up again from update ``since`` on; a second warmup that is not over yet gives way to this one.
+    """A timeline that warms up again from update ``since`` on. It replaces a second warmup that is not over yet.
 
     Example:
         >>> from lr_toolkit import Horizon, hold

@@ -62,7 +62,7 @@ def hold(over: DurationLike | None = None, *, level: float | None = None, level_
     Args:
         over: how long to stay; ``None`` for what the other phases leave.
         level: the level as a factor of the base value; ``None`` for the level reached. ``hold("2 epochs", level=0.0)`` freezes a
-            group and wakes it afterwards.
+            group for its first two epochs.
         level_lr: the level as an LR, instead of ``level``.
 
     Raises:

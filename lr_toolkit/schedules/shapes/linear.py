@@ -44,7 +44,7 @@ def linear(
 
         factor(i) = end + (start - end) * (1 - i / n)
 
-    Take it, behind a warmup, if the length of the run is known and nothing else speaks for another shape: down to zero it was better
+    Take it, behind a warmup, if the length of the run is known and there is no reason for another shape: down to zero it was better
     than a cosine to zero in eight of eight small tasks, and never worse than a cosine to 10 % beyond noise. Leave it for ``wsd`` if the
     length may change. Coming from a cosine to 10 %, try 1.15 times its LR.
 
