@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.gpu.report import report
-from benchmarks.gpu.section import ROOT, Outcome, Section, run
+from benchmarks.gpu.section import ROOT, Section, SectionResult, run
 
 BUDGET = 540  # seconds, for all sections
 RESULTS = ROOT / "benchmarks" / "RESULTS-gpu.md"
@@ -69,17 +69,17 @@ def sections() -> list[Section]:
     ]
 
 
-def outcomes(asked: Sequence[str], *, dry: bool, budget: float = BUDGET) -> Iterator[Outcome]:
-    """Run the sections; one that cannot run has an outcome too."""
+def results(names: Sequence[str], *, dry: bool, budget: float = BUDGET) -> Iterator[SectionResult]:
+    """Run the sections; one that cannot run has a result too."""
     begin = time.monotonic()
     for section in sections():
         left = budget - (time.monotonic() - begin)
-        if section.name not in asked:
-            yield Outcome(section, "not run", "not asked for")
+        if section.name not in names:
+            yield SectionResult(section, "not run", "not asked for")
         elif dry and not section.runs_on_cpu:
-            yield Outcome(section, "not run", "needs CUDA")
+            yield SectionResult(section, "not run", "needs CUDA")
         elif left < _LEAST:
-            yield Outcome(section, "not run", f"no time is left of {budget} s")
+            yield SectionResult(section, "not run", f"no time is left of {budget} s")
         else:
             yield run(section, min(section.limit, left))
 
@@ -103,17 +103,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     out = parsed.out or (None if parsed.dry_run else RESULTS)
     command = " ".join(["python -m benchmarks.gpu", *parsed.sections, *(["--dry-run"] if parsed.dry_run else [])])
 
-    done: list[Outcome] = []
-    asked = parsed.sections or names
-    for outcome in outcomes(asked, dry=parsed.dry_run):
-        done.append(outcome)
-        print(f"{outcome.section.name}: {outcome.result} {outcome.reason}".rstrip(), file=sys.stderr, flush=True)
-        waiting = [Outcome(section, "not run", "the run ended before it") for section in sections()[len(done) :]]
+    done: list[SectionResult] = []
+    for result in results(parsed.sections or names, dry=parsed.dry_run):
+        done.append(result)
+        print(f"{result.section.name}: {result.status} {result.reason}".rstrip(), file=sys.stderr, flush=True)
+        waiting = [SectionResult(section, "not run", "the run ended before it") for section in sections()[len(done) :]]
         if out is not None:
             out.write_text(report([*done, *waiting], command), "utf-8")
     if out is None:
         print(report(done, command))
-    if any(outcome.result != "passed" for outcome in done if outcome.reason not in ("not asked for", "needs CUDA")):
+    if any(result.status != "passed" for result in done if result.reason not in ("not asked for", "needs CUDA")):
         raise SystemExit(1)
 
 

@@ -1,4 +1,4 @@
-"""The report of a run on a GPU, in Markdown: nothing that was asked for is left out of it."""
+"""The report of a run on a GPU, in Markdown: it has every section."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from benchmarks.gpu.section import Outcome
+from benchmarks.gpu.section import SectionResult
 
 PACKAGES = (
     "torch",
@@ -26,9 +26,9 @@ PACKAGES = (
 _LINES = 80  # of the output of a section that passed; of any other all lines are kept up to the double
 
 
-def report(outcomes: Sequence[Outcome], command: str) -> str:
+def report(results: Sequence[SectionResult], command: str) -> str:
     """The page: where and when, a table of the sections, and what each printed."""
-    took = sum(outcome.seconds for outcome in outcomes)
+    took = sum(result.seconds for result in results)
     lines = [
         "# What was run on a GPU",
         "",
@@ -38,26 +38,26 @@ def report(outcomes: Sequence[Outcome], command: str) -> str:
         "",
         "| section | limit | took | result |",
         "| --- | ---: | ---: | --- |",
-        *(_row(outcome) for outcome in outcomes),
+        *(_row(result) for result in results),
         "",
     ]
-    for outcome in outcomes:
-        if outcome.result != "not run":
-            lines += [f"## {outcome.section.title}", "", *_printed(outcome), ""]
+    for result in results:
+        if result.status != "not run":
+            lines += [f"## {result.section.title}", "", *_printed(result), ""]
     return "\n".join(lines)
 
 
-def _row(outcome: Outcome) -> str:
-    reason = f": {outcome.reason}" if outcome.reason else ""
-    result = outcome.result if outcome.result == "passed" else f"**{outcome.result}**"
-    cell = f"{result}{reason}".replace("|", "\\|")
-    return f"| {outcome.section.title} | {outcome.section.limit} s | {outcome.seconds:.0f} s | {cell} |"
+def _row(result: SectionResult) -> str:
+    reason = f": {result.reason}" if result.reason else ""
+    status = result.status if result.status == "passed" else f"**{result.status}**"
+    cell = f"{status}{reason}".replace("|", "\\|")
+    return f"| {result.section.title} | {result.section.limit} s | {result.seconds:.0f} s | {cell} |"
 
 
-def _printed(outcome: Outcome) -> list[str]:
+def _printed(result: SectionResult) -> list[str]:
     """The output, as a table if it is one; a long one without its middle."""
-    lines = outcome.output.strip().splitlines() or ["(no output)"]
-    most = _LINES if outcome.result == "passed" else 2 * _LINES
+    lines = result.output.strip().splitlines() or ["(no output)"]
+    most = _LINES if result.status == "passed" else 2 * _LINES
     if len(lines) > most:
         cut = len(lines) - most
         lines = [*lines[: most // 2], f"... {cut} lines ...", *lines[-most // 2 :]]

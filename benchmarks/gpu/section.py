@@ -1,4 +1,4 @@
-"""A part of the run on a GPU: a command with a time limit, and what came of it."""
+"""A part of the run on a GPU: a command with a time limit, and how it ended."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a section.
+class SectionResult:
+    """How a section ended.
 
     Attributes:
         section: the section.
-        result: ``"passed"``, ``"failed"``, ``"out of time"`` or ``"not run"``.
+        status: ``"passed"``, ``"failed"``, ``"out of time"`` or ``"not run"``.
         reason: why it did not pass; empty if it passed.
         seconds: how long it took.
         output: all that it printed.
     """
 
     section: Section
-    result: str
+    status: str
     reason: str = ""
     seconds: float = 0.0
     output: str = ""
 
 
-def run(section: Section, seconds: float) -> Outcome:
+def run(section: Section, seconds: float) -> SectionResult:
     """Run a section in its own process; after ``seconds`` it and all that it started are stopped, and its output is kept."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "WANDB_MODE": "offline"}
     begin = time.monotonic()
@@ -70,27 +70,27 @@ def run(section: Section, seconds: float) -> Outcome:
             start_new_session=True,
         )
         try:
-            status: int | None = process.wait(seconds)
+            exit_status: int | None = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            status = None
+            exit_status = None
         finally:
             _stop(process)
         output.seek(0)
         printed = output.read().decode("utf-8", "replace")
     took = time.monotonic() - begin
-    if status is None:
-        return Outcome(section, "out of time", f"stopped after {took:.0f} s", took, printed)
-    if status:
-        return Outcome(section, "failed", reason_of(status, printed), took, printed)
-    return Outcome(section, "passed", "", took, printed)
+    if exit_status is None:
+        return SectionResult(section, "out of time", f"stopped after {took:.0f} s", took, printed)
+    if exit_status:
+        return SectionResult(section, "failed", reason_of(exit_status, printed), took, printed)
+    return SectionResult(section, "passed", "", took, printed)
 
 
-def reason_of(status: int, printed: str) -> str:
+def reason_of(exit_status: int, printed: str) -> str:
     """Why a command failed, in a line: the packages that are missing, or its last line."""
     if missing := sorted({*_MISSING.findall(printed)}):
         return f"not installed: {', '.join(missing)}"
     lines: Sequence[str] = [line for line in printed.splitlines() if line.strip()]
-    return f"exit status {status}: {lines[-1].strip()}" if lines else f"exit status {status}, without a word"
+    return f"exit status {exit_status}: {lines[-1].strip()}" if lines else f"exit status {exit_status}, without a word"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

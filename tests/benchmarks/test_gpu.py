@@ -14,7 +14,7 @@ import torch
 from benchmarks.gpu import __main__ as gpu
 from benchmarks.gpu import examples, optimizers, sync
 from benchmarks.gpu.report import report
-from benchmarks.gpu.section import ROOT, Outcome, Section, reason_of, run
+from benchmarks.gpu.section import ROOT, Section, SectionResult, reason_of, run
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="it would run for minutes")
 
@@ -61,10 +61,10 @@ def test_the_call_of_pytest_needs_no_plugin() -> None:
 
 def test_a_section_that_passes() -> None:
     """Its output is kept, also that on stderr."""
-    outcome = run(section("import sys; print('one'); print('two', file=sys.stderr)"), 60)
+    result = run(section("import sys; print('one'); print('two', file=sys.stderr)"), 60)
 
-    assert (outcome.result, outcome.reason) == ("passed", "")
-    assert set(outcome.output.split()) == {"one", "two"}
+    assert (result.status, result.reason) == ("passed", "")
+    assert set(result.output.split()) == {"one", "two"}
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_a_section_that_passes() -> None:
 )
 def test_a_section_that_fails_has_its_reason(code: str, reason: str) -> None:
     """The reason is the package that is missing, or the last line."""
-    outcome = run(section(code), 60)
+    result = run(section(code), 60)
 
-    assert (outcome.result, outcome.reason) == ("failed", reason)
+    assert (result.status, result.reason) == ("failed", reason)
 
 
 def test_a_section_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
@@ -87,11 +87,11 @@ def test_a_section_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     child = f"import time, pathlib; time.sleep(4); pathlib.Path({str(mark)!r}).touch()"
     code = f"import subprocess, sys; print('begun', flush=True); subprocess.run([sys.executable, '-c', {child!r}])"
-    outcome = run(section(code), 2)
+    result = run(section(code), 2)
 
-    assert outcome.result == "out of time"
-    assert outcome.reason.startswith("stopped after 2 s")
-    assert outcome.output.strip() == "begun"
+    assert result.status == "out of time"
+    assert result.reason.startswith("stopped after 2 s")
+    assert result.output.strip() == "begun"
     time.sleep(3)
     assert not mark.exists()
 
@@ -108,23 +108,23 @@ def test_the_missing_packages_are_named_once() -> None:
 
 def test_nothing_is_left_out() -> None:
     """A section that needs CUDA, that nobody asked for or for which no time is left is listed with that reason."""
-    dry = {outcome.section.name: outcome for outcome in gpu.outcomes(["tests", "gpt"], dry=True)}
-    late = {outcome.section.name: outcome for outcome in gpu.outcomes(["costs"], dry=False, budget=1)}
+    dry = {result.section.name: result for result in gpu.results(["tests", "gpt"], dry=True)}
+    late = {result.section.name: result for result in gpu.results(["costs"], dry=False, budget=1)}
 
     assert list(dry) == list(late) == [each.name for each in gpu.sections()]
-    assert {outcome.result for outcome in (*dry.values(), *late.values())} == {"not run"}
+    assert {result.status for result in (*dry.values(), *late.values())} == {"not run"}
     assert (dry["tests"].reason, dry["sync"].reason) == ("needs CUDA", "not asked for")
     assert late["costs"].reason == "no time is left of 1 s"
 
 
-def test_the_report_has_every_outcome() -> None:
+def test_the_report_has_every_result() -> None:
     """Each section is a row with its limit and its reason; what it printed is below, a long output without its middle."""
     lines = "\n".join(f"line {index}" for index in range(1000))
     page = report(
         [
-            Outcome(section("", 7), "passed", "", 1.0, "| a | b |\n| --- | --- |"),
-            Outcome(replace(section(""), title="Long"), "failed", "exit status 1: a|b", 2.0, lines),
-            Outcome(replace(section(""), title="None"), "not run", "needs CUDA"),
+            SectionResult(section("", 7), "passed", "", 1.0, "| a | b |\n| --- | --- |"),
+            SectionResult(replace(section(""), title="Long"), "failed", "exit status 1: a|b", 2.0, lines),
+            SectionResult(replace(section(""), title="None"), "not run", "needs CUDA"),
         ],
         "python -m benchmarks.gpu",
     )
@@ -165,7 +165,7 @@ def test_without_a_gpu_nothing_is_written(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_report_is_written_after_each_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A section sees the file with the outcomes before it; the exit status is 1 because one failed."""
+    """A section sees the file with the results before it; the exit status is 1 because one failed."""
     out = tmp_path / "report.md"
     first = replace(section("raise SystemExit('broken')", runs_on_cpu=True), name="first")
     second = replace(section(f"print(open({str(out)!r}).read())", runs_on_cpu=True), name="second")
