@@ -149,7 +149,7 @@ plans = st.tuples(st.sampled_from(sorted(FORMULAS)), st.sampled_from([16, 20, 24
 
 
 @dataclass(frozen=True)
-class Leg:
+class RunPart:
     """A part of a run: what the code asks for, and the backward passes until the run is interrupted."""
 
     plan: tuple[str, int]
@@ -161,13 +161,13 @@ class Leg:
 
 
 @st.composite
-def legs(draw: st.DrawFn) -> list[Leg]:
-    """Up to four legs; half of them change nothing."""
-    parts: list[Leg] = []
+def run_parts(draw: st.DrawFn) -> list[RunPart]:
+    """Up to four parts; half of them change nothing."""
+    parts: list[RunPart] = []
     for _ in range(draw(st.integers(2, 4))):
         change = not parts or draw(st.booleans())
         parts.append(
-            Leg(
+            RunPart(
                 plan=draw(plans) if change else parts[-1].plan,
                 policy=draw(st.sampled_from(POLICIES)),
                 rewarm=draw(st.sampled_from([None, None, 1, 3])),
@@ -184,23 +184,23 @@ def halving() -> ReduceOnPlateau:
     return ReduceOnPlateau(monitor="loss", factor=0.5, patience=0, threshold=0.0, eps=0.0)
 
 
-@given(legs(), st.booleans())
+@given(run_parts(), st.booleans())
 @settings(max_examples=500)
-def test_an_interrupted_run_follows_the_specified_sequence(parts: list[Leg], plateau: bool) -> None:
+def test_an_interrupted_run_follows_the_specified_sequence(parts: list[RunPart], plateau: bool) -> None:
     """For any plans, lengths, base LRs, accumulation, interruptions and policies, all LRs are the specified ones."""
     counter, readings = 0, 0
     followed: Reference | None = None
     states: Any = None
-    for leg in parts:
-        text, steps = leg.plan
-        bases = [leg.scale, 0.1 * leg.scale]
+    for part in parts:
+        text, steps = part.plan
+        bases = [part.scale, 0.1 * part.scale]
         optimizer = sgd(bases)
         scheduler = ScheduledLR(
             optimizer,
             text,
             Horizon(steps),
-            on_change=leg.policy,
-            rewarm=leg.rewarm,
+            on_change=part.policy,
+            rewarm=part.rewarm,
             plateau=halving() if plateau else None,
         )
         configured = planned(text, steps, bases)
@@ -208,9 +208,9 @@ def test_an_interrupted_run_follows_the_specified_sequence(parts: list[Leg], pla
             followed, before = configured, configured
         else:
             changed = before.plan != configured.plan
-            follow = after(followed, configured, counter, leg.policy, leg.rewarm) if changed else followed
+            follow = after(followed, configured, counter, part.policy, part.rewarm) if changed else followed
             decides = changed and not needs_no_decision(followed, configured, counter)
-            too_long = decides and leg.rewarm is not None and counter + leg.rewarm > steps
+            too_long = decides and part.rewarm is not None and counter + part.rewarm > steps
             if follow is None or too_long:
                 event("not possible")
                 with pytest.raises(
@@ -222,8 +222,8 @@ def test_an_interrupted_run_follows_the_specified_sequence(parts: list[Leg], pla
             resume(optimizer, scheduler, states)
             followed, before = follow, configured
         used, expected = [], []
-        for _ in range(leg.passes // leg.accumulate):
-            used += train(optimizer, scheduler, 1, leg.accumulate)
+        for _ in range(part.passes // part.accumulate):
+            used += train(optimizer, scheduler, 1, part.accumulate)
             gain = 0.5 ** max(readings - 1, 0)
             expected.append([lr * gain for lr in followed.lrs(Fraction(counter))])
             counter += 1
@@ -232,16 +232,16 @@ def test_an_interrupted_run_follows_the_specified_sequence(parts: list[Leg], pla
                 readings += 1
         np.testing.assert_allclose(used, expected, rtol=1e-12, atol=1e-15)
         states = saved(optimizer, scheduler)
-        if leg.passes % leg.accumulate:
+        if part.passes % part.accumulate:
             # An interruption between two backward passes of an update loses these passes and nothing else.
             optimizer.param_groups[0]["params"][0].sum().backward()
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@given(legs(), st.data())
+@given(run_parts(), st.data())
 @settings(max_examples=50)
 def test_an_unchanged_plan_needs_no_decision_under_any_policy(
-    policy: str, parts: list[Leg], data: st.DataObject
+    policy: str, parts: list[RunPart], data: st.DataObject
 ) -> None:
     """If nothing changed, a resumed run has exactly the floats of the uninterrupted run, whatever ``on_change`` is."""
     text, steps = parts[0].plan

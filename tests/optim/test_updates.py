@@ -14,7 +14,7 @@ from lr_toolkit.optim.updates import UpdateTracker, hookable_optimizers
 from tests.helpers.optimizers import parameter, sgd
 from tests.helpers.stepping_others import Hybrid, Sharp, Wrapper
 
-WAYS: dict[str, tuple[Callable[[], Optimizer], Callable[[Any], Callable[[], Any]]]] = {
+OPTIMIZERS: dict[str, tuple[Callable[[], Optimizer], Callable[[Any], Callable[[], Any]]]] = {
     "SAM's second step": (lambda: Sharp([parameter()]), lambda optimizer: optimizer.second_step),
     "SAM's step": (lambda: Sharp([parameter()]), lambda optimizer: optimizer.step),
     "a hybrid": (lambda: Hybrid([sgd([1.0]), sgd([1.0])]), lambda optimizer: optimizer.step),
@@ -22,11 +22,11 @@ WAYS: dict[str, tuple[Callable[[], Optimizer], Callable[[Any], Callable[[], Any]
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.filterwarnings("ignore:LR531")  # of the second step(), which is tested here
-def test_a_schedule_moves_on_with_the_updates_of_the_optimizer_within(way: str) -> None:
+def test_a_schedule_moves_on_with_the_updates_of_the_optimizer_within(kind: str) -> None:
     """Each update counts once; a second step of the scheduler after it does not count."""
-    make, step_of = WAYS[way]
+    make, step_of = OPTIMIZERS[kind]
     optimizer = make()
     scheduler = ScheduledLR(optimizer, "linear()", Horizon(4))
     used = []

@@ -98,7 +98,7 @@ def test_two_thousand_alternating_resumes_are_exact_small_and_fast() -> None:
     assert scheduler.planned(scheduler.timelines[0].steps)[0] == pytest.approx(0.1, rel=1e-15)
 
 
-WAYS: dict[str, Callable[[int], dict[str, Any]]] = {
+POLICIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "stretch": lambda resume: {"on_change": "stretch"},
     "keep and warm up again": lambda resume: {"on_change": "keep", "rewarm": 20},
     "keep and warm up again, before the last warmup is over": lambda resume: {"on_change": "keep", "rewarm": 50},
@@ -112,8 +112,8 @@ WAYS: dict[str, Callable[[int], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_every_way_to_go_on_stays_small(way: str) -> None:
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_state_stays_small_under_every_policy(policy: str) -> None:
     """After 300 resumes, 30 updates apart, the state is small; what lies in the past of the run is dropped."""
     scheduler = ScheduledLR(sgd([1.0]), "linear()", Horizon(STEPS))
     scheduler.step(30)
@@ -121,7 +121,7 @@ def test_every_way_to_go_on_stays_small(way: str) -> None:
     for resume, steps in zip(range(300), itertools.cycle((STEPS + 7, STEPS)), strict=False):
         state = json.loads(json.dumps(scheduler.state_dict()))
         lr = scheduler.get_last_lr()[0]
-        options = WAYS[way](resume)
+        options = POLICIES[policy](resume)
         scheduler = ScheduledLR(sgd([1.0]), "linear()", Horizon(steps), **options)
         scheduler.load_state_dict(state)
         if not options.get("rewarm") and options["on_change"] in ("stretch", "keep", "continue"):
