@@ -20,11 +20,11 @@ import torch
 from lightning.pytorch.loggers.logger import DummyLogger
 from torch.optim import Optimizer
 
-from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduledLR, configure_optimizers
+from lr_toolkit import Horizon, LRMonitor, LRWarmup, ScheduledLR
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 from lr_toolkit.lightning.sparse_callback import SparseCallback
 from lr_toolkit.optim.multiplier import LRMultiplier
-from tests.helpers.fits import Probe, fit
+from tests.helpers.fits import Probe, fit, ours_per_step
 from tests.helpers.optimizers import Still, optimizer_of
 
 BUDGET: dict[str, dict[str, int]] = json.loads(Path(__file__).with_name("budget.json").read_text("utf-8"))
@@ -137,18 +137,13 @@ class Count(L.Callback):
         trainer.fit_loop.epoch_loop._batches_that_stepped -= 1
 
 
-def scheduled(net: Probe) -> Any:
-    """An answer: an optimizer with a scheduler of this package."""
-    return configure_optimizers(net.sgd(), "cosine()", net.trainer)
-
-
 def alone(net: Probe) -> Any:
     """An answer: an optimizer without a scheduler."""
     return net.sgd()
 
 
 CALLBACKS: dict[str, tuple[Callable[[], LRMonitor | LRWarmup], type, Callable[[Probe], Any]]] = {
-    "LRMonitor": (LRMonitor, UpdateRecorder, scheduled),
+    "LRMonitor": (LRMonitor, UpdateRecorder, ours_per_step),
     "LRWarmup": (lambda: LRWarmup(50, horizon=Horizon(100)), LRMultiplier, alone),
 }
 

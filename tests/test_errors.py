@@ -8,8 +8,6 @@ import warnings
 from collections.abc import Callable
 
 import pytest
-import torch
-from torch.optim import SGD
 
 from lr_toolkit import (
     Horizon,
@@ -24,6 +22,7 @@ from lr_toolkit import (
 from lr_toolkit.errors import warn
 from tests.helpers import fits
 from tests.helpers.fits import Probe, fit
+from tests.helpers.optimizers import sgd
 
 
 def find() -> None:
@@ -31,34 +30,29 @@ def find() -> None:
     warn("LR999", "Something was found. Write something else.")
 
 
-def sgd(lr: float = 0.1) -> SGD:
-    """An optimizer."""
-    return SGD([torch.nn.Parameter(torch.ones(1))], lr=lr)
-
-
 def resume_without_the_rule() -> None:
     """Load the state of a plateau that has moved the LR into a scheduler without one."""
     rule = ReduceOnPlateau(monitor="val_loss", patience=0)
-    scheduler = ScheduledLR(sgd(), "hold()", Horizon(10), plateau=rule)
+    scheduler = ScheduledLR(sgd([0.1]), "hold()", Horizon(10), plateau=rule)
     scheduler.observe(1.0)
     scheduler.observe(1.0)
-    ScheduledLR(sgd(), "hold()", Horizon(10)).load_state_dict(scheduler.state_dict())
+    ScheduledLR(sgd([0.1]), "hold()", Horizon(10)).load_state_dict(scheduler.state_dict())
 
 
 def branch_in_a_decay() -> None:
     """Branch a cooldown from the middle of a decay."""
-    scheduler = ScheduledLR(sgd(), "linear()", Horizon(10))
+    scheduler = ScheduledLR(sgd([0.1]), "linear()", Horizon(10))
     scheduler.step(5)
     branch({"global_step": 5, "lr_schedulers": [scheduler.state_dict()]}, over=2)
 
 
 CALLS: dict[str, Callable[[], object]] = {
-    "LR261: ": lambda: scheduler_config(sgd(), "linear(over=20)", horizon=Horizon(10), too_long="cut"),
-    "LR264: ": lambda: ScheduledLR(sgd(lr=0.0), "linear()", Horizon(10)),
+    "LR261: ": lambda: scheduler_config(sgd([0.1]), "linear(over=20)", horizon=Horizon(10), too_long="cut"),
+    "LR264: ": lambda: ScheduledLR(sgd([0.0]), "linear()", Horizon(10)),
     "LR267: branch: update 5 lies in": branch_in_a_decay,
-    "LR532: .* came before any optimizer.step": lambda: ScheduledLR(sgd(), "linear()", Horizon(10)).step(),
+    "LR532: .* came before any optimizer.step": lambda: ScheduledLR(sgd([0.1]), "linear()", Horizon(10)).step(),
     "LR411: 'val_loss' is NaN": lambda: ScheduledLR(
-        sgd(), "linear()", Horizon(10), plateau=ReduceOnPlateau(monitor="val_loss")
+        sgd([0.1]), "linear()", Horizon(10), plateau=ReduceOnPlateau(monitor="val_loss")
     ).observe(math.nan),
     "LR412: .* had brought the learning rate to 0.1 of": resume_without_the_rule,
     # found by a callback: Lightning's frames lie between

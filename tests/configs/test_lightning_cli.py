@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LightningCLI
 
 from lr_toolkit import Duration, GreedyLR, Horizon, LRSchedulerCLI, ReduceOnPlateau, Schedule, ScheduleError
@@ -190,7 +191,7 @@ def test_any_module_is_scheduled() -> None:
 class Unconfigured(Plain):
     """A module that leaves its optimizer to the command line."""
 
-    configure_optimizers = Plain.__base__.__base__.configure_optimizers  # type: ignore[union-attr]
+    configure_optimizers = LightningModule.configure_optimizers
 
     def on_train_start(self) -> None:
         """Record the updates."""

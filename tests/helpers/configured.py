@@ -10,7 +10,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch.optim import SGD, Optimizer
 
 from lr_toolkit import Duration, GreedyLR, Horizon, ReduceOnPlateau, Schedule, ScheduleMixin, cosine, warmup
-from tests.helpers.runs import Net, loader
+from tests.helpers.runs import LogsLoss, Net, loader
 
 BASE = 0.1
 BATCHES = 5
@@ -26,27 +26,16 @@ QUIET: dict[str, Any] = {
 }
 
 
-class Plain(Net):
+class Plain(LogsLoss):
     """A module that builds an optimizer, and knows nothing of schedules."""
 
     def __init__(self, momentum: float = 0.0) -> None:
         super().__init__(lambda net, optimizer: optimizer)
         self.start_momentum = momentum
 
-    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-        """A loss, logged as ``loss``."""
-        loss = super().training_step(batch, batch_idx)
-        self.log("loss", loss, on_step=False, on_epoch=True)
-        return loss
-
     def optimizer(self) -> Optimizer:
         """A recorded optimizer of one group."""
         return self.watched(SGD(self.parameters(), lr=BASE, momentum=self.start_momentum))
-
-    def watched(self, optimizer: Optimizer) -> Optimizer:
-        """Record the LRs of each update of ``optimizer``, and return it."""
-        optimizer.register_step_post_hook(self._record)
-        return optimizer
 
     def train_dataloader(self) -> Any:
         """A loader of five batches."""

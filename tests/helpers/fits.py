@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,16 @@ import lightning as L
 import torch
 from lightning.pytorch.loggers import CSVLogger, Logger
 from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import ExponentialLR
 from torch.utils.data import DataLoader, TensorDataset
 
+from lr_toolkit import configure_optimizers
 from tests.helpers import runs
 
 Answer = Callable[["Probe"], Any]
 
 
-class Probe(L.LightningModule):
+class Probe(runs.RecordsUpdates):
     """A module with a weight for each group; ``used`` has (x, [lr, ...]) of every optimizer update."""
 
     def __init__(self, answer: Answer, *, groups: int = 1) -> None:
@@ -41,11 +43,6 @@ class Probe(L.LightningModule):
         """The answer of the test."""
         return self.answer(self)
 
-    def watched(self, optimizer: Optimizer) -> Optimizer:
-        """Record the updates of ``optimizer`` in ``used``, and return it."""
-        optimizer.register_step_post_hook(self._record)
-        return optimizer
-
     def sgd(self, lr: Any = 0.1, **options: Any) -> Optimizer:
         """A recorded optimizer with a group for each weight."""
         return self.watched(SGD([{"params": [weight]} for weight in self.weights], lr=lr, **options))
@@ -55,9 +52,58 @@ class Probe(L.LightningModule):
         self.used.append((x, [float(group["lr"]) for group in optimizer.param_groups]))
 
 
+class WithBackbone(Probe):
+    """A module with a backbone that is not in its optimizer at first."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.backbone = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """A loss that depends on the backbone."""
+        return super().training_step(batch, batch_idx) + self.backbone(batch[0]).square().mean()
+
+
+def ours_per_step(net: Probe) -> Any:
+    """An answer: a schedule of this package. It can be pickled."""
+    return configure_optimizers(net.sgd(), "cosine()", net.trainer)
+
+
+def torchs_per_step(net: Probe) -> Any:
+    """An answer: a scheduler of torch, stepped after each batch. It can be pickled."""
+    optimizer = net.sgd()
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": ExponentialLR(optimizer, 0.9), "interval": "step"}}
+
+
+class BarMetrics(L.Callback):
+    """``shown`` has the metrics of the progress bar after each batch."""
+
+    def __init__(self) -> None:
+        self.shown: list[dict[str, Any]] = []
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
+        """Read them."""
+        self.shown.append(trainer.progress_bar_callback.get_metrics(trainer, pl_module))
+
+
 def data(batches: int) -> DataLoader[Any]:
     """A loader of that many batches of one sample."""
     return DataLoader(TensorDataset(torch.full((batches, 1), 0.1)))
+
+
+class WrongLength:
+    """A dataloader that gives ``batches`` and has a length of eight."""
+
+    def __init__(self, batches: int) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches."""
+        return iter(data(self.batches))
+
+    def __len__(self) -> int:
+        """Eight."""
+        return 8
 
 
 def fit(

@@ -14,12 +14,24 @@ from lightning.pytorch.utilities import CombinedLoader
 from torch.optim import SGD, Optimizer
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from lr_toolkit import Horizon
+from lr_toolkit import Horizon, configure_optimizers
 
 BASES = [0.1, 0.02]
 
 
-class Net(L.LightningModule):
+class RecordsUpdates(L.LightningModule):
+    """A module that records each update of its optimizers."""
+
+    def watched(self, optimizer: Optimizer) -> Optimizer:
+        """Record the LRs of each update of ``optimizer``, and return it."""
+        optimizer.register_step_post_hook(self._record)
+        return optimizer
+
+    def _record(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        raise NotImplementedError
+
+
+class Net(RecordsUpdates):
     """Two weights in two groups; ``used`` has the epoch and the LRs of each optimizer update.
 
     ``answer`` returns the value of ``configure_optimizers`` for the module and its optimizer.
@@ -39,14 +51,8 @@ class Net(L.LightningModule):
 
     def optimizer(self) -> Optimizer:
         """An optimizer that records the LRs of each of its updates."""
-        optimizer = SGD(
-            [
-                {"params": layer.parameters(), "lr": lr}
-                for layer, lr in zip((self.first, self.second), BASES, strict=True)
-            ]
-        )
-        optimizer.register_step_post_hook(self._record)
-        return optimizer
+        layers = zip((self.first, self.second), BASES, strict=True)
+        return self.watched(SGD([{"params": layer.parameters(), "lr": lr} for layer, lr in layers]))
 
     def configure_optimizers(self) -> Any:
         """The answer of the test."""
@@ -64,6 +70,43 @@ class Net(L.LightningModule):
     def per_epoch(self) -> list[int]:
         """The number of updates of each epoch."""
         return list(Counter(epoch for epoch, _ in self.used).values())
+
+
+class LogsLoss(Net):
+    """Logs the loss of each epoch as ``loss``."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        """The loss, logged."""
+        loss = super().training_step(batch, batch_idx)
+        self.log("loss", loss, on_step=False, on_epoch=True)
+        return loss
+
+
+def with_schedule(schedule: Any, **options: Any) -> Callable[[Net, Optimizer], Any]:
+    """An answer: the optimizer with a schedule of this package."""
+    return lambda net, optimizer: configure_optimizers(optimizer, schedule, net.trainer, **options)
+
+
+def with_scheduler(make: Callable[[Optimizer], Any], interval: str = "step") -> Callable[[Net, Optimizer], Any]:
+    """An answer: the optimizer with the scheduler that ``make`` returns for it."""
+    return lambda net, optimizer: {
+        "optimizer": optimizer,
+        "lr_scheduler": {"scheduler": make(optimizer), "interval": interval},
+    }
+
+
+def plain_module(package: Any) -> Any:
+    """The class of a module with a layer and a loss, for ``lightning.pytorch`` or ``pytorch_lightning``."""
+
+    class Plain(package.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+            return self.layer(batch[0]).square().mean()
+
+    return Plain
 
 
 class Unfreezes(BaseFinetuning):

@@ -32,7 +32,7 @@ from lr_toolkit import (
     scheduler_config,
     warmup,
 )
-from tests.helpers.runs import BASES, RUNS, Net, Run, loader, trainer
+from tests.helpers.runs import BASES, RUNS, Net, Run, loader, plain_module, trainer
 
 # A loader whose length is known is one of the cases.
 pytestmark = pytest.mark.filterwarnings("ignore:Your `IterableDataset` has `__len__` defined")
@@ -301,14 +301,7 @@ def test_the_package_pytorch_lightning_works_too(mixed: bool) -> None:
     pl = pytest.importorskip("pytorch_lightning")
     used: list[float] = []
 
-    class Plain(pl.LightningModule):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = torch.nn.Linear(1, 1)
-
-        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-            return self.layer(batch[0]).square().mean()
-
+    class Plain(plain_module(pl)):
         def build_optimizer(self) -> Optimizer:
             optimizer = SGD(self.parameters(), lr=BASES[0])
             optimizer.register_step_post_hook(lambda optimizer, *_: used.append(optimizer.param_groups[0]["lr"]))
@@ -333,14 +326,7 @@ def test_the_callbacks_work_with_pytorch_lightning_too(capsys: pytest.CaptureFix
     """Under a ``pytorch_lightning`` Trainer ``LRMonitor`` logs the used LRs, and ``LRWarmup`` ramps them."""
     pl = pytest.importorskip("pytorch_lightning")
 
-    class Plain(pl.LightningModule):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = torch.nn.Linear(1, 1)
-
-        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-            return self.layer(batch[0]).square().mean()
-
+    class Plain(plain_module(pl)):
         def configure_optimizers(self) -> Any:
             return configure_optimizers(SGD(self.parameters(), lr=BASES[0]), hold(), self.trainer)
 

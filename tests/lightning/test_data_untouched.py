@@ -21,7 +21,7 @@ from lr_toolkit import (
     scheduled,
     scheduler_config,
 )
-from tests.helpers.runs import Net, loader, trainer
+from tests.helpers.runs import Net, loader, trainer, with_schedule
 
 pytestmark = [
     pytest.mark.needs("lightning>=2.6", "fit takes weights_only"),
@@ -106,11 +106,6 @@ class Manual(Traced):
         for optimizer in self.optimizers():
             optimizer.step()
             optimizer.zero_grad()
-
-
-def with_schedule(schedule: Any, **options: Any) -> Any:
-    """An answer of the helper."""
-    return lambda net, optimizer: configure_optimizers(optimizer, schedule, net.trainer, **options)
 
 
 def pair(*schedules: Any) -> Any:
@@ -234,10 +229,10 @@ def test_a_datamodule_is_not_asked_early() -> None:
             events.append("loader")
             return loader(5)
 
-    class Told(Net):
+    class RecordsFitStart(Net):
         def on_fit_start(self) -> None:
             events.append("fit starts")
 
-    trainer(max_steps=8).fit(Told(with_schedule("cosine()")), datamodule=Data())
+    trainer(max_steps=8).fit(RecordsFitStart(with_schedule("cosine()")), datamodule=Data())
 
     assert events == ["fit starts", "loader"]

@@ -48,7 +48,17 @@ TOO_LONG = {"head": "warmup(500) >> linear()", "*": "hold()"}
 KEYS = ("lr", "momentum", "weight_decay")
 
 
-class Groups(ScheduleMixin, L.LightningModule):
+class Weights(L.LightningModule):
+    """A module with a list of weights."""
+
+    weights: torch.nn.ParameterList
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """A loss that depends on every weight."""
+        return sum(weight.square().sum() for weight in self.weights) * batch[0].mean()
+
+
+class Groups(ScheduleMixin, Weights):
     """A weight for each of ten groups; ``used`` has the values of each update by its number."""
 
     first = 0  # the number of the first update of this run
@@ -60,10 +70,6 @@ class Groups(ScheduleMixin, L.LightningModule):
         super().__init__()
         self.weights = torch.nn.ParameterList(torch.nn.Parameter(torch.ones(1)) for _ in NAMES)
         self.used: dict[int, dict[str, float]] = {}
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """A loss that depends on every weight."""
-        return sum(weight.square().sum() for weight in self.weights) * batch[0].mean()
 
     def build_optimizer(self) -> Optimizer:
         """Base values of its own for each group."""
@@ -238,17 +244,13 @@ def test_a_schedule_under_a_similar_name_is_refused(name: str, meant: str) -> No
     trainer(max_epochs=1, max_steps=1).fit(right(), data(2))
 
 
-class Hyper(L.LightningModule):
+class Hyper(Weights):
     """Helpers without the mixin, whose schedules are hyperparameters."""
 
     def __init__(self, schedule: Any, weight_decay: Any) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.weights = torch.nn.ParameterList(torch.nn.Parameter(torch.ones(1)) for _ in range(2))
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """A loss that depends on every weight."""
-        return sum(weight.square().sum() for weight in self.weights) * batch[0].mean()
 
     def configure_optimizers(self) -> Any:
         """The helper with a mapping."""

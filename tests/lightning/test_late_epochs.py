@@ -15,19 +15,14 @@ from lightning.pytorch.callbacks import BatchSizeFinder
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch.utils.data import DataLoader
 
-from lr_toolkit import Horizon, LRMonitor, ScheduleError, configure_optimizers, horizon_of
-from tests.helpers.runs import Net, accumulation, loader, stream, trainer
+from lr_toolkit import Horizon, LRMonitor, ScheduleError, horizon_of
+from tests.helpers.runs import Net, accumulation, loader, stream, trainer, with_schedule
 from tests.lightning.test_run import Resumable, Watching
 
 pytestmark = [
     pytest.mark.needs("lightning>=2.6", "fit takes weights_only"),
     pytest.mark.filterwarnings("ignore:.*(resumed mid-epoch|that ended before the epoch ended|not resumable)"),
 ]
-
-
-def with_schedule(schedule: Any, **options: Any) -> Any:
-    """An answer of the helper."""
-    return lambda net, optimizer: configure_optimizers(optimizer, schedule, net.trainer, **options)
 
 
 class Dies(Exception):

@@ -28,7 +28,7 @@ from lr_toolkit import (
     linear,
     warmup,
 )
-from tests.helpers.runs import BASES, Net, loader, trainer
+from tests.helpers.runs import BASES, LogsLoss, Net, loader, trainer
 
 SCHEDULE = warmup("20%") >> cosine(end=0.1)
 TEXT = "warmup('20%') >> cosine(end=0.1)"
@@ -105,7 +105,7 @@ class HyperNone(Hyper):
         super().__init__(schedule)
 
 
-WAYS: dict[str, Callable[[], Net]] = {
+SOURCES: dict[str, Callable[[], Net]] = {
     "class": InClass,
     "class, text": TextInClass,
     "instance": InInstance,
@@ -119,10 +119,10 @@ WAYS: dict[str, Callable[[], Net]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_the_schedule_is_found(way: str) -> None:
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_schedule_is_found(source: str) -> None:
     """The run follows a schedule from each source, as a Schedule or its text."""
-    net = WAYS[way]()
+    net = SOURCES[source]()
     trainer(max_epochs=2).fit(net, loader(5))
     timeline = SCHEDULE.resolve(Horizon(10, 5))
 
@@ -132,14 +132,9 @@ def test_the_schedule_is_found(way: str) -> None:
 def test_interval_and_plateau_are_attributes() -> None:
     """``interval`` and ``plateau`` in the class reach the scheduler's dict."""
 
-    class Whole(InClass):
+    class Whole(LogsLoss, InClass):
         interval = "epoch"
         plateau = ReduceOnPlateau(monitor="loss")
-
-        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-            loss = super().training_step(batch, batch_idx)
-            self.log("loss", loss, on_step=False, on_epoch=True)
-            return loss
 
     net = Whole()
     made = trainer(max_epochs=5)

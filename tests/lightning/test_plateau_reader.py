@@ -26,7 +26,7 @@ from lr_toolkit import (
     configure_optimizers,
 )
 from tests.helpers.combined_nets import SaveAt
-from tests.helpers.runs import BASES, Net, loader, trainer
+from tests.helpers.runs import BASES, LogsLoss, Net, loader, plain_module, trainer
 from tests.helpers.schedule_warnings import schedule_warnings
 
 # The metric of each validation in turn: ties, improvements and rises.
@@ -566,15 +566,9 @@ def test_a_reading_that_comes_after_the_checkpoint_is_reported(update: int, opti
 def test_a_training_metric_that_comes_after_the_checkpoint_is_reported(tmp_path: Path) -> None:
     """In a run that does not validate, the metric of an epoch."""
 
-    class Logs(Net):
-        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-            loss = super().training_step(batch, batch_idx)
-            self.log("loss", loss, on_step=False, on_epoch=True)
-            return loss
-
     def run(*callbacks: L.Callback, ckpt: Path | None = None) -> None:
         fitted = trainer(max_epochs=2, limit_val_batches=0, callbacks=list(callbacks))
-        fitted.fit(Logs(reacts(monitor="loss")), loader(8), ckpt_path=ckpt)
+        fitted.fit(LogsLoss(reacts(monitor="loss")), loader(8), ckpt_path=ckpt)
 
     run(SaveAt(8, tmp_path / "saved.ckpt"))
     with pytest.warns(ScheduleWarning, match=r"LR408: ReduceOnPlateau\(monitor='loss'\) misses a reading"):
@@ -587,15 +581,11 @@ def test_the_other_lightning_saves_after_reading_too(tmp_path: Path) -> None:
     """``pytorch_lightning``'s ModelCheckpoint after a validation loses nothing, either."""
     pl = pytest.importorskip("pytorch_lightning")
 
-    class Plain(pl.LightningModule):
+    class Validating(plain_module(pl)):
         def __init__(self) -> None:
             super().__init__()
-            self.layer = torch.nn.Linear(1, 1)
             self.register_buffer("validations", torch.tensor(0))
             self.used: list[float] = []
-
-        def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-            return self.layer(batch[0]).square().mean()
 
         def validation_step(self, batch: Any, batch_idx: int) -> None:
             self.log("val_loss", LOSSES[int(self.validations)])
@@ -610,7 +600,7 @@ def test_the_other_lightning_saves_after_reading_too(tmp_path: Path) -> None:
             return configure_optimizers(optimizer, "hold()", self.trainer, plateau=plateau)
 
     def fitted(callbacks: list[Any], **options: Any) -> list[float]:
-        net = Plain()
+        net = Validating()
         pl.Trainer(
             accelerator="cpu", devices=1, max_epochs=8, logger=False, enable_checkpointing=bool(callbacks),
             enable_progress_bar=False, enable_model_summary=False, callbacks=callbacks,

@@ -27,7 +27,7 @@ from lr_toolkit import (
     cosine,
     custom,
 )
-from tests.helpers.runs import Net, loader, trainer
+from tests.helpers.runs import Net, loader, trainer, with_schedule
 from tests.helpers.script import run_script
 from tests.optim.test_resume import FORMULAS, Reference, after, planned
 
@@ -67,12 +67,7 @@ class Killed(Net):
             raise Unplugged
 
 
-def scheduled(schedule: str, **options: Any) -> Any:
-    """What the helper answers."""
-    return lambda net, optimizer: configure_optimizers(optimizer, schedule, net.trainer, **options)
-
-
-def leg(
+def run_part(
     answer: Any, *, begin: Path | None = None, save: Path | None = None, update: int = -1, **options: Any
 ) -> list[list[float]]:
     """The LRs of a run's updates, from a checkpoint or afresh, to its end or to the update at which it dies."""
@@ -99,9 +94,9 @@ def test_an_interrupted_fit_follows_the_specified_sequence(seed: int, tmp_path: 
     per_epoch = math.ceil(8 / accumulate)
     text, epochs = chance.choice(sorted(FORMULAS)), 8
     bases = [0.1, 0.02]
-    asked = planned(text, epochs * per_epoch, bases)
-    route: Reference = asked
-    # Not at an epoch's last batch: see tests/lightning/killed.py.
+    configured = planned(text, epochs * per_epoch, bases)
+    followed: Reference = configured
+    # Not at an epoch's last batch: see tests/helpers/killed.py.
     cuts = sorted(chance.sample([k for k in range(1, 4 * per_epoch) if k % per_epoch], 2))
     used: list[list[float]] = []
     expected: list[list[float]] = []
@@ -111,15 +106,15 @@ def test_an_interrupted_fit_follows_the_specified_sequence(seed: int, tmp_path: 
             text, epochs = chance.choice(sorted(FORMULAS)), epochs + chance.choice([0, 4])
             policy = chance.choice(["replan", "keep", "stretch", "continue"])
             now = planned(text, epochs * per_epoch, bases)
-            if now.plan != asked.plan:
-                follow = after(route, now, begin, policy, None)
+            if now.plan != configured.plan:
+                follow = after(followed, now, begin, policy, None)
                 policy = policy if follow else "keep"
-                route, asked = follow or after(route, now, begin, "keep", None) or route, now
+                followed, configured = follow or after(followed, now, begin, "keep", None) or followed, now
         save = tmp_path / f"{number}.ckpt" if end else None
         stop = end or epochs * per_epoch
         options = {"max_epochs": epochs, "accumulate_grad_batches": accumulate}
-        used += leg(scheduled(text, on_change=policy), begin=checkpoint, save=save, update=stop, **options)
-        expected += [route.lrs(Fraction(k)) for k in range(begin, stop)]
+        used += run_part(with_schedule(text, on_change=policy), begin=checkpoint, save=save, update=stop, **options)
+        expected += [followed.lrs(Fraction(k)) for k in range(begin, stop)]
         checkpoint = save
 
     assert used == [pytest.approx(lrs, rel=1e-12, abs=1e-15) for lrs in expected]
@@ -134,12 +129,12 @@ def test_resumed_at_any_update_of_an_epoch_it_is_exact(
     accumulate: int, update: int, interval: Any, tmp_path: Path
 ) -> None:
     """Interrupted at any update in mid-epoch, at step and at epoch interval, under accumulation: the very floats."""
-    answer = scheduled("warmup('20%') >> cosine(end=0.1)", interval=interval)
+    answer = with_schedule("warmup('20%') >> cosine(end=0.1)", interval=interval)
     options = {"max_epochs": 5, "accumulate_grad_batches": accumulate}
     update += math.ceil(8 / accumulate)
-    before = leg(answer, save=tmp_path / "cut.ckpt", update=update, **options)
+    before = run_part(answer, save=tmp_path / "cut.ckpt", update=update, **options)
 
-    assert before + leg(answer, begin=tmp_path / "cut.ckpt", **options) == leg(answer, **options)
+    assert before + run_part(answer, begin=tmp_path / "cut.ckpt", **options) == run_part(answer, **options)
     assert len(before) == update
 
 
@@ -166,8 +161,8 @@ class Kept(Net):
 def test_accumulation_that_lightning_forgets_in_mid_epoch(tmp_path: Path) -> None:
     """In mid-epoch it does not call ``GradientAccumulationScheduler`` and steps at every batch: the schedule ends with the run."""
     options = {"max_epochs": 3, "callbacks": [GradientAccumulationScheduler({0: 4})]}
-    leg(scheduled("linear()"), save=tmp_path / "cut.ckpt", update=3, **options)
-    net = Net(scheduled("linear()"))
+    run_part(with_schedule("linear()"), save=tmp_path / "cut.ckpt", update=3, **options)
+    net = Net(with_schedule("linear()"))
     made = trainer(max_epochs=3, callbacks=[GradientAccumulationScheduler({0: 4})])
     made.fit(net, loader(8), ckpt_path=tmp_path / "cut.ckpt", weights_only=True)
     scheduler = made.lr_scheduler_configs[0].scheduler
@@ -184,7 +179,7 @@ def test_a_validations_checkpoint_with_epochs_of_another_length(
     before: int, now: int, update: int, interval: Any, tmp_path: Path
 ) -> None:
     """From it Lightning goes on in the epoch that was over, by some batches or by one: the schedule ends with the run."""
-    answer, path = scheduled("linear()", interval=interval), tmp_path / "val.ckpt"
+    answer, path = with_schedule("linear()", interval=interval), tmp_path / "val.ckpt"
     trainer(max_epochs=4).fit(Kept(answer, path, "on_validation_end", update), loader(before), loader(2))
     net, made = Kept(answer), trainer(max_epochs=4)
     made.fit(net, loader(now), loader(2), ckpt_path=path, weights_only=True)
@@ -197,7 +192,7 @@ def test_a_validations_checkpoint_with_epochs_of_another_length(
 @pytest.mark.parametrize("interval", ["step", "epoch"])
 def test_a_checkpoint_of_a_second_fit_goes_on_exactly(interval: Any, tmp_path: Path) -> None:
     """A schedule that began in a later fit of a Trainer counts from there, after a resume too."""
-    answer, path = scheduled("linear()", interval=interval), tmp_path / "second.ckpt"
+    answer, path = with_schedule("linear()", interval=interval), tmp_path / "second.ckpt"
     net, made = Kept(answer, path, "on_train_epoch_end", 3), trainer(max_epochs=2)
     made.fit(net, loader(2))
     made.fit_loop.max_epochs = 6
@@ -274,7 +269,7 @@ def test_at_another_rate_the_run_ends_where_its_schedule_does(
     # Unless the plan for the run's new length has the same past, as it may have after an update or two: then it is followed.
     monkeypatch.chdir(tmp_path)
     text = "warmup('25%') >> cosine(end=0.1)"
-    answer = scheduled(text)
+    answer = with_schedule(text)
     old = 3 * math.ceil(before[0] / before[1])
     for update in cut_runs(answer, *before, max_epochs=3):
         used, scheduler = resumed(answer, *now, max_epochs=3)
@@ -295,7 +290,7 @@ def test_at_another_rate_max_steps_is_what_it_was(
 ) -> None:
     """Where ``max_steps`` ends the run, a change of the rate changes no LR."""
     monkeypatch.chdir(tmp_path)
-    answer = scheduled("warmup('25%') >> cosine(end=0.1)")
+    answer = with_schedule("warmup('25%') >> cosine(end=0.1)")
     steps = 2 * math.ceil(before[0] / before[1]) + 1
     factors = scheduled_factors("warmup('25%') >> cosine(end=0.1)", steps)
     for update in cut_runs(answer, *before, max_steps=steps):
@@ -314,7 +309,7 @@ def scheduled_factors(text: str, steps: int) -> Any:
 def test_two_changes_of_the_rate_and_none_after_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each rate is followed from where it begins; resumed at the same rate again, the run is the very same; then it is extended."""
     monkeypatch.chdir(tmp_path)
-    answer = scheduled("cosine()")
+    answer = with_schedule("cosine()")
 
     def go(accumulate: int, update: int, epochs: int = 6) -> list[float]:
         net = Cut(answer, "batch", update)
@@ -341,7 +336,7 @@ def test_a_schedule_in_epochs_stays_in_its_epochs(update: int, tmp_path: Path, m
     """Milestones at epochs are met where the epochs begin, whatever the rate was before and is now."""
     monkeypatch.chdir(tmp_path)
     for limit in ({"max_epochs": 5}, {"max_steps": update + 14}):
-        answer = scheduled("multistep(['1 epoch', '2 epochs'], gamma=0.5)")
+        answer = with_schedule("multistep(['1 epoch', '2 epochs'], gamma=0.5)")
         with pytest.raises(Unplugged):
             trainer(**limit).fit(Cut(answer, "batch", update), loader(8))
         net = Net(answer)
@@ -356,16 +351,16 @@ def test_a_phase_in_steps_to_come_is_a_question_at_another_rate(
     """Twelve updates of a decay are not twelve others: the message has the run's true length, and a policy is followed."""
     monkeypatch.chdir(tmp_path)
     schedule = "warmup('25%') >> linear(over=8) >> hold()"
-    for update in cut_runs(scheduled(schedule), 8, 1, max_epochs=3):
+    for update in cut_runs(with_schedule(schedule), 8, 1, max_epochs=3):
         if update == 10:
             break
     with pytest.raises(
         ScheduleError, match=r"(?s)steps=24, steps_per_epoch=8\).*steps=17, steps_per_epoch=\(8, 5, 4\)"
     ):
-        resumed(scheduled(schedule), 8, 2, max_epochs=3)
+        resumed(with_schedule(schedule), 8, 2, max_epochs=3)
     with pytest.raises(ScheduleError, match=r"does not fit(?s:.*)longer than that(?s:.*)horizon=Horizon\(steps="):
-        resumed(scheduled("linear(over=16)"), 8, 2, max_epochs=3)
-    used, _ = resumed(scheduled(schedule, on_change="keep"), 8, 2, max_epochs=3)
+        resumed(with_schedule("linear(over=16)"), 8, 2, max_epochs=3)
+    used, _ = resumed(with_schedule(schedule, on_change="keep"), 8, 2, max_epochs=3)
 
     assert [lrs[0] for lrs in used] == pytest.approx([0.1 * max(1 - (k - 6) / 8, 0) for k in range(10, 17)])
 
@@ -373,7 +368,7 @@ def test_a_phase_in_steps_to_come_is_a_question_at_another_rate(
 def test_epochs_that_are_counted_are_the_same_at_every_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With ``interval="epoch"`` a change of the rate is none; under ``max_steps`` the epochs that are left are counted anew."""
     monkeypatch.chdir(tmp_path)
-    answer = scheduled("linear()", interval="epoch")
+    answer = with_schedule("linear()", interval="epoch")
     for update in cut_runs(answer, 8, 1, max_epochs=3):
         used, _ = resumed(answer, 8, 2, max_epochs=3)
 
@@ -393,7 +388,7 @@ def test_a_run_that_has_nothing_left_to_train_is_no_question(tmp_path: Path, mon
         "epoch": [{"max_steps": 5}, {"max_epochs": 1}, {"fast_dev_run": 3}],
     }
     for interval in ("step", "epoch"):
-        answer = scheduled("linear()", interval=interval)
+        answer = with_schedule("linear()", interval=interval)
         for update in cut_runs(answer, 8, 1, max_epochs=3):
             if update == 10:
                 break
@@ -407,7 +402,7 @@ def test_a_run_that_has_nothing_left_to_train_is_no_question(tmp_path: Path, mon
 def test_fast_dev_run_goes_on_where_the_checkpoint_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dev run of three batches resumes a run whose warmup alone takes ten."""
     monkeypatch.chdir(tmp_path)
-    answer = scheduled("warmup(10) >> linear()")
+    answer = with_schedule("warmup(10) >> linear()")
     next(cut_runs(answer, 8, 1, max_epochs=3))
     with pytest.warns(UserWarning, match="fast_dev_run cuts the schedule"):
         used, _ = resumed(answer, 8, 1, fast_dev_run=3)
@@ -420,7 +415,7 @@ def test_a_schedule_that_fits_no_run_is_refused_without_advice_on_its_length(
 ) -> None:
     """A function that gives a negative factor is wrong on every horizon, from a checkpoint too."""
     monkeypatch.chdir(tmp_path)
-    next(cut_runs(scheduled("linear()"), 8, 1, max_epochs=3))
+    next(cut_runs(with_schedule("linear()"), 8, 1, max_epochs=3))
     with pytest.raises(ScheduleError, match=r"returned -\d+ for step") as caught:
         resumed(
             lambda net, optimizer: configure_optimizers(optimizer, custom(lambda i: 1 - i), net.trainer),
@@ -437,7 +432,7 @@ def test_of_two_limits_only_the_one_that_ends_the_run_is_compared(
 ) -> None:
     """Epochs end this run, whatever ``max_steps`` is: a plan in steps is refused as changed, and one in shares of the run continues."""
     monkeypatch.chdir(tmp_path)
-    in_steps, in_shares = scheduled("warmup('25%') >> linear(over=8) >> hold()"), scheduled("linear()")
+    in_steps, in_shares = with_schedule("warmup('25%') >> linear(over=8) >> hold()"), with_schedule("linear()")
     for answer in (in_steps, in_shares):
         for update in cut_runs(answer, 8, 1, max_epochs=3, max_steps=1000):
             if update == 10:
@@ -456,7 +451,7 @@ def test_an_update_that_an_exception_broke_off_is_still_to_come(
 ) -> None:
     """A checkpoint that was saved in the middle of a batch does not count it: at another rate, too, schedule and run end as one."""
     monkeypatch.chdir(tmp_path)
-    answer = scheduled("linear()")
+    answer = with_schedule("linear()")
 
     class Broken(Cut):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
@@ -478,7 +473,7 @@ def test_updates_that_were_skipped_are_not_waited_for_at_another_rate(
 ) -> None:
     """Where an update had no gradient the run is that much shorter: the schedule ends with the run."""
     monkeypatch.chdir(tmp_path)
-    answer = scheduled("linear()")
+    answer = with_schedule("linear()")
 
     class Lossless(Cut):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
@@ -554,7 +549,7 @@ class Skipping(Killed):
 @pytest.mark.parametrize("cut", [None, 10, 13])
 def test_what_was_skipped_moves_nothing(cut: int | None, tmp_path: Path) -> None:
     """An epoch that ends early and a batch without a loss: each real update has the next LR, resumed in between or not."""
-    answer = scheduled("linear()")
+    answer = with_schedule("linear()")
     gradients: list[bool] = []
 
     def fit(save: Path | None, begin: Path | None, update: int) -> list[list[float]]:
@@ -597,7 +592,7 @@ class Transfer(Killed):
 
 def finetuned(begin: Path | None = None, save: Path | None = None, update: int = -1) -> list[list[float]]:
     """The LRs of four epochs, with the backbone unfrozen at the second."""
-    net = Transfer(scheduled("cosine()"), save, update)
+    net = Transfer(with_schedule("cosine()"), save, update)
     unfreeze = BackboneFinetuning(
         2, backbone_initial_lr=0.01, lambda_func=lambda epoch: 1.0, train_bn=False, should_align=False
     )
@@ -688,12 +683,12 @@ def test_a_checkpoint_of_torchs_scheduler_is_refused_and_the_cure_works(tmp_path
     def torchs(net: Net, optimizer: Optimizer) -> Any:
         return [optimizer], [{"scheduler": CosineAnnealingLR(optimizer, 16), "interval": "step"}]
 
-    leg(torchs, save=tmp_path / "torch.ckpt", update=5)
+    run_part(torchs, save=tmp_path / "torch.ckpt", update=5)
     with pytest.raises(
         ScheduleError,
         match=r"(?s)saved by another scheduler.*T_max.*step\(self\.trainer\.global_step\) in its on_train_start",
     ):
-        leg(scheduled("linear()"), begin=tmp_path / "torch.ckpt")
+        run_part(with_schedule("linear()"), begin=tmp_path / "torch.ckpt")
 
     class Corrected(Net):
         def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -702,7 +697,7 @@ def test_a_checkpoint_of_torchs_scheduler_is_refused_and_the_cure_works(tmp_path
         def on_train_start(self) -> None:
             self.lr_schedulers().step(self.trainer.global_step)  # type: ignore[union-attr, call-arg]  # one scheduler, which is ours
 
-    net = Corrected(scheduled("linear()"))
+    net = Corrected(with_schedule("linear()"))
     trainer(max_epochs=2).fit(net, loader(8), ckpt_path=tmp_path / "torch.ckpt", weights_only=True)
 
     assert [lrs[0] for lrs in net.lrs] == pytest.approx([0.1 * (1 - k / 16) for k in range(5, 16)])
@@ -711,9 +706,9 @@ def test_a_checkpoint_of_torchs_scheduler_is_refused_and_the_cure_works(tmp_path
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("lightning-*.ckpt")))
 def test_a_lightning_checkpoint_of_every_version_goes_on(name: str) -> None:
     """A file that each version has left behind, saved after 5 of 16 updates, is read safely and goes on exactly."""
-    answer = scheduled("warmup(3) >> cosine(end=0.1)")
+    answer = with_schedule("warmup(3) >> cosine(end=0.1)")
 
-    assert leg(answer, begin=DATA / name) == [pytest.approx(lrs) for lrs in leg(answer)[5:]]
+    assert run_part(answer, begin=DATA / name) == [pytest.approx(lrs) for lrs in run_part(answer)[5:]]
 
 
 def test_there_is_a_lightning_checkpoint_of_this_version() -> None:
@@ -726,7 +721,7 @@ def test_there_is_a_lightning_checkpoint_of_this_version() -> None:
 
 def test_the_whole_checkpoint_is_read_safely(tmp_path: Path) -> None:
     """``torch.load(weights_only=True)`` reads what Lightning saved; the scheduler's part is below 2 kB and holds the plan."""
-    leg(scheduled("warmup(3) >> cosine(end=0.1)"), save=tmp_path / "cut.ckpt", update=5)
+    run_part(with_schedule("warmup(3) >> cosine(end=0.1)"), save=tmp_path / "cut.ckpt", update=5)
     (state,) = torch.load(tmp_path / "cut.ckpt", weights_only=True)["lr_schedulers"]
 
     assert (state["class"], state["format"], state["last_epoch"]) == ("lr_toolkit.ScheduledLR", 2, 5)
@@ -783,7 +778,7 @@ def of_torch(net: Net, optimizer: Optimizer) -> Any:
 def test_a_resumed_run_of_64_bits_has_the_very_lrs(lr: Any, is_late: bool, tmp_path: Path) -> None:
     """Ours and torch's: the LRs are equal; the weights are if Lightning made the layers wide before it loaded them."""
     off = []
-    for answer in (scheduled("cosine()"), of_torch):
+    for answer in (with_schedule("cosine()"), of_torch):
         whole, net = Wide(answer, lr, is_late, tmp_path / "cut.ckpt"), Wide(answer, lr, is_late)
         trainer(max_epochs=3, precision="64-true").fit(whole, loader(8))
         trainer(max_epochs=3, precision="64-true").fit(

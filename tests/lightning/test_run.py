@@ -25,6 +25,12 @@ def asks(net: Net, optimizer: Optimizer) -> Optimizer:
     return optimizer
 
 
+def asks_in_epochs(net: Net, optimizer: Optimizer) -> Optimizer:
+    """Ask for it in epochs."""
+    net.horizon = horizon_of(net.trainer, "epoch")
+    return optimizer
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_the_horizon_is_what_then_happens(name: str) -> None:
     """An optimizer hook counts the updates of the horizon, in all and in each epoch. The horizon is the one in the table."""
@@ -44,12 +50,7 @@ def test_the_horizon_is_what_then_happens(name: str) -> None:
 def test_the_horizon_in_epochs_is_the_epochs_that_begin(name: str) -> None:
     """``interval="epoch"`` gives the number of epochs that begin."""
     run = RUNS[name]
-
-    def ask(net: Net, optimizer: Optimizer) -> Optimizer:
-        net.horizon = horizon_of(net.trainer, "epoch")
-        return optimizer
-
-    net = Net(ask)
+    net = Net(asks_in_epochs)
     run.fit(net)
 
     assert net.horizon == Horizon(run.epochs, unit="epoch")
@@ -89,12 +90,7 @@ def test_what_cannot_be_known_is_refused(name: str) -> None:
 @pytest.mark.parametrize("options", [{"max_epochs": 2}, {"max_epochs": 9, "max_steps": 10}])
 def test_the_epochs_of_a_stream_are_known_only_from_max_epochs(options: dict[str, int]) -> None:
     """In epochs a stream's length is ``max_epochs``. It is not known if ``max_steps`` may end the run earlier."""
-
-    def ask(net: Net, optimizer: Optimizer) -> Optimizer:
-        net.horizon = horizon_of(net.trainer, "epoch")
-        return optimizer
-
-    net = Net(ask)
+    net = Net(asks_in_epochs)
     if "max_steps" in options:
         with pytest.raises(ScheduleError, match=r"no length.*max_epochs=10.*Horizon\(steps=10, unit='epoch'\)"):
             trainer(**options).fit(net, stream(6))

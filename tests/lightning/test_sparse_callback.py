@@ -10,22 +10,15 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from torch.optim import SGD
-from torch.optim.lr_scheduler import ExponentialLR
 
 from lr_toolkit import LRMonitor, LRWarmup, configure_optimizers
 from lr_toolkit.lightning.sparse_callback import SparseCallback
-from tests.helpers.fits import Probe, Recorder, fit
+from tests.helpers.fits import Probe, Recorder, fit, torchs_per_step
 
 
 def ours(net: Probe) -> Any:
     """An answer: a schedule of this package, which a follower follows."""
     return configure_optimizers(net.sgd(), "linear()", net.trainer)
-
-
-def torchs(net: Probe) -> Any:
-    """An answer: a scheduler of torch, which none does."""
-    optimizer = net.sgd()
-    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": ExponentialLR(optimizer, 0.9), "interval": "step"}}
 
 
 class HookAction(Callback):
@@ -55,7 +48,7 @@ class Counted(LRMonitor):  # type: ignore[misc]  # a type checker refuses it, an
         super().on_train_batch_start(*args)
 
 
-@pytest.mark.parametrize(("answer", "is_none"), [(ours, True), (torchs, False)], ids=["ours", "torch's"])
+@pytest.mark.parametrize(("answer", "is_none"), [(ours, True), (torchs_per_step, False)], ids=["ours", "torch's"])
 def test_no_hook_begins_a_batch_right_behind_a_follower(answer: Any, is_none: bool) -> None:
     """And not without one, behind another callback, under Lightning's names, nor after the fit."""
     seen: list[list[bool]] = []
@@ -84,7 +77,7 @@ def test_a_hook_is_called_again_after_an_error() -> None:
     with pytest.raises(Stop):
         fit(Probe(ours), monitor, HookAction("on_train_batch_end", stop), batches=3)
     join = HookAction("on_train_batch_end", lambda trainer, net: trainer.callbacks.append(monitor), batch=2)
-    fit(Probe(torchs), join, batches=6, log_every_n_steps=1)
+    fit(Probe(torchs_per_step), join, batches=6, log_every_n_steps=1)
 
     assert monitor.history["step"] == [3, 4, 5]
 
@@ -105,7 +98,12 @@ def test_a_copy_of_a_callback_in_mid_fit_has_all_hooks(make: Any, copied: Any) -
     """It has the same key, and all its hooks are called in its own fit."""
     copies: list[SparseCallback] = []
     callback = make()
-    fit(Probe(ours), callback, HookAction("on_train_batch_end", lambda *_: copies.append(copied(callback))), batches=3)
+    fit(
+        Probe(ours),
+        callback,
+        HookAction("on_train_batch_end", lambda *_: copies.append(copied(callback))),
+        batches=3,
+    )
 
     assert copies[0].state_key == callback.state_key
     assert copies[0].on_train_batch_start is not None

@@ -14,13 +14,13 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.optim import AdamW
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from lr_toolkit import Horizon, ReduceOnPlateau, ScheduledLR
 from lr_toolkit.lightning.monitor.callback_metrics import put_metrics
 from lr_toolkit.lightning.monitor.recorder import UpdateRecorder
 from lr_toolkit.optim.multiplier import LRMultiplier
+from tests.helpers.operations import Operations
 from tests.helpers.optimizers import Still, are_same, held, move, optimizer_of
 from tests.optim.test_group_writer import RUN, SCHEDULES
 from tests.optim.test_multiplier import Alike, Doubling
@@ -31,12 +31,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of Fa
 COPIES = (torch.ops.aten.copy_.default, torch.ops.aten._to_copy.default)
 
 
-class NoWaiting(TorchDispatchMode):
+class NoWaiting(Operations):
     """Refuses operations for which the host waits for a device: a copy from it, and a blocking copy to it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Record, check and run an operation."""

@@ -46,7 +46,7 @@ def groups(tensor: bool = False) -> list[dict[str, Any]]:
     return [{"params": [parameter()], "name": name, "lr": lr, "weight_decay": decay} for name, lr, decay in numbers]
 
 
-def sgd() -> SGD:
+def sgd_of_groups() -> SGD:
     """An optimizer with momentum."""
     return SGD(groups(), momentum=0.9)
 
@@ -92,7 +92,7 @@ def follow(optimizer: Optimizer, scheduler: ScheduledLR, first: int, last: int) 
 
 def test_each_group_follows_its_schedules() -> None:
     """A name, a pattern and the rest; LR, weight decay and momentum, relative and absolute, at every update."""
-    optimizer = sgd()
+    optimizer = sgd_of_groups()
     scheduler = scheduled(optimizer)
 
     follow(optimizer, scheduler, 0, UPDATES)
@@ -104,12 +104,12 @@ def test_each_group_follows_its_schedules() -> None:
 @pytest.mark.parametrize("update", range(UPDATES))
 def test_a_resume_at_each_update_changes_nothing(update: int) -> None:
     """All keys of all groups go on as in the run that was not interrupted; the state is plain data."""
-    optimizer = sgd()
+    optimizer = sgd_of_groups()
     scheduler = scheduled(optimizer)
     follow(optimizer, scheduler, 0, update)
     states = saved(optimizer, scheduler)
 
-    optimizer = sgd()
+    optimizer = sgd_of_groups()
     scheduler = scheduled(optimizer)
     resume(optimizer, scheduler, states)
     follow(optimizer, scheduler, update, UPDATES)
@@ -120,7 +120,7 @@ def test_a_resume_at_each_update_changes_nothing(update: int) -> None:
 )
 def test_a_copy_goes_on(copied: Any) -> None:
     """A copy of optimizer and scheduler in the middle of a run follows all keys."""
-    optimizer = sgd()
+    optimizer = sgd_of_groups()
     scheduler = scheduled(optimizer)
     follow(optimizer, scheduler, 0, 5)
 
@@ -237,7 +237,7 @@ def test_a_second_scheduler_begins_at_the_own_values() -> None:
 )
 def test_a_group_that_joins_follows_the_schedule_for_its_name(group: str | None, lr: str) -> None:
     """From its first update on, and after a resume."""
-    optimizer = sgd()
+    optimizer = sgd_of_groups()
     scheduler = scheduled(optimizer)
     follow(optimizer, scheduler, 0, 5)
     late = {"params": [parameter()], "lr": 0.5, "weight_decay": 0.3} | ({"name": group} if group else {})
@@ -248,7 +248,7 @@ def test_a_group_that_joins_follows_the_schedule_for_its_name(group: str | None,
     scheduler.step()
 
     states = saved(optimizer, scheduler)
-    optimizer = sgd()
+    optimizer = sgd_of_groups()
     scheduler = scheduled(optimizer)
     optimizer.add_param_group({**late, "params": [parameter()]})
     resume(optimizer, scheduler, states)
@@ -298,7 +298,7 @@ def test_a_momentum_above_1_of_a_late_group_is_refused() -> None:
 
 def test_a_plateau_and_a_rebase_move_the_lr_alone() -> None:
     """Gains and base LRs act on the LR; weight decay and momentum follow their schedules."""
-    optimizer = sgd()
+    optimizer = sgd_of_groups()
     scheduler = scheduled(optimizer, plateau=ReduceOnPlateau("val_loss", patience=0, factor=0.5))
     scheduler.rebase([2e-4, 4e-4, 6e-4, 2e-3])
     for value in (1.0, 2.0):
@@ -398,7 +398,7 @@ def test_a_schedule_for_other_groups_asks() -> None:
     """The error names the key, and the groups that have a schedule in the checkpoint and now."""
 
     def build(decay: Any) -> tuple[SGD, ScheduledLR]:
-        optimizer = sgd()
+        optimizer = sgd_of_groups()
         return optimizer, ScheduledLR(optimizer, "hold()", Horizon(10), weight_decay=decay)
 
     states = saved(*build({"backbone": "linear()"}))
@@ -413,7 +413,7 @@ def test_the_policies_of_another_key_name_it() -> None:
     """In the table under which the plan has changed."""
 
     def build(decay: Any, **options: Any) -> ScheduledLR:
-        return ScheduledLR(sgd(), "hold()", Horizon(10), weight_decay=decay, **options)
+        return ScheduledLR(sgd_of_groups(), "hold()", Horizon(10), weight_decay=decay, **options)
 
     before = build("linear()")
     before.step(4)
@@ -424,7 +424,7 @@ def test_the_policies_of_another_key_name_it() -> None:
 
 def test_a_change_is_described_for_every_group() -> None:
     """In words, each once, also if the schedule of the first group is the same."""
-    optimizer = sgd()
+    optimizer = sgd_of_groups()
     scheduler = ScheduledLR(optimizer, {"backbone": "hold()", "*": "linear()"}, Horizon(10))
     scheduler.step(4)
     scheduler.recalculate(Horizon(20))
@@ -437,7 +437,7 @@ def test_a_change_is_described_for_every_group() -> None:
 def test_a_policy_logs_that_a_schedule_is_for_other_groups(policy: Any, caplog: pytest.LogCaptureFixture) -> None:
     """And that one has come or gone; the schedules of the code act."""
     before, now = (
-        ScheduledLR(sgd(), "hold()", Horizon(10), on_change=policy, **options)
+        ScheduledLR(sgd_of_groups(), "hold()", Horizon(10), on_change=policy, **options)
         for options in (
             {"weight_decay": {"backbone": "linear()"}},
             {"weight_decay": "linear()", "momentum": "linear()"},
@@ -501,7 +501,7 @@ def test_a_schedule_that_was_added_or_removed_asks() -> None:
 
 def test_a_recalculation_spreads_all_keys() -> None:
     """What is left of each schedule of each group lasts until the new end."""
-    optimizer = sgd()
+    optimizer = sgd_of_groups()
     scheduler = scheduled(optimizer)
     follow(optimizer, scheduler, 0, 6)
     before = present(optimizer)

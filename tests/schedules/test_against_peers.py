@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -226,36 +227,31 @@ def test_wsd_is_transformers_s(climb: str, fall: str, low: float) -> None:
     assert_same(theirs, ours, BASES, 40)
 
 
+class Dampened:
+    """A cosine under a warmup of ``pytorch_warmup``."""
+
+    def __init__(self, optimizer: Optimizer, kind: Callable[[Optimizer, int], Any], over: int) -> None:
+        self.below = lr_scheduler.CosineAnnealingLR(optimizer, 40)
+        self.warmup = kind(optimizer, over)
+
+    def step(self) -> None:
+        """An update of both."""
+        with self.warmup.dampening():
+            self.below.step()
+
+
 @pytest.mark.parametrize("over", [1, 5, 20])
 def test_a_warmup_that_peaks_in_its_last_update_is_pytorch_warmup_s(over: int) -> None:
     """``peak="last"`` gives (i + 1) / W; the dampening multiplies the scheduler below, as ``scaled``."""
-
-    class Dampened:
-        def __init__(self, optimizer: Optimizer) -> None:
-            self.below = lr_scheduler.CosineAnnealingLR(optimizer, 40)
-            self.warmup = pytorch_warmup.LinearWarmup(optimizer, over)
-
-        def step(self) -> None:
-            with self.warmup.dampening():
-                self.below.step()
-
-    assert_same(Dampened, scaled(cosine(), warmup(over, peak="last")), BASES, 40)
+    theirs = partial(Dampened, kind=pytorch_warmup.LinearWarmup, over=over)
+    assert_same(theirs, scaled(cosine(), warmup(over, peak="last")), BASES, 40)
 
 
 def test_an_exponential_dampening_is_a_product_too() -> None:
     """pytorch_warmup's ``ExponentialWarmup(T)`` never reaches 1: a product with an exponential that bends likewise."""
-
-    class Dampened:
-        def __init__(self, optimizer: Optimizer) -> None:
-            self.below = lr_scheduler.CosineAnnealingLR(optimizer, 40)
-            self.warmup = pytorch_warmup.ExponentialWarmup(optimizer, 8)
-
-        def step(self) -> None:
-            with self.warmup.dampening():
-                self.below.step()
-
+    theirs = partial(Dampened, kind=pytorch_warmup.ExponentialWarmup, over=8)
     first, last = -math.expm1(-1 / 8), -math.expm1(-41 / 8)
-    assert_same(Dampened, scaled(cosine(), exponential_to(last, start=first, ratio=math.exp(-40 / 8))), BASES, 40)
+    assert_same(theirs, scaled(cosine(), exponential_to(last, start=first, ratio=math.exp(-40 / 8))), BASES, 40)
 
 
 # --- formulas of others, written as in their source ---------------------------------------------------------------------

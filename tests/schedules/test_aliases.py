@@ -39,14 +39,10 @@ from lr_toolkit import (
     wsd,
 )
 from lr_toolkit.schedules import other_names
+from tests.helpers.functions import halves
 from tests.schedules.test_against_torch import assert_same
 
 OPTIMIZER = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-
-
-def halves(i: int) -> float:
-    """A function with a name."""
-    return 0.5**i
 
 
 def answered(builder: Any, *args: Any, **kwargs: Any) -> str:

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.optim import SGD
 
 from lr_toolkit import (
     Duration,
@@ -27,6 +25,7 @@ from lr_toolkit import (
 )
 from lr_toolkit.preview.preview import Preview
 from lr_toolkit.schedules.horizon import read_horizon
+from tests.helpers.optimizers import sgd
 from tests.helpers.reference import Run
 from tests.helpers.strategies import horizons
 
@@ -213,9 +212,9 @@ def test_epochs_of_unknown_length_are_refused() -> None:
         lambda steps: cosine().resolve(steps).steps,
         lambda steps: cosine().preview(steps).horizon.steps,
         lambda steps: len(Preview.of({"head": "cosine()", "*": "linear()"}, steps).values),
-        lambda steps: ScheduledLR(sgd(), cosine(), steps).horizon.steps,
-        lambda steps: scheduler_config(sgd(), cosine(), horizon=steps)["scheduler"].horizon.steps,
-        lambda steps: build_scheduler(sgd(), cosine(), horizon=steps).horizon.steps,
+        lambda steps: ScheduledLR(sgd([0.1]), cosine(), steps).horizon.steps,
+        lambda steps: scheduler_config(sgd([0.1]), cosine(), horizon=steps)["scheduler"].horizon.steps,
+        lambda steps: build_scheduler(sgd([0.1]), cosine(), horizon=steps).horizon.steps,
         lambda steps: LRWarmup("50%", horizon=steps).spec.horizon.steps,
         lambda steps: lr_factor("cosine()", "linear()", steps) == lr_factor("cosine()", "linear()", Horizon(40)) and 40,
     ],
@@ -227,7 +226,7 @@ def test_a_number_of_steps_is_a_length(length: Any, steps: Any) -> None:
 
 def test_a_scheduler_goes_on_over_a_number_of_steps() -> None:
     """``recalculate`` takes it, too."""
-    scheduler = ScheduledLR(sgd(), cosine(), 40)
+    scheduler = ScheduledLR(sgd([0.1]), cosine(), 40)
     scheduler.recalculate(80)
 
     assert scheduler.horizon == Horizon(80)
@@ -235,14 +234,9 @@ def test_a_scheduler_goes_on_over_a_number_of_steps() -> None:
 
 @pytest.mark.parametrize("steps", [40.0, True, None, [40], "forty"])
 @pytest.mark.parametrize(
-    "take", [lambda steps: cosine().resolve(steps), lambda steps: ScheduledLR(sgd(), cosine(), steps)]
+    "take", [lambda steps: cosine().resolve(steps), lambda steps: ScheduledLR(sgd([0.1]), cosine(), steps)]
 )
 def test_what_is_no_length_is_refused(take: Any, steps: Any) -> None:
     """A float, a flag or anything else, with the call to write."""
     with pytest.raises(ScheduleError, match=r"Horizon\(steps=1000"):
         take(steps)
-
-
-def sgd() -> SGD:
-    """An optimizer."""
-    return SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)

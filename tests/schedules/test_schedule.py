@@ -33,12 +33,8 @@ from lr_toolkit import (
     step,
     warmup,
 )
+from tests.helpers.functions import halves
 from tests.helpers.strategies import NAMES, build, durations, phases, schedules
-
-
-def halves(i: int) -> float:
-    """A function with a name, which a pickle can find."""
-    return 0.5**i
 
 
 def thirds(i: int) -> float:

@@ -36,7 +36,7 @@ from lr_toolkit import (
     scheduler_config,
     warmup,
 )
-from tests.helpers.fits import Probe, data, fit
+from tests.helpers.fits import Probe, WithBackbone, data, fit
 from tests.helpers.runs import Unfreezes, stream, trainer
 
 UPDATES = 24  # 3 epochs of 8 batches
@@ -403,26 +403,14 @@ def _(monitor: LRMonitor) -> None:
 # --- finetuning, several fits -----------------------------------------------------------------------------------------
 
 
-class Tuned(Probe):
-    """A head and a backbone; the optimizer has the head alone."""
-
-    def __init__(self, answer: Any) -> None:
-        super().__init__(answer)
-        self.backbone = torch.nn.Linear(1, 1)
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """A loss that depends on the backbone."""
-        return super().training_step(batch, batch_idx) + self.backbone(batch[0]).square().mean()
-
-
 program("BackboneFinetuning without a scheduler")(
-    returns(lambda net, optimizer: ([optimizer], []), BackboneFinetuning(1, lambda epoch: 1.0), net=Tuned)
+    returns(lambda net, optimizer: ([optimizer], []), BackboneFinetuning(1, lambda epoch: 1.0), net=WithBackbone)
 )
 program("BackboneFinetuning with torch's scheduler")(
     returns(
         lambda net, optimizer: torch_lr.ExponentialLR(optimizer, 0.9),
         BackboneFinetuning(1, lambda epoch: 1.5),
-        net=Tuned,
+        net=WithBackbone,
     )
 )
 
@@ -431,13 +419,13 @@ program("BackboneFinetuning with a schedule")(
     returns(
         lambda net, optimizer: scheduler_config(optimizer, warmup(2) >> cosine(), net.trainer),
         BackboneFinetuning(1),
-        net=Tuned,
+        net=WithBackbone,
     )
 )
 
 
 program("finetuning as a finding advises")(
-    returns(lambda net, optimizer: scheduler_config(optimizer, cosine(), net.trainer), Unfreezes(), net=Tuned)
+    returns(lambda net, optimizer: scheduler_config(optimizer, cosine(), net.trainer), Unfreezes(), net=WithBackbone)
 )
 
 

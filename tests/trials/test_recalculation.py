@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from lr_toolkit import Duration, Horizon, LRMonitor, Schedule, ScheduledLR, ScheduleError, configure_optimizers
 from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
 from tests.helpers import runs
+from tests.helpers.runs import loader
 from tests.helpers.schedule_warnings import schedule_warnings
 from tests.helpers.script import run_script
 
@@ -96,21 +97,18 @@ class SeveralUpdatesWithSteps(SeveralUpdates):
     calls = 1
 
 
-class Promise(IterableDataset[torch.Tensor]):
-    """Gives fewer samples than its length."""
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter([(torch.ones(1),)] * 5)
-
-    def __len__(self) -> int:
-        return BATCHES
-
-
 class Stream(IterableDataset[torch.Tensor]):
     """Five samples, without a length."""
 
     def __iter__(self) -> Iterator[Any]:
         return iter([(torch.ones(1),)] * 5)
+
+
+class WrongLength(Stream):
+    """The same with a length that is too large."""
+
+    def __len__(self) -> int:
+        return BATCHES
 
 
 class From(L.Callback):
@@ -149,11 +147,6 @@ class FromBatch(From):
         """Act."""
         if trainer.current_epoch == self.epoch and batch_idx >= 4:
             self.act(trainer)
-
-
-def loader(batches: int = BATCHES) -> DataLoader[Any]:
-    """A loader of that many batches."""
-    return DataLoader(TensorDataset(torch.ones(batches, 1)))
 
 
 def of(dataset: Dataset[Any]) -> DataLoader[Any]:
@@ -209,7 +202,7 @@ class Change:
     planned: int = EPOCHS * BATCHES
     epochs: int = EPOCHS
     module: type[Module] = Module
-    data: Callable[[], Any] = loader
+    data: Callable[[], Any] = lambda: loader(BATCHES)
     is_stream: bool = False
     has_other_limit: bool = False
     options: dict[str, Any] = field(default_factory=dict)
@@ -248,7 +241,7 @@ CHANGES = {
         callbacks=lambda: [From(1, accumulate_less)],
     ),
     "a length that is not kept": Change(
-        5, 15, "LR521: An epoch had 5 batches.*limit_train_batches=5", is_stream=True, data=lambda: of(Promise())
+        5, 15, "LR521: An epoch had 5 batches.*limit_train_batches=5", is_stream=True, data=lambda: of(WrongLength())
     ),
     "a limit that is not reached": Change(
         5, 15, "LR521: An epoch had 5 batches.*limit_train_batches=5", is_stream=True, data=lambda: of(Stream()),
@@ -256,7 +249,7 @@ CHANGES = {
     ),
     # Lightning takes no update after the last batch of an epoch that ends before its length.
     "a length that is not kept, with accumulation": Change(
-        2, 6, "LR521: An epoch had 5 batches.*The run has 6 updates", planned=12, is_stream=True, data=lambda: of(Promise()),
+        2, 6, "LR521: An epoch had 5 batches.*The run has 6 updates", planned=12, is_stream=True, data=lambda: of(WrongLength()),
         options={"accumulate_grad_batches": 2},
     ),
     "a limit that is not reached, with accumulation": Change(
@@ -314,7 +307,7 @@ class Epochs:
 
     lrs: list[float]
     module: type[Module] = Module
-    data: Callable[[], Any] = loader
+    data: Callable[[], Any] = lambda: loader(BATCHES)
     finding: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     callbacks: Callable[[], list[L.Callback]] = list
@@ -327,7 +320,7 @@ EPOCH_RUNS = {
     "stepped by the module, too": Epochs(THIRDS, SteppedTwice),
     "several updates a batch": Epochs(THIRDS, SeveralUpdates),
     "accumulation begins": Epochs(THIRDS, callbacks=lambda: [From(1, accumulate)]),
-    "a length that is not kept": Epochs(THIRDS, data=lambda: of(Promise())),
+    "a length that is not kept": Epochs(THIRDS, data=lambda: of(WrongLength())),
     "another loader": Epochs(THIRDS, Reloaded, options={"reload_dataloaders_every_n_epochs": 1}),
     "more epochs": Epochs(
         [1 - epoch / 6 for epoch in range(6)], finding="The run has 6 epochs now",
@@ -388,7 +381,7 @@ def test_an_epoch_in_progress_keeps_its_lr(
     for ended in range(epoch, 5):
         rest = Module(schedule, interval="epoch")
         options = {"ckpt_path": tmp_path / f"epoch={ended}.ckpt"}
-        runs.trainer(max_epochs=6).fit(rest, loader(), **options)
+        runs.trainer(max_epochs=6).fit(rest, loader(BATCHES), **options)
         assert rest.used == module.used[-len(rest.used) :]
         assert rest.lr_schedulers().horizon == Horizon(6, unit="epoch")
 
@@ -401,7 +394,7 @@ def test_an_epoch_in_progress_keeps_its_lr_and_the_length_is_taken_back(tmp_path
     ends = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, every_n_epochs=1, save_on_train_epoch_end=True)
     change.fit(Module(text, interval="epoch"), ends)
     rest = Module(text, interval="epoch")
-    runs.trainer(max_epochs=EPOCHS).fit(rest, loader(), ckpt_path=tmp_path / "epoch=0.ckpt")
+    runs.trainer(max_epochs=EPOCHS).fit(rest, loader(BATCHES), ckpt_path=tmp_path / "epoch=0.ckpt")
 
     assert rest.lr_schedulers().planned(EPOCHS) == pytest.approx([0.0], abs=1e-12)
 
@@ -638,9 +631,11 @@ def test_a_new_optimizer_after_a_resume(exchange: Any, taken: int, interval: Any
     module = Module(interval=interval)
     with schedule_warnings() as found:
         runs.trainer(max_epochs=3, callbacks=[saver], enable_checkpointing=True).fit(
-            Module(interval=interval), loader()
+            Module(interval=interval), loader(BATCHES)
         )
-        runs.trainer(max_epochs=3, callbacks=[exchange()]).fit(module, loader(), ckpt_path=tmp_path / "epoch=0.ckpt")
+        runs.trainer(max_epochs=3, callbacks=[exchange()]).fit(
+            module, loader(BATCHES), ckpt_path=tmp_path / "epoch=0.ckpt"
+        )
 
     left = 16 - taken
     if interval == "step":
@@ -795,7 +790,7 @@ def test_a_policy_decides(policy: Any, lrs: list[float], caplog: pytest.LogCaptu
 def test_a_run_that_takes_no_update_is_no_mistake(limit: str, interval: Any) -> None:
     """A limit of 0 is legal in Lightning: the schedule is built, and nothing happens."""
     module = Module("warmup('2 epochs') >> cosine()", interval=interval)
-    runs.trainer(**{"max_epochs": 3, limit: 0}, callbacks=[LRMonitor()]).fit(module, loader())
+    runs.trainer(**{"max_epochs": 3, limit: 0}, callbacks=[LRMonitor()]).fit(module, loader(BATCHES))
 
     assert module.used == []
 
@@ -829,9 +824,9 @@ def test_a_schedule_that_needs_no_end(text: str) -> None:
     endless, limited = Module(text), Module(text)
     monitor = LRMonitor(strict=True)
     began = time.process_time()
-    runs.trainer(max_epochs=-1, callbacks=[monitor, Stop(20)]).fit(endless, loader())
+    runs.trainer(max_epochs=-1, callbacks=[monitor, Stop(20)]).fit(endless, loader(BATCHES))
     seconds = time.process_time() - began
-    runs.trainer(max_epochs=10, callbacks=[Stop(20)]).fit(limited, loader())
+    runs.trainer(max_epochs=10, callbacks=[Stop(20)]).fit(limited, loader(BATCHES))
 
     assert endless.used == limited.used
     assert len(endless.used) == 20
@@ -842,7 +837,7 @@ def test_a_schedule_that_needs_no_end(text: str) -> None:
 def test_a_list_of_many_milestones_needs_no_end() -> None:
     """However many there are: their number does not grow with the run."""
     module = Module(f"multistep(at={list(range(3, 6003, 3))}, gamma=0.999)")
-    runs.trainer(max_epochs=-1, callbacks=[Stop(8)]).fit(module, loader())
+    runs.trainer(max_epochs=-1, callbacks=[Stop(8)]).fit(module, loader(BATCHES))
 
     assert module.used == pytest.approx([0.999 ** (k // 3) for k in range(8)])
 
@@ -885,11 +880,11 @@ def test_a_shape_with_many_edges_needs_an_end() -> None:
     """A shape of the user's that declares 1000 edges in a million updates runs without an end; with more it needs ``horizon=``."""
     few, many = Schedule((Saw(1000),)), Schedule((Saw(999),))
     module = Module(few)  # type: ignore[arg-type]  # in place of a text
-    runs.trainer(max_epochs=-1, callbacks=[Stop(3)]).fit(module, loader())
+    runs.trainer(max_epochs=-1, callbacks=[Stop(3)]).fit(module, loader(BATCHES))
     with pytest.raises(ScheduleError, match="it trains without end"):
-        runs.trainer(max_epochs=-1).fit(Module(many), loader())  # type: ignore[arg-type]  # as above
+        runs.trainer(max_epochs=-1).fit(Module(many), loader(BATCHES))  # type: ignore[arg-type]  # as above
     given = Module(many, horizon=Horizon(10**5))  # type: ignore[arg-type]  # as above
-    runs.trainer(max_epochs=-1, callbacks=[Stop(3)]).fit(given, loader())
+    runs.trainer(max_epochs=-1, callbacks=[Stop(3)]).fit(given, loader(BATCHES))
 
     assert module.used == pytest.approx([1 - k / 1000 for k in range(3)])
     assert given.used == pytest.approx([1 - k / 999 for k in range(3)])
@@ -932,7 +927,7 @@ def test_the_start_does_not_depend_on_the_number_of_epochs(limits: dict[str, int
 def test_a_schedule_that_needs_an_end(text: str) -> None:
     """It is refused in a run without one, as before."""
     with pytest.raises(ScheduleError, match="it trains without end"):
-        runs.trainer(max_epochs=-1).fit(Module(text), loader())
+        runs.trainer(max_epochs=-1).fit(Module(text), loader(BATCHES))
 
 
 @pytest.mark.parametrize("text", [None, "Horizon"])
@@ -992,7 +987,7 @@ class Streams(Module):
 
     def train_dataloader(self) -> Any:
         """The one of this epoch."""
-        return of(Stream()) if self.current_epoch else loader()
+        return of(Stream()) if self.current_epoch else loader(BATCHES)
 
 
 def spread(*stretches: tuple[int, float]) -> list[float]:

@@ -43,6 +43,7 @@ from lr_toolkit import (
 )
 from lr_toolkit.preview.picture import Line, draw, save
 from tests.helpers.fits import Probe, Recorder, fit
+from tests.helpers.optimizers import sgd
 from tests.helpers.runs import BASES, Net, loader, stream, trainer
 from tests.helpers.schedule_warnings import schedule_warnings
 
@@ -303,14 +304,9 @@ def test_a_schedule_in_a_config_is_its_text() -> None:
 # --- messages that end in a line to write -------------------------------------------------------------------------------
 
 
-def sgd() -> Optimizer:
-    """An optimizer of one group."""
-    return SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-
-
 def follow(schedule: Any) -> ScheduledLR:
     """A scheduler of a hundred updates."""
-    return ScheduledLR(sgd(), schedule, Horizon(100, 10))
+    return ScheduledLR(sgd([0.1]), schedule, Horizon(100, 10))
 
 
 def decay(update: int) -> float:
@@ -333,7 +329,7 @@ TORCH: dict[str, tuple[Callable[[Optimizer], Any], str]] = {
     "an unknown one": (lambda o: SWALR(o, 0.1), "\"warmup('5%') >> cosine(end=0.1)\""),
 }
 NO_SCHEDULE: dict[str, tuple[Any, str]] = {
-    **{name: (make(sgd()), line) for name, (make, line) in TORCH.items()},
+    **{name: (make(sgd([0.1])), line) for name, (make, line) in TORCH.items()},
     "a partial of a class": (partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1), "one_cycle('30%')"),
     "a partial of a function": (partial(pow, 0.9), "custom(lambda i: 0.95**i)"),
     "a lambda": (lambda i: 0.9**i, "custom(lambda i: 0.95**i)"),
@@ -423,26 +419,35 @@ ARGUMENTS: dict[str, tuple[Callable[[], Any], str]] = {
     "Horizon(total_steps=)": (lambda: Horizon(total_steps=10), "steps=10"),
     "Horizon()": (Horizon, "Horizon(steps=1000, steps_per_epoch=100)"),
     "ReduceOnPlateau(verbose=)": (lambda: ReduceOnPlateau(verbose=True), "Leave it out"),
-    "ReduceOnPlateau(optimizer)": (lambda: ReduceOnPlateau(sgd(), "min"), "Leave out the optimizer"),
+    "ReduceOnPlateau(optimizer)": (lambda: ReduceOnPlateau(sgd([0.1]), "min"), "Leave out the optimizer"),
     "ReduceOnPlateau(metric=)": (lambda: ReduceOnPlateau(metric="val_loss"), "monitor='val_loss'"),
     "GreedyLR(window_size=)": (lambda: GreedyLR(window_size=50), "smooth=50"),
-    "ScheduledLR(5.0)": (lambda: ScheduledLR(sgd(), cosine(), 5.0), "Horizon(steps=1000), or a whole number of steps"),
-    "ScheduledLR(total_steps=)": (lambda: ScheduledLR(sgd(), cosine(), total_steps=5), "horizon=Horizon(steps=5)"),
-    "ScheduledLR()": (lambda: ScheduledLR(sgd(), cosine()), "ScheduledLR(optimizer, schedule, Horizon(steps=1000))"),
+    "ScheduledLR(5.0)": (
+        lambda: ScheduledLR(sgd([0.1]), cosine(), 5.0),
+        "Horizon(steps=1000), or a whole number of steps",
+    ),
+    "ScheduledLR(total_steps=)": (lambda: ScheduledLR(sgd([0.1]), cosine(), total_steps=5), "horizon=Horizon(steps=5)"),
+    "ScheduledLR()": (
+        lambda: ScheduledLR(sgd([0.1]), cosine()),
+        "ScheduledLR(optimizer, schedule, Horizon(steps=1000))",
+    ),
     "ScheduledLR(interval=)": (
-        lambda: ScheduledLR(sgd(), cosine(), Horizon(3), interval="epoch"),
+        lambda: ScheduledLR(sgd([0.1]), cosine(), Horizon(3), interval="epoch"),
         "Horizon(steps=10, unit='epoch')",
     ),
-    "ScheduledLR(verbose=)": (lambda: ScheduledLR(sgd(), cosine(), Horizon(3), verbose=True), "Leave it out"),
+    "ScheduledLR(verbose=)": (lambda: ScheduledLR(sgd([0.1]), cosine(), Horizon(3), verbose=True), "Leave it out"),
     "LRMonitor(plot=)": (lambda: LRMonitor(plot="lr.png"), "save_plot='lr.png'"),
     "LRMonitor(logging_intervall=)": (lambda: LRMonitor(logging_intervall="step"), "logging_interval='step'"),
     "LRWarmup(warmup_steps=)": (lambda: LRWarmup(warmup_steps=5), "LRWarmup(5)"),
     "LRWarmup(epochs=)": (lambda: LRWarmup(epochs=5), "Write LRWarmup('5 epochs')."),
     "LRWarmup(steps=, init_lr=)": (lambda: LRWarmup(num_warmup_steps=5, init_lr=0.1), "Write LRWarmup(5)."),
     "LRWarmup(groups=name)": (lambda: LRWarmup(5, groups="head"), "groups=['head']"),
-    "the helper's interval": (lambda: configure_optimizers(sgd(), cosine(), intervall="epoch"), "interval='epoch'"),
+    "the helper's interval": (
+        lambda: configure_optimizers(sgd([0.1]), cosine(), intervall="epoch"),
+        "interval='epoch'",
+    ),
     "the helper's monitor": (
-        lambda: configure_optimizers(sgd(), cosine(), monitor="val_loss"),
+        lambda: configure_optimizers(sgd([0.1]), cosine(), monitor="val_loss"),
         "plateau=ReduceOnPlateau(monitor='val_loss')",
     ),
 }
@@ -510,7 +515,7 @@ def rebased(named: Named) -> None:
 
 def joined(named: Named) -> None:
     """A group that joins later."""
-    optimizer = sgd()
+    optimizer = sgd([0.1])
     scheduler = ScheduledLR(optimizer, cosine(end_lr=1e-5), Horizon(5))
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 1e-6, **named})
     scheduler.step(1)
@@ -630,9 +635,11 @@ def test_a_horizon_in_another_unit_is_answered_with_the_same_run(given: Horizon,
     """The line has the number of epochs of the horizon that was given, if that is known, and is accepted."""
     interval: Any = "epoch" if given.unit == "step" else "step"
     calls: list[Callable[[Any], Any]] = [
-        lambda horizon: configure_optimizers(sgd(), cosine(), horizon=horizon, interval=interval),
+        lambda horizon: configure_optimizers(sgd([0.1]), cosine(), horizon=horizon, interval=interval),
         lambda horizon: LRWarmup("5%", horizon=horizon, interval=interval),
-        ScheduledLR(sgd(), cosine(), Horizon(100, 100) if interval == "step" else Horizon(1, unit="epoch")).recalculate,
+        ScheduledLR(
+            sgd([0.1]), cosine(), Horizon(100, 100) if interval == "step" else Horizon(1, unit="epoch")
+        ).recalculate,
     ]
     for call in calls:
         with pytest.raises(ScheduleError, match=rf"{re.escape(line)}\.$"):
@@ -719,7 +726,7 @@ def test_a_frozen_group_is_fine(bases: list[float]) -> None:
 @pytest.mark.parametrize("observed", [True, False])
 def test_a_plateau_that_nobody_feeds_is_reported(observed: bool) -> None:
     """In a plain loop, once, at the end of the schedule."""
-    optimizer = sgd()
+    optimizer = sgd([0.1])
     scheduler = ScheduledLR(optimizer, hold(), Horizon(5), plateau=PLATEAU)
     with schedule_warnings() as found:
         for _ in range(8):

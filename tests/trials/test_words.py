@@ -36,7 +36,7 @@ from lr_toolkit import (
     scheduler_config,
 )
 from tests.helpers import runs
-from tests.helpers.fits import Probe, data, fit
+from tests.helpers.fits import Probe, WrongLength, data, fit
 
 Run = Callable[[LRMonitor], Any]
 
@@ -203,16 +203,6 @@ def _(monitor: LRMonitor) -> None:
 # --- two schedules in one run -----------------------------------------------------------------------------------------
 
 
-class Promise:
-    """An epoch of fewer batches than it promises."""
-
-    def __iter__(self) -> Any:
-        return iter(data(5))
-
-    def __len__(self) -> int:
-        return 8
-
-
 class TwoSchedules(Manual):
     """Two optimizers, each with a schedule of this package."""
 
@@ -261,16 +251,16 @@ def twice(text: str) -> tuple[str, str]:
 
 
 @entry(
-    "two schedules, a promise that is not kept",
+    "two schedules, a wrong length",
     *twice(r"LR521: An epoch had 5 batches.* The run has 15 updates now, and the schedule %s was made for 24\."),
 )
 def _(monitor: LRMonitor) -> None:
-    runs.trainer(max_epochs=3, callbacks=[monitor]).fit(TwoSchedules(), Promise())
+    runs.trainer(max_epochs=3, callbacks=[monitor]).fit(TwoSchedules(), WrongLength(5))
 
 
 @entry("two schedules, the limit that the message names")
 def _(monitor: LRMonitor) -> None:
-    runs.trainer(max_epochs=3, callbacks=[monitor], limit_train_batches=5).fit(TwoSchedules(), Promise())
+    runs.trainer(max_epochs=3, callbacks=[monitor], limit_train_batches=5).fit(TwoSchedules(), WrongLength(5))
 
 
 @entry(

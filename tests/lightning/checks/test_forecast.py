@@ -17,7 +17,7 @@ from lr_toolkit.lightning.checks.forecast import Forecast, forecast
 from lr_toolkit.lightning.monitor import monitored_run
 from lr_toolkit.lightning.run_layout import run_layout_of
 from lr_toolkit.optim.multiplier import LRMultiplier
-from tests.helpers.runs import Net, loader, stream, trainer
+from tests.helpers.runs import Net, loader, stream, trainer, with_scheduler
 
 BATCHES, EPOCHS = 5, 4
 Answer = Callable[[Net, Optimizer], Any]
@@ -62,17 +62,12 @@ class Forecasts(L.Callback):
             trainer.save_checkpoint(self.folder / f"epoch-{trainer.global_step}.ckpt")
 
 
-def stepped(make: Callable[[Optimizer], Any], interval: str) -> Answer:
-    """One scheduler of torch."""
-    return lambda net, o: {"optimizer": o, "lr_scheduler": {"scheduler": make(o), "interval": interval}}
-
-
 SCHEDULERS: dict[str, Answer] = {
     "none": lambda net, o: o,
     "ours": lambda net, o: configure_optimizers(o, "cosine(end=0.1)", net.trainer),
     "ours per epoch": lambda net, o: configure_optimizers(o, "cosine()", net.trainer, interval="epoch"),
-    "torch's cosine": stepped(lambda o: lr_scheduler.CosineAnnealingLR(o, 17), "step"),
-    "torch's steps per epoch": stepped(lambda o: lr_scheduler.StepLR(o, 1, 0.5), "epoch"),
+    "torch's cosine": with_scheduler(lambda o: lr_scheduler.CosineAnnealingLR(o, 17), "step"),
+    "torch's steps per epoch": with_scheduler(lambda o: lr_scheduler.StepLR(o, 1, 0.5), "epoch"),
 }
 WARMUPS: dict[str, Callable[[], list[LRWarmup]]] = {
     "per step": lambda: [LRWarmup(12, shape="cosine")],

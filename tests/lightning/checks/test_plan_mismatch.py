@@ -21,7 +21,7 @@ from lr_toolkit import (
     cosine,
     horizon_of,
 )
-from tests.helpers.fits import Probe, fit
+from tests.helpers.fits import Probe, WithBackbone, fit
 from tests.helpers.runs import Unfreezes
 from tests.helpers.twins import codes
 
@@ -31,18 +31,6 @@ def by_hand(net: Probe) -> Any:
     optimizer = net.sgd()
     config = {"scheduler": ScheduledLR(optimizer, cosine(), horizon_of(net.trainer)), "interval": "step"}
     return {"optimizer": optimizer, "lr_scheduler": config}
-
-
-class Tuned(Probe):
-    """Has a backbone that is not in the optimizer at first."""
-
-    def __init__(self, answer: Any = by_hand) -> None:
-        super().__init__(answer)
-        self.backbone = torch.nn.Linear(1, 1)
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """A loss that depends on the backbone."""
-        return super().training_step(batch, batch_idx) + self.backbone(batch[0]).square().mean()
 
 
 class Hand(Callback):
@@ -63,7 +51,7 @@ class Hand(Callback):
 def test_the_callback_is_named(callback: Callback, text: str) -> None:
     """A callback of Lightning that is known to write LRs, or one of the user."""
     with pytest.warns(ScheduleWarning, match=f"LR601: .*{text}"):
-        fit(Tuned(), callback, monitor := LRMonitor(), max_epochs=4, log_every_n_steps=1)
+        fit(WithBackbone(by_hand), callback, monitor := LRMonitor(), max_epochs=4, log_every_n_steps=1)
 
     assert codes(monitor) == ["LR601"]
     assert re.search(text, monitor.findings[0].text)
@@ -101,7 +89,7 @@ class Once(Callback):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
 def test_the_rounding_of_a_tensor_is_no_mismatch(dtype: torch.dtype) -> None:
     """A tensor LR matches its schedule to the digits that its dtype has."""
-    net = Tuned()
+    net = WithBackbone(by_hand)
     net.answer = lambda net: configure_optimizers(net.sgd(torch.tensor(0.1, dtype=dtype)), cosine(), net.trainer)
     fit(net, LRMonitor(strict=True), log_every_n_steps=1)
 
@@ -110,7 +98,7 @@ def test_the_rounding_of_a_tensor_is_no_mismatch(dtype: torch.dtype) -> None:
 
 def test_strict_sees_every_update() -> None:
     """With ``strict`` the first update with another LR raises, logged or not."""
-    net = Tuned()
+    net = WithBackbone(by_hand)
     with pytest.raises(ScheduleError, match=r"LRMonitor\(strict=True\): LR601: Update 5 used a learning rate of 0\.7"):
         fit(net, Once(5), LRMonitor(strict=True), batches=8, log_every_n_steps=100)
 
@@ -120,13 +108,13 @@ def test_strict_sees_every_update() -> None:
 def test_the_first_update_of_an_epoch_is_compared() -> None:
     """Without ``strict`` an LR that is written at the beginning of an epoch is found at every logging cadence."""
     with pytest.warns(ScheduleWarning, match=r"LR601: Update 16 used a learning rate of 0\.7"):
-        fit(Tuned(), Once(16), LRMonitor(), batches=8, max_epochs=4, log_every_n_steps=100)
+        fit(WithBackbone(by_hand), Once(16), LRMonitor(), batches=8, max_epochs=4, log_every_n_steps=100)
 
 
 @pytest.mark.parametrize("after", [Rebases(), Reads()], ids=["rebase", "observe"])
 def test_a_plan_that_changes_after_its_update_is_no_mismatch(after: Callback) -> None:
     """Base LRs or gains that change between an update and the end of its batch do not concern that update."""
-    net, monitor = Tuned(), LRMonitor(strict=True)
+    net, monitor = WithBackbone(by_hand), LRMonitor(strict=True)
     plateau = ReduceOnPlateau(monitor="x", patience=0) if isinstance(after, Reads) else None
     net.answer = lambda net: {
         "optimizer": (optimizer := net.sgd()),
@@ -144,8 +132,8 @@ def test_a_plan_that_changes_after_its_update_is_no_mismatch(after: Callback) ->
 @pytest.mark.parametrize(
     ("net", "callback"),
     [
-        (Tuned(), Unfreezes()),
-        (Tuned(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer)), BackboneFinetuning(1)),
+        (WithBackbone(by_hand), Unfreezes()),
+        (WithBackbone(lambda net: configure_optimizers(net.sgd(), cosine(), net.trainer)), BackboneFinetuning(1)),
     ],
 )
 def test_what_the_message_recommends_is_quiet(net: Probe, callback: Callback) -> None:

@@ -27,7 +27,7 @@ from lr_toolkit import (
     cosine,
     horizon_of,
 )
-from tests.helpers.fits import Probe, data, fit
+from tests.helpers.fits import Probe, WrongLength, data, fit
 from tests.helpers.runs import stream
 from tests.helpers.runs import trainer as quiet_trainer
 from tests.helpers.script import run_script
@@ -105,7 +105,7 @@ class FirstFinding(Callback):
         self.epoch: int | None = None
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        """Look."""
+        """Keep it."""
         if self.epoch is None and self.monitor.findings:
             self.epoch = trainer.current_epoch
 
@@ -275,31 +275,18 @@ def test_the_steps_of_the_first_epoch(make: Make, net: type[Manual], when: str, 
     assert first.epoch == (1 if text else None)
 
 
-class Promise:
-    """A dataloader of eight batches that gives fewer."""
-
-    def __init__(self, batches: int) -> None:
-        self.batches = batches
-
-    def __iter__(self) -> Any:
-        return iter(data(self.batches))
-
-    def __len__(self) -> int:
-        return 8
-
-
 @pytest.mark.parametrize(
     ("loader", "steps", "text"),
     [
         (lambda: stream(8), 12, "T_max=12, and took 8 steps .* takes 32 in the run, so it ends long before"),
         (lambda: stream(8), 64, "T_max=64, and took 8 steps .* takes 32 in the run, so only 50%"),
         (lambda: stream(8), 32, ""),
-        (lambda: Promise(4), 32, "T_max=32, and took 4 steps .* takes 16 in the run, so only 50%"),
-        (lambda: Promise(8), 32, ""),
+        (lambda: WrongLength(4), 32, "T_max=32, and took 4 steps .* takes 16 in the run, so only 50%"),
+        (lambda: WrongLength(8), 32, ""),
     ],
 )
 def test_a_length_that_only_the_first_epoch_shows(loader: Callable[[], Any], steps: int, text: str) -> None:
-    """A dataloader without a length, or with another one than it promised, is found by the steps of Lightning."""
+    """A dataloader without a length, or with a wrong length, is found by the steps of Lightning."""
 
     class Streaming(Probe):
         def training_step(self, batch: Any, batch_idx: int) -> Any:

@@ -28,7 +28,7 @@ from lr_toolkit import (
     linear,
     warmup,
 )
-from tests.helpers.fits import Probe, Recorder, csv_logger, csv_rows, fit
+from tests.helpers.fits import Probe, Recorder, csv_logger, csv_rows, fit, ours_per_step, torchs_per_step
 from tests.helpers.optimizers import Still
 from tests.helpers.runs import InStages, Stages
 
@@ -38,13 +38,9 @@ def scheduled(schedule: Any = "cosine()", **options: Any) -> Any:
     return lambda net: configure_optimizers(net.sgd(), schedule, net.trainer, **options)
 
 
-def per_step(net: Probe) -> Any:
-    """An answer: a scheduler of torch, stepped per batch."""
-    optimizer = net.sgd()
-    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": ExponentialLR(optimizer, 0.9), "interval": "step"}}
-
-
-@pytest.mark.parametrize("answer", [scheduled(), per_step, lambda net: net.sgd()], ids=["ours", "torch's", "none"])
+@pytest.mark.parametrize(
+    "answer", [scheduled(), torchs_per_step, lambda net: net.sgd()], ids=["ours", "torch's", "none"]
+)
 @pytest.mark.parametrize("accumulate", [1, 4])
 @pytest.mark.parametrize("every", [1, 3, 50])
 def test_what_is_logged_is_what_was_used(answer: Any, accumulate: int, every: int, tmp_path: Path) -> None:
@@ -587,15 +583,10 @@ def test_an_update_whose_batch_does_not_end_is_logged_as_its_own(every: int) -> 
     assert all(row["lr/optimizer"] == used[x] for x, row in recorder.lrs() if x is not None)
 
 
-def ours(net: Probe) -> Any:
-    """An answer that can be pickled: Lightning attaches the module's ``log`` to each callback, and with it the module."""
-    return configure_optimizers(net.sgd(), cosine(), net.trainer)
-
-
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda monitor: pickle.loads(pickle.dumps(monitor))], ids=["copy", "pickle"]
 )
-@pytest.mark.parametrize("answer", [ours, per_step])
+@pytest.mark.parametrize("answer", [ours_per_step, torchs_per_step])
 def test_a_monitor_is_copied_with_its_history(answer: Any, copied: Any) -> None:
     """A copy made before or after a fit, as by a spawned process or a sweep, has the history and can be used for a fit."""
     monitor = copied(LRMonitor())

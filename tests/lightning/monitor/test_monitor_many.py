@@ -12,7 +12,7 @@ from torch.optim import SGD
 
 from lr_toolkit import LRMonitor, ScheduleWarning, configure_optimizers, cosine, hold, linear, warmup
 from lr_toolkit.preview.axes import has_matplotlib
-from tests.helpers.fits import Probe, fit
+from tests.helpers.fits import BarMetrics, Probe, fit
 
 EQUAL = [0.1] * 100
 PAIRS = [0.1 * 0.5 ** (index // 2) for index in range(10)]
@@ -82,16 +82,11 @@ def test_a_printed_line_stays_a_line(lrs: list[float], line: str, capsys: pytest
 @pytest.mark.needs("lightning>=2.6", "before it, Rich's bar breaks with the newest Rich")
 def test_the_progress_bar_of_many_groups(bar: Any) -> None:
     """The bar shows one number for a hundred groups, the highest."""
-    shown = []
-
-    class Looks(Callback):
-        def on_train_batch_end(self, trainer: Any, net: Any, *args: Any) -> None:
-            shown.append(trainer.progress_bar_callback.get_metrics(trainer, net)["lr"])
-
+    metrics = BarMetrics()
     net = Probe(named([*LAYERS, *EQUAL[:70]], hold()), groups=100)
-    fit(net, bar(), LRMonitor(table=False), Looks(), enable_progress_bar=True, batches=2)
+    fit(net, bar(), LRMonitor(table=False), metrics, enable_progress_bar=True, batches=2)
 
-    assert shown == ["1.0e-01", "1.0e-01"]
+    assert [each["lr"] for each in metrics.shown] == ["1.0e-01", "1.0e-01"]
 
 
 # --- a picture that cannot be made ---------------------------------------------------------------------------------------

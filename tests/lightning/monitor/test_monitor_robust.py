@@ -14,14 +14,8 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from matplotlib.figure import Figure
 from torch.optim import SGD
 
-from lr_toolkit import LRMonitor, ScheduleError, configure_optimizers
-from tests.helpers.fits import Probe, Recorder, data, fit
-
-
-def scheduled(net: Probe) -> Any:
-    """An answer that can be pickled."""
-    return configure_optimizers(net.sgd(), "cosine()", net.trainer)
-
+from lr_toolkit import LRMonitor, ScheduleError
+from tests.helpers.fits import Probe, Recorder, data, fit, ours_per_step
 
 # --- optimizers whose updates cannot be noticed --------------------------------------------------------------------------
 
@@ -95,7 +89,7 @@ def test_an_optimizer_that_cannot_be_hooked_may_come_within_an_epoch() -> None:
     hooks: list[bool] = []
     monitor = LRMonitor()
     with pytest.warns(UserWarning, match="LR511.*Hybrid"):
-        fit(Probe(scheduled, groups=2), monitor, Exchanges(), batches=5, log_every_n_steps=1)
+        fit(Probe(ours_per_step, groups=2), monitor, Exchanges(), batches=5, log_every_n_steps=1)
 
     assert monitor.history["step"] == [0, 1, 2, 3, 4]
     assert monitor.history["lr/pg1"][2:] == [0.1, 0.05, 0.025]
@@ -146,7 +140,7 @@ class Dies(Callback):
 def test_a_tracker_that_is_down_does_not_hide_the_error_that_ended_the_run(tmp_path: Path) -> None:
     """The original error is raised, the emergency checkpoint is written, and no hook stays on the optimizer."""
     kept = ModelCheckpoint(tmp_path, save_on_exception=True)
-    net = Probe(scheduled)
+    net = Probe(ours_per_step)
     with pytest.raises(RuntimeError, match="out of memory"):
         fit(net, LRMonitor(), Dies(), kept, logger=Down(), enable_checkpointing=True)
 
@@ -157,7 +151,7 @@ def test_a_tracker_that_is_down_does_not_hide_the_error_that_ended_the_run(tmp_p
 def test_no_picture_is_drawn_of_an_interrupted_run(tmp_path: Path) -> None:
     """Drawing may take a minute, in which the emergency checkpoint is not written yet."""
     with pytest.raises(RuntimeError, match="out of memory"):
-        fit(Probe(scheduled), LRMonitor(save_plot=tmp_path / "lr.png"), Dies())
+        fit(Probe(ours_per_step), LRMonitor(save_plot=tmp_path / "lr.png"), Dies())
 
     assert list(tmp_path.iterdir()) == []
 
@@ -167,7 +161,7 @@ def test_no_picture_is_drawn_of_an_interrupted_run(tmp_path: Path) -> None:
 
 def test_two_equal_monitors_are_no_error(tmp_path: Path) -> None:
     """Both log, and both go on with the history of their checkpoint."""
-    trainer = fit(Probe(scheduled), LRMonitor(), LRMonitor(), batches=4, log_every_n_steps=2)
+    trainer = fit(Probe(ours_per_step), LRMonitor(), LRMonitor(), batches=4, log_every_n_steps=2)
     trainer.save_checkpoint(tmp_path / "end.ckpt")
     resumed = LRMonitor(), LRMonitor()
     with warnings.catch_warnings():
@@ -209,8 +203,8 @@ def test_a_validation_after_a_fit_that_failed_keeps_the_history(tmp_path: Path) 
             raise RuntimeError("out of memory")
 
     monitor, first, later = LRMonitor(), tmp_path / "first.ckpt", tmp_path / "later.ckpt"
-    fit(Probe(scheduled), monitor, batches=4).save_checkpoint(first)
-    net = Probe(scheduled)
+    fit(Probe(ours_per_step), monitor, batches=4).save_checkpoint(first)
+    net = Probe(ours_per_step)
     with pytest.raises(RuntimeError, match="out of memory"):
         fit(net, LRMonitor(), DiesAtOnce(), batches=4, ckpt_path=first)
     net.trainer.validate(net, data(1), verbose=False)
@@ -223,7 +217,7 @@ def test_a_validation_after_a_fit_that_failed_keeps_the_history(tmp_path: Path) 
 
 def test_a_fit_of_a_finished_trainer_keeps_the_history() -> None:
     """A second ``fit`` that has nothing left to train leaves what the first one logged, and its checkpoint has it."""
-    monitor, net = LRMonitor(), Probe(scheduled)
+    monitor, net = LRMonitor(), Probe(ours_per_step)
     trainer = fit(net, monitor, batches=3)
     history = monitor.history
     trainer.fit(net, data(3))
@@ -242,7 +236,7 @@ def test_a_monitor_is_pickled_in_mid_fit() -> None:
                 copies.append(pickle.loads(pickle.dumps(monitor)))
 
     monitor = LRMonitor()
-    fit(Probe(scheduled), monitor, Pickles(), batches=4, log_every_n_steps=1)
+    fit(Probe(ours_per_step), monitor, Pickles(), batches=4, log_every_n_steps=1)
 
     assert copies[0].history["step"] == [0, 1]
     assert copies[0].planned == monitor.planned

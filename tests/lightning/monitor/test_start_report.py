@@ -13,7 +13,7 @@ from torch.optim import lr_scheduler as torch_lr
 from lr_toolkit import LRMonitor, LRWarmup, ScheduleError, configure_optimizers, cosine, hold, warmup
 from lr_toolkit.lightning.checks.forecast import Forecast, forecast
 from lr_toolkit.lightning.run_layout import run_layout_of
-from tests.helpers.fits import Probe, data, fit
+from tests.helpers.fits import BarMetrics, Probe, data, fit
 
 
 class Asks(Callback):
@@ -209,32 +209,23 @@ def test_a_picture_without_matplotlib_is_refused_at_once(monkeypatch: pytest.Mon
 def test_the_progress_bar_shows_the_lr(rich: bool) -> None:
     """The bar's metrics have the LR as readable text, 3.0e-04, and the bar is afterwards as it was."""
     bar = RichProgressBar() if rich else TQDMProgressBar()
-    shown = []
+    metrics = BarMetrics()
+    fit(Probe(lambda net: net.sgd(lr=3e-4)), bar, LRMonitor(), metrics, enable_progress_bar=True, batches=2)
 
-    class Looks(Callback):
-        def on_train_batch_end(self, trainer: Any, net: Any, *args: Any) -> None:
-            shown.append(trainer.progress_bar_callback.get_metrics(trainer, net)["lr"])
-
-    fit(Probe(lambda net: net.sgd(lr=3e-4)), bar, LRMonitor(), Looks(), enable_progress_bar=True, batches=2)
-
-    assert shown == ["3.0e-04", "3.0e-04"]
+    assert [each["lr"] for each in metrics.shown] == ["3.0e-04", "3.0e-04"]
     assert "get_metrics" not in vars(bar)
 
 
 @pytest.mark.parametrize("monitors", [1, 2])
 def test_a_bar_keeps_what_it_was_given(monitors: int) -> None:
     """A user's own ``get_metrics`` is called during the run and is still there after it."""
-    shown, bar = [], TQDMProgressBar()
+    metrics, bar = BarMetrics(), TQDMProgressBar()
     mine = bar.get_metrics = lambda *_: {"mine": 1}  # type: ignore[method-assign]
 
-    class Looks(Callback):
-        def on_train_batch_end(self, trainer: Any, net: Any, *args: Any) -> None:
-            shown.append(bar.get_metrics(trainer, net))
-
     callbacks = [LRMonitor(), LRMonitor("epoch")][:monitors]
-    fit(Probe(lambda net: net.sgd(lr=3e-4)), bar, *callbacks, Looks(), enable_progress_bar=True, batches=2)
+    fit(Probe(lambda net: net.sgd(lr=3e-4)), bar, *callbacks, metrics, enable_progress_bar=True, batches=2)
 
-    assert shown == [{"mine": 1, "lr": "3.0e-04"}] * 2
+    assert metrics.shown == [{"mine": 1, "lr": "3.0e-04"}] * 2
     assert bar.get_metrics is mine
 
 

@@ -37,18 +37,10 @@ from lr_toolkit import (
 )
 from lr_toolkit.optim.multiplier import LRMultiplier
 from lr_toolkit.optim.scheduler_proxy import is_wrapped
-from tests.helpers.runs import BASES, InStages, Net, Stages, loader, stream, trainer
+from tests.helpers.runs import BASES, InStages, Net, Stages, loader, stream, trainer, with_scheduler
 from tests.helpers.stepping_others import Hybrid, Sharp, Wrapper, narrowed_step
 
 Answer = Callable[[Net, Optimizer], Any]
-
-
-def per_step(make: Callable[[Optimizer], Any], interval: str = "step") -> Answer:
-    """An answer of ``configure_optimizers`` with one scheduler."""
-    return lambda net, optimizer: {
-        "optimizer": optimizer,
-        "lr_scheduler": {"scheduler": make(optimizer), "interval": interval},
-    }
 
 
 def cosine(optimizer: Optimizer) -> Any:
@@ -161,8 +153,8 @@ def held_by_name(net: Net, optimizer: Optimizer) -> Any:
 
 SCHEDULERS: dict[str, Callable[[], Net]] = {
     "none": lambda: Net(alone),
-    "a timm-like object": lambda: TimmNet(per_step(TimmLike)),
-    "a hook that writes": lambda: WritingNet(per_step(cosine)),
+    "a timm-like object": lambda: TimmNet(with_scheduler(TimmLike)),
+    "a hook that writes": lambda: WritingNet(with_scheduler(cosine)),
     "ours": lambda: Net(lambda net, o: configure_optimizers(o, "cosine(end=0.1)", net.trainer)),
     "ours per epoch": lambda: Net(lambda net, o: configure_optimizers(o, "cosine()", net.trainer, interval="epoch")),
     "ours with a plateau": lambda: Logging(
@@ -173,7 +165,7 @@ SCHEDULERS: dict[str, Callable[[], Net]] = {
     "two schedulers": lambda: Net(
         lambda net, o: ([o], [{"scheduler": cosine(o), "interval": "step"}, lr_scheduler.StepLR(o, 1, gamma=0.5)])
     ),
-    "manual optimization": lambda: ManualNet(per_step(cosine)),
+    "manual optimization": lambda: ManualNet(with_scheduler(cosine)),
     "manual, held by the module": lambda: ManualNet(held),
     "manual, held by the module in a dict": lambda: ManualNet(held_by_name),
 }
@@ -194,7 +186,9 @@ def test_lr_is_the_schedulers_alone_times_the_ramp(name: str) -> None:
 def test_transformers_schedules() -> None:
     """A closed-form schedule of transformers, whose own warmup is reported."""
     optimization = pytest.importorskip("transformers.optimization")
-    plain, warm = (Net(per_step(lambda o: optimization.get_linear_schedule_with_warmup(o, 3, 12))) for _ in range(2))
+    plain, warm = (
+        Net(with_scheduler(lambda o: optimization.get_linear_schedule_with_warmup(o, 3, 12))) for _ in range(2)
+    )
     fit(plain)
 
     with pytest.warns(ScheduleWarning, match=r"^LR701: LRWarmup\(5\): LambdaLR already warms up"):
@@ -236,7 +230,7 @@ def test_a_warning_of_a_warmup_is_silenced_by_its_code() -> None:
     """By Python's own filter."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "LR701", ScheduleWarning)
-        fit(Net(per_step(lambda o: lr_scheduler.LinearLR(o, 0.2))), LRWarmup(5))
+        fit(Net(with_scheduler(lambda o: lr_scheduler.LinearLR(o, 0.2))), LRWarmup(5))
 
 
 def test_tensor_lr_is_filled_in_place() -> None:
@@ -250,7 +244,7 @@ def test_tensor_lr_is_filled_in_place() -> None:
             optimizer.register_step_post_hook(lambda o, *_: seen.append(id(o.param_groups[0]["lr"])))
             return optimizer
 
-    for answer in (per_step(cosine), lambda net, o: configure_optimizers(o, "cosine()", net.trainer)):
+    for answer in (with_scheduler(cosine), lambda net, o: configure_optimizers(o, "cosine()", net.trainer)):
         seen.clear()
         plain, warm = Tensors(answer), Tensors(answer)
         fit(plain)
@@ -319,8 +313,8 @@ def test_groups_are_chosen_by_index_or_name() -> None:
 
 def test_overlapping_warmups_multiply() -> None:
     """The factors of two ramps on a group multiply, and each ramp ends by itself."""
-    net = Net(per_step(cosine))
-    plain = Net(per_step(cosine))
+    net = Net(with_scheduler(cosine))
+    plain = Net(with_scheduler(cosine))
     fit(plain)
 
     fit(net, LRWarmup(2), LRWarmup("1 epoch", 0.5, "constant", "epoch"))
@@ -367,7 +361,7 @@ def test_everyone_reads_the_lr_in_use() -> None:
             optimizer.register_step_pre_hook(lambda o, *_: hooked.append(o.param_groups[0]["lr"]))
             return optimizer
 
-    net = Early(per_step(cosine))
+    net = Early(with_scheduler(cosine))
     fit(net, first, LRWarmup(5), last)
     used = [lrs[0] for lrs in net.lrs]
 
@@ -433,7 +427,7 @@ class Rows(Logger):
 @pytest.mark.parametrize("first", [True, False])
 def test_monitors_log_the_lr_in_use(monitor: Callable[[], L.Callback], first: bool) -> None:
     """Ours and Lightning's, before and after the warmup in the list, log what the updates used."""
-    rows, net = Rows(), Net(per_step(cosine))
+    rows, net = Rows(), Net(with_scheduler(cosine))
     callbacks = [monitor(), LRWarmup(5)]
 
     fit(net, *(callbacks if first else callbacks[::-1]), logger=rows, log_every_n_steps=1)
@@ -452,11 +446,11 @@ def test_the_scheduler_keeps_the_lr_without_the_ramp() -> None:
             optimizer = trainer.optimizers[0].state_dict()["param_groups"]
             states.append((scheduler.get_last_lr(), copy.deepcopy(scheduler.state_dict()), copy.deepcopy(optimizer)))
 
-    fit(Net(per_step(cosine)), Saver())
+    fit(Net(with_scheduler(cosine)), Saver())
     expected = states.copy()
     states.clear()
 
-    fit(Net(per_step(cosine)), LRWarmup(5), Saver())
+    fit(Net(with_scheduler(cosine)), LRWarmup(5), Saver())
 
     assert states == expected
 
@@ -466,7 +460,7 @@ def test_the_scheduler_keeps_the_lr_without_the_ramp() -> None:
 
 def test_accumulation_that_changes() -> None:
     """The ramp counts updates, not batches, even if the accumulation changes over the epochs."""
-    plain, warm = Net(per_step(cosine)), Net(per_step(cosine))
+    plain, warm = Net(with_scheduler(cosine)), Net(with_scheduler(cosine))
     fit(plain, GradientAccumulationScheduler({0: 3, 1: 1}))
 
     fit(warm, GradientAccumulationScheduler({0: 3, 1: 1}), LRWarmup(5))
@@ -629,7 +623,7 @@ class NarrowingNet(Net):
         optimizer.optimizer.step_groups()  # not the LightningOptimizer around it
 
 
-@pytest.mark.parametrize("answer", [alone, per_step(cosine)])
+@pytest.mark.parametrize("answer", [alone, with_scheduler(cosine)])
 def test_an_engine_that_narrows_the_groups_is_ramped(answer: Answer) -> None:
     """Each inner step uses the LR of its group, and all of them together are one update."""
     plain, warm = NarrowingNet(answer), NarrowingNet(answer)
@@ -837,7 +831,7 @@ STAGES: dict[str, tuple[type[Net], type[Exchanging], int]] = {
 def test_the_ramp_goes_on_with_an_optimizer_that_is_exchanged(by: str, interval: Any) -> None:
     """The new optimizer is ramped from its first update on; nothing is left behind on the old optimizer."""
     net, stages, order = STAGES[by]
-    plain, warm, before, after = net(per_step(cosine)), net(per_step(cosine)), stages(), stages()
+    plain, warm, before, after = net(with_scheduler(cosine)), net(with_scheduler(cosine)), stages(), stages()
     warmup = LRWarmup(5 if interval == "step" else "2 epochs", interval=interval)
     fit(plain, before, batches=3, max_epochs=3)
     fit(warm, *[after, warmup][::order], batches=3, max_epochs=3)
@@ -858,7 +852,7 @@ class MidEpoch(Net):
 
 def test_an_exchange_within_an_epoch_is_followed_at_once() -> None:
     """No update of the new optimizer uses the LR without the ramp, and the monitor misses no update."""
-    plain, warm, monitor = MidEpoch(per_step(cosine)), MidEpoch(per_step(cosine)), LRMonitor()
+    plain, warm, monitor = MidEpoch(with_scheduler(cosine)), MidEpoch(with_scheduler(cosine)), LRMonitor()
     fit(plain)
     fit(warm, LRWarmup(5), monitor, log_every_n_steps=1)
 
@@ -926,7 +920,7 @@ class SameOptimizer(Net):
 )
 def test_a_scheduler_that_is_exchanged_alone_never_sees_the_ramp(make: Callable[[Optimizer], Any]) -> None:
     """The new scheduler of the same optimizer reads and writes the LR without the ramp, from its constructor on."""
-    answer = per_step(make)
+    answer = with_scheduler(make)
     plain, warm = SameOptimizer(answer), SameOptimizer(answer)
     fit(plain)
     fit(warm, LRWarmup(8))
@@ -961,7 +955,7 @@ def test_a_direct_write_is_reported_and_taken_as_the_lr_without_the_ramp() -> No
 
 def test_stochastic_weight_averaging_begins_after_the_ramp() -> None:
     """During the ramp it is refused by name; after the ramp its LRs are those of a run without a ramp."""
-    answer = per_step(cosine, "epoch")
+    answer = with_scheduler(cosine, "epoch")
     with pytest.raises(ScheduleError, match=r"StochasticWeightAveraging .* from epoch 1 on.*swa_epoch_start=2 \+ 1"):
         fit(Net(answer), LRWarmup("1.5 epochs"), StochasticWeightAveraging(0.05, 2), max_epochs=4)
     with pytest.raises(ScheduleError, match="no known end"):
@@ -1041,7 +1035,7 @@ def test_a_scheduler_that_cannot_be_kept_apart_is_refused() -> None:
 
         return SimpleNamespace(optimizer=optimizer, step=nothing, state_dict=nothing, load_state_dict=nothing)
 
-    net = TimmNet(per_step(holder))
+    net = TimmNet(with_scheduler(holder))
     optimizers: list[Optimizer] = []
 
     with pytest.raises(ScheduleError, match=r"SimpleNamespace cannot be kept apart.*Wrap it"):
@@ -1081,7 +1075,7 @@ MISFITS: dict[str, tuple[Callable[[], LRWarmup], dict[str, Any], str]] = {
 def test_what_does_not_fit_is_refused_before_the_first_update(case: str) -> None:
     """No update is taken."""
     make, options, message = MISFITS[case]
-    net = Net(per_step(cosine))
+    net = Net(with_scheduler(cosine))
 
     with pytest.raises(ScheduleError, match=message):
         fit(net, make(), **options)
@@ -1131,13 +1125,13 @@ def test_nothing_is_left_after_the_ramp() -> None:
     """After the ramp, still in training, the optimizer and the scheduler have their own class, hooks and methods again."""
     states: list[bool] = []
 
-    class Look(L.Callback):
+    class StateRecorder(L.Callback):
         def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
             optimizer, scheduler = trainer.optimizers[0], trainer.lr_scheduler_configs[0].scheduler
             states.append(is_wrapped(scheduler) or "add_param_group" in vars(optimizer))
 
-    net = Net(per_step(cosine))
-    fit(net, LRWarmup(5), Look())
+    net = Net(with_scheduler(cosine))
+    fit(net, LRWarmup(5), StateRecorder())
 
     assert states == [True] * 4 + [False] * 8
 
@@ -1184,12 +1178,12 @@ def test_a_callback_is_pickled_in_mid_fit() -> None:
                 copies.extend([copy.deepcopy(warmup), pickle.loads(pickle.dumps(warmup))])
                 assert all(copied.state_dict() == warmup.state_dict() for copied in copies)
 
-    warmup, net = LRWarmup(5), Net(per_step(cosine))
+    warmup, net = LRWarmup(5), Net(with_scheduler(cosine))
     fit(net, warmup, Copier())
 
     assert [copied.state_dict()["taken"] for copied in copies] == [[3], [3]]
     for copied in copies:
-        again = Net(per_step(cosine))
+        again = Net(with_scheduler(cosine))
         fit(again, copied)
         assert again.lrs == net.lrs
 
@@ -1215,7 +1209,7 @@ def test_copies_of_a_wrapped_scheduler_are_free() -> None:
                 kinds.append(type(copied))
             assert [group["lr"] for group in trainer.optimizers[0].param_groups] == before
 
-    plain, warm = Net(per_step(cosine)), Net(per_step(cosine))
+    plain, warm = Net(with_scheduler(cosine)), Net(with_scheduler(cosine))
     fit(plain)
     fit(warm, LRWarmup(8), Copier(), max_epochs=2)
 

@@ -12,7 +12,7 @@ import torch
 from torch.optim import Optimizer, lr_scheduler
 
 from lr_toolkit import LRWarmup, ScheduleError, ScheduleWarning, configure_optimizers
-from tests.helpers.runs import BASES, Net, loader, trainer
+from tests.helpers.runs import BASES, Net, loader, trainer, with_scheduler
 
 BATCHES, EPOCHS = 4, 3
 
@@ -46,16 +46,11 @@ class Saver(L.Callback):
         trainer.save_checkpoint(self.folder / f"epoch-{trainer.global_step}.ckpt")
 
 
-def stepped(make: Callable[[Optimizer], Any], interval: str) -> Callable[[Net, Optimizer], Any]:
-    """One scheduler of torch."""
-    return lambda net, o: {"optimizer": o, "lr_scheduler": {"scheduler": make(o), "interval": interval}}
-
-
 SCHEDULERS: dict[str, Callable[[Net, Optimizer], Any]] = {
     "none": lambda net, o: o,
-    "recursive per step": stepped(lambda o: lr_scheduler.CosineAnnealingLR(o, 9), "step"),
-    "recursive per epoch": stepped(lambda o: lr_scheduler.ExponentialLR(o, 0.5), "epoch"),
-    "closed form": stepped(lambda o: lr_scheduler.LambdaLR(o, lambda k: 1 / (1 + k)), "step"),
+    "recursive per step": with_scheduler(lambda o: lr_scheduler.CosineAnnealingLR(o, 9), "step"),
+    "recursive per epoch": with_scheduler(lambda o: lr_scheduler.ExponentialLR(o, 0.5), "epoch"),
+    "closed form": with_scheduler(lambda o: lr_scheduler.LambdaLR(o, lambda k: 1 / (1 + k)), "step"),
     "ours per step": lambda net, o: configure_optimizers(o, "cosine()", net.trainer),
     "ours per epoch": lambda net, o: configure_optimizers(o, "cosine()", net.trainer, interval="epoch"),
 }

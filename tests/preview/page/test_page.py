@@ -21,6 +21,7 @@ from lr_toolkit.preview.page.data import page_data
 from lr_toolkit.preview.preview import Preview
 from lr_toolkit.preview.series import Series, series_of
 from lr_toolkit.schedules.changed import continued
+from tests.helpers.functions import halves
 from tests.helpers.previews import preview_of
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -33,11 +34,6 @@ def data_in(page: str) -> dict[str, Any]:
     """The data that the page reads."""
     found: dict[str, Any] = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)[0])
     return found
-
-
-def halves(i: int) -> float:
-    """A function that text cannot carry."""
-    return 0.5**i
 
 
 def test_a_schedule_of_our_builders_comes_as_its_text() -> None:
