@@ -70,7 +70,7 @@ def test_list_loads_neither_torch_nor_lightning() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("cosin", "'cosin': no builder has this name. Did you mean cosine? The builders are clipped, cosine,"),
+        ("cosin", "'cosin': no builder has this name. Did you mean cosine? The builders are "),
         ("OneCycleLR", "Write one_cycle('30%')."),
         ("zzz", "'zzz': no builder has this name. The builders are"),
         ("zzz", "If it is registered in a module of yours, import that first: --import my_module."),

@@ -42,7 +42,7 @@ def register_logger_adapter(logger: type | str, adapter: LoggerAdapter) -> None:
         >>> class TableAdapter(LoggerAdapter):
         ...     def log_plan(self, trainer, logger, plan):
         ...         logger.experiment.log_text(plan.table, "lr_plan.txt")
-        >>> register_logger_adapter("CometLogger", TableAdapter())
+        >>> register_logger_adapter("TableLogger", TableAdapter())
     """
     if not isinstance(logger, (type, str)):
         raise ScheduleError(

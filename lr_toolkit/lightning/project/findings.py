@@ -114,8 +114,8 @@ def codes_of(beginnings: Collection[str]) -> frozenset[str]:
         ScheduleError: for a beginning that no code has.
 
     Example:
-        >>> sorted(codes_of(["LR203", "LR30"]))
-        ['LR203', 'LR301', 'LR302', 'LR303', 'LR304', 'LR305']
+        >>> {"LR203", "LR301", "LR302"} <= codes_of(["LR203", "LR30"])
+        True
         >>> codes_of(["LR999"])  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
