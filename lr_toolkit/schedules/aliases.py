@@ -101,7 +101,7 @@ _EXAMPLES = {
 
 
 def answering_other_names(function: Callable[P, R], builders: Builders) -> Callable[P, R]:
-    """``function``, with a ``ScheduleError`` that shows the call to write for arguments that it does not take.
+    """``function``, with a ``ScheduleError`` for arguments that it does not take, and for anything but a schedule that it returns.
 
     Args:
         function: the builder.
@@ -121,7 +121,13 @@ def answering_other_names(function: Callable[P, R], builders: Builders) -> Calla
             signature.bind(*args, **kwargs)
         except TypeError as error:
             raise ScheduleError(_answer(function.__name__, builders, args, kwargs, str(error))) from None
-        return function(*args, **kwargs)
+        built = function(*args, **kwargs)
+        if not hasattr(built, "phases"):
+            raise ScheduleError(
+                f"{function.__name__}(...): returned {shorten(built)}, and a builder returns a schedule. Write return "
+                f"Schedule.parse({shorten(built) if isinstance(built, str) else '...'})."
+            )
+        return built
 
     return build
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from lr_toolkit.errors import ScheduleError, shorten
 from lr_toolkit.schedules.aliases import answering_other_names
-
-if TYPE_CHECKING:
-    from lr_toolkit.schedules.shape import Shape
+from lr_toolkit.schedules.shape import Shape
 
 __all__ = ["BUILDERS", "WITHOUT_TEXT", "register_builder", "register_shape"]
 
@@ -63,7 +61,8 @@ def register_shape(shape: type[Shape], *, has_text: bool = True) -> Callable[[Ca
         has_text: whether text can carry every argument.
 
     Raises:
-        ScheduleError: if the name is taken.
+        ScheduleError: if ``shape`` is no dataclass that derives from ``Shape`` and has a field ``over``, if it has another builder, or
+            if the name is taken.
 
     Example:
         >>> from dataclasses import dataclass
@@ -96,8 +95,14 @@ def register_shape(shape: type[Shape], *, has_text: bool = True) -> Callable[[Ca
         >>> schedule, schedule.resolve(Horizon(steps=8)).values(range(9))
         (staircase(4), array([1.  , 1.  , 0.75, 0.75, 0.5 , 0.5 , 0.25, 0.25, 0.25]))
     """
+    _check_shape(shape)
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
+        if shape.name in BUILDERS and shape.name != function.__name__:
+            raise ScheduleError(
+                f"register_shape({shape.__name__}): is the shape of {shape.name} already, whose name its text has. Write "
+                f"another class for {function.__name__}, or @register_builder if it makes a schedule of {shape.name}."
+            )
         build = register_builder(function)
         shape.name = function.__name__
         if not has_text:
@@ -105,6 +110,17 @@ def register_shape(shape: type[Shape], *, has_text: bool = True) -> Callable[[Ca
         return build
 
     return register
+
+
+def _check_shape(shape: Any) -> None:
+    given = f"register_shape({getattr(shape, '__qualname__', None) or shorten(shape)})"
+    if not (isinstance(shape, type) and issubclass(shape, Shape)):
+        raise ScheduleError(f"{given}: takes the class of the shape. Write @register_shape(MyShape) above its builder.")
+    if "over" not in getattr(shape, "__dataclass_fields__", {}):
+        raise ScheduleError(
+            f"{given}: is no dataclass with a length. Write @dataclass(frozen=True) above class {shape.__name__}, and over: Duration | "
+            "None = None as its last field."
+        )
 
 
 def _is_same(known: Any, function: Any) -> bool:

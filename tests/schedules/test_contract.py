@@ -33,6 +33,7 @@ from lr_toolkit.schedules.changed import continued
 from lr_toolkit.schedules.registry import BUILDERS
 from lr_toolkit.schedules.same_history import same_history
 from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
+from lr_toolkit.schedules.shapes.linear import Linear
 from lr_toolkit.testing import check_builder
 from tests.helpers.nested_reference import NESTED, PHASES_OF, by_formula
 from tests.helpers.reference import Run
@@ -339,6 +340,15 @@ def named(name: str, function: Callable[..., Schedule]) -> Callable[..., Schedul
     copied = type(function)(function.__code__, function.__globals__, name, function.__defaults__, function.__closure__)
     copied.__annotations__ = function.__annotations__
     return copied
+
+
+@dataclass(frozen=True)
+class Lengthless(Shape):
+    """A shape without a length."""
+
+    def bind(self, context: PhaseContext) -> Curve:
+        """Never called."""
+        raise NotImplementedError
 
 
 def resumed(schedule: Schedule, before: int, after: int, update: int) -> list[float]:
@@ -657,6 +667,37 @@ def test_a_name_is_registered_once() -> None:
         ScheduleError, match=r"there is a builder 'cosine' already, in lr_toolkit\.schedules\.shapes\.cosine"
     ):
         register_builder(named("cosine", build))
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (3, r"register_shape\(3\): takes the class of the shape\. Write @register_shape\(MyShape\)"),
+        (build, r"register_shape\(build\): takes the class of the shape\. Write @register_shape\(MyShape\)"),
+        (Shape, r"register_shape\(Shape\): is no dataclass with a length\. Write @dataclass\(frozen=True\)"),
+        (Lengthless, r"register_shape\(Lengthless\): is no dataclass with a length\. .* over: Duration \| None = None"),
+        (Linear, r"register_shape\(Linear\): is the shape of linear already, .* Write another class for slow_root"),
+    ],
+)
+def test_what_is_no_shape_of_its_own_is_not_registered(shape: Any, message: str) -> None:
+    """The builder is not known then, and the shape of another builder keeps its name."""
+    with pytest.raises(ScheduleError, match=message):
+        register_shape(shape)(named("slow_root", build))
+
+    assert "slow_root" not in BUILDERS
+    assert repr(lr_toolkit.linear()) == "linear()"
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_builder_that_returns_no_schedule_is_refused() -> None:
+    """The text of a schedule is not yet one; called in code and in text."""
+    recipe = register_builder(named("recipe", lambda: "cosine()"))
+    for call in (recipe, lambda: Schedule.parse("warmup(2) >> recipe()")):
+        with pytest.raises(
+            ScheduleError, match=r"returned 'cosine\(\)'.* Write return Schedule\.parse\('cosine\(\)'\)"
+        ):
+            call()
 
 
 @pytest.mark.usefixtures("registry")
