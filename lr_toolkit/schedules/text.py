@@ -43,6 +43,7 @@ def call_text(shape: Any, **instead: Any) -> str:
         >>> call_text(Cosine(end=0.1, over=Duration("3 epochs"))), call_text(Cosine(end=0.1), end=0.0, over=Duration(5))
         ("cosine(end=0.1, over='3 epochs')", 'cosine(over=5)')
     """
+    shape = getattr(shape, "as_written", shape)
     arguments = []
     for field in call_fields(shape):
         value = instead.get(field.name, getattr(shape, field.name))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import lr_toolkit.preview.page
 from lr_toolkit import Horizon, Schedule
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
+from tests.helpers.idle_phases import maybe_idle, names_with_start
 from tests.helpers.page_formulas import NODE, Formulas, by_python, largest_difference, page_formulas
 from tests.helpers.reference import Run
 from tests.helpers.strategies import FALLS, build, horizons, runs, schedules
@@ -222,6 +223,21 @@ def test_a_wrong_text_has_an_error_of_the_same_kind(text: str, reason: str, form
 
     assert reason in ours["error"]
     assert reason.replace("finite number above", "finite number, above") in theirs["error"]
+
+
+@pytest.mark.parametrize("name", names_with_start(WITH_TEXT))
+def test_an_idle_phase_has_the_message_of_python(name: str, formulas: Formulas) -> None:
+    """The phase, its level and both lines to write, without the place in the schedule that Python adds."""
+    compared = 0
+    for call, around in maybe_idle(name):
+        text = around.format(call)
+        ours, theirs = by_python(text, Horizon(40), BASE), formulas.resolve(text, Horizon(40), BASE)
+
+        assert ("error" in theirs) is ("error" in ours), (text, ours, theirs)
+        if "do nothing" in ours.get("error", ""):
+            compared += 1
+            assert theirs["error"] == ours["error"].partition(" (In ")[0]
+    assert compared > 30
 
 
 def test_the_scripts_share_their_scope_without_a_clash() -> None:

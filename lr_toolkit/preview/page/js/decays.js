@@ -7,7 +7,7 @@ function decay(name, required, own, { check, curve }) {
     check,
     bind(shape, context) {
       const [start, end, n] = [shape.level("start") ?? context.level, shape.level("end"), context.length];
-      if (start === end && n && context.base === null) refuseIdle(shape, start, " and ends there");
+      if (start === end && n && context.base === null) refuseIdle(shape, start, context, " and ends there");
       return { end, at: curve({ ...shape.values, start, end, n, context, shape }) };
     },
   });
