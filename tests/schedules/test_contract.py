@@ -639,6 +639,37 @@ def test_a_function_that_is_no_builder_is_refused(function: Any, part: str) -> N
 
 
 @pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("default", "instead"),
+    [
+        (True, "1"),
+        ([1, 2], "None"),
+        ((0.5,), "None"),
+        (b"x", "None"),
+        (np.float64(0.5), "0.5"),
+        (Duration("5%"), "None"),
+    ],
+)
+def test_a_default_that_no_text_carries_is_refused(default: Any, instead: str) -> None:
+    """The builder could not be called without the argument; the function of the message's line is registered, and can be."""
+
+    def decayed(i, n, *, gamma=0.5, option=default, kind="x"):  # type: ignore[no-untyped-def]  # as a user writes it
+        return gamma
+
+    with pytest.raises(
+        ScheduleError, match=r"register_function\(decayed\): option=.* a number, a string or None"
+    ) as refused:
+        register_function(decayed)
+    line = f"def decayed(i, n, *, gamma=0.5, option={instead}, kind='x')"
+    assert str(refused.value).endswith(f" Write {line}.")
+
+    written: dict[str, Any] = {"__name__": __name__}
+    exec(f"{line}: return gamma", written)
+    builder = register_function(written["decayed"])
+    check_builder(builder, builder())
+
+
+@pytest.mark.usefixtures("registry")
 def test_a_name_is_registered_once() -> None:
     """Another builder of a known name is refused; the same one, which a module or a notebook cell defines again, replaces it."""
 

@@ -45,14 +45,18 @@ def register_logger_adapter(logger: type | str, adapter: LoggerAdapter) -> None:
         >>> register_logger_adapter("CometLogger", TableAdapter())
     """
     if not isinstance(logger, (type, str)):
+        given = type(logger)
+        name = "CSVLogger" if given.__module__ == "builtins" else given.__name__
         raise ScheduleError(
             f"register_logger_adapter(logger={shorten(logger)}): must be a class or its name. Write "
-            f"register_logger_adapter({type(logger).__name__}, adapter)."
+            f"register_logger_adapter({name!r}, LoggerAdapter())."
         )
     if not isinstance(adapter, LoggerAdapter):
+        named = repr(logger) if isinstance(logger, str) else logger.__name__
+        is_adapter = isinstance(adapter, type) and issubclass(adapter, LoggerAdapter)
         raise ScheduleError(
             f"register_logger_adapter(adapter={shorten(adapter)}): must be an instance of a LoggerAdapter. Write "
-            f"register_logger_adapter({logger if isinstance(logger, str) else logger.__name__}, MyAdapter())."
+            f"register_logger_adapter({named}, {adapter.__name__ if is_adapter else 'LoggerAdapter'}())."
         )
     _ADAPTERS[logger] = adapter
     _find.cache_clear()
