@@ -215,7 +215,7 @@ class _Reader:
             if not near and equivalent.partition("(")[0] in known:
                 raise self._foreign(node.func, f"{name} is called otherwise here. Write {equivalent}.")
             hint = f"Did you mean {near[0]}(...)? " if near else ""
-            raise self._foreign(node.func, f"{hint}The builders are {', '.join(known)}. {_REGISTERED}")
+            raise self._foreign(node.func, f"{hint}{_REGISTERED} The builders are {', '.join(known)}.")
         names = [keyword.arg for keyword in node.keywords]
         has_stars = any(isinstance(argument, ast.Starred) for argument in node.args) or None in names
         if has_stars or len(set(names)) < len(names):
