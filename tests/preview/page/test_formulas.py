@@ -157,6 +157,18 @@ def test_a_mistyped_text_is_read_or_refused_as_in_python(text: str, formulas: Fo
     assert theirs.get("text") == ours.get("text")
 
 
+@pytest.mark.parametrize(
+    "number",
+    ["1e-1_0", "1_0e-3", ".5_0", ".5e-1", "0.2_5", "2.e-1", "5E-0_1", "0_0", "1._5", "1_e-1", "1e_1", "1e-1_", "._5", "1__0", "00.5"],
+)  # fmt: skip
+def test_a_number_is_read_or_refused_as_in_python(number: str, formulas: Formulas) -> None:
+    """Underscores stand between two digits, of an exponent too, and a number may begin with its point."""
+    ours, theirs = (ask(f"linear(start={number}, end=0.7)", Horizon(97), BASE) for ask in (by_python, formulas.resolve))
+
+    assert ("error" in theirs) is ("error" in ours), (ours, theirs)
+    assert theirs.get("text") == ours.get("text")
+
+
 # A wrong text, and a part of both messages about it.
 WRONG = [
     ("", "not the text of a schedule"),
