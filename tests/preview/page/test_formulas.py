@@ -208,6 +208,8 @@ WRONG = [
     ("piecewise([3], levels=[1.0])", "there is one level more"),
     ("piecewise([3])", "the levels are given either as factors"),
     ("exponential_to()", "ends at zero, which no factor leads to or from"),
+    ("exponential_to(1e-300, start=1e40)", "no float holds the factor between them"),
+    ("exponential_to(end=1e300, start=1e-40)", "no float holds the factor between them"),
     ("exponential_to(ratio=1.0)", "would be a straight line"),
     ("exponential(2000.0, every=1)", "grows beyond every float"),
     ("hyperbolic(50)", "the limit is shorter than the phase"),
