@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from fractions import Fraction
+from inspect import Parameter, signature
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -39,10 +40,10 @@ _ROUNDING = 1e-12
 def check_builder(builder: Callable[..., Schedule], *examples: Schedule | str) -> None:
     """Check a registered builder against the contract of shapes, on several horizons.
 
-    Checked are the text, pickle and comparison; that all values are finite factors, the same alone and in an array; that the
-    final value holds; that the curve is monotone between its edges if it declares so; that no absolute level is left for a
-    base LR; that the units are those that the values depend on; that a phase that would stay at zero is refused; that equal
-    curves have equal values; and that wrong arguments are refused.
+    Checked are the text, pickle and comparison; that the builder has the defaults of the shape's fields; that all values are
+    finite factors, the same alone and in an array; that the final value holds; that the curve is monotone between its edges if
+    it declares so; that no absolute level is left for a base LR; that the units are those that the values depend on; that a
+    phase that would stay at zero is refused; that equal curves have equal values; and that wrong arguments are refused.
 
     Args:
         builder: the function that ``register_shape``, ``register_builder`` or ``register_function`` returned.
@@ -88,6 +89,14 @@ def _check(holds: bool, fact: str) -> None:
 
 def _check_value(schedule: Schedule) -> None:
     """It is an immutable value; a base value leaves no absolute level."""
+    for phase in schedule.phases:
+        for name, value in _fields(phase).items():
+            try:
+                hash(value)
+            except TypeError:
+                raise AssertionError(
+                    f"{schedule!r}: its field {name} has no hash, because it can be changed; store a tuple in place of a list"
+                ) from None
     twin = Schedule(tuple(copy.copy(phase) for phase in schedule.phases))
     _check(twin == schedule and hash(twin) == hash(schedule), f"{schedule!r}: a copy differs from it")
     for phase in schedule.phases:
@@ -119,12 +128,35 @@ def _check_text(builder: Callable[..., Schedule], schedule: Schedule) -> None:
         _check(schedule.has_text, f"{text}: Schedule.parse of this text does not give the schedule back")
         _check(pickle.loads(pickle.dumps(schedule)) == schedule, f"{text}: a pickle differs from it")
     if len(schedule.phases) == 1 and schedule.phases[0].name == name:
-        shape: Any = schedule.phases[0]
-        arguments = {field.name: getattr(shape, field.name) for field in fields(shape)}
+        arguments = _fields(schedule.phases[0])
         _check(builder(**arguments) == schedule, f"{text}: the builder's arguments differ from the fields of its shape")
+        _check_defaults(builder, schedule.phases[0], text)
         is_refused = _is_refused(builder, **{**arguments, "over": 0.5})
         _check(is_refused, f"{text}: a length without a unit, over=0.5, is not refused")
     _check(_is_refused(builder, no_such_argument=1), f"{name}(no_such_argument=1) is not refused")
+
+
+def _check_defaults(builder: Callable[..., Schedule], shape: Any, text: str) -> None:
+    """Without an argument it stores the default of the field: text leaves out an argument that has this default."""
+    for field in fields(shape):
+        if field.default is MISSING:
+            continue
+        others = {name: value for name, value in _fields(shape).items() if name != field.name}
+        fact = f"{text}: without {field.name}= the builder {{}}, and the default of the field is {field.default!r}"
+        parameter = signature(builder).parameters.get(field.name)
+        is_required = parameter is not None and parameter.default is Parameter.empty
+        _check(not is_required, fact.format("cannot be called"))
+        try:
+            (made,) = builder(**others).phases
+        except ScheduleError:  # the others need it
+            continue
+        stored = getattr(made, field.name)
+        _check(stored == field.default, fact.format(f"stores {stored!r}"))
+
+
+def _fields(shape: Any) -> dict[str, Any]:
+    """The arguments that a shape holds, by name."""
+    return {field.name: getattr(shape, field.name) for field in fields(shape)}
 
 
 def _is_refused(builder: Callable[..., Schedule], **arguments: Any) -> bool:

@@ -173,9 +173,7 @@ def _check_lr(state: Mapping[str, Any], begin: int, end: float) -> None:
     """Refuse an LR of zero or below the floor. Warn if the LR differs from the one before and from the one after."""
     try:
         followed = followed_from(state["followed"]["lr"], begin, configured_from(state["configured"]["lr"]))
-    except (KeyError, ScheduleError):  # an incomplete state, or a Python function, which a state does not hold
-        return
-    if followed is None:
+    except (KeyError, ScheduleError):  # an incomplete state, or a plan that cannot be read here
         return
     without_gains = followed.with_gains([1.0] * len(followed.bases))
     before, now, after = (without_gains.values(update) for update in (max(begin - 1, 0), begin, begin + 1))

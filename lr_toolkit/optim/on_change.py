@@ -93,8 +93,12 @@ def binding_after(
     update = state["last_epoch"]
     configured = _with_exact_bases(configured, state["configured"][configured.key]["bases"])
     configured = configured.with_gains(followed["gains"])
-    saved = followed_from(followed, update, configured)
-    if saved is not None:
+    saved: Binding | ScheduleError
+    try:
+        saved = followed_from(followed, update, configured)
+    except ScheduleError as error:
+        saved = error
+    if isinstance(saved, Binding):
         if state["configured"][configured.key] == configured_state(configured):
             return saved
         if _needs_no_decision(saved, configured, update + bool(state.get("updated"))):
@@ -196,15 +200,15 @@ def _refuse_other_meaning(state: Mapping[str, Any], configured: Binding, on_chan
 
 
 def _policies(
-    saved: Binding | None, configured: Binding, update: int, values: list[float]
+    saved: Binding | ScheduleError, configured: Binding, update: int, values: list[float]
 ) -> dict[str, Callable[[], Binding]]:
-    """What each policy would follow."""
+    """What each policy would follow; ``saved`` may be the reason why the saved plan cannot be followed."""
 
     def keep() -> Binding:
-        if saved is None:
+        if isinstance(saved, ScheduleError):
             raise ScheduleError(
-                f"on_change='keep' or 'stretch' at update {update}: the saved plan holds a Python function, which a checkpoint cannot "
-                "carry, so it cannot be followed any longer. Write on_change='replan' or on_change='continue'."
+                f"on_change='keep' or 'stretch' at update {update}: the saved plan cannot be followed any longer: {saved} Write "
+                "on_change='replan' or on_change='continue' to go on without it."
             )
         return saved
 

@@ -106,7 +106,10 @@ def _plans(state: Mapping[str, Any], configured: Binding) -> list[str]:
         saved, now = (_describe(plan, quantity, in_full=True) for plan in plans)
     lines = [_wrapped("  saved: ", saved), _wrapped("  now:   ", now)]
     if saved == now:
-        lines.append("  The same text, but a Python function in it gives another LR than it did.")
+        same = "The same schedules, for other parameter groups."
+        if plans[0]["which"] == plans[1]["which"]:
+            same = "The same text, but the saved plan cannot be followed any longer: on_change='keep' names the cause."
+        lines.append(f"  {same}")
     return lines
 
 
@@ -137,8 +140,11 @@ def _wrapped(label: str, text: str) -> str:
 
 
 def _reason(error: ScheduleError) -> str:
-    """Why a policy cannot be followed, without its name and the call to write: both are in the table."""
-    return str(error).partition(": ")[2].partition(" Write ")[0]
+    """Why a policy cannot be followed, without its name, the call to write, which are in the table, and the list of all builders."""
+    reason = str(error).partition(": ")[2]
+    for rest in (" Write ", " The builders are "):
+        reason = reason.partition(rest)[0]
+    return reason
 
 
 def quantity_of(key: str) -> str:

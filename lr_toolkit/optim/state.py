@@ -18,8 +18,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from lr_toolkit.errors import ScheduleError
 from lr_toolkit.optim.binding import Binding, distinct
 from lr_toolkit.optim.state_check import check_format_1, check_format_2
@@ -82,16 +80,22 @@ def followed_state(binding: Binding, k: int) -> dict[str, Any]:
     }
 
 
-def followed_from(state: Mapping[str, Any], k: int, configured: Binding) -> Binding | None:
-    """What ``followed_state`` described; ``None`` if it followed a Python function that is not in ``configured``."""
+def followed_from(state: Mapping[str, Any], k: int, configured: Binding) -> Binding:
+    """What ``followed_state`` described.
+
+    Raises:
+        ScheduleError: if a text cannot be read or does not fit, or gives other values at update ``k`` than were saved.
+    """
     groups = zip(state["which"], configured.group_timelines, strict=True)
-    try:
-        timelines = [_read(state["timelines"][index], timeline) for index, timeline in groups]
-        binding = Binding.of(configured.key, state["bases"], state["gains"], timelines, configured.members)
-    except ScheduleError:
-        return None
-    values = binding.values_without_gains(k)
-    return binding if np.allclose(values, np.asarray(state["values"], np.float64), rtol=1e-9, atol=0.0) else None
+    timelines = [_read(state["timelines"][index], timeline) for index, timeline in groups]
+    binding = Binding.of(configured.key, state["bases"], state["gains"], timelines, configured.members)
+    for timeline, now, before in zip(timelines, binding.values_without_gains(k), state["values"], strict=True):
+        if not math.isclose(now, before, rel_tol=1e-9):
+            quantity = "LR" if configured.key == "lr" else configured.key
+            raise ScheduleError(
+                f"{timeline.text} gives another {quantity} than it did: {now:.6g} instead of {before:.6g}."
+            )
+    return binding
 
 
 def _read(state: Mapping[str, Any], configured: Timeline) -> Timeline:

@@ -42,7 +42,7 @@ class GeometricShape(StartingShape):
     def bind(self, context: PhaseContext) -> Curve:
         start = self.start_level(context)
         if start == 0.0 and context.length:
-            raise self._idle(start, ", which no factor changes")
+            raise self._idle(context, ", which no factor changes")
         curve = self.curve(start, context)
         growth = curve.exponent(context.length) * math.log(self.gamma)
         if growth > 0.0 and growth + math.log(max(start, 1.0)) > LARGEST_LOG:

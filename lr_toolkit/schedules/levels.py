@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -106,13 +106,23 @@ class StartingShape(LevelShape):
             return self
         return replace(self, start=1.0)
 
-    def _idle(self, level: float, why: str) -> ScheduleError:
+    def _idle(self, context: PhaseContext, why: str) -> ScheduleError:
         """The error for a phase that would do nothing, with both spellings of what may be meant."""
-        length = "" if self.over is None else argument_text(self.over)
-        restart = f", or {call_text(self, start=1.0)} to start again from the base value" if level != 1.0 else ""
+        first, written = self.start_level(context), cast("StartingShape", self.as_written)
+        hold = [] if self.over is None else [argument_text(self.over)]
+        if first != context.level:
+            name, level = ("level", written.start) if written.start_lr is None else ("level_lr", written.start_lr)
+            hold.append(f"{name}={level!r}")
+        lr = next((lr for name in ("start_lr", "end_lr") if (lr := getattr(written, name, None))), None)
+        again = call_text(self, start=1.0, start_lr=None)
+        restart = f", or {again} to start again from the base value" if first != 1.0 else ""
+        fix = f"hold({', '.join(hold)}) to stay there{restart}"
+        if lr is not None:
+            return ScheduleError(
+                f"{call_text(self)}: begins at the LR {lr!r}{why}, so it would do nothing. Write {fix}."
+            )
         return ScheduleError(
-            f"{call_text(self)}: begins at {level:g} times the base value{why}, so it would do nothing. Write hold({length}) to "
-            f"stay there{restart}."
+            f"{call_text(self)}: begins at {first:g} times the base value{why}, so it would do nothing. Write {fix}."
         )
 
 
@@ -133,7 +143,7 @@ class Decay(StartingShape):
         first = self.start_level(context)
         # An LR may be the base LR of a group by chance, which then stays there.
         if first == self.end and context.length and context.base is None:
-            raise self._idle(first, " and ends there")
+            raise self._idle(context, " and ends there")
         return self.curve(first, self.end, context)
 
     def _factor(self, name: str, lr: float, base: float) -> float:

@@ -44,7 +44,7 @@ class NestedShape(LevelShape):
         return (*self.schedule.given_levels, *super(NestedShape, self).given_levels)
 
     def relative_to(self, base: float) -> Shape:
-        inner = Schedule(tuple(phase.relative_to(base) for phase in self.schedule.phases))
+        inner = Schedule(tuple(phase.in_factors(base) for phase in self.schedule.phases))
         return LevelShape.relative_to(replace(self, schedule=inner), base)
 
     def restarted(self) -> Shape:

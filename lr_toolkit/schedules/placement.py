@@ -71,7 +71,7 @@ def place_phases(shapes: Sequence[Shape], horizon: Horizon, base: float | None =
     example = _example_base(shapes) if base is None else base
     try:
         places = phase_places(shapes, horizon, Fraction(0), Fraction(horizon.steps))
-        bound = bind_phases([shape.relative_to(example) for shape in shapes], places, horizon, 1.0, base)
+        bound = bind_phases([shape.in_factors(example) for shape in shapes], places, horizon, 1.0, base)
     except ScheduleError as error:
         raise ScheduleError(f"{error} (In {schedule_text(shapes)} on {horizon!r}.)") from error.__cause__
     return tuple(replace(phase, shape=shape) for phase, shape in zip(bound, shapes, strict=True))

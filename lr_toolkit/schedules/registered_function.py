@@ -18,6 +18,8 @@ from lr_toolkit.schedules.text import argument_text
 
 __all__ = ["register_function"]
 
+_PLAIN = (int, float, str)
+
 
 def register_function(fn: Callable[..., float]) -> Callable[..., Schedule]:
     """Make a builder of a function, which text, YAML and checkpoints then know by the function's name.
@@ -26,8 +28,8 @@ def register_function(fn: Callable[..., float]) -> Callable[..., Schedule]:
 
     Args:
         fn: from the number of steps since the phase began, and the length of the phase if it takes two positional arguments,
-            to a factor of the base value. Its keyword-only arguments, which need defaults, become arguments of the builder.
-            It must be pure, and registered in each process that reads the text.
+            to a factor of the base value. Its keyword-only arguments, whose defaults are numbers, strings or ``None``, become
+            arguments of the builder. It must be pure, and registered in each process that reads the text.
 
     Returns:
         the builder: ``name(*, ..., over=None) -> Schedule``.
@@ -82,7 +84,30 @@ def _parameters(fn: Callable[..., float]) -> tuple[list[inspect.Parameter], list
             f"register_function({argument_text(fn)}): {taken!r} cannot be an argument, because each phase has an attribute of that "
             f"name. Write another one, for example {taken}_of."
         )
+    wrong = next((parameter for parameter in named if not _is_plain(parameter.default)), None)
+    if wrong is not None:
+        raise ScheduleError(
+            f"register_function({argument_text(fn)}): {wrong.name}={shorten(wrong.default)}: a default must be a number, a string or "
+            f"None, which text can carry. Write {_with_plain_defaults(fn)}."
+        )
     return positional, named
+
+
+def _is_plain(value: object) -> bool:
+    """Whether text can carry an argument; True and False are no numbers in it."""
+    return value is None or type(value) in _PLAIN
+
+
+def _with_plain_defaults(fn: Callable[..., float]) -> str:
+    """The line that defines the function with defaults that text can carry."""
+    signature = inspect.signature(fn)
+    parameters = []
+    for parameter in signature.parameters.values():
+        default = parameter.default
+        if parameter.kind is parameter.KEYWORD_ONLY and not _is_plain(default):
+            default = next((kind(default) for kind in _PLAIN if isinstance(default, kind)), None)
+        parameters.append(parameter.replace(default=default, annotation=parameter.empty))
+    return f"def {argument_text(fn)}{inspect.Signature(parameters)}"
 
 
 def _shape_of(fn: Callable[..., float], named: list[inspect.Parameter], *, takes_length: bool) -> Any:
@@ -92,7 +117,7 @@ def _shape_of(fn: Callable[..., float], named: list[inspect.Parameter], *, takes
     def check(self: Any) -> None:
         for parameter in named:
             value = getattr(self, parameter.name)
-            if value is not None and type(value) not in (int, float, str):
+            if not _is_plain(value):
                 raise ScheduleError(
                     f"{fn.__name__}({parameter.name}={shorten(value)}): must be a number, a string or None, which text can carry. "
                     f"Write {fn.__name__}({parameter.name}={parameter.default!r})."

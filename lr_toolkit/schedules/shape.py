@@ -117,7 +117,9 @@ class Shape(ABC):
     no text.
     """
 
-    __slots__ = ()
+    __slots__ = ("_written",)
+
+    _written: Shape
 
     name: ClassVar[str] = ""
     """The name of the builder."""
@@ -185,6 +187,19 @@ class Shape(ABC):
             ScheduleError: if a level does not fit the base value.
         """
         return self
+
+    @final
+    def in_factors(self, base: float) -> Shape:
+        """``relative_to(base)``, whose text is still that of this shape: messages show the LRs that were written."""
+        relative = self.relative_to(base)
+        if relative is not self:
+            object.__setattr__(relative, "_written", self)
+        return relative
+
+    @property
+    def as_written(self) -> Shape:
+        """This shape before ``in_factors``."""
+        return getattr(self, "_written", self)
 
     def restarted(self) -> Shape:
         """This shape with the base value as its explicit start, if it would begin at the level reached."""

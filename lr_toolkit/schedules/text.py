@@ -43,6 +43,7 @@ def call_text(shape: Any, **instead: Any) -> str:
         >>> call_text(Cosine(end=0.1, over=Duration("3 epochs"))), call_text(Cosine(end=0.1), end=0.0, over=Duration(5))
         ("cosine(end=0.1, over='3 epochs')", 'cosine(over=5)')
     """
+    shape = getattr(shape, "as_written", shape)
     arguments = []
     for field in call_fields(shape):
         value = instead.get(field.name, getattr(shape, field.name))
@@ -214,7 +215,7 @@ class _Reader:
             if not near and equivalent.partition("(")[0] in known:
                 raise self._foreign(node.func, f"{name} is called otherwise here. Write {equivalent}.")
             hint = f"Did you mean {near[0]}(...)? " if near else ""
-            raise self._foreign(node.func, f"{hint}The builders are {', '.join(known)}. {_REGISTERED}")
+            raise self._foreign(node.func, f"{hint}{_REGISTERED} The builders are {', '.join(known)}.")
         names = [keyword.arg for keyword in node.keywords]
         has_stars = any(isinstance(argument, ast.Starred) for argument in node.args) or None in names
         if has_stars or len(set(names)) < len(names):

@@ -25,10 +25,22 @@ from torch.optim import Adam, Optimizer
 from torch.optim import lr_scheduler as torch_lr
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup, get_wsd_schedule
 
-from lr_toolkit import Horizon, ReduceOnPlateau, Schedule, ScheduledLR, ScheduleError, cosine, custom, hold, linear
+from lr_toolkit import (
+    Horizon,
+    ReduceOnPlateau,
+    Schedule,
+    ScheduledLR,
+    ScheduleError,
+    cosine,
+    custom,
+    hold,
+    linear,
+    register_function,
+)
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.on_change import binding_after
 from lr_toolkit.optim.state import FORMAT, configured_state, followed_state
+from lr_toolkit.schedules.registry import BUILDERS
 from lr_toolkit.schedules.same_history import same_history
 from lr_toolkit.schedules.timeline import ResolvedTimeline
 from tests.helpers.optimizers import lrs, move, new_group, optimizer_of, resume, saved, sgd, train
@@ -472,8 +484,83 @@ def test_the_message_names_a_function_that_changed_if_the_texts_are_equal() -> N
     """If two functions print alike, the message names the function as the change, and lists the possible policies."""
     message = error_of(CASES["another function"])
 
-    assert "The same text, but a Python function in it gives another LR than it did." in message
-    assert "on_change='keep'      not possible: the saved plan holds a Python function" in message
+    assert (
+        "The same text, but the saved plan cannot be followed any longer: on_change='keep' names the cause." in message
+    )
+    assert "not possible: the saved plan cannot be followed any longer: custom(" in message
+    assert "gives another LR than it did" in message
+
+
+def test_the_message_names_groups_whose_schedules_were_exchanged() -> None:
+    """If the same schedules are asked for, each in other groups, the message says so, and blames no function."""
+
+    def scheduler(*schedules: str) -> ScheduledLR:
+        groups = [{**new_group(0.1), "name": name} for name in "abc"]
+        return ScheduledLR(torch.optim.SGD(groups), dict(zip("abc", schedules, strict=True)), Horizon(40))
+
+    before = scheduler("linear()", "cosine()", "linear()")
+    train(before.optimizer, before, 5)
+    with pytest.raises(ScheduleError, match=r"The same schedules, for other parameter groups\.") as caught:
+        scheduler("linear()", "cosine()", "cosine()").load_state_dict(before.state_dict())
+    assert "not possible" not in str(caught.value)
+
+
+def halved(i: int) -> float:
+    """A function with a text, if it is registered."""
+    return 0.5 ** (i / 10)
+
+
+def registers(factor: float) -> Callable[[], object]:
+    """Register ``halved``, or another function by this name."""
+
+    def register() -> None:
+        def halved(i: int) -> float:
+            return factor ** (i / 10)
+
+        BUILDERS.pop("halved", None)
+        register_function(halved)
+
+    return register
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("text", "before", "cause"),
+    [
+        ("halved()", lambda: BUILDERS.pop("halved"), "cannot read 'halved'. If it is registered in a module of yours, import that first"),
+        ("halved()", registers(0.25), "halved() gives another LR than it did"),
+        (custom(halved), lambda: None, "custom(...) holds a Python function, which text cannot carry"),
+    ],
+    ids=["not imported", "another function", "no text"],
+)  # fmt: skip
+@pytest.mark.parametrize("policy", ["error", "keep", "stretch", "replan", "continue", "restart"])
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_saved_plan_that_cannot_be_read_has_its_own_cause(
+    text: Any, before: Callable[[], object], cause: str, policy: Any, kept: bool
+) -> None:
+    """The policies that need the saved plan give the cause, in the table of all policies too; the others go on without it.
+
+    The checkpoint may be one of a run that kept the plan, while its code asked for what it asks for now.
+    """
+    registers(0.5)()
+    states = states_after(text, Horizon(40), 10, [0.1])
+    if kept and isinstance(text, str):
+        scheduler = ScheduledLR(sgd([0.1]), linear(), Horizon(60), on_change="keep")
+        scheduler.load_state_dict(states["scheduler"])
+        states = {"scheduler": scheduler.state_dict()}
+    before()
+    resumed = ScheduledLR(sgd([0.1]), linear(), Horizon(60), on_change=policy)
+    if policy in ("replan", "continue", "restart"):
+        resumed.load_state_dict(states["scheduler"])
+        return
+    with pytest.raises(ScheduleError) as caught:
+        resumed.load_state_dict(states["scheduler"])
+
+    message = " ".join(str(caught.value).split())
+    assert message.count(cause) == (2 if policy == "error" else 1)
+    assert ("Python function" in message) is ("Python function" in cause)
+    assert "Write on_change='replan' or on_change='continue' to go on without it." in message or policy == "error"
+    assert ("The builders are" in message) is ("cannot read" in cause and "custom" not in cause and policy != "error")
 
 
 @pytest.mark.parametrize(

@@ -168,10 +168,10 @@ def test_an_exponential_between_levels_meets_both(ratio: str, first: float) -> N
         ("linear(over=5) >> multistep([3], over=5)", ["hold(5)", "multistep([3], start=1.0, over=5)"]),
         ("linear(over=5) >> exponential(0.9, every=1)", ["hold()", "exponential(0.9, every=1, start=1.0)"]),
         ("linear(end_lr=0.0, over=5) >> linear()", ["hold()", "linear(start=1.0)"]),
-        ("linear(start=0.0)", ["hold()", "linear(start=1.0)"]),
-        ("linear(start_lr=0.0)", ["hold()"]),
+        ("linear(start=0.0)", ["hold(level=0.0)", "linear(start=1.0)"]),
+        ("linear(start_lr=0.0)", ["hold(level_lr=0.0)", "linear(start=1.0)"]),
         ("linear(end=1.0)", ["hold()"]),
-        ("step(3, start=0.0)", ["hold()", "step(3, start=1.0)"]),
+        ("step(3, start=0.0)", ["hold(level=0.0)", "step(3, start=1.0)"]),
     ],
 )
 def test_a_phase_that_would_do_nothing_is_refused_with_both_spellings(text: str, fixes: list[str]) -> None:

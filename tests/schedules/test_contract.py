@@ -505,6 +505,68 @@ def test_trap_3_fields_that_are_named_otherwise() -> None:
     assert pickle.loads(pickle.dumps(builder("5%"))) == builder("5%")
 
 
+@dataclass(frozen=True)
+class Halved(Shape):
+    """A constant level, with two arguments."""
+
+    gamma: float = 0.5
+    kind: str = field(default="x", kw_only=True)
+    every: Duration = field(default=Duration("10%"), kw_only=True)
+    over: Duration | None = field(default=None, kw_only=True)
+    moves: ClassVar[bool] = False
+
+    def bind(self, context: PhaseContext) -> Curve:
+        return lr_toolkit.hold(level=self.gamma).phases[0].bind(context)
+
+
+def halved(gamma: Any, kind: str, every: Any, over: Any) -> Schedule:
+    """A builder that takes these four, whose defaults are its own."""
+    length = None if over is None else Duration.of(over, "halved")
+    return Schedule((Halved(gamma, kind=kind, every=Duration.of(every, "halved"), over=length),))
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("builder", "fact"),
+    [
+        (lambda gamma=0.5, kind="x", every="10%", over=None: halved(gamma, kind, every, over), ""),
+        (lambda gamma=0.1, kind="x", every="10%", over=None: halved(gamma, kind, every, over), "gamma"),
+        (lambda gamma=0.5, kind="y", every="10%", over=None: halved(gamma, kind, every, over), "kind"),
+        (lambda gamma=0.5, kind="x", every="20%", over=None: halved(gamma, kind, every, over), "every"),
+        (lambda gamma=0.5, kind="x", every="10%", over=50: halved(gamma, kind, every, over), "over"),
+        (lambda gamma, kind="x", every="10%", over=None: halved(gamma, kind, every, over), "gamma"),
+    ],
+)
+def test_trap_4_a_default_that_is_not_the_one_of_the_field(builder: Callable[..., Schedule], fact: str) -> None:
+    """Text leaves out an argument that has the default of the field, and the builder would fill in another one."""
+    build = register_shape(Halved)(named("halved", builder))
+    if not fact:
+        check_builder(build, build())
+        return
+    with pytest.raises(AssertionError, match=rf"halved\(.*\): without {fact}= .* default of the field"):
+        check_builder(build, build(0.3))
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("levels", [[1.0, 0.5], {"a": 1.0}, (1.0, [0.5])])
+def test_trap_5_a_field_that_has_no_hash(levels: Any) -> None:
+    """A list in a shape can be changed, and has no hash: a fact of the contract, with the field that breaks it."""
+
+    @dataclass(frozen=True)
+    class Listed(Shape):
+        levels: Any
+        over: Duration | None = None
+
+        def bind(self, context: PhaseContext) -> Curve:
+            return lr_toolkit.hold().phases[0].bind(context)
+
+    builder = register_shape(Listed)(named("listed", lambda levels, over=None: Schedule((Listed(levels, over),))))
+    with pytest.raises(
+        AssertionError, match=r"listed\(.*\): its field levels has no hash, .* a tuple in place of a list"
+    ):
+        check_builder(builder, builder(levels))
+
+
 def broken(trap: str) -> tuple[type[Shape], Callable[..., Schedule]]:
     """A shape with another mistake, and its builder."""
 
@@ -646,6 +708,37 @@ def test_a_function_that_is_no_builder_is_refused(function: Any, part: str) -> N
     """Its arguments and its name have to fit a text."""
     with pytest.raises(ScheduleError, match=part):
         register_function(function)
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("default", "instead"),
+    [
+        (True, "1"),
+        ([1, 2], "None"),
+        ((0.5,), "None"),
+        (b"x", "None"),
+        (np.float64(0.5), "0.5"),
+        (Duration("5%"), "None"),
+    ],
+)
+def test_a_default_that_no_text_carries_is_refused(default: Any, instead: str) -> None:
+    """The builder could not be called without the argument; the function of the message's line is registered, and can be."""
+
+    def decayed(i, n, *, gamma=0.5, option=default, kind="x"):  # type: ignore[no-untyped-def]  # as a user writes it
+        return gamma
+
+    with pytest.raises(
+        ScheduleError, match=r"register_function\(decayed\): option=.* a number, a string or None"
+    ) as refused:
+        register_function(decayed)
+    line = f"def decayed(i, n, *, gamma=0.5, option={instead}, kind='x')"
+    assert str(refused.value).endswith(f" Write {line}.")
+
+    written: dict[str, Any] = {"__name__": __name__}
+    exec(f"{line}: return gamma", written)
+    builder = register_function(written["decayed"])
+    check_builder(builder, builder())
 
 
 @pytest.mark.usefixtures("registry")

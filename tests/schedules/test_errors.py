@@ -373,6 +373,16 @@ REFUSED: list[tuple[str, Callable[[], object], list[str]]] = [
         lambda: on("linear(over=5) >> exponential_to(1.0)"),
         ["exponential_to(end=1.0): begins at zero", "exponential_to(end=1.0, start=0.01)"],
     ),
+    (
+        "an end that lies too far below the start",
+        lambda: on("exponential_to(1e-300, start=1e40)"),
+        ["exponential_to(end=1e-300, start=1e+40): ", "Write exponential_to(end=1e-300, ratio=0.1, start=1e+40)"],
+    ),
+    (
+        "an end that lies too far above the start",
+        lambda: on("exponential_to(end=1e300, start=1e-40)"),
+        ["exponential_to(end=1e+300, start=1e-40): ", "Write exponential_to(end=1e+300, ratio=0.1, start=1e-40)"],
+    ),
     ("a ratio of one", lambda: exponential_to(ratio=1.0), ["ratio=1.0", "Write linear()"]),
     ("a ratio below zero", lambda: exponential_to(ratio=-0.5), ["exponential_to(ratio=-0.5)", "above zero"]),
     (

@@ -590,7 +590,11 @@ def _(monitor: LRMonitor) -> None:
 # --- other words ------------------------------------------------------------------------------------------------------
 
 
-@entry("a builder that is not there", raises=ScheduleError, error=r"cannot read 'chebyshev'. The builders are")
+@entry(
+    "a builder that is not there",
+    raises=ScheduleError,
+    error=r"cannot read 'chebyshev'\. If it is registered in a module of yours, import .*\. The builders are",
+)
 def _(_: LRMonitor) -> None:
     Schedule.parse("chebyshev()")
 

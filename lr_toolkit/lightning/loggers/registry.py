@@ -47,15 +47,25 @@ def register_logger_adapter(logger: type | str, adapter: LoggerAdapter) -> None:
     if not isinstance(logger, (type, str)):
         raise ScheduleError(
             f"register_logger_adapter(logger={shorten(logger)}): must be a class or its name. Write "
-            f"register_logger_adapter({type(logger).__name__}, adapter)."
+            f"register_logger_adapter({_name_for(logger)!r}, LoggerAdapter())."
         )
     if not isinstance(adapter, LoggerAdapter):
         raise ScheduleError(
             f"register_logger_adapter(adapter={shorten(adapter)}): must be an instance of a LoggerAdapter. Write "
-            f"register_logger_adapter({logger if isinstance(logger, str) else logger.__name__}, MyAdapter())."
+            f"register_logger_adapter({repr(logger) if isinstance(logger, str) else logger.__name__}, {_adapter_for(adapter)}())."
         )
     _ADAPTERS[logger] = adapter
     _find.cache_clear()
+
+
+def _name_for(given: object) -> str:
+    """The name of a class of loggers, for a message: that of the logger given in the place of its class, or an example."""
+    return "CSVLogger" if type(given).__module__ == "builtins" else type(given).__name__
+
+
+def _adapter_for(given: object) -> str:
+    """The name of a class of adapters, for a message: the class given in the place of its instance, or the default."""
+    return given.__name__ if isinstance(given, type) and issubclass(given, LoggerAdapter) else "LoggerAdapter"
 
 
 def adapter_of(logger: Any) -> LoggerAdapter:

@@ -25,7 +25,7 @@ def timeline_from(state: Mapping[str, Any], configured: ResolvedTimeline | None 
         configured: the plan of the code. It is taken if the state describes it, because its text may hold a Python function.
 
     Raises:
-        ScheduleError: if the text holds a Python function, and ``configured`` is another plan.
+        ScheduleError: if the text cannot be read, as that of a Python function, and ``configured`` is another plan; or does not fit.
     """
     if state["kind"] == "resolved":
         if configured is not None and configured.to_state() == dict(state):

@@ -42,7 +42,13 @@ class ExponentialTo(Decay):
             return _ExponentialToCurve(first, last, context.length, self.ratio)
         if first == 0.0:
             raise self._through_zero("begins")
-        return _ExponentialToCurve(first, last, context.length, last / first)
+        ratio = last / first
+        if not 0.0 < ratio < math.inf:
+            raise ScheduleError(
+                f"{call_text(self)}: ends so far from its start that no float holds the factor between them. Write "
+                f"{call_text(self, ratio=0.1)} for a curve that bends as if it fell to a tenth."
+            )
+        return _ExponentialToCurve(first, last, context.length, ratio)
 
     def _through_zero(self, verb: str) -> ScheduleError:
         small = {"end": 0.01, "end_lr": None} if verb == "ends" else {"start": 0.01, "start_lr": None}
@@ -100,7 +106,7 @@ def exponential_to(
     Raises:
         ScheduleError: if ``ratio`` is 1 or not above zero, if a level is negative, not finite or given twice, if the curve would
             begin or end at zero without ``ratio``, and, when the schedule is resolved, if the phase would begin at the level at
-            which it ends.
+            which it ends, or if no float holds the factor between both.
 
     Example:
         >>> from lr_toolkit import Horizon

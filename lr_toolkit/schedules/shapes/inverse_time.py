@@ -33,7 +33,7 @@ class InverseTime(StartingShape):
     def bind(self, context: PhaseContext) -> Curve:
         start = self.start_level(context)
         if start == 0.0 and context.length:
-            raise self._idle(start, ", which no factor changes")
+            raise self._idle(context, ", which no factor changes")
         return _InverseTimeCurve(start, self.power, self.rate / context.steps_of(self.timescale), context.length)
 
 

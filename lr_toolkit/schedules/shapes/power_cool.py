@@ -41,7 +41,7 @@ class PowerCool(StartingShape):
     def bind(self, context: PhaseContext) -> Curve:
         start = self.start_level(context)
         if start == 0.0 and context.length:
-            raise self._idle(start, ", which no factor changes")
+            raise self._idle(context, ", which no factor changes")
         return _PowerCoolCurve(start, self.power, self.scale, self.beyond, context.length)
 
 

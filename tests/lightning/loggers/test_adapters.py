@@ -133,17 +133,22 @@ def test_both_names_of_lightning_have_our_adapters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("logger", "adapter", "message"),
+    ("logger", "adapter", "problem", "line"),
     [
-        (Recorder(), theirs, r"register_logger_adapter\(logger=.*must be a class or its name.*\(Recorder, adapter\)"),
-        (Recorder, NotebookAdapter, r"must be an instance.*register_logger_adapter\(Recorder, MyAdapter\(\)\)"),
-        ("Recorder", print, r"must be an instance of a LoggerAdapter"),
+        (Recorder(), theirs, "must be a class or its name", "register_logger_adapter('Recorder', LoggerAdapter())"),
+        (3, theirs, "must be a class or its name", "register_logger_adapter('CSVLogger', LoggerAdapter())"),
+        (Recorder, NotebookAdapter, "must be an instance", "register_logger_adapter(Recorder, NotebookAdapter())"),
+        ("Recorder", NotebookAdapter, "must be an instance", "register_logger_adapter('Recorder', NotebookAdapter())"),
+        ("CometLogger", 3, "must be an instance", "register_logger_adapter('CometLogger', LoggerAdapter())"),
     ],
 )
-def test_a_wrong_registration_is_refused(logger: Any, adapter: Any, message: str) -> None:
-    """A logger in place of its class, or a class in place of an adapter, is refused with the call to write."""
-    with pytest.raises(ScheduleError, match=message):
+def test_a_wrong_registration_is_refused(logger: Any, adapter: Any, problem: str, line: str) -> None:
+    """A logger in place of its class, or a class in place of an adapter, is refused with a line that can be pasted."""
+    with pytest.raises(ScheduleError, match=problem) as refused:
         register_logger_adapter(logger, adapter)
+
+    assert str(refused.value).endswith(f" Write {line}.")
+    eval(line)
 
 
 # --- several loggers ----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import lr_toolkit.preview.page
 from lr_toolkit import Horizon, Schedule
 from lr_toolkit.schedules.registry import BUILDERS, WITHOUT_TEXT
+from tests.helpers.idle_phases import maybe_idle, names_with_start
 from tests.helpers.page_formulas import NODE, Formulas, by_python, largest_difference, page_formulas
 from tests.helpers.reference import Run
 from tests.helpers.strategies import FALLS, build, horizons, runs, schedules
@@ -156,6 +157,18 @@ def test_a_mistyped_text_is_read_or_refused_as_in_python(text: str, formulas: Fo
     assert theirs.get("text") == ours.get("text")
 
 
+@pytest.mark.parametrize(
+    "number",
+    ["1e-1_0", "1_0e-3", ".5_0", ".5e-1", "0.2_5", "2.e-1", "5E-0_1", "0_0", "1._5", "1_e-1", "1e_1", "1e-1_", "._5", "1__0", "00.5"],
+)  # fmt: skip
+def test_a_number_is_read_or_refused_as_in_python(number: str, formulas: Formulas) -> None:
+    """Underscores stand between two digits, of an exponent too, and a number may begin with its point."""
+    ours, theirs = (ask(f"linear(start={number}, end=0.7)", Horizon(97), BASE) for ask in (by_python, formulas.resolve))
+
+    assert ("error" in theirs) is ("error" in ours), (ours, theirs)
+    assert theirs.get("text") == ours.get("text")
+
+
 # A wrong text, and a part of both messages about it.
 WRONG = [
     ("", "not the text of a schedule"),
@@ -195,6 +208,8 @@ WRONG = [
     ("piecewise([3], levels=[1.0])", "there is one level more"),
     ("piecewise([3])", "the levels are given either as factors"),
     ("exponential_to()", "ends at zero, which no factor leads to or from"),
+    ("exponential_to(1e-300, start=1e40)", "no float holds the factor between them"),
+    ("exponential_to(end=1e300, start=1e-40)", "no float holds the factor between them"),
     ("exponential_to(ratio=1.0)", "would be a straight line"),
     ("exponential(2000.0, every=1)", "grows beyond every float"),
     ("hyperbolic(50)", "the limit is shorter than the phase"),
@@ -222,6 +237,21 @@ def test_a_wrong_text_has_an_error_of_the_same_kind(text: str, reason: str, form
 
     assert reason in ours["error"]
     assert reason.replace("finite number above", "finite number, above") in theirs["error"]
+
+
+@pytest.mark.parametrize("name", names_with_start(WITH_TEXT))
+def test_an_idle_phase_has_the_message_of_python(name: str, formulas: Formulas) -> None:
+    """The phase, its level and both lines to write, without the place in the schedule that Python adds."""
+    compared = 0
+    for call, around in maybe_idle(name):
+        text = around.format(call)
+        ours, theirs = by_python(text, Horizon(40), BASE), formulas.resolve(text, Horizon(40), BASE)
+
+        assert ("error" in theirs) is ("error" in ours), (text, ours, theirs)
+        if "do nothing" in ours.get("error", ""):
+            compared += 1
+            assert theirs["error"] == ours["error"].partition(" (In ")[0]
+    assert compared > 30
 
 
 def test_the_scripts_share_their_scope_without_a_clash() -> None:

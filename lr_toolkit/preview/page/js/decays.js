@@ -7,7 +7,7 @@ function decay(name, required, own, { check, curve }) {
     check,
     bind(shape, context) {
       const [start, end, n] = [shape.level("start") ?? context.level, shape.level("end"), context.length];
-      if (start === end && n && context.base === null) refuseIdle(shape, start, " and ends there");
+      if (start === end && n && context.base === null) refuseIdle(shape, start, context, " and ends there");
       return { end, value: curve({ ...shape.values, start, end, n, context, shape }) };
     },
   });
@@ -110,6 +110,10 @@ decay("exponential_to", "", "ratio: positive = None", {
     if (ratio === null && start === 0)
       refuse("exponential_to(...): begins at zero, which no factor leads to or from. Write start=0.01, or ratio=0.1.");
     const logarithm = Math.log(ratio ?? end / start);
+    if (!Number.isFinite(logarithm))
+      refuse(
+        "exponential_to(...): ends so far from its start that no float holds the factor between them. Write ratio=0.1.",
+      );
     if (logarithm === 0) return (i) => start * ((n - i) / n) + end * (1 - (n - i) / n);
     return (i) => {
       const [left, progress] = [(n - i) / n, i / n];

@@ -108,6 +108,11 @@ function numberText(value) {
   return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
 }
 
+/** A number with six digits, as Python's format `g` writes it below a million. */
+function shortText(value) {
+  return numberText(Number(value.toPrecision(6))).replace(/\.0$/, "");
+}
+
 /** At most four decimals, without zeros at the end. */
 function decimal(value) {
   return value.toFixed(4).replace(/\.?0+$/, "");

@@ -11,7 +11,7 @@ function starting(name, own, { check, curve, end }) {
     check,
     bind(shape, context) {
       const start = shape.level("start") ?? context.level;
-      if (start === 0 && context.length) refuseIdle(shape, start, ", which no factor changes");
+      if (start === 0 && context.length) refuseIdle(shape, start, context, ", which no factor changes");
       const factor = curve({ ...shape.values, start, n: context.length, context, shape });
       return { value: (i) => start * factor(i), end: start * factor(end(context.length)) };
     },

@@ -2,12 +2,13 @@
 
 const MOST_PARTS = 50; // within a phase that are listed one by one
 
-/** What a phase does: a builder of one shape, and the arguments of its call. */
+/** What a phase does: a builder of one shape, and the arguments of its call, as they are written and with factors for its LRs. */
 class Shape {
-  constructor(builder, values, text = callText(builder, values)) {
+  constructor(builder, values, written = values) {
     this.builder = builder;
     this.values = values;
-    this.text = text;
+    this.written = written;
+    this.text = callText(builder, written);
   }
 
   /** The durations whose sum is the length, each with how often it is taken; `null` if the length is open. */
@@ -40,7 +41,7 @@ class Shape {
       }
     }
     if (values.schedule) values.schedule = new Schedule(values.schedule.phases.map((phase) => phase.relativeTo(base)));
-    return new Shape(this.builder, values, this.text);
+    return new Shape(this.builder, values, this.written);
   }
 
   #factor(name, lr, base) {

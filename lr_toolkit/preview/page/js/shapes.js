@@ -23,10 +23,18 @@ function shape(name, signature, { check, ...rules }) {
   BUILDERS.set(name, builder);
 }
 
-function refuseIdle(shape, level, why) {
-  const restart = level === 1 ? "" : ", or start=1.0 to start again from the base value";
+/** Refuses a phase that would do nothing, with both spellings of what may be meant. */
+function refuseIdle({ text, builder, written }, first, context, why) {
+  const { start, start_lr: startLR, end_lr: endLR, over } = written;
+  const hold = over ? [over.text] : [];
+  if (first !== context.level)
+    hold.push(startLR === null ? `level=${argumentText(start)}` : `level_lr=${argumentText(startLR)}`);
+  const lr = startLR || endLR;
+  const where = lr ? `the LR ${argumentText(lr)}` : `${shortText(first)} times the base value`;
+  const again = callText(builder, { ...written, start: 1, start_lr: null });
+  const restart = first === 1 ? "" : `, or ${again} to start again from the base value`;
   refuse(
-    `${shape.text}: begins at ${level} times the base value${why}, so it would do nothing. Write hold() to stay there${restart}.`,
+    `${text}: begins at ${where}${why}, so it would do nothing. Write hold(${hold.join(", ")}) to stay there${restart}.`,
   );
 }
 

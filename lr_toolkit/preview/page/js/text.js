@@ -4,7 +4,7 @@ const LONGEST = 20_000;
 const DEEPEST = 20; // calls within each other
 const EXAMPLE = `"warmup('5%') >> cosine(end=0.1)"`;
 const TOKEN =
-  />>|[()[\],=+-]|'[^'\\\n]*'|"[^"\\\n]*"|[A-Za-z_]\w*|\d[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?/y;
+  />>|[()[\],=+-]|'[^'\\\n]*'|"[^"\\\n]*"|[A-Za-z_]\w*|(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?/y;
 
 /** The builders by name: how each reads its arguments, and what it makes of them. */
 const BUILDERS = new Map();
@@ -111,7 +111,7 @@ class Reader {
   }
 
   number(token) {
-    if (/_(?!\d)|^0[\d_]*[1-9][\d_]*$/.test(token)) this.fail(token);
+    if (/^0[\d_]*[1-9][\d_]*$/.test(token)) this.fail(token);
     const digits = token.replaceAll("_", "");
     return /^\d+$/.test(digits) ? BigInt(digits) : Number(digits);
   }
