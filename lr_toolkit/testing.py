@@ -90,6 +90,7 @@ def _check(holds: bool, fact: str) -> None:
 def _check_value(schedule: Schedule) -> None:
     """It is an immutable value; a base value leaves no absolute level."""
     for phase in schedule.phases:
+        _check_frozen(phase, schedule)
         for name, value in _fields(phase).items():
             try:
                 hash(value)
@@ -100,13 +101,6 @@ def _check_value(schedule: Schedule) -> None:
     twin = Schedule(tuple(copy.copy(phase) for phase in schedule.phases))
     _check(twin == schedule and hash(twin) == hash(schedule), f"{schedule!r}: a copy differs from it")
     for phase in schedule.phases:
-        shape: Any = phase
-        try:
-            shape.over = shape.over
-        except AttributeError:
-            pass
-        else:
-            raise AssertionError(f"{schedule!r}: can be changed; make the shape a frozen dataclass")
         relative = phase.relative_to(max([*phase.absolute_levels, 1.0]))
         _check(
             not relative.absolute_levels,
@@ -114,6 +108,14 @@ def _check_value(schedule: Schedule) -> None:
         )
         _check(bool(phase.absolute_levels) or relative == phase, f"{schedule!r}: relative_to(base) changes factors")
         _check(phase.restarted() == phase.restarted().restarted(), f"{schedule!r}: restarted() twice differs from once")
+
+
+def _check_frozen(shape: Any, schedule: Schedule) -> None:
+    try:
+        shape.over = shape.over
+    except AttributeError:
+        return
+    raise AssertionError(f"{schedule!r}: can be changed; make the shape a frozen dataclass")
 
 
 def _check_text(builder: Callable[..., Schedule], schedule: Schedule) -> None:
@@ -131,6 +133,11 @@ def _check_text(builder: Callable[..., Schedule], schedule: Schedule) -> None:
         arguments = _fields(schedule.phases[0])
         _check(builder(**arguments) == schedule, f"{text}: the builder's arguments differ from the fields of its shape")
         _check_defaults(builder, schedule.phases[0], text)
+        for level in getattr(schedule.phases[0], "level_fields", ()):
+            is_refused = _is_refused(builder, **{**arguments, level: -1.0, f"{level}_lr": None})
+            _check(
+                is_refused, f"{text}: {level}=-1.0 is not refused; end its __post_init__ with that of the base class"
+            )
         is_refused = _is_refused(builder, **{**arguments, "over": 0.5})
         _check(is_refused, f"{text}: a length without a unit, over=0.5, is not refused")
     _check(_is_refused(builder, no_such_argument=1), f"{name}(no_such_argument=1) is not refused")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import warnings
 
+from lr_toolkit.cli.imports import add_import, import_modules
 from lr_toolkit.schedules.recipes.cooldowns import COOLDOWNS
 
 __all__ = ["add_branch"]
@@ -19,12 +20,14 @@ def add_branch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     branch.add_argument(
         "--end", type=float, default=0.0, help="the final LR as a factor of the base LR; default: %(default)s"
     )
+    add_import(branch)
     branch.set_defaults(run=_branch, parser=branch)
 
 
 def _branch(parsed: argparse.Namespace) -> str:
     from lr_toolkit.optim.branching import branch
 
+    import_modules(parsed.modules)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         cooldown = branch(parsed.checkpoint, parsed.over, parsed.shape, end=parsed.end)

@@ -66,7 +66,7 @@ def branch(
 
     Warns:
         ScheduleWarning: LR267, if the LR is not constant at that update, but in a warmup or a decay. Cooldowns were measured
-            from a constant LR.
+            from a constant LR. A builder of yours is known only if the module that registers it was imported.
 
     Raises:
         ScheduleError: if the file cannot be read without executing code, or if it holds no scheduler of this package, several at
@@ -171,23 +171,27 @@ def _checked(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _check_lr(state: Mapping[str, Any], begin: int, end: float) -> None:
     """Refuse an LR of zero or below the floor. Warn if the LR differs from the one before and from the one after."""
-    try:
-        followed = followed_from(state["followed"]["lr"], begin, configured_from(state["configured"]["lr"]))
-    except (KeyError, ScheduleError):  # an incomplete state, or a plan that cannot be read here
+    if "followed" not in state:  # a state that is written by hand
         return
-    without_gains = followed.with_gains([1.0] * len(followed.bases))
-    before, now, after = (without_gains.values(update) for update in (max(begin - 1, 0), begin, begin + 1))
+    saved = state["followed"]["lr"]
+    now, bases = saved["values"], saved["bases"]
     if not any(now):
         raise ScheduleError(
             f"branch: at update {begin}, the LR is 0 and cannot decay. Branch from an earlier checkpoint."
         )
-    below = [(lr, base) for lr, base in zip(now, followed.bases, strict=True) if lr < end * base * (1 - 1e-9)]
+    below = [(lr, base) for lr, base in zip(now, bases, strict=True) if lr < end * base * (1 - 1e-9)]
     if below:
         lr, base = below[0]
         raise ScheduleError(
             f"branch(end={end}): at update {begin}, the LR is {lr:.6g}, which is below the floor, {end * base:.6g}. Write a lower "
             f"one: branch(..., end={lr / base / 10:.1g})."
         )
+    try:
+        followed = followed_from(saved, begin, configured_from(state["configured"]["lr"]))
+    except ScheduleError:  # a Python function, or a builder that no imported module has registered
+        return
+    without_gains = followed.with_gains([1.0] * len(followed.bases))
+    before, now, after = (without_gains.values(update) for update in (max(begin - 1, 0), begin, begin + 1))
     if begin and before != now != after:
         phase = next(phase for phase in followed.timelines[0].phases if phase.end > begin)
         lr, base = max(zip(followed.values(begin), followed.bases, strict=True))

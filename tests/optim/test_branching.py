@@ -187,6 +187,15 @@ def following(text: str) -> dict[str, Any]:
     return held
 
 
+def unreadable(factor: float) -> dict[str, Any]:
+    """The trunk's checkpoint with a schedule of a builder that is not registered here, at a factor of the base LR."""
+    held = made()
+    followed = held["lr_schedulers"][0]["followed"]["lr"]
+    followed["timelines"][0]["schedule"] = "somebodys()"
+    followed["values"] = [factor * base for base in followed["bases"]]
+    return held
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "weights alone": (lambda: branch({"state_dict": {}}, 5), "save_weights_only=False"),
     "another scheduler": (lambda: branch({"lr_schedulers": [{"T_max": 3}]}, 5), "holds no scheduler of lr_toolkit"),
@@ -201,6 +210,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an LR below the floor": (
         lambda: branch(following("linear(end=0.2, over=20)"), 5, end=0.3),
         r"branch\(end=0\.3\): at update 20, the LR is 0\.02, .* floor, 0\.03. Write .*end=0\.02\)",
+    ),
+    "an LR of zero in a schedule that cannot be read": (lambda: branch(unreadable(0.0), 5), "update 20, the LR is 0"),
+    "an LR below the floor in a schedule that cannot be read": (
+        lambda: branch(unreadable(0.2), 5, end=0.3),
+        r"branch\(end=0\.3\): at update 20, the LR is 0\.02, .* floor, 0\.03",
     ),
     "two counters": (
         lambda: branch({"lr_schedulers": [*made()["lr_schedulers"], *made(last_epoch=7)["lr_schedulers"]]}, 5),
@@ -222,6 +236,25 @@ def test_what_cannot_be_branched_is_refused(name: str) -> None:
     call, message = REFUSED[name]
     with pytest.raises(ScheduleError, match=message):
         call()
+
+
+def test_the_command_imports_the_module_that_registers_a_builder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], registry: None
+) -> None:
+    """Only then the schedule of the trunk can be read, and a moving LR is cautioned."""
+    steps = made()["lr_schedulers"][0]["configured"]["lr"]["horizon"]["steps"]
+    torch.save(unreadable(1 - 20 / steps), tmp_path / "half.ckpt")
+    (tmp_path / "builders_of_mine.py").write_text(
+        "from lr_toolkit import linear, register_builder\n\n\n@register_builder\ndef somebodys():\n    return linear()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    main(["branch", "half.ckpt", "--over", "5"])
+    before = capsys.readouterr().out
+    main(["branch", "half.ckpt", "--over", "5", "--import", "builders_of_mine"])
+
+    assert before.startswith("# half.ckpt was saved")
+    assert capsys.readouterr().out.startswith("# Caution: LR267: branch: update 20 lies in linear()")
 
 
 def test_a_checkpoint_with_objects_in_it_is_read_only_by_who_trusts_it() -> None:

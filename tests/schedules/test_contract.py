@@ -30,6 +30,7 @@ from lr_toolkit import (
 from lr_toolkit.optim import ScheduledLR
 from lr_toolkit.schedules import recipes, shapes
 from lr_toolkit.schedules.changed import continued
+from lr_toolkit.schedules.levels import Decay
 from lr_toolkit.schedules.registry import BUILDERS
 from lr_toolkit.schedules.same_history import same_history
 from lr_toolkit.schedules.shape import Curve, PhaseContext, Shape
@@ -596,7 +597,7 @@ def broken(trap: str) -> tuple[type[Shape], Callable[..., Schedule]]:
         def edges(self) -> tuple[int, ...]:
             return (5, 3) if trap == "edges" else ()
 
-    @dataclass(frozen=trap != "mutable", unsafe_hash=True)
+    @dataclass(frozen=trap != "mutable", unsafe_hash=trap != "mutable")
     class Broken(Shape):
         over: Duration | None = None
         moves: ClassVar[bool] = trap != "moves"
@@ -641,6 +642,28 @@ def test_each_fact_of_the_contract_can_fail(trap: str, fact: str) -> None:
         check_builder(builder, builder(), builder("50%"))
         return
     with pytest.raises(AssertionError, match=fact):
+        check_builder(builder, builder())
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_shape_that_checks_no_levels_is_reported() -> None:
+    """A __post_init__ that does not call that of its base lets a level below zero through."""
+
+    @dataclass(frozen=True)
+    class Unchecked(Decay):
+        def __post_init__(self) -> None:
+            pass
+
+        def curve(self, first: float, last: float, context: PhaseContext) -> Curve:
+            return Linear.curve(self, first, last, context)  # type: ignore[arg-type]
+
+    def unchecked(end: float = 0.0, **levels: Any) -> Schedule:
+        return Schedule((Unchecked(end=end, **levels),))
+
+    builder = register_shape(Unchecked)(unchecked)
+    with pytest.raises(
+        AssertionError, match=r"end=-1\.0 is not refused; end its __post_init__ with that of the base class"
+    ):
         check_builder(builder, builder())
 
 
