@@ -22,6 +22,7 @@ from lr_toolkit.finder.batches import unread_copy
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
     from lightning.pytorch.cli import LightningCLI
+    from lightning.pytorch.strategies import Strategy
 
 __all__ = [
     "batches_that_stepped",
@@ -96,10 +97,8 @@ def callbacks_of(trainer: Trainer) -> list[Any]:
     return found
 
 
-def optimizer_list(trainer: Trainer) -> list[Any]:
-    """The strategy's list of optimizers. It is another list object after the optimizers were exchanged."""
-    found: list[Any] = trainer.strategy._optimizers
-    return found
+optimizer_list: Callable[[Strategy], list[Any]] = attrgetter("_optimizers")
+"""The optimizers of a strategy, in another list object after they were exchanged. No function, because it is called in each batch."""
 
 
 def has_whole_gradients(trainer: Trainer | None) -> bool:

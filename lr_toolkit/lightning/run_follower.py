@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from lr_toolkit.lightning._compat import callbacks_of, is_a, is_loader_exhausted, is_trial, steps_schedulers_itself
+from lr_toolkit.lightning._compat import (
+    callbacks_of,
+    is_a,
+    is_loader_exhausted,
+    is_trial,
+    optimizer_list,
+    steps_schedulers_itself,
+)
 from lr_toolkit.lightning.finetuning import follow_backbone
 from lr_toolkit.lightning.ranks import uneven_batches
 from lr_toolkit.lightning.run_length import TrainerRunLength
@@ -117,7 +124,7 @@ class _RunFollower(SparseCallback):
         loop = trainer.fit_loop
         limits = (trainer.accumulate_grad_batches, loop.max_epochs, loop.epoch_loop.max_steps, loop.max_batches)
         groups = list(map(_param_groups, self._schedulers))
-        facts = (*limits, *self._strategy.optimizers, *map(id, groups), *map(len, groups))
+        facts = (*limits, *optimizer_list(self._strategy), *map(id, groups), *map(len, groups))
         if facts == self._facts:
             return
         is_automatic = pl_module.automatic_optimization

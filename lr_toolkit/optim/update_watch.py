@@ -112,8 +112,8 @@ class UpdateWatch:
             return False
         if self.has_others:
             self._refuse_others()
-        self._has_counted = True
-        self.note_move()
+        self._has_counted = self.was_stepped = True
+        self.has_update = False
         return True
 
     def end_start(self) -> None:
@@ -122,7 +122,7 @@ class UpdateWatch:
             self._idle_steps.end_start()
 
     def note_move(self) -> None:
-        """Note that the scheduler has moved, as it does by a call that counts, or to a given update."""
+        """Note that the scheduler has moved to a given update."""
         self.has_update = False
         self.was_stepped = True
 

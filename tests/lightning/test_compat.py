@@ -223,7 +223,7 @@ GUARDS: dict[str, tuple[Callable[[L.Trainer], Any], Any]] = {
         lambda trainer: _compat.moved_batch(trainer, trainer.lightning_module, torch.ones(2)).tolist(),
         [1.0, 1.0],
     ),
-    "optimizer_list": (lambda trainer: _compat.optimizer_list(trainer) == trainer.optimizers, True),
+    "optimizer_list": (lambda trainer: _compat.optimizer_list(trainer.strategy) == trainer.optimizers, True),
     "overrides_hook": (
         lambda trainer: [_compat.overrides_hook(Stepping(), name) for name in ("lr_scheduler_step", "validation_step")],
         [True, False],

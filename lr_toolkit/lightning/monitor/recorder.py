@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from lr_toolkit.errors import ScheduleError, warn
 from lr_toolkit.optim.binding import Binding
 from lr_toolkit.optim.keys import Key
-from lr_toolkit.optim.multiplier import LRMultiplier
+from lr_toolkit.optim.multiplier import MULTIPLIER
 from lr_toolkit.optim.updates import hookable_optimizers, is_captured
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class UpdateRecorder:
         if scheduler is None:
             self.latest = Update(self.groups, lrs, others)
             return
-        multiplier = LRMultiplier.around(self.optimizer)
+        multiplier = vars(self.optimizer).get(MULTIPLIER)
         factors = multiplier.factors if multiplier else None
         self.latest = Update(self.groups, lrs, others, scheduler, scheduler.last_epoch, scheduler.bindings, factors)
 

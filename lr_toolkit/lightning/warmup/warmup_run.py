@@ -39,9 +39,10 @@ class WarmupRun:
     def __init__(self, spec: RampSpec, trainer: Trainer, saved: Mapping[str, Any] | None) -> None:
         self._spec = spec
         self._trainer = trainer
+        self._strategy = trainer.strategy  # is read in each batch
         self.ramps = plan_ramps(spec, trainer, saved)
         self._model = self.ramps[0]  # an optimizer that joins goes on from where this ramp stands
-        self._optimizers = optimizer_list(trainer)  # another list after an exchange of optimizers or schedulers
+        self._optimizers = optimizer_list(self._strategy)  # another list after an exchange of optimizers or schedulers
         self._take_exemption_back: Callable[[], None] | None = None
 
     def start(self) -> None:
@@ -79,7 +80,7 @@ class WarmupRun:
 
     def begin_batch(self) -> None:
         """Go on with other optimizers and schedulers if they were exchanged."""
-        if optimizer_list(self._trainer) is not self._optimizers:
+        if optimizer_list(self._strategy) is not self._optimizers:
             self._follow()
 
     def end_batch(self) -> None:
@@ -89,7 +90,7 @@ class WarmupRun:
 
     def _follow(self) -> None:
         """Ramp the optimizers that there are now; a new one goes on from where the one in its place was."""
-        self._optimizers = optimizer_list(self._trainer)
+        self._optimizers = optimizer_list(self._strategy)
         optimizers = filter(has_rates, chosen_optimizers(self._spec, self._trainer.optimizers))
         before, self.ramps = self.ramps, []
         for index, optimizer in enumerate(optimizers):
