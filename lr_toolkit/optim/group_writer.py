@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from operator import is_, itemgetter
+from operator import attrgetter, is_, itemgetter
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -87,9 +87,8 @@ class GroupWriter:
             self._key.keep_base(self._optimizer.param_groups[position], base if with_bases else None)
         # A list of all groups is used as it is, because something else may exchange a group in it.
         drives_all = binding.members == tuple(range(len(self._optimizer.param_groups)))
-        self._members = None if drives_all else binding.members
-        self._drives_groups = drives_all and self._key.place is None
-        cells, key = self._cells(), binding.key
+        self._cells_of = _cells_of(self._key, None if drives_all else binding.members)
+        cells, key = self._cells_of(self._optimizer), binding.key
         in_blocks = {index for block in self._blocks for index in block.members}
         late: defaultdict[tuple[torch.device, torch.dtype], list[int]] = defaultdict(list)
         for index, cell in enumerate(cells):
@@ -105,21 +104,16 @@ class GroupWriter:
             block.attach(cells)
             block.set_levels(self._levels)
 
-    def _cells(self) -> Sequence[Any]:
-        """What holds the numbers that are written; positions below are positions in it."""
-        groups = self._optimizer.param_groups
-        return groups if self._drives_groups else self._key.cells(groups, self._members)
-
     def reattach(self) -> None:
         """Bind the tensors again after the optimizer has loaded a state, with the values that it has loaded."""
-        cells = self._cells()
+        cells = self._cells_of(self._optimizer)
         for block in self._blocks:
             block.adopt(cells)
         self.bind(self._binding)
 
     def write(self, k: int) -> None:
         """Write the values of update ``k``."""
-        cells, key, levels = self._cells(), self._binding.key, self._levels
+        cells, key, levels = self._cells_of(self._optimizer), self._binding.key, self._levels
         factors = (self._only.factor(k),) if self._only else self._binding.factors(k)
         # The zips are without strict, which takes longer than the writes of a few groups: bind() has made all of one length.
         if self._blocks:
@@ -162,13 +156,20 @@ class GroupWriter:
 
     def write_where(self, holding: Holding, k: int) -> None:
         """Write the values of update ``k`` to the groups that ``holding`` includes."""
-        cells, values = self._cells(), self._binding.values(k)
+        cells, values = self._cells_of(self._optimizer), self._binding.values(k)
         for index in self._numbers:
             if holding.includes(index):
                 cells[index][self._binding.key] = values[index]
         for block, mask in zip_longest(self._blocks, holding.masks):
             included = [holding.includes(index) for index in block.members]
             block.send_where(torch.tensor(included) if mask is None else mask, values)
+
+
+def _cells_of(key: Key, members: Sequence[int] | None) -> Callable[[Optimizer], Sequence[Any]]:
+    """Finds what holds the numbers that are written, in the groups of an optimizer; ``members`` is ``None`` for all of them."""
+    if members is None and key.place is None:
+        return attrgetter("param_groups")
+    return lambda optimizer: key.cells(optimizer.param_groups, members)
 
 
 class _Block:
