@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["correct_wiring", "follow_run"]
 
-_param_groups = attrgetter("optimizer.param_groups")
 # Callbacks that read LRs or save state, which the follower may change.
 _READERS = ("LRMonitor", "LearningRateMonitor", "Checkpoint")
 
@@ -68,7 +66,7 @@ class _RunFollower(SparseCallback):
         super().__init__()
         self._strategy = trainer.strategy  # is looked at in each batch
         self._schedulers: list[ScheduledLR] = []
-        self._facts: tuple[Any, ...] | None = None  # as they were seen last
+        self._facts: list[Any] | None = None  # as they were seen last
         self._seen: list[Any] = []  # the lists of groups whose identities are among these facts
         self._behind: SparseCallback | None = None  # the callback right behind this one, whose hook may be None
         self._has_begun = False
@@ -122,11 +120,19 @@ class _RunFollower(SparseCallback):
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         loop = trainer.fit_loop
-        limits = (trainer.accumulate_grad_batches, loop.max_epochs, loop.epoch_loop.max_steps, loop.max_batches)
-        groups = list(map(_param_groups, self._schedulers))
-        facts = (*limits, *optimizer_list(self._strategy), *map(id, groups), *map(len, groups))
+        facts: list[Any] = [
+            trainer.accumulate_grad_batches,
+            loop.max_epochs,
+            loop.epoch_loop.max_steps,
+            loop.max_batches,
+        ]
+        facts += optimizer_list(self._strategy)
+        for scheduler in self._schedulers:
+            groups = scheduler.optimizer.param_groups
+            facts += (id(groups), len(groups))
         if facts == self._facts:
             return
+        self._seen = [scheduler.optimizer.param_groups for scheduler in self._schedulers]
         is_automatic = pl_module.automatic_optimization
         self._write_new_groups(trainer, begins_epoch=not _batches_done(trainer))
         if not is_automatic:
@@ -138,7 +144,7 @@ class _RunFollower(SparseCallback):
         self._recalculate(trainer)
         self._begin_behind(trainer, pl_module, batch, batch_idx)
         # Under manual optimization each batch is looked at: the updates that it takes decide, too.
-        self._facts, self._seen = (facts if is_automatic else None), groups
+        self._facts = facts if is_automatic else None
 
     @override
     def on_train_batch_end(
