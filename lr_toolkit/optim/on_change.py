@@ -64,8 +64,7 @@ def check_policy(on_change: str, rewarm: Duration | None) -> None:
         )
     if rewarm is not None and on_change == "error":
         raise ScheduleError(
-            f"rewarm={str(rewarm)!r} warms up again before a changed plan, which needs a policy. "
-            f"Write on_change='replan', rewarm={rewarm.literal}."
+            f"rewarm={str(rewarm)!r} acts on a changed plan, and needs a policy. Write on_change='replan', rewarm={rewarm.literal}."
         )
 
 

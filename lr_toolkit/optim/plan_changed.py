@@ -140,7 +140,7 @@ def _wrapped(label: str, text: str) -> str:
 
 
 def _reason(error: ScheduleError) -> str:
-    """Why a policy cannot be followed, without its name, the call to write, which are in the table, and the list of all builders."""
+    """Why a policy cannot be followed. The table has its name and the call to write, and no room for the list of builders."""
     reason = str(error).partition(": ")[2]
     for rest in (" Write ", " The builders are "):
         reason = reason.partition(rest)[0]

@@ -117,7 +117,7 @@ class StartingShape(LevelShape):
         again = call_text(self, start=1.0, start_lr=None)
         restart = f", or {again} to start again from the base value" if first != 1.0 else ""
         fix = f"hold({', '.join(hold)}) to stay there{restart}"
-        if lr is not None:
+        if lr is not None:  # two whole sentences, so that each is found in the list of errors
             return ScheduleError(
                 f"{call_text(self)}: begins at the LR {lr!r}{why}, so it would do nothing. Write {fix}."
             )

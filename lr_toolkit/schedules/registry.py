@@ -100,7 +100,7 @@ def register_shape(shape: type[Shape], *, has_text: bool = True) -> Callable[[Ca
     def register(function: Callable[P, R]) -> Callable[P, R]:
         if shape.name in BUILDERS and shape.name != function.__name__:
             raise ScheduleError(
-                f"register_shape({shape.__name__}): is the shape of {shape.name} already, whose name its text has. Write "
+                f"register_shape({shape.__name__}): is the shape of {shape.name} already, and a shape has one builder. Write "
                 f"another class for {function.__name__}, or @register_builder if it makes a schedule of {shape.name}."
             )
         build = register_builder(function)

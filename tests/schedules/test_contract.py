@@ -815,6 +815,9 @@ def test_a_builder_that_returns_no_schedule_is_refused() -> None:
         ):
             call()
 
+    fixed = register_builder(named("recipe", lambda: Schedule.parse("cosine()")))  # as the message has it
+    assert repr(fixed()) == repr(Schedule.parse("recipe()")) == "cosine()"
+
 
 @pytest.mark.usefixtures("registry")
 def test_a_recipe_of_the_users_keeps_the_contract() -> None:

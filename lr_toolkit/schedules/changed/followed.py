@@ -25,7 +25,7 @@ def timeline_from(state: Mapping[str, Any], configured: ResolvedTimeline | None 
         configured: the plan of the code. It is taken if the state describes it, because its text may hold a Python function.
 
     Raises:
-        ScheduleError: if the text cannot be read, as that of a Python function, and ``configured`` is another plan; or does not fit.
+        ScheduleError: if ``configured`` is another plan and the text does not fit, or cannot be read; that of a Python function cannot.
     """
     if state["kind"] == "resolved":
         if configured is not None and configured.to_state() == dict(state):

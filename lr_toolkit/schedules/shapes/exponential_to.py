@@ -46,7 +46,7 @@ class ExponentialTo(Decay):
         if not 0.0 < ratio < math.inf:
             raise ScheduleError(
                 f"{call_text(self)}: ends so far from its start that no float holds the factor between them. Write "
-                f"{call_text(self, ratio=0.1)} for a curve that bends as if it fell to a tenth."
+                f"{call_text(self, ratio=0.1)}, which bends the curve like a fall to a tenth."
             )
         return _ExponentialToCurve(first, last, context.length, ratio)
 
